@@ -1,0 +1,150 @@
+"""What flows: a clip's reference, its conditioning, a candidate, and the three ways a clip can end."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from schemas.certificate import Certificate, Gate, Variant
+
+
+@dataclass(frozen=True)
+class ClipRef:
+    """One planned clip: a window of frames of one source, by reference. A row of the manifest.
+
+    The window holds `len(pts)` frames, 4k+1 except at a source's tail; its first `overlap` frames are
+    released by the previous clip and serve here as context, so clips partition the source's frames.
+    `pts` are presentation timestamps in units of `time_base_num / time_base_den` seconds, as stored in
+    the source. Width and height are as displayed, after rotation by `rotation` degrees.
+    `key` is a keyed HMAC of the source's name and the clip's index: names leak.
+    A source that cannot be planned is one ClipRef without frames whose `problem` and `remedy` say why.
+    """
+
+    clip_id: int
+    key: str
+    uri: str
+    source_digest: str
+    first_frame: int
+    overlap: int
+    pts: list[int]
+    time_base_num: int
+    time_base_den: int
+    fps_num: int
+    fps_den: int
+    width: int
+    height: int
+    rotation: int
+    problem: str = ""
+    remedy: str = ""
+
+    @property
+    def frames(self) -> int:
+        """Number of frames that this clip releases."""
+        return len(self.pts) - self.overlap
+
+
+@dataclass(frozen=True)
+class Tube:
+    """The space-time region of one tracked person (StructAll: the whole frame), ready for generation.
+
+    first        index of the tube's first frame in the clip's window
+    boxes        int32 [N,4], x0 y0 x1 y1 in source pixels: where each frame of the tube lies; a box may
+                 reach beyond the frame
+    conditioning uint8 [N,h,w,3] RGB at model resolution
+    mask         bool [N,H,W] at source resolution: the pixels that the generated tube replaces
+    seed         derived from the pseudo-identity (HMAC of release key, scope, track)
+    """
+
+    track: int
+    first: int
+    boxes: np.ndarray
+    conditioning: np.ndarray
+    mask: np.ndarray
+    prompt: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """A clip reduced to structure. Past this point no stage but Audit ever sees a person's pixels.
+
+    background  lossless H.264 of the window, everything inside the mask gray (empty in StructAll)
+    preview     mp4 of the conditioning frames as the generator is shown them, at source resolution
+    mask        bool [T,H,W]: union over neighbouring frames, dilated; hard. What is regenerated
+    body        bool [T,H,W]: the undilated detections inside it. What must not be copied
+    """
+
+    ref: ClipRef
+    variant: Variant
+    background: bytes
+    preview: bytes
+    mask: np.ndarray
+    body: np.ndarray
+    tubes: list[Tube]
+    people: int
+    gates: list[Gate]
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class CandidateClip:
+    """Generated, not yet trusted. `video` is the H.264 mp4 of the released frames only."""
+
+    ref: ClipRef
+    variant: Variant
+    video: bytes
+    preview: bytes
+    mask: np.ndarray
+    body: np.ndarray
+    people: int
+    tracks: int
+    diffusion_calls: int
+    seed_commitment: str
+    gates: list[Gate]
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class ReleasedClip:
+    """A clip that may be published. Made by operators/audit.py and nowhere else (a test holds that).
+
+    Proves itself wherever it is rebuilt: raises ValueError unless the certificate is this clip's,
+    every gate passed, and the digest is that of the bytes.
+    """
+
+    ref: ClipRef
+    video: bytes
+    preview: bytes
+    certificate: Certificate
+    seconds: dict[str, float]
+
+    def __post_init__(self) -> None:
+        certificate = self.certificate
+        if (certificate.clip_id, certificate.key) != (self.ref.clip_id, self.ref.key):
+            raise ValueError(f"clip {self.ref.clip_id} carries the certificate of clip {certificate.clip_id}")
+        if not certificate.gates or not all(gate.passed for gate in certificate.gates):
+            raise ValueError(f"clip {self.ref.clip_id} has not passed every gate")
+        if certificate.output_sha256 != hashlib.sha256(self.video).hexdigest():
+            raise ValueError(f"clip {self.ref.clip_id} does not hold the bytes that were certified")
+
+
+@dataclass(frozen=True)
+class QuarantinedClip:
+    """A clip that was processed and must not be published, with the gate scores known so far. No pixels."""
+
+    ref: ClipRef
+    stage: str
+    reason: str
+    gates: list[Gate]
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class FailedClip:
+    """A clip that could not be processed: an unreadable source, or an error of ours. No pixels."""
+
+    ref: ClipRef
+    stage: str
+    reason: str
+    remedy: str
+    seconds: dict[str, float]

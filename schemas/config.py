@@ -1,0 +1,59 @@
+"""Reading a profile or a policy: YAML, overrides by dotted name, validation that names file, field, remedy."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from schemas.errors import UserError
+
+T = TypeVar("T", bound="Settings")
+
+
+class Settings(BaseModel):
+    """Base of every settings block: immutable, and a field it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def digest(self) -> str:
+        """sha256 in hex of the canonical JSON, as it stands in certificates."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def load(cls: type[T], path: str | Path, overrides: list[str] | None = None) -> T:
+    """Read `path` into `cls`, after setting each override `a.b.c=value` (value in YAML syntax).
+
+    Raises UserError naming the file, the field and the remedy.
+    """
+    try:
+        data = yaml.safe_load(Path(path).read_text())
+    except OSError as error:
+        raise UserError(str(path), f"cannot be read ({error.strerror})", "Give the path of a YAML file") from None
+    except yaml.YAMLError as error:
+        raise UserError(str(path), f"is not YAML ({str(error).splitlines()[0]})", "Mend the file") from None
+    if not isinstance(data, dict):
+        raise UserError(str(path), "holds no settings", "It must be a YAML mapping")
+    for override in overrides or []:
+        _override(data, override)
+    try:
+        return cls.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(cls.model_fields) if first["type"] == "extra_forbidden" else ""
+        remedy = f"Known here: {known}" if known and len(first["loc"]) == 1 else "Mend this field"
+        raise UserError(f"{path}: {field}", f"{first['msg']} (got {first['input']!r})", remedy) from None
+
+
+def _override(data: dict[str, Any], override: str) -> None:
+    name, equals, value = override.partition("=")
+    if not equals:
+        raise UserError(f"--set {override}", "has no value", "Write it as --set generator.steps=8")
+    *path, last = name.split(".")
+    for part in path:
+        data = data.setdefault(part, {})
+        if not isinstance(data, dict):
+            raise UserError(f"--set {override}", f"{part} is a value, not a section", "See the profile's YAML file")
+    data[last] = yaml.safe_load(value)

@@ -1,0 +1,45 @@
+"""The policy: what counts as safe to publish. What legal reads. `cluster/policies/*.yaml`."""
+
+from pydantic import Field
+
+from schemas.certificate import Variant
+from schemas.config import Settings
+
+
+class MaskPolicy(Settings):
+    """How generously people are masked. Recall before precision: one missed frame defeats everything.
+
+    Detections are joined over `union_frames` neighbours in both directions, gaps of a track up to
+    `gap_frames` are filled, and the whole is grown by `dilate_px` plus `dilate_share` of the person's
+    height. `dilate_px` is at least a codec block (8 px).
+    """
+
+    dilate_px: int = Field(ge=8)
+    dilate_share: float = Field(ge=0, le=0.5)
+    union_frames: int = Field(ge=1)
+    gap_frames: int = Field(ge=0)
+
+
+class Gates(Settings):
+    """Thresholds of the gates; a score beyond its threshold quarantines the clip.
+
+    residual_confidence  a person detected in the conditioning outside the mask above this is one left over
+    copied_share         share of textured body patches that may coincide with the source
+    outside_psnr_db      StructHuman: the output outside the mask must be the source's, at least this well
+    constant_std         luma standard deviation below which a frame counts as empty
+    """
+
+    residual_confidence: float = Field(gt=0, lt=1)
+    copied_share: float = Field(ge=0, lt=1)
+    outside_psnr_db: float = Field(gt=0)
+    constant_std: float = Field(ge=0)
+
+
+class Policy(Settings):
+    """What may leave."""
+
+    name: str
+    variant: Variant
+    mask: MaskPolicy
+    gates: Gates
+    publish_conditioning: bool

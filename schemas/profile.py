@@ -1,0 +1,102 @@
+"""The profile: which models run, with what sampling, on what resources. `cluster/profiles/*.yaml`."""
+
+from pydantic import Field, model_validator
+
+from schemas.config import Settings
+
+
+class Clips(Settings):
+    """How sources are cut. `frames` is 4k+1 (the Wan VAE's temporal stride is 4); `overlap` frames are
+    shared with the previous clip. A clip whose decoded frames would exceed `max_bytes` is cut shorter."""
+
+    frames: int = Field(ge=5)
+    overlap: int = Field(ge=0)
+    max_bytes: int = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _windows(self) -> "Clips":
+        if self.frames % 4 != 1:
+            raise ValueError(f"clip.frames must be 4k+1, e.g. {self.frames // 4 * 4 + 1}")
+        if self.overlap >= self.frames:
+            raise ValueError("clip.overlap must be smaller than clip.frames")
+        return self
+
+
+class Cue(Settings):
+    """One cue model: its checkpoint, and the settings of inference at native resolution up to `image_size`."""
+
+    weights: str
+    image_size: int = Field(ge=32, multiple_of=32)
+    batch: int = Field(default=8, ge=1)
+    confidence: float = Field(default=0.25, gt=0, lt=1)
+
+
+class Size(Settings):
+    """Height and width in pixels, as the generator sees them."""
+
+    height: int = Field(ge=16, multiple_of=16)
+    width: int = Field(ge=16, multiple_of=16)
+
+
+class Generator(Settings):
+    """The diffusion backbone (a diffusers WanVACEPipeline folder) and its sampling.
+
+    `window` frames are generated at once, later windows continue from the last `overlap` of them.
+    StructHuman regenerates each person in a `tube`; StructAll the whole `frame`, whose longer side
+    matches and whose aspect follows the source.
+    """
+
+    weights: str
+    steps: int = Field(ge=1)
+    guidance: float = Field(ge=1)
+    flow_shift: float = Field(gt=0)
+    window: int = Field(ge=5)
+    overlap: int = Field(ge=1)
+    tube: Size
+    frame: Size
+
+    @model_validator(mode="after")
+    def _windows(self) -> "Generator":
+        if self.window % 4 != 1 or self.overlap >= self.window:
+            raise ValueError("generator.window must be 4k+1 and larger than generator.overlap")
+        return self
+
+
+class Encoding(Settings):
+    """H.264 settings of what is released."""
+
+    crf: int = Field(ge=0, le=51)
+    preset: str
+
+
+class Pool(Settings):
+    """One stage's actors."""
+
+    actors: int = Field(ge=1)
+    num_cpus: float = Field(gt=0)
+    num_gpus: float = Field(default=0, ge=0)
+    device: str = "cpu"
+    threads: int = Field(default=1, ge=1)
+
+
+class Pools(Settings):
+    """Resources by stage."""
+
+    condition: Pool
+    regenerate: Pool
+    audit: Pool
+
+
+class Profile(Settings):
+    """Everything that decides how a run computes; what may be published is the policy's."""
+
+    name: str
+    clip: Clips
+    pose: Cue
+    segment: Cue
+    depth: Cue
+    generator: Generator
+    persona: dict[str, list[str]]
+    encoding: Encoding
+    clips_per_shard: int = Field(ge=1)
+    pools: Pools
