@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -41,6 +42,16 @@ class ClipRef:
     def frames(self) -> int:
         """Number of frames that this clip releases."""
         return len(self.pts) - self.overlap
+
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds per unit of `pts`."""
+        return Fraction(self.time_base_num, self.time_base_den)
+
+    @property
+    def fps(self) -> Fraction:
+        """Average frames per second."""
+        return Fraction(self.fps_num, self.fps_den)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,49 @@
+"""Failing closed: what becomes of a clip when a stage raises."""
+
+import logging
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from operators.decode import DecodeError
+from schemas.clip import FailedClip, QuarantinedClip
+
+log = logging.getLogger("recast")
+
+
+class Rejected(Exception):
+    """A gate says no. The message becomes the quarantine's reason, so it names no source."""
+
+    def __init__(self, reason: str, gates: list[Any] | None = None) -> None:
+        super().__init__(reason)
+        self.gates = gates or []
+
+
+def each(stage: str, process: Callable[[Any], Any], rows: list[Any]) -> list[Any]:
+    """`process` every row; clips that already ended pass by.
+
+    A source that cannot be read is a failed clip, everything else that goes wrong a quarantined one. Neither
+    holds a pixel. An unexpected exception's message may quote file names or data, so the record only says
+    what was raised and where in our code.
+    """
+    results = []
+    for row in rows:
+        if isinstance(row, QuarantinedClip | FailedClip):
+            results.append(row)
+            continue
+        ref = getattr(row, "ref", row)
+        seconds = getattr(row, "seconds", {})
+        try:
+            results.append(process(row))
+        except DecodeError as error:
+            results.append(FailedClip(ref, stage, error.reason, error.remedy, seconds))
+        except Rejected as rejected:
+            gates = getattr(row, "gates", []) + rejected.gates
+            results.append(QuarantinedClip(ref, stage, str(rejected), gates, seconds))
+        except Exception as error:
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            reason = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
+            log.error("clip %d quarantined in %s: %s", ref.clip_id, stage, reason)
+            results.append(QuarantinedClip(ref, stage, reason, getattr(row, "gates", []), seconds))
+    return results

@@ -1,0 +1,70 @@
+"""Regenerate: conditioning in, candidate clips out. Never sees a person's pixels."""
+
+import hashlib
+from time import perf_counter
+
+import numpy as np
+import pyarrow as pa
+
+from operators.composite import composite
+from operators.encode import decode_bytes, encode_video
+from operators.generate import VideoGenerator
+from operators.outcome import each
+from schemas.arrow import from_table, to_table
+from schemas.clip import CandidateClip, Conditioning, FailedClip, QuarantinedClip
+from schemas.profile import Profile
+
+
+class Regenerate:
+    """Every tube through the diffusion backbone, pasted into the background, encoded.
+
+    A clip without people has no tubes: it costs no diffusion call, only the encoding. The first `overlap`
+    frames of the window were context; only the others are encoded.
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        settings, pool = profile.generator, profile.pools.regenerate
+        self.encoding = profile.encoding
+        self.generator = VideoGenerator(
+            settings.weights,
+            steps=settings.steps,
+            guidance=settings.guidance,
+            flow_shift=settings.flow_shift,
+            window=settings.window,
+            overlap=settings.overlap,
+            device=pool.device,
+        )
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        rows = from_table(batch, Conditioning, QuarantinedClip, FailedClip)
+        return to_table(each("regenerate", self.regenerate, rows), CandidateClip, QuarantinedClip, FailedClip)
+
+    def regenerate(self, clip: Conditioning) -> CandidateClip:
+        """One clip. Raises ValueError if anything of the mask stays uncovered or a generated frame is not finite."""
+        start, calls = perf_counter(), self.generator.calls
+        generated = [
+            self.generator(tube.conditioning, np.ones(tube.conditioning.shape[:3], bool), tube.prompt, tube.seed)
+            for tube in clip.tubes
+        ]
+        calls, generate_end = self.generator.calls - calls, perf_counter()
+        background = decode_bytes(clip.background) if clip.background else np.full((*clip.mask.shape, 3), 128, np.uint8)
+        frames = composite(background, clip.mask, clip.tubes, generated)
+        ref, new = clip.ref, slice(clip.ref.overlap, None)
+        video = encode_video(
+            frames[new], ref.pts[new], ref.time_base, ref.fps, crf=self.encoding.crf, preset=self.encoding.preset
+        )
+        seeds = ",".join(str(tube.seed) for tube in clip.tubes)
+        return CandidateClip(
+            ref=ref,
+            variant=clip.variant,
+            video=video,
+            preview=clip.preview,
+            mask=clip.mask[new],
+            body=clip.body[new],
+            people=clip.people,
+            tracks=len(clip.tubes),
+            diffusion_calls=calls,
+            seed_commitment=hashlib.sha256(seeds.encode()).hexdigest(),
+            gates=clip.gates,
+            seconds=clip.seconds | {"generate": generate_end - start, "composite": perf_counter() - generate_end},
+        )

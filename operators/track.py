@@ -1,0 +1,132 @@
+"""Detections of every frame -> one track per person, with masks that would rather cover too much."""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from schemas.cues import InstanceMasks, PoseDetections
+from schemas.policy import MaskPolicy
+from schemas.track import Track
+
+_SAME_PERSON_IOU = 0.3  # a pose and a mask of one frame
+_SAME_TRACK_IOU = 0.2  # a detection and a track's last box, a few frames apart
+
+
+@dataclass
+class _Detection:
+    box: np.ndarray  # float32 [4]
+    body: np.ndarray  # bool [H,W]
+    keypoints: np.ndarray  # float32 [17,3]
+
+
+@dataclass
+class _Open:
+    seen: dict[int, _Detection] = field(default_factory=dict)
+
+    @property
+    def last(self) -> int:
+        return max(self.seen)
+
+
+def track_people(
+    masks: list[InstanceMasks], poses: list[PoseDetections], size: tuple[int, int], policy: MaskPolicy
+) -> list[Track]:
+    """Join the masks and poses of T frames of `size` (H, W) into tracks.
+
+    A person whom either model sees counts: a pose without a mask is masked by its box. Tracks are linked
+    frame to frame by box overlap (Hungarian assignment), gaps of up to `policy.gap_frames` are filled from
+    both sides, and nothing is discarded for being short or faint: a track of one frame is a track.
+    """
+    if len(masks) != len(poses):
+        raise ValueError(f"{len(masks)} frames of masks but {len(poses)} of poses")
+    tracks: list[_Open] = []
+    for t, (mask, pose) in enumerate(zip(masks, poses, strict=True)):
+        detections = _merge(mask, pose, size)
+        live = [track for track in tracks if t - track.last <= policy.gap_frames + 1]
+        previous = np.array([track.seen[track.last].box for track in live]).reshape(-1, 4)
+        current = np.array([detection.box for detection in detections]).reshape(-1, 4)
+        matched = dict(_match(current, previous, _SAME_TRACK_IOU))
+        for i, detection in enumerate(detections):
+            track = live[matched[i]] if i in matched else _Open()
+            if i not in matched:
+                tracks.append(track)
+            track.seen[t] = detection
+    return [_finish(i + 1, track, len(masks), size, policy) for i, track in enumerate(tracks)]
+
+
+def _merge(mask: InstanceMasks, pose: PoseDetections, size: tuple[int, int]) -> list[_Detection]:
+    """One frame's people: masks with their pose, then the poses that have no mask."""
+    pairs = dict(_match(mask.boxes, pose.boxes, _SAME_PERSON_IOU))
+    nothing = np.zeros((17, 3), np.float32)
+    people = [
+        _Detection(box, body, pose.keypoints[pairs[i]] if i in pairs else nothing)
+        for i, (box, body) in enumerate(zip(mask.boxes, mask.masks, strict=True))
+        if body.any()
+    ]
+    for j in set(range(len(pose.boxes))) - set(pairs.values()):
+        x0, y0, x1, y1 = np.clip(pose.boxes[j], 0, [size[1], size[0]] * 2)
+        body = np.zeros(size, bool)
+        body[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = True
+        if body.any():
+            people.append(_Detection(pose.boxes[j], body, pose.keypoints[j]))
+    return people
+
+
+def _match(a: np.ndarray, b: np.ndarray, least: float) -> list[tuple[int, int]]:
+    """Best one-to-one pairs of boxes [N,4] and [M,4] by overlap, at least `least` each."""
+    if not len(a) or not len(b):
+        return []
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = np.prod(np.clip(high - low, 0, None), axis=2)
+    area_a, area_b = np.prod(a[:, 2:] - a[:, :2], axis=1), np.prod(b[:, 2:] - b[:, :2], axis=1)
+    iou = shared / np.maximum(area_a[:, None] + area_b[None] - shared, 1e-6)
+    return [(int(i), int(j)) for i, j in zip(*linear_sum_assignment(-iou), strict=True) if iou[i, j] >= least]
+
+
+def _finish(number: int, track: _Open, frames: int, size: tuple[int, int], policy: MaskPolicy) -> Track:
+    """Fill the gaps, join over neighbours, dilate."""
+    seen, reach = sorted(track.seen), policy.union_frames
+    first, stop = max(0, seen[0] - reach), min(frames, seen[-1] + reach + 1)
+    body = np.zeros((stop - first, *size), bool)
+    keypoints = np.zeros((stop - first, 17, 3), np.float32)
+    for t, detection in track.seen.items():
+        body[t - first], keypoints[t - first] = detection.body, detection.keypoints
+    for before, after in zip(seen, seen[1:], strict=False):
+        for t in range(before + 1, after):
+            # Somewhere between the two places: both, and everything between their boxes.
+            body[t - first] = _sweep(track.seen[before], track.seen[after], (t - before) / (after - before), size)
+            keypoints[t - first] = _between(keypoints[before - first], keypoints[after - first], (t - before) / (after - before))
+    joined = np.stack([body[max(0, i - reach) : i + reach + 1].any(axis=0) for i in range(len(body))])
+    return Track(number, first, body, np.stack([_dilate(mask, policy) for mask in joined]), keypoints)
+
+
+def _sweep(before: _Detection, after: _Detection, share: float, size: tuple[int, int]) -> np.ndarray:
+    body = before.body | after.body
+    box = (1 - share) * before.box + share * after.box
+    x0, y0, x1, y1 = (int(v) for v in np.clip(np.round(box), 0, [size[1], size[0]] * 2))
+    body[y0:y1, x0:x1] = True
+    return body
+
+
+def _between(before: np.ndarray, after: np.ndarray, share: float) -> np.ndarray:
+    point = (1 - share) * before + share * after
+    point[:, 2] = np.minimum(before[:, 2], after[:, 2])
+    return point
+
+
+def _dilate(mask: np.ndarray, policy: MaskPolicy) -> np.ndarray:
+    """Grow by a codec block plus a share of the height, measured with an exact distance transform."""
+    rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
+    if not len(rows):
+        return mask
+    radius = policy.dilate_px + policy.dilate_share * (rows[-1] - rows[0] + 1)
+    pad = int(np.ceil(radius)) + 1
+    y, x = max(0, rows[0] - pad), max(0, columns[0] - pad)
+    window = (slice(y, rows[-1] + pad + 1), slice(x, columns[-1] + pad + 1))
+    grown = mask.copy()
+    distance = cv2.distanceTransform((~mask[window]).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    grown[window] = distance <= radius
+    return grown
