@@ -1,0 +1,251 @@
+"""Exactly once: what a run may keep of an earlier one, what is still to do, and when a dataset is complete.
+
+A shard counts once its record stands in OUT/checkpoint, and only while every file that its stats name has the size
+stated there; all else that a run wrote is left over from an interruption and is removed before the next. Ray
+recovers from interruptions too, but it can drop finished shards: where `X.pending.parquet` and `X.parquet` both
+exist (a move in an object store is copy, then delete) it deletes X's data and keeps X's ids as done. After `repair`
+it finds nothing to recover.
+"""
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as arrow_dataset
+import ray
+from ray.data.checkpoint import CheckpointConfig
+
+from cluster import store
+from cluster.datasink import ShardSink
+from operators.sink import FOLDERS, files_of, total
+from schemas.arrow import from_table, to_table
+from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.errors import UserError
+from schemas.policy import Policy
+from schemas.profile import Profile
+
+SCHEMA_VERSION = 1
+LICENCE_NOTES = [
+    "What surrounds the regenerated people comes from the source videos: their licences and consents still apply.",
+    "The models that the profile names found and made the people; NOTICE states their licences.",
+]
+_NAME = r"[0-9a-f]{32}-\d{8}"
+_SHARD_FILE = re.compile(rf"(?:{'|'.join(FOLDERS)})/({_NAME})\.\w+")
+_RECORD = re.compile(rf"checkpoint/({_NAME})(\.pending)?\.parquet")
+
+
+def checkpoint_config(output: str) -> CheckpointConfig:
+    """Ray's commit records in OUT/checkpoint. To be set in the DataContext before the Dataset is made."""
+    filesystem, root = store.arrow_filesystem(output)
+    return CheckpointConfig(
+        "clip_id", f"{root}/checkpoint", override_filesystem=filesystem, delete_checkpoint_on_success=False
+    )
+
+
+def begin(plan: str, output: str, profile: Profile, policy: Policy) -> None:
+    """Make `output` ready for a run or its continuation, and switch Ray's checkpoints on.
+
+    Raises UserError if the plan names a clip twice, or if `output` was made with other settings, by another plan,
+    or by something else.
+    """
+    settings = {
+        "profile": {"name": profile.name, "digest": profile.digest()},
+        "policy": {"name": policy.name, "digest": policy.digest()},
+    }
+    planned, made = read_plan(plan), read_dataset(output)
+    if made is None and store.list_files(output):
+        raise UserError(
+            output, "holds files but no dataset.json, so it is no dataset of ours", "Choose an empty output"
+        )
+    for name, used in settings.items():
+        if made and made[name]["digest"] != used["digest"]:
+            remedy = "Use the same settings again, or choose another output"
+            raise UserError(output, f"was begun with another {name} ({made[name]['name']})", remedy)
+    repair(output)
+    done = finished_ids(output)
+    unknown = np.setdiff1d(done, planned.ids).size
+    if unknown:
+        remedy = "Give the plan that it was begun with, or choose another output"
+        raise UserError(output, f"holds {unknown} clips that {plan} does not name", remedy)
+    if made is None or done.size < planned.ids.size:
+        header = {"schema_version": SCHEMA_VERSION, "state": "running", "variant": policy.variant, **settings}
+        store.write_bytes(output, "dataset.json", _json(header))
+    ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(output)
+
+
+def repair(output: str) -> None:
+    """Remove whatever an interrupted run left; finished shards stay as they are, byte for byte.
+
+    Can itself be interrupted anywhere: records of damaged shards go before their files, pending records go last.
+    """
+    sizes = store.list_files(output)
+    written: dict[str, list[str]] = defaultdict(list)
+    for path in sizes:
+        if match := _SHARD_FILE.fullmatch(path):
+            written[match[1]].append(path)
+    records = [match for path in sizes if (match := _RECORD.fullmatch(path))]
+    if written and not records:
+        remedy = "Restore OUT/checkpoint, or choose another output"
+        raise UserError(output, "holds shards but no commit records", remedy)
+    committed = sorted({match[1] for match in records if not match[2]})
+    with ThreadPoolExecutor(16) as threads:
+        whole = dict(
+            zip(committed, threads.map(lambda name: _is_whole(output, name, sizes), committed), strict=True)
+        )
+    store.delete(output, [f"checkpoint/{name}.parquet" for name in committed if not whole[name]])
+    store.delete(output, [path for name, paths in written.items() if not whole.get(name) for path in paths])
+    store.delete(output, [match[0] for match in records if match[2]])
+
+
+def missing(plan: str, output: str) -> np.ndarray:
+    """int64 ids of the planned clips that no finished shard accounts for, sorted."""
+    return np.setdiff1d(read_plan(plan).ids, finished_ids(output))
+
+
+def record_lost(plan: str, output: str) -> int:
+    """Record every clip that is still missing as failed; returns how many those were.
+
+    They take the same way as all others, through the sink and its commit, so a later run leaves them alone.
+    """
+    repair(output)
+    lost = missing(plan, output).size
+    if lost:
+        ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(output)
+        filesystem, root = store.arrow_filesystem(plan)
+        clips = ray.data.read_parquet(f"{root}/clips", filesystem=filesystem)
+        clips.map_batches(_lost, batch_format="pyarrow", batch_size=None).write_datasink(ShardSink(output))
+    return int(lost)
+
+
+def finish(plan: str, output: str) -> dict[str, Any]:
+    """Write OUT/dataset.json, which says that the dataset is complete; returns it.
+
+    Raises UserError as long as a planned clip is missing, or one is there twice.
+    """
+    planned, ids, stats = read_plan(plan), finished_ids(output), read_stats(output)
+    if not np.array_equal(ids, planned.ids):
+        problem = f"accounts for {ids.size} clips where {planned.ids.size} are planned, or not for each once"
+        raise UserError(output, problem, "Run the same command again")
+    totals = total(stats.values())
+    made = read_dataset(output)
+    if made is None or totals["planned"] != {"clips": planned.ids.size, "frames": planned.frames}:
+        raise UserError(output, "has stats that do not add up to the plan", "Run the same command again")
+    made |= {"state": "complete", "id_digest": id_digest(ids), **totals, "shards": len(stats)}
+    made |= {"stats_digest": stats_digest(output, list(stats)), "licence_notes": LICENCE_NOTES}
+    store.write_bytes(output, "dataset.json", _json(made))
+    return made
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Ids (int64, sorted) of a plan's clips, and the number of frames they stand for."""
+
+    ids: np.ndarray
+    frames: int
+
+
+def read_plan(plan: str) -> Planned:
+    """Raises UserError if there is no plan, or if it names a clip twice."""
+    filesystem, root = store.arrow_filesystem(plan)
+    try:
+        clips = arrow_dataset.dataset(f"{root}/clips", filesystem=filesystem, format="parquet")
+    except (FileNotFoundError, pa.ArrowInvalid):
+        raise UserError(plan, "holds no plan", "Make one with python -m jobs.plan") from None
+    ids, frames = [np.empty(0, np.int64)], 0
+    for batch in clips.to_batches(columns=["clip_id", "pts", "overlap"]):
+        ids.append(batch["clip_id"].to_numpy())
+        frames += sum(pc.subtract(pc.list_value_length(batch["pts"]), batch["overlap"]).to_pylist())
+    found = np.sort(np.concatenate(ids))
+    twice = found[1:][found[1:] == found[:-1]]
+    if twice.size:
+        raise UserError(
+            plan,
+            f"names {np.unique(twice).size} clips more than once (first: {twice[0]})",
+            "Make the plan anew",
+        )
+    return Planned(found, frames)
+
+
+def finished_ids(output: str) -> np.ndarray:
+    """int64 ids in OUT/manifest, sorted, repeated if a clip is there repeatedly."""
+    filesystem, root = store.arrow_filesystem(output)
+    paths = [f"{root}/{path}" for path in store.list_files(output) if path.startswith("manifest/")]
+    if not paths:
+        return np.empty(0, np.int64)
+    rows = arrow_dataset.dataset(paths, filesystem=filesystem, format="parquet").to_table(columns=["clip_id"])
+    return np.sort(rows["clip_id"].to_numpy())
+
+
+def read_dataset(output: str) -> dict[str, Any] | None:
+    """OUT/dataset.json, None if there is none. Raises UserError if it is not readable as such."""
+    try:
+        made = json.loads(store.read_bytes(output, "dataset.json"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        made = None
+    if not isinstance(made, dict) or made.get("schema_version") != SCHEMA_VERSION:
+        raise UserError(
+            f"{output}/dataset.json",
+            f"is not of schema version {SCHEMA_VERSION}",
+            "Choose another output, or the release that wrote it",
+        )
+    return made
+
+
+def read_stats(output: str) -> dict[str, dict[str, Any]]:
+    """Every OUT/stats/X.json, by path."""
+    paths = sorted(path for path in store.list_files(output) if path.startswith("stats/"))
+    with ThreadPoolExecutor(16) as threads:
+        return dict(
+            zip(
+                paths,
+                threads.map(lambda path: json.loads(store.read_bytes(output, path)), paths),
+                strict=True,
+            )
+        )
+
+
+def id_digest(ids: np.ndarray) -> str:
+    """sha256 in hex over the sorted ids, as little-endian int64: proves which clips were planned."""
+    return hashlib.sha256(np.sort(ids).astype("<i8").tobytes()).hexdigest()
+
+
+def stats_digest(output: str, paths: list[str]) -> str:
+    """sha256 in hex over the stats files. They hold their shards' digests, so this one stands for all."""
+    with ThreadPoolExecutor(16) as threads:
+        digests = threads.map(
+            lambda path: hashlib.sha256(store.read_bytes(output, path)).hexdigest(), sorted(paths)
+        )
+        return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _is_whole(output: str, name: str, sizes: dict[str, int]) -> bool:
+    """Whether a committed shard has all its files, each of the size that its stats state."""
+    try:
+        files = json.loads(store.read_bytes(output, files_of(name)["stats"]))["files"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return False
+    return all(sizes.get(path) == stated["bytes"] for path, stated in files.items())
+
+
+def _lost(clips: pa.Table) -> pa.Table:
+    remedy = "See the log of the run; give the stages more memory, or leave the source out"
+    rows = [
+        FailedClip(
+            ref, "run", "the worker that processed it died or was refused by the sink, twice", remedy, {}
+        )
+        for ref in from_table(clips, ClipRef)
+    ]
+    return to_table(rows, ReleasedClip, QuarantinedClip, FailedClip)
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()

@@ -1,0 +1,70 @@
+"""Ray, quietly: on this machine, or on the cluster that RAY_ADDRESS names."""
+
+import logging
+import math
+import os
+import re
+import sys
+from pathlib import Path
+
+import ray
+from ray.data import DataContext
+
+from schemas.profile import Profile
+
+ROOT = Path(__file__).parent.parent
+SMALL_TASKS = 2  # logical CPUs left for listing, reading and writing beside the stages' actors
+
+
+def start(profile: Profile | None = None) -> None:
+    """Connect to Ray and set what holds for every dataset made after; if connected already, only the latter."""
+    environment = {
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "OMP_NUM_THREADS": "1",  # stages raise it for themselves; two pools on two cores would otherwise fight
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_BACKEND_LOG_LEVEL": "fatal",
+    }
+    if not ray.is_initialized():
+        if "RAY_ADDRESS" in os.environ:
+            ray.init(runtime_env={"env_vars": environment}, log_to_driver=False, logging_level=logging.ERROR)
+        else:
+            os.environ |= environment  # the workers inherit it, and need no environment of their own
+            ray.init(
+                num_cpus=_logical_cpus(profile),
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+    context = DataContext.get_current()
+    # A clip that takes its worker down may cost its block, never the run: who is missing is found out after.
+    context.max_errored_blocks = -1
+    context.max_consecutive_actor_init_deaths = 5
+    context.execution_no_progress_timeout_s = 24 * 3600.0
+    context.print_on_execution_start = False
+    context.enable_rich_progress_bars, context.use_ray_tqdm = True, False
+    if not sys.stdout.isatty():
+        logging.getLogger("ray.data._internal.progress.logging_progress").addFilter(_one_line())
+
+
+def _logical_cpus(profile: Profile | None) -> int:
+    """Enough for every actor and the small tasks: fewer would leave a job waiting for ever."""
+    pools = [profile.pools.condition, profile.pools.regenerate, profile.pools.audit] if profile else []
+    wanted = sum(pool.actors * pool.num_cpus for pool in pools) + SMALL_TASKS
+    return max(os.cpu_count() or 1, math.ceil(wanted))
+
+
+def _one_line():  # type: ignore[no-untyped-def]
+    """A logging filter that turns Ray's report of some twenty lines into one."""
+    stages: dict[str, str] = {}
+
+    def collect(record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if stage := re.fullmatch(r"(\S+): (\d+/\S+)", message):
+            stages[re.sub(r"^MapBatches\((\w+)\)$", r"\1", stage[1])] = stage[2]
+        if set(message) != {"="} or not stages:
+            return False
+        record.msg, record.args = "  ".join(f"{name} {done}" for name, done in stages.items()), ()
+        stages.clear()
+        return True
+
+    return collect

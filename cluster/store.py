@@ -1,0 +1,78 @@
+"""Where data lies: a local path or an s3:// URI, opened the same way.
+
+Credentials, region and endpoint come from the usual chain (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE,
+instance roles, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL), on every machine anew: no secret travels with a task.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from pyarrow import fs
+
+from schemas.errors import UserError
+
+
+def arrow_filesystem(uri: str) -> tuple[fs.FileSystem, str]:
+    """The Arrow file system of `uri` and the path within it, without a trailing slash.
+
+    Raises UserError for a scheme other than s3:// and file://.
+    """
+    scheme, separator, rest = uri.partition("://")
+    if not separator or scheme == "file":
+        return fs.LocalFileSystem(), str(Path(rest if separator else uri).expanduser().absolute())
+    if scheme != "s3":
+        raise UserError(
+            uri,
+            f"{scheme}:// is not a place that can be read or written",
+            "Give a local path or s3://BUCKET/PREFIX",
+        )
+    # Region and endpoint are given, as Arrow would otherwise ask AWS itself where a bucket lies.
+    options = {"region": os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"}
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        options |= dict(zip(("scheme", "endpoint_override"), endpoint.rstrip("/").split("://"), strict=True))
+    return fs.S3FileSystem(**options), rest.strip("/")
+
+
+def list_files(uri: str) -> dict[str, int]:
+    """Size in bytes of every file below `uri`, by its path relative to it; empty if there is none."""
+    filesystem, root = arrow_filesystem(uri)
+    found = filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
+    return {info.path[len(root) + 1 :]: info.size for info in found if info.type == fs.FileType.File}
+
+
+def read_bytes(uri: str, name: str) -> bytes:
+    """The whole file `name` below `uri`. Raises FileNotFoundError."""
+    filesystem, root = arrow_filesystem(uri)
+    with filesystem.open_input_stream(f"{root}/{name}") as file:
+        return bytes(file.read())
+
+
+def write_bytes(uri: str, name: str, data: bytes) -> None:
+    """Write the file `name` below `uri`: on local disk complete or not at all, as an object store does it."""
+    filesystem, root = arrow_filesystem(uri)
+    local = isinstance(filesystem, fs.LocalFileSystem)
+    if local:
+        filesystem.create_dir(str(Path(root, name).parent))
+    written = f"{root}/{name}.partial" if local else f"{root}/{name}"
+    with filesystem.open_output_stream(written) as file:
+        file.write(data)
+    if local:
+        filesystem.move(written, f"{root}/{name}")
+
+
+def delete(uri: str, names: list[str]) -> None:
+    """Delete the files `names` below `uri`; one that is gone already is fine."""
+    filesystem, root = arrow_filesystem(uri)
+    present = filesystem.get_file_info([f"{root}/{name}" for name in names])
+    for info in present:
+        if info.type == fs.FileType.File:
+            filesystem.delete_file(info.path)
+
+
+def opener(uri: str) -> Callable[[str], IO[Any]]:
+    """`open(name)` for reading files below `uri` as streams."""
+    filesystem, root = arrow_filesystem(uri)
+    return lambda name: filesystem.open_input_stream(f"{root}/{name}")

@@ -1,0 +1,53 @@
+"""What a dataset says about its clips: rows of OUT/manifest and OUT/quarantine. No source name, no pixel."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["released", "quarantined", "failed"]
+
+
+@dataclass(frozen=True)
+class ManifestRow:
+    """One clip of any verdict.
+
+    `frames` counts the frames that the clip stands for, released or not; `window` also those of its overlap with
+    the clip before. `bypassed`: released without any diffusion call. Digests are sha256 in hex, empty where there
+    is nothing: of KEY.mp4, KEY.json and KEY.condition.mp4. `stage` and `reason` are empty for released clips.
+    """
+
+    clip_id: int
+    key: str
+    verdict: Verdict
+    shard: str
+    stage: str
+    reason: str
+    source_digest: str
+    first_frame: int
+    frames: int
+    window: int
+    width: int
+    height: int
+    fps_num: int
+    fps_den: int
+    people: int
+    tracks: int
+    diffusion_calls: int
+    bypassed: bool
+    video_bytes: int
+    sha256: str
+    record_sha256: str
+    condition_sha256: str
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class QuarantineRow:
+    """One clip that was not released: where it stopped, why, and what to do. `gates` is JSON."""
+
+    clip_id: int
+    key: str
+    verdict: Verdict
+    stage: str
+    reason: str
+    remedy: str
+    gates: str

@@ -1,0 +1,144 @@
+"""A small job around the real sink and checkpoints, without models: `python -m tests.cluster.toy PLAN OUT SECONDS`.
+
+Every tenth clip is quarantined, every tenth plus one fails, the others are released after SECONDS each.
+`crash=ID` kills the worker that meets that clip; `foreign=ID` makes a row that the sink must refuse.
+"""
+
+import hashlib
+import os
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+
+from cluster import checkpoint, session, store
+from cluster.datasink import ShardSink
+from schemas.arrow import from_table, to_table
+from schemas.certificate import Certificate, Gate
+from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.config import load
+from schemas.policy import Policy
+from schemas.profile import Profile
+
+ROOT = Path(__file__).parents[2]
+GATE = Gate("toy", "always 0", 0.0, 1.0, True)
+
+
+def make_ref(number: int, frames: int = 5) -> ClipRef:
+    """The clip `number` of an imaginary source of 64x48 pixels at 10 frames/s."""
+    name = hashlib.sha256(str(number).encode()).hexdigest()
+    return ClipRef(
+        clip_id=number,
+        key=name[:24],
+        uri=f"file:///videos/{number}.mp4",
+        source_digest=name,
+        first_frame=0,
+        overlap=1,
+        pts=[512 * i for i in range(frames + 1)],
+        time_base_num=1,
+        time_base_den=5120,
+        fps_num=10,
+        fps_den=1,
+        width=64,
+        height=48,
+        rotation=0,
+    )
+
+
+def released(ref: ClipRef, video: bytes, preview: bytes = b"", diffusion_calls: int = 2) -> ReleasedClip:
+    """A release with a certificate that fits."""
+    digest = hashlib.sha256(video).hexdigest()
+    certificate = Certificate(
+        clip_id=ref.clip_id,
+        key=ref.key,
+        variant="structhuman",
+        frames=ref.frames,
+        people=1,
+        tracks=1,
+        diffusion_calls=diffusion_calls,
+        gates=[GATE],
+        output_sha256=digest,
+        source_digest=ref.source_digest,
+        weights_digest="w",
+        profile_digest="p",
+        policy_digest="q",
+        code_version="c",
+        seed_commitment="s",
+    )
+    return ReleasedClip(ref, video, preview, certificate, {"condition": 0.25, "audit": 0.5})
+
+
+def write_plan(plan: str, count: int, files: int = 3) -> list[ClipRef]:
+    """A plan of `count` clips in several parquet files."""
+    refs = [make_ref(number) for number in range(count)]
+    for index in range(files):
+        sink = pa.BufferOutputStream()
+        pq.write_table(to_table(refs[index::files], ClipRef), sink)
+        store.write_bytes(plan, f"clips/{index:05d}.parquet", sink.getvalue().to_pybytes())
+    return refs
+
+
+class Toy:
+    """Stands for all stages."""
+
+    def __init__(self, seconds: float, crash: int = -1, foreign: int = -1) -> None:
+        self.seconds, self.crash, self.foreign = seconds, crash, foreign
+
+    def __call__(self, clips: pa.Table) -> pa.Table:
+        rows = [self.process(ref) for ref in from_table(clips, ClipRef)]
+        table = to_table(rows, ReleasedClip, QuarantinedClip, FailedClip)
+        if self.foreign in table["clip_id"].to_pylist():
+            unknown = pa.array(
+                [row["clip_id"] + 1 for row in table.select(["clip_id"]).to_pylist()], pa.int64()
+            )
+            return table.set_column(0, "clip_id", unknown)
+        return table
+
+    def process(self, ref: ClipRef) -> ReleasedClip | QuarantinedClip | FailedClip:
+        """The verdict follows from the id, the bytes differ between runs as those of a GPU may."""
+        time.sleep(self.seconds)
+        if ref.clip_id == self.crash:
+            os._exit(1)
+        if ref.clip_id % 10 == 0:
+            return QuarantinedClip(ref, "audit", "toy", [GATE], {"audit": 0.125})
+        if ref.clip_id % 10 == 1:
+            return FailedClip(ref, "decode", "toy", "none", {})
+        return released(ref, os.urandom(2000), b"preview")
+
+
+def run(
+    plan: str, output: str, seconds: float = 0.0, crash: int = -1, foreign: int = -1
+) -> dict[str, object]:
+    """The real job's frame: begin, run, run again clip by clip, record what is lost, finish."""
+    profile = load(Profile, ROOT / "cluster/profiles/embedded.yaml")
+    policy = load(Policy, ROOT / "cluster/policies/default.yaml")
+    checkpoint.begin(plan, output, profile, policy)
+    filesystem, root = store.arrow_filesystem(plan)
+    for clips_per_shard in (4, 1):
+        if not checkpoint.missing(plan, output).size:
+            break
+        (
+            ray.data.read_parquet(f"{root}/clips", filesystem=filesystem)
+            .repartition(target_num_rows_per_block=clips_per_shard)
+            .map_batches(
+                Toy,
+                fn_constructor_args=(seconds, crash, foreign),
+                batch_format="pyarrow",
+                batch_size=None,
+                compute=ray.data.ActorPoolStrategy(size=1, max_tasks_in_flight_per_actor=1),
+                num_cpus=0.8,
+                max_task_retries=1,
+            )
+            .write_datasink(ShardSink(output), ray_remote_args={"num_cpus": 0.25})
+        )
+        checkpoint.repair(output)
+    checkpoint.record_lost(plan, output)
+    return checkpoint.finish(plan, output)
+
+
+if __name__ == "__main__":
+    session.start()
+    run(sys.argv[1], sys.argv[2], float(sys.argv[3]))
