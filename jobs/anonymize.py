@@ -1,0 +1,79 @@
+"""Anonymize: a plan in, shards of released clips out. `python -m jobs.anonymize --plan PLAN --output OUT`.
+
+    manifest -> Condition -> Regenerate -> Audit -> ShardSink
+
+Every planned clip ends as released, quarantined or failed. After any interruption run the same command
+again: finished shards stay untouched, the rest is done.
+"""
+
+from argparse import Namespace
+from typing import Any
+
+import ray
+
+from cluster import checkpoint, session, store, weights
+from cluster.datasink import ShardSink
+from jobs import options
+from operators.audit import Audit, Provenance
+from operators.condition import Condition
+from operators.regenerate import Regenerate
+from operators.report import write_report, write_review
+from schemas.policy import Policy
+from schemas.profile import Pool, Profile
+
+
+def anonymize(profile: Profile, policy: Policy, plan: str, output: str) -> None:
+    """The pipeline: one block of clip references in, one shard out."""
+    filesystem, manifest = store.arrow_filesystem(f"{plan}/clips")
+    release_key, provenance = options.read_release_key(plan), Provenance(weights.check(profile), weights.code_version())
+    condition, regenerate, audit = profile.pools.condition, profile.pools.regenerate, profile.pools.audit
+    checkpoint.begin(plan, output, profile, policy)
+    for clips_per_shard in (profile.clips_per_shard, 1):  # what a crash took along is tried again, clip by clip
+        (
+            ray.data.read_parquet(manifest, filesystem=filesystem)
+            .repartition(target_num_rows_per_block=clips_per_shard)
+            .map_batches(Condition, fn_constructor_args=[profile, policy, release_key], **actors(condition))
+            .map_batches(Regenerate, fn_constructor_args=[profile], **actors(regenerate))
+            .map_batches(Audit, fn_constructor_args=[profile, policy, provenance], **actors(audit))
+            .write_datasink(ShardSink(output, policy.publish_conditioning), ray_remote_args={"num_cpus": 0.05})
+        )
+        if not len(checkpoint.missing(plan, output)):
+            break
+        checkpoint.repair(output)
+    checkpoint.record_lost(plan, output)
+
+
+def actors(pool: Pool) -> dict[str, Any]:
+    """A stage's actors. A model pool starts whole: growing one by one would take minutes."""
+    return {
+        "batch_size": 1,
+        "batch_format": "pyarrow",
+        "zero_copy_batch": True,
+        "compute": ray.data.ActorPoolStrategy(size=pool.actors, max_tasks_in_flight_per_actor=1),
+        "num_cpus": pool.num_cpus,
+        "num_gpus": pool.num_gpus,
+        "max_restarts": 4,
+        "max_task_retries": 2,
+    }
+
+
+def main(arguments: Namespace) -> int:
+    """Run, then account for every clip, write the pages and say what came out."""
+    profile, policy = options.read_settings(arguments)
+    session.start()
+    anonymize(profile, policy, arguments.plan, arguments.output)
+    dataset = checkpoint.finish(arguments.plan, arguments.output)
+    write_report(arguments.output)
+    if arguments.review:
+        write_review(arguments.plan, arguments.output, arguments.review)
+    options.print_outcome(dataset, arguments.output)
+    return 0
+
+
+if __name__ == "__main__":
+    parser = options.parser(__doc__)
+    parser.add_argument("--plan", required=True, help="folder or s3:// prefix written by jobs.plan")
+    parser.add_argument("--output", required=True, help="folder or s3:// prefix for the anonymized dataset")
+    parser.add_argument("--variant", choices=["structhuman", "structall"], help="instead of the policy's")
+    parser.add_argument("--review", metavar="DIR", help="also write a page with originals beside results, into DIR only")
+    options.run(main, parser)

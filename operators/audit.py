@@ -1,0 +1,122 @@
+"""Audit: the only maker of a ReleasedClip. Reads back the bytes that would be published, trusts nothing."""
+
+import hashlib
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import pyarrow as pa
+
+from operators.copied import copied_share
+from operators.decode import decode_clip
+from operators.encode import ContainerFacts, decode_bytes, inspect_video
+from operators.outcome import Rejected, each
+from schemas.arrow import from_table, to_table
+from schemas.certificate import Certificate, Gate
+from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.policy import Policy
+from schemas.profile import Profile
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What every certificate of a run says of how it was made: sha256 digests in hex."""
+
+    weights: str
+    code: str
+
+
+class Audit:
+    """Every gate on every clip: one failure, or one gate that cannot be computed, and the clip is quarantined."""
+
+    def __init__(self, profile: Profile, policy: Policy, provenance: Provenance) -> None:
+        self.profile, self.policy, self.provenance = profile, policy, provenance
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        rows = from_table(batch, CandidateClip, QuarantinedClip, FailedClip)
+        return to_table(each("audit", self.audit, rows), ReleasedClip, QuarantinedClip, FailedClip)
+
+    def audit(self, clip: CandidateClip) -> ReleasedClip:
+        """Raises Rejected, with all scores, unless every gate passes."""
+        start = perf_counter()
+        gates = [*clip.gates, *_container_gates(clip, inspect_video(clip.video))]
+        _require(gates)  # before frames are compared: they must fit
+        output, source = decode_bytes(clip.video), decode_clip(clip.ref)
+        limits = self.policy.gates
+        gates += [
+            _at_most("copy", "share of textured body area equal to the source", _copied(clip, output, source), limits.copied_share),
+            _at_most("content", "frames left empty", _empty_frames(clip, output, source[clip.ref.overlap :], limits.constant_std), 0),
+        ]
+        if clip.variant == "structhuman":
+            score = _psnr(output[~clip.mask], source[clip.ref.overlap :][~clip.mask])
+            gates.append(Gate("background", "PSNR outside the mask, dB", score, limits.outside_psnr_db, score >= limits.outside_psnr_db))
+        _require(gates)
+        certificate = self._certify(clip, gates)
+        return ReleasedClip(clip.ref, clip.video, clip.preview, certificate, clip.seconds | {"audit": perf_counter() - start})
+
+    def _certify(self, clip: CandidateClip, gates: list[Gate]) -> Certificate:
+        return Certificate(
+            clip_id=clip.ref.clip_id,
+            key=clip.ref.key,
+            variant=clip.variant,
+            frames=clip.ref.frames,
+            people=clip.people,
+            tracks=clip.tracks,
+            diffusion_calls=clip.diffusion_calls,
+            gates=gates,
+            output_sha256=hashlib.sha256(clip.video).hexdigest(),
+            source_digest=clip.ref.source_digest,
+            weights_digest=self.provenance.weights,
+            profile_digest=self.profile.digest(),
+            policy_digest=self.policy.digest(),
+            code_version=self.provenance.code,
+            seed_commitment=clip.seed_commitment,
+        )
+
+
+def _require(gates: list[Gate]) -> None:
+    # NaN compares false, so a score that could not be computed has not passed.
+    failed = [gate.name for gate in gates if not gate.passed]
+    if failed or not gates:
+        raise Rejected(f"gate failed: {', '.join(failed)}", gates)
+
+
+def _at_most(name: str, measure: str, score: float, threshold: float) -> Gate:
+    return Gate(name, measure, score, threshold, score <= threshold)
+
+
+def _container_gates(clip: CandidateClip, facts: ContainerFacts) -> list[Gate]:
+    """Accounting and container, from the written bytes."""
+    ref = clip.ref
+    wanted, origin = ref.pts[ref.overlap :], ref.pts[ref.overlap]
+    late = [abs((pts - facts.pts[0]) * facts.time_base - (want - origin) * ref.time_base) for pts, want in zip(facts.pts, wanted, strict=False)]
+    other = abs(facts.width - ref.width) + abs(facts.height - ref.height)
+    foreign = len(facts.streams) - (facts.streams == ["video"]) + len(facts.tags)
+    return [
+        _at_most("frames", "frames more or fewer than the source's", abs(len(facts.pts) - len(wanted)), 0),
+        _at_most("timestamps", "largest deviation from the source, s", float(max(late, default=np.nan)), 0),
+        _at_most("size", "pixels wider or higher than the source", other, 0),
+        _at_most("container", "streams other than one video, and tags", foreign, 0),
+    ]
+
+
+def _copied(clip: CandidateClip, output: np.ndarray, source: np.ndarray) -> float:
+    """Copied share of the bodies; of everything regenerated where no body was found (StructAll)."""
+    region = clip.body if clip.body.any() else clip.mask
+    return copied_share(output, source, region, clip.ref.overlap)
+
+
+def _empty_frames(clip: CandidateClip, output: np.ndarray, source: np.ndarray, least: float) -> int:
+    """Frames whose regenerated part is of one colour although the source's is not."""
+    empty = 0
+    for t, mask in enumerate(clip.mask):
+        region = mask if mask.any() else np.ones_like(mask)
+        empty += bool(output[t][region].std(axis=0).max() < least <= source[t][region].std(axis=0).max())
+    return empty
+
+
+def _psnr(output: np.ndarray, source: np.ndarray) -> float:
+    if not output.size:
+        return 99.0
+    error = float(np.mean((output.astype(np.float32) - source.astype(np.float32)) ** 2))
+    return min(99.0, 10 * float(np.log10(255**2 / max(error, 1e-6))))

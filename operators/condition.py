@@ -1,0 +1,120 @@
+"""Condition: a clip reference in, identity-free structure out. The last stage that sees people to be replaced.
+
+One decode feeds pose, segmentation and depth; what leaves is gray where people were.
+"""
+
+from time import perf_counter
+
+import cv2
+import numpy as np
+import pyarrow as pa
+
+from operators.caption import caption_from_cues, sample_persona
+from operators.decode import decode_clip
+from operators.depth import DepthEstimator
+from operators.encode import encode_lossless, encode_video
+from operators.fuse import fuse_structall, fuse_structhuman
+from operators.identity import pseudo_identity
+from operators.outcome import each
+from operators.pose import PoseEstimator
+from operators.residual import nobody_left
+from operators.segment import PersonSegmenter
+from operators.skeleton import draw_skeleton
+from operators.track import track_people
+from operators.tube import cut_tube
+from schemas.arrow import from_table, to_table
+from schemas.clip import ClipRef, Conditioning, FailedClip, QuarantinedClip, Tube
+from schemas.policy import Policy
+from schemas.profile import Profile, Size
+from schemas.track import Track
+
+_PREVIEW_SIDE = 640  # px; the conditioning video is for looking at
+
+
+class Condition:
+    """Decode, pose, masks, depth; track, join over time, dilate; fuse; gate 1: is anyone left?"""
+
+    def __init__(self, profile: Profile, policy: Policy, release_key: bytes) -> None:
+        self.profile, self.policy, self.release_key = profile, policy, release_key
+        device, pose, segment, depth = profile.pools.condition.device, profile.pose, profile.segment, profile.depth
+        self.pose = PoseEstimator(pose.weights, pose.confidence, pose.image_size, device, pose.batch)
+        self.segment = PersonSegmenter(segment.weights, segment.confidence, segment.image_size, device, segment.batch)
+        if policy.variant == "structall":
+            self.depth = DepthEstimator(depth.weights, depth.image_size, device, depth.batch)
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        rows = each("condition", self.condition, from_table(batch, ClipRef))
+        return to_table(rows, Conditioning, QuarantinedClip, FailedClip)
+
+    def condition(self, ref: ClipRef) -> Conditioning | FailedClip:
+        """One clip. A source that could not be planned ends here, with the plan's reason."""
+        if ref.problem:
+            return FailedClip(ref, "plan", ref.problem, ref.remedy, {})
+        clock = [perf_counter()]
+        frames = decode_clip(ref)
+        clock.append(perf_counter())
+        people = track_people(self.segment(frames), self.pose(frames), frames.shape[1:3], self.policy.mask)
+        mask, body, skeletons = _union(people, "mask", frames), _union(people, "body", frames), _draw(people, frames)
+        clock.append(perf_counter())
+        background = fuse_structhuman(frames, mask, np.zeros_like(frames))
+        gate = nobody_left(background, mask, self.pose, self.policy.gates.residual_confidence)
+        clock.append(perf_counter())
+        if self.policy.variant == "structhuman":
+            fused = fuse_structhuman(frames, mask, skeletons)
+            tubes = [self._tube(ref, track, background, mask, people) for track in people]
+            lossless = encode_lossless(background)
+        else:
+            fused = fuse_structall(self.depth(frames), mask, skeletons)
+            tubes = [self._whole_frame(ref, fused, len(people))]
+            mask, lossless = np.ones_like(mask), b""
+        preview = _preview(ref, fused)
+        clock.append(perf_counter())
+        stages = ["decode", "detect", "gate 1", "fuse"]
+        seconds = {stage: after - before for stage, before, after in zip(stages, clock, clock[1:], strict=False)}
+        return Conditioning(
+            ref, self.policy.variant, lossless, preview, mask, body, tubes, len(people), [gate], seconds
+        )
+
+    def _tube(
+        self, ref: ClipRef, track: Track, background: np.ndarray, mask: np.ndarray, people: list[Track]
+    ) -> Tube:
+        seed = pseudo_identity(self.release_key, ref.key, track.number)
+        prompt = caption_from_cues([sample_persona(seed, self.profile.persona)])
+        return cut_tube(track, background, mask, people, self.profile.generator.tube, prompt, seed)
+
+    def _whole_frame(self, ref: ClipRef, fused: np.ndarray, people: int) -> Tube:
+        """StructAll: the frame as one tube at model resolution, standing or lying like the source."""
+        frames, height, width = fused.shape[:3]
+        size = self.profile.generator.frame
+        if height > width:
+            size = Size(height=size.width, width=size.height)
+        seeds = [pseudo_identity(self.release_key, ref.key, number) for number in range(people + 1)]
+        prompt = caption_from_cues([sample_persona(seed, self.profile.persona) for seed in seeds[1:]])
+        small = [cv2.resize(frame, (size.width, size.height), interpolation=cv2.INTER_AREA) for frame in fused]
+        boxes = np.tile(np.array([0, 0, width, height], np.int32), (frames, 1))
+        return Tube(0, 0, boxes, np.stack(small), np.ones((frames, height, width), bool), prompt, seeds[0])
+
+
+def _union(people: list[Track], name: str, frames: np.ndarray) -> np.ndarray:
+    union = np.zeros(frames.shape[:3], bool)
+    for track in people:
+        union[track.first : track.first + len(track.mask)] |= getattr(track, name)
+    return union
+
+
+def _draw(people: list[Track], frames: np.ndarray) -> np.ndarray:
+    height, width = frames.shape[1:3]
+    present = [
+        [track.keypoints[t - track.first] for track in people if 0 <= t - track.first < len(track.keypoints)]
+        for t in range(len(frames))
+    ]
+    return np.stack([draw_skeleton(np.reshape(points, (-1, 17, 3)), height, width) for points in present])
+
+
+def _preview(ref: ClipRef, fused: np.ndarray) -> bytes:
+    """The released frames of the conditioning as an mp4, small enough for a page."""
+    height, width = fused.shape[1:3]
+    scale = min(1.0, _PREVIEW_SIDE / max(height, width))
+    size = (max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2))
+    small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in fused[ref.overlap :]])
+    return encode_video(small, ref.pts[ref.overlap :], ref.time_base, ref.fps, crf=26, preset="veryfast")

@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from operators.track import track_people
+from schemas.cues import InstanceMasks, PoseDetections
+from schemas.policy import MaskPolicy
+
+POLICY = MaskPolicy(dilate_px=8, dilate_share=0.0, union_frames=1, gap_frames=3)
+SIZE = (96, 128)
+
+
+def masks(*boxes: tuple[int, int, int, int]) -> InstanceMasks:
+    bodies = np.zeros((len(boxes), *SIZE), bool)
+    for body, (x0, y0, x1, y1) in zip(bodies, boxes, strict=True):
+        body[y0:y1, x0:x1] = True
+    return InstanceMasks(np.array(boxes, np.float32).reshape(-1, 4), np.ones(len(boxes), np.float32), bodies)
+
+
+def poses(*boxes: tuple[int, int, int, int]) -> PoseDetections:
+    points = np.ones((len(boxes), 17, 3), np.float32)
+    return PoseDetections(np.array(boxes, np.float32).reshape(-1, 4), np.ones(len(boxes), np.float32), points)
+
+
+def test_two_people_who_cross_the_frame_are_two_tracks() -> None:
+    frames = [masks((5 + 4 * t, 10, 25 + 4 * t, 70), (90 - 4 * t, 20, 110 - 4 * t, 80)) for t in range(6)]
+    tracks = track_people(frames, [poses()] * 6, SIZE, POLICY)
+    assert [track.first for track in tracks] == [0, 0]
+    assert all(len(track.mask) == 6 for track in tracks)
+
+
+def test_a_gap_is_filled_from_both_sides() -> None:
+    seen = masks((40, 10, 60, 70))
+    tracks = track_people([seen, masks(), masks(), seen], [poses()] * 4, SIZE, POLICY)
+    assert len(tracks) == 1
+    assert all(frame[10:70, 40:60].all() for frame in tracks[0].body)
+
+
+def test_a_single_faint_frame_is_kept_and_reaches_its_neighbours() -> None:
+    tracks = track_people([masks(), masks((40, 10, 60, 70)), masks()], [poses()] * 3, SIZE, POLICY)
+    assert len(tracks) == 1
+    assert tracks[0].first == 0
+    assert all(frame[10:70, 40:60].all() for frame in tracks[0].mask)
+
+
+def test_a_pose_without_a_mask_is_masked_by_its_box() -> None:
+    (track,) = track_people([masks()], [poses((40, 10, 60, 70))], SIZE, POLICY)
+    assert track.body[0, 10:70, 40:60].all()
+    assert track.keypoints[0, 0, 2] == 1
+
+
+def test_a_mask_takes_the_keypoints_of_its_pose() -> None:
+    (track,) = track_people([masks((40, 10, 60, 70))], [poses((41, 11, 61, 69))], SIZE, POLICY)
+    assert track.keypoints[0, :, 2].all()
+
+
+def test_frames_of_masks_and_poses_must_agree() -> None:
+    with pytest.raises(ValueError, match="2 frames of masks but 1 of poses"):
+        track_people([masks(), masks()], [poses()], SIZE, POLICY)
+
+
+boxes = st.tuples(st.integers(0, 100), st.integers(0, 60), st.integers(4, 27), st.integers(4, 35))
+
+
+@given(st.lists(st.lists(boxes, max_size=3), min_size=1, max_size=6))
+def test_every_detected_pixel_and_its_codec_block_is_masked(frames: list[list[tuple[int, int, int, int]]]) -> None:
+    detections = [masks(*((x, y, x + w, y + h) for x, y, w, h in people)) for people in frames]
+    tracks = track_people(detections, [poses()] * len(frames), SIZE, POLICY)
+    for t, detection in enumerate(detections):
+        union = np.zeros(SIZE, bool)
+        for track in tracks:
+            if track.first <= t < track.first + len(track.mask):
+                union |= track.mask[t - track.first]
+        for x0, y0, x1, y1 in detection.boxes.astype(int):
+            assert union[y0:y1, max(0, x0 - 8) : x1 + 8].all()
+            assert union[max(0, y0 - 8) : y1 + 8, x0:x1].all()
