@@ -1,0 +1,38 @@
+"""Words for the generator. None is ever taken from a person in the footage: looks are sampled, scenes come from cues."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+WORDS, WIDTH = 24, 64  # length and width of the embedded profile's text embedding
+
+
+def sample_persona(seed: int, distribution: Mapping[str, Sequence[str]]) -> str:
+    """One look, e.g. "adult; long-sleeved red top, black trousers", drawn uniformly from each list of the profile.
+
+    The same seed always gives the same look; balance between groups is a matter of the lists alone.
+    """
+    rng = np.random.default_rng(seed)
+    return ", ".join(str(rng.choice(list(choices))) for choices in distribution.values())
+
+
+def caption_from_cues(personas: Sequence[str]) -> str:
+    """The prompt for a clip or tube: how many people, and the sampled look of each."""
+    count = len(personas)
+    people = "no people" if count == 0 else "one person" if count == 1 else f"{count} people"
+    return "; ".join([people, *personas])
+
+
+def embed_words(text: str) -> np.ndarray:
+    """float32 [24, 64]: each word as a fixed pseudo-random vector of unit variance, then zeros.
+
+    Stands in for a text encoder in the embedded profile: it needs no weights, and the transformer's own
+    text projection learns what the words mean. The empty text is all zeros (the negative prompt of CFG).
+    """
+    embedding = np.zeros((WORDS, WIDTH), np.float32)
+    for row, word in zip(embedding, re.findall(r"[a-z0-9]+", text.lower()), strict=False):
+        seed = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "big")
+        row[:] = np.random.default_rng(seed).standard_normal(WIDTH)
+    return embedding
