@@ -1,10 +1,9 @@
 """Exactly once: what a run may keep of an earlier one, what is still to do, and when a dataset is complete.
 
 A shard counts once its record stands in OUT/checkpoint, and only while every file that its stats name has the size
-stated there; all else that a run wrote is left over from an interruption and is removed before the next. Ray
-recovers from interruptions too, but it can drop finished shards: where `X.pending.parquet` and `X.parquet` both
-exist (a move in an object store is copy, then delete) it deletes X's data and keeps X's ids as done. After `repair`
-it finds nothing to recover.
+stated there; all else that a run wrote is left over from an interruption, and `repair` removes it before the next.
+Ray's own recovery is not used: where `X.pending.parquet` and `X.parquet` both exist (a move in an object store is
+copy, then delete) it deletes X's data and keeps X's ids as done.
 """
 
 import hashlib
@@ -20,7 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 import ray
+from pyarrow import fs
 from ray.data.checkpoint import CheckpointConfig
+from ray.data.checkpoint.checkpoint_filter import CheckpointManager
 
 from cluster import store
 from cluster.datasink import ShardSink
@@ -41,12 +42,34 @@ _SHARD_FILE = re.compile(rf"(?:{'|'.join(FOLDERS)})/({_NAME})\.\w+")
 _RECORD = re.compile(rf"checkpoint/({_NAME})(\.pending)?\.parquet")
 
 
+class ManifestCheckpoints(CheckpointManager):
+    """What Ray's filter behind the read leaves out: the clips in OUT/manifest, which is what this house goes by.
+
+    Ray's own way to learn it, a dataset of its own over the commit records, takes seconds and its recovery.
+    """
+
+    def load_checkpoint(
+        self, data_file_dir: str | None = None, data_file_filesystem: fs.FileSystem | None = None
+    ) -> tuple[ray.ObjectRef | None, int]:
+        """Reference to the sorted int64 ids, and their size in bytes."""
+        ids = finished_ids(self.checkpoint_path.removesuffix("/checkpoint"))
+        return (ray.put(ids), ids.nbytes) if ids.size else (None, 0)
+
+
 def checkpoint_config(output: str) -> CheckpointConfig:
     """Ray's commit records in OUT/checkpoint. To be set in the DataContext before the Dataset is made."""
     filesystem, root = store.arrow_filesystem(output)
-    return CheckpointConfig(
-        "clip_id", f"{root}/checkpoint", override_filesystem=filesystem, delete_checkpoint_on_success=False
+    config = CheckpointConfig(
+        "clip_id",
+        f"s3://{root}/checkpoint" if output.startswith("s3://") else f"{root}/checkpoint",
+        override_filesystem=filesystem,
+        delete_checkpoint_on_success=False,
+        checkpoint_manager_cls=ManifestCheckpoints,
     )
+    # The filter's actors compete with the stages for CPUs; one keeps up with millions of references.
+    config.checkpoint_actor_pool_max_size = 1
+    config.checkpoint_actor_memory_bytes = 256 << 20
+    return config
 
 
 def begin(plan: str, output: str, profile: Profile, policy: Policy) -> None:
@@ -133,12 +156,13 @@ def finish(plan: str, output: str) -> dict[str, Any]:
     if not np.array_equal(ids, planned.ids):
         problem = f"accounts for {ids.size} clips where {planned.ids.size} are planned, or not for each once"
         raise UserError(output, problem, "Run the same command again")
-    totals = total(stats.values())
+    totals = total(json.loads(written) for written in stats.values())
     made = read_dataset(output)
     if made is None or totals["planned"] != {"clips": planned.ids.size, "frames": planned.frames}:
         raise UserError(output, "has stats that do not add up to the plan", "Run the same command again")
     made |= {"state": "complete", "id_digest": id_digest(ids), **totals, "shards": len(stats)}
-    made |= {"stats_digest": stats_digest(output, list(stats)), "licence_notes": LICENCE_NOTES}
+    digests = [hashlib.sha256(written).hexdigest() for written in stats.values()]
+    made |= {"stats_digest": stats_digest(digests), "licence_notes": LICENCE_NOTES}
     store.write_bytes(output, "dataset.json", _json(made))
     return made
 
@@ -200,17 +224,11 @@ def read_dataset(output: str) -> dict[str, Any] | None:
     return made
 
 
-def read_stats(output: str) -> dict[str, dict[str, Any]]:
-    """Every OUT/stats/X.json, by path."""
+def read_stats(output: str) -> dict[str, bytes]:
+    """Every OUT/stats/X.json, by path, in order."""
     paths = sorted(path for path in store.list_files(output) if path.startswith("stats/"))
     with ThreadPoolExecutor(16) as threads:
-        return dict(
-            zip(
-                paths,
-                threads.map(lambda path: json.loads(store.read_bytes(output, path)), paths),
-                strict=True,
-            )
-        )
+        return dict(zip(paths, threads.map(lambda path: store.read_bytes(output, path), paths), strict=True))
 
 
 def id_digest(ids: np.ndarray) -> str:
@@ -218,13 +236,9 @@ def id_digest(ids: np.ndarray) -> str:
     return hashlib.sha256(np.sort(ids).astype("<i8").tobytes()).hexdigest()
 
 
-def stats_digest(output: str, paths: list[str]) -> str:
-    """sha256 in hex over the stats files. They hold their shards' digests, so this one stands for all."""
-    with ThreadPoolExecutor(16) as threads:
-        digests = threads.map(
-            lambda path: hashlib.sha256(store.read_bytes(output, path)).hexdigest(), sorted(paths)
-        )
-        return hashlib.sha256("".join(digests).encode()).hexdigest()
+def stats_digest(digests: list[str]) -> str:
+    """sha256 in hex over those of the stats files in order of name; they hold the digests of all other files."""
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def _is_whole(output: str, name: str, sizes: dict[str, int]) -> bool:

@@ -13,7 +13,9 @@ from ray.data import DataContext
 from schemas.profile import Profile
 
 ROOT = Path(__file__).parent.parent
-SMALL_TASKS = 2  # logical CPUs left for listing, reading and writing beside the stages' actors
+SMALL_TASKS = (
+    4  # logical CPUs beside the stages' actors: listing, reading, checkpoint filter, repartition, writing
+)
 
 
 def start(profile: Profile | None = None) -> None:
@@ -42,15 +44,17 @@ def start(profile: Profile | None = None) -> None:
     context.execution_no_progress_timeout_s = 24 * 3600.0
     context.print_on_execution_start = False
     context.enable_rich_progress_bars, context.use_ray_tqdm = True, False
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
     if not sys.stdout.isatty():
+        logging.getLogger("ray.data._internal.progress.logging_progress").setLevel(logging.INFO)
         logging.getLogger("ray.data._internal.progress.logging_progress").addFilter(_one_line())
 
 
 def _logical_cpus(profile: Profile | None) -> int:
-    """Enough for every actor and the small tasks: fewer would leave a job waiting for ever."""
+    """Enough for every actor and the small tasks: with fewer, actors that wait for input hold what reading it needs."""
     pools = [profile.pools.condition, profile.pools.regenerate, profile.pools.audit] if profile else []
-    wanted = sum(pool.actors * pool.num_cpus for pool in pools) + SMALL_TASKS
-    return max(os.cpu_count() or 1, math.ceil(wanted))
+    actors = sum(pool.actors * pool.num_cpus for pool in pools)
+    return max(os.cpu_count() or 1, math.ceil(actors)) + SMALL_TASKS
 
 
 def _one_line():  # type: ignore[no-untyped-def]

@@ -51,3 +51,12 @@ class QuarantineRow:
     reason: str
     remedy: str
     gates: str
+
+
+@dataclass(frozen=True)
+class Breach:
+    """Something about a dataset that is not as it must be: where, what, and what to do."""
+
+    where: str
+    problem: str
+    remedy: str

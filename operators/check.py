@@ -1,0 +1,190 @@
+"""The check: one shard of a dataset, proved from its own bytes. The counterpart of operators/sink.py."""
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from operators.encode import inspect_video
+from operators.sink import account, files_of
+from schemas.arrow import from_table
+from schemas.manifest import Breach, ManifestRow, QuarantineRow
+
+REDO = "Remove this shard's files and its record in checkpoint/, then run jobs.anonymize again"
+WITHDRAW = "Do not publish this shard; " + REDO[0].lower() + REDO[1:]
+CERTIFIED = ("clip_id", "key", "frames", "people", "tracks", "diffusion_calls", "source_digest")
+
+
+@dataclass
+class Checked:
+    """What was found: breaches, the manifest's clips, the stats and their sha256, the files of the shard."""
+
+    name: str
+    breaches: list[Breach] = field(default_factory=list)
+    clips: list[ManifestRow] = field(default_factory=list)
+    stats: dict[str, Any] = field(default_factory=dict)
+    stats_sha256: str = ""
+    files: list[str] = field(default_factory=list)
+
+    def breach(self, where: str, problem: str, remedy: str = WITHDRAW) -> None:
+        """Note one breach."""
+        self.breaches.append(Breach(where, problem, remedy))
+
+    def demand(self, holds: bool, where: str, problem: str) -> None:
+        """Note a breach unless `holds`."""
+        if not holds:
+            self.breach(where, problem)
+
+
+def check_shard(name: str, read: Callable[[str], bytes], settings: dict[str, str]) -> Checked:
+    """Check the shard `name`. `read(path)` gives a file's bytes or raises OSError.
+
+    `settings` are fields that every certificate must state alike (variant and the digests of profile and policy).
+    Never raises for what it reads: a file that cannot be read or understood is a breach.
+    """
+    checked, paths = Checked(name), files_of(name)
+    with _reading(checked, paths["stats"]):
+        written = read(paths["stats"])
+        stats = json.loads(written)
+        checked.files = [paths["stats"], *stats["files"]]
+        checked.stats, checked.stats_sha256 = stats, hashlib.sha256(written).hexdigest()
+    if not checked.files:
+        return checked
+    data: dict[str, bytes] = {}
+    for path, stated in stats["files"].items():
+        with _reading(checked, path):
+            data[path] = read(path)
+            digest = hashlib.sha256(data[path]).hexdigest()
+            if (len(data[path]), digest) != (stated["bytes"], stated["sha256"]):
+                checked.breach(path, "is not what was written: its size or digest differs from the stats")
+    with _reading(checked, paths["manifest"]):
+        checked.clips = _rows(data.get(paths["manifest"], b""), ManifestRow)
+        counted = account(checked.clips)
+        stated = {key: stats[key] for key in counted}
+        checked.demand(counted == stated, paths["stats"], "states other counts than the manifest adds up to")
+        checked.demand(
+            {row.shard for row in checked.clips} == {name}, paths["manifest"], "lists clips of other shards"
+        )
+    with _reading(checked, paths["quarantine"]):
+        held = _rows(data[paths["quarantine"]], QuarantineRow) if paths["quarantine"] in data else []
+        due = {
+            (row.clip_id, row.key, row.verdict, row.reason)
+            for row in checked.clips
+            if row.verdict != "released"
+        }
+        found = {(row.clip_id, row.key, row.verdict, row.reason) for row in held}
+        checked.demand(
+            due == found, paths["quarantine"], "does not list the clips that the manifest calls not released"
+        )
+    _check_tar(checked, paths["shards"], data.get(paths["shards"]), settings)
+    return checked
+
+
+def _check_tar(checked: Checked, path: str, data: bytes | None, settings: dict[str, str]) -> None:
+    """Members are exactly what the manifest calls released, and each is what its certificate says."""
+    released = [row for row in checked.clips if row.verdict == "released"]
+    if data is None:
+        checked.demand(not released, path, "is missing, although the manifest has released clips")
+        return
+    with _reading(checked, path), tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        members = {member.name: member for member in tar}
+        checked.demand(len(members) == len(tar.getmembers()), path, "holds two members of one name")
+        for row in released:
+            with _reading(checked, f"{path}: {row.key}"):
+                _check_clip(checked, f"{path}: {row.key}", row, tar, members, settings)
+        for name in members:
+            checked.breach(f"{path}: {name}", "belongs to no released clip")
+
+
+def _check_clip(
+    checked: Checked,
+    where: str,
+    row: ManifestRow,
+    tar: tarfile.TarFile,
+    members: dict[str, tarfile.TarInfo],
+    settings: dict[str, str],
+) -> None:
+    """Check one released clip; takes its members out of `members`."""
+    digests = {"mp4": row.sha256, "json": row.record_sha256, "condition.mp4": row.condition_sha256}
+    found: dict[str, bytes] = {}
+    for extension in digests:
+        member = members.pop(f"{row.key}.{extension}", None)
+        file = tar.extractfile(member) if member else None
+        if file:
+            found[extension] = file.read()
+    for extension, digest in digests.items():
+        held = hashlib.sha256(found[extension]).hexdigest() if extension in found else ""
+        checked.demand(
+            held == digest, f"{where}.{extension}", "is missing or not the bytes that the manifest states"
+        )
+    record = json.loads(found["json"])
+    certificate = record["certificate"]
+    for name in CERTIFIED:
+        checked.demand(
+            certificate[name] == getattr(row, name), where, f"certificate and manifest differ in {name}"
+        )
+    for name, value in settings.items():
+        checked.demand(certificate[name] == value, where, f"certificate and dataset.json differ in {name}")
+    checked.demand(certificate["output_sha256"] == row.sha256, where, "certificate is of another video")
+    gates = certificate["gates"]
+    checked.demand(
+        bool(gates) and all(gate["passed"] is True for gate in gates),
+        where,
+        "certificate has a gate that did not pass",
+    )
+    checked.demand(row.bypassed == (row.diffusion_calls == 0), where, "bypass and diffusion calls disagree")
+    shape = (record["frames"], record["width"], record["height"], *record["fps"])
+    checked.demand(
+        shape == (row.frames, row.width, row.height, row.fps_num, row.fps_den),
+        where,
+        "record and manifest differ in shape or rate",
+    )
+    _check_video(checked, f"{where}.mp4", found["mp4"], record)
+    if "condition.mp4" in found:
+        facts = inspect_video(found["condition.mp4"])
+        checked.demand(
+            facts.streams == ["video"] and not facts.tags,
+            f"{where}.condition.mp4",
+            "holds more than one video stream without tags",
+        )
+
+
+def _check_video(checked: Checked, where: str, data: bytes, record: dict[str, Any]) -> None:
+    facts = inspect_video(data)
+    checked.demand(facts.streams == ["video"], where, f"holds streams {facts.streams} where one video is due")
+    checked.demand(not facts.tags, where, f"holds tags: {', '.join(sorted(facts.tags))}")
+    checked.demand(
+        (facts.width, facts.height) == (record["width"], record["height"]),
+        where,
+        "is not of the recorded size",
+    )
+    checked.demand(
+        len(facts.pts) == record["frames"],
+        where,
+        f"holds {len(facts.pts)} frames where {record['frames']} are recorded",
+    )
+    unit = Fraction(*record["time_base"])
+    due = [(pts - record["timestamps"][0]) * unit for pts in record["timestamps"]]
+    held = [(pts - facts.pts[0]) * facts.time_base for pts in facts.pts]
+    checked.demand(due == held, where, "has other timestamps than recorded")
+
+
+@contextmanager
+def _reading(checked: Checked, where: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        checked.breach(where, "is missing", REDO)
+    except Exception as error:
+        checked.breach(where, f"cannot be read ({type(error).__name__})")
+
+
+def _rows(data: bytes, case: type) -> list[Any]:
+    return from_table(pq.read_table(io.BytesIO(data)), case)

@@ -1,0 +1,288 @@
+"""Exactly once, through interruptions: the real sink, checkpoints and repair around a job without models."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import ray
+
+from cluster import checkpoint, store
+from cluster.datasink import ShardNames
+from schemas.config import load
+from schemas.errors import UserError
+from schemas.policy import Policy
+from schemas.profile import Profile
+from tests.cluster import toy
+
+pytestmark = pytest.mark.usefixtures("s3")
+
+
+@pytest.fixture(autouse=True)
+def _no_checkpoint_left_behind() -> object:
+    yield
+    ray.data.DataContext.get_current().checkpoint_config = None
+
+
+def contents(output: str) -> dict[str, bytes]:
+    return {path: store.read_bytes(output, path) for path in store.list_files(output)}
+
+
+def manifest(output: str) -> list[dict[str, object]]:
+    filesystem, root = store.arrow_filesystem(output)
+    paths = [path for path in store.list_files(output) if path.startswith("manifest/")]
+    return [
+        row for path in paths for row in pq.read_table(f"{root}/{path}", filesystem=filesystem).to_pylist()
+    ]
+
+
+def assert_complete(output: str, count: int) -> None:
+    """Each of `count` clips once, with the verdict that its number gives, and nothing left over."""
+    verdicts = {0: "quarantined", 1: "failed"}
+    rows = sorted((row["clip_id"], row["verdict"]) for row in manifest(output))
+    assert rows == [(number, verdicts.get(number % 10, "released")) for number in range(count)]
+    assert json.loads(store.read_bytes(output, "dataset.json"))["planned"] == {
+        "clips": count,
+        "frames": 5 * count,
+    }
+    names = {match[1] for path in store.list_files(output) if (match := re.search(r"/(\w+-\d+)\.", path))}
+    records = [path for path in store.list_files(output) if path.startswith("checkpoint/")]
+    assert sorted(records) == sorted(f"checkpoint/{name}.parquet" for name in names)
+
+
+def test_every_clip_once_and_a_second_run_changes_nothing(place: str, cluster: None) -> None:
+    toy.write_plan(f"{place}/plan", 13)
+    toy.run(f"{place}/plan", f"{place}/out")
+    assert_complete(f"{place}/out", 13)
+    before = contents(f"{place}/out")
+    toy.run(f"{place}/plan", f"{place}/out")
+    assert contents(f"{place}/out") == before
+
+
+def test_sigkill_half_way_then_the_same_command(place: str) -> None:
+    plan, output, count = f"{place}/plan", f"{place}/out", 40
+    toy.write_plan(plan, count)
+    command = [sys.executable, "-m", "tests.cluster.toy", plan, output, "0.15"]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, cwd=root, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as job:
+        _wait_for_commits(output, 3, job)
+        job.send_signal(signal.SIGKILL)
+    done = {path.split("/")[1][:-8] for path in store.list_files(output) if _is_committed(path)}
+    finished = {path: data for path, data in contents(output).items() if any(name in path for name in done)}
+    assert 3 <= len(done) < 10
+    subprocess.run(command, cwd=root, check=True, timeout=120, capture_output=True)
+    assert_complete(output, count)
+    after = contents(output)
+    assert {path: after[path] for path in finished} == finished
+
+
+def _is_committed(path: str) -> bool:
+    return bool(re.fullmatch(r"checkpoint/\w+-\d+\.parquet", path))
+
+
+def _wait_for_commits(output: str, count: int, job: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 120
+    while sum(map(_is_committed, store.list_files(output))) < count:
+        assert job.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_clip_that_kills_its_worker_is_recorded_and_costs_no_other(tmp_path: Path, cluster: None) -> None:
+    toy.write_plan(f"{tmp_path}/plan", 9)
+    dataset = toy.run(f"{tmp_path}/plan", f"{tmp_path}/out", crash=6)
+    rows = {row["clip_id"]: row for row in manifest(f"{tmp_path}/out")}
+    assert sorted(rows) == list(range(9))
+    assert (rows[6]["verdict"], rows[6]["stage"]) == ("failed", "run")
+    assert [rows[number]["verdict"] for number in (2, 3, 4, 5, 7, 8)] == ["released"] * 6
+    assert dataset["failed"] == {"clips": 2, "frames": 10}
+
+
+def test_a_row_that_the_sink_refuses_is_recorded_and_costs_no_other(tmp_path: Path, cluster: None) -> None:
+    toy.write_plan(f"{tmp_path}/plan", 6)
+    toy.run(f"{tmp_path}/plan", f"{tmp_path}/out", foreign=3)
+    rows = {row["clip_id"]: row["verdict"] for row in manifest(f"{tmp_path}/out")}
+    assert rows == {0: "quarantined", 1: "failed", 2: "released", 3: "failed", 4: "released", 5: "released"}
+
+
+@pytest.fixture
+def half_done(place: str, cluster: None) -> tuple[str, str]:
+    """Plan and output of a run over 12 clips: as it stands when complete."""
+    toy.write_plan(f"{place}/plan", 12)
+    toy.run(f"{place}/plan", f"{place}/out")
+    return f"{place}/plan", f"{place}/out"
+
+
+def _shard(output: str, verdict: str = "released") -> str:
+    return next(str(row["shard"]) for row in manifest(output) if row["verdict"] == verdict)
+
+
+def test_record_both_pending_and_committed_keeps_its_shard(half_done: tuple[str, str]) -> None:
+    """An object store moves by copying: this is the state in which Ray deletes the data and keeps the ids."""
+    plan, output = half_done
+    before, name = contents(output), _shard(output)
+    store.write_bytes(output, f"checkpoint/{name}.pending.parquet", before[f"checkpoint/{name}.parquet"])
+    toy.run(plan, output)
+    assert contents(output) == before
+
+
+def test_files_of_a_pending_record_go_and_their_clips_are_done_again(half_done: tuple[str, str]) -> None:
+    plan, output = half_done
+    name = _shard(output, "quarantined")
+    record = store.read_bytes(output, f"checkpoint/{name}.parquet")
+    store.write_bytes(output, f"checkpoint/{name}.pending.parquet", record)
+    store.delete(output, [f"checkpoint/{name}.parquet", f"stats/{name}.json"])
+    assert (
+        len([path for path in store.list_files(output) if name in path]) == 4
+    )  # tar, manifest, quarantine, record
+    toy.run(plan, output)
+    assert_complete(output, 12)
+    assert not [path for path in store.list_files(output) if name in path]
+
+
+def test_files_without_any_record_go(half_done: tuple[str, str]) -> None:
+    """As a worker leaves them that outlives its driver and writes on after the repair."""
+    _, output = half_done
+    before, zombie = contents(output), "f" * 32 + "-00000000"
+    store.write_bytes(output, f"shards/{zombie}.tar", b"half a tar")
+    store.write_bytes(output, f"manifest/{zombie}.parquet", before[f"manifest/{_shard(output)}.parquet"])
+    checkpoint.repair(output)
+    assert contents(output) == before
+
+
+@pytest.mark.parametrize("folder", ["shards", "manifest", "stats"])
+@pytest.mark.parametrize("damage", ["truncated", "lost"])
+def test_a_damaged_shard_is_done_again(half_done: tuple[str, str], folder: str, damage: str) -> None:
+    plan, output = half_done
+    before, name = contents(output), _shard(output)
+    path = next(path for path in before if path.startswith(f"{folder}/{name}"))
+    if damage == "lost":
+        store.delete(output, [path])
+    else:
+        store.write_bytes(output, path, before[path][: len(before[path]) // 2])
+    toy.run(plan, output)
+    assert_complete(output, 12)
+    assert not [path for path in store.list_files(output) if name in path]
+    kept = [path for path in before if name not in path and path != "dataset.json"]
+    assert {path: store.read_bytes(output, path) for path in kept} == {path: before[path] for path in kept}
+
+
+def test_a_repair_that_is_interrupted_anywhere_is_repaired_by_the_next(
+    half_done: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, output = half_done
+    before, damaged = contents(output), _shard(output)
+    others = [name for name in sorted({str(row["shard"]) for row in manifest(output)}) if name != damaged]
+    delete, states = store.delete, []
+    for stop in range(12):
+        for path in store.list_files(output):
+            delete(output, [path])
+        for path, data in before.items():
+            store.write_bytes(output, path, data)
+        store.write_bytes(output, f"shards/{damaged}.tar", b"cut")
+        store.write_bytes(
+            output, f"checkpoint/{others[0]}.pending.parquet", before[f"checkpoint/{others[0]}.parquet"]
+        )
+        store.write_bytes(
+            output, f"checkpoint/{others[1]}.pending.parquet", before[f"checkpoint/{others[1]}.parquet"]
+        )
+        delete(output, [f"checkpoint/{others[1]}.parquet"])
+        budget = [stop]
+
+        def killed(uri: str, names: list[str], budget: list[int] = budget) -> None:
+            for name in names:
+                if not budget[0]:
+                    raise KeyboardInterrupt
+                budget[0] -= 1
+                delete(uri, [name])
+
+        monkeypatch.setattr(store, "delete", killed)
+        try:
+            checkpoint.repair(output)
+        except KeyboardInterrupt:
+            states.append(stop)
+        monkeypatch.setattr(store, "delete", delete)
+        checkpoint.repair(output)
+        kept = {path: data for path, data in before.items() if damaged not in path and others[1] not in path}
+        assert contents(output) == kept, stop
+    assert len(states) >= 8  # the repair was in fact cut short, at that many places
+
+
+def test_shard_names_are_never_prefixes_of_one_another() -> None:
+    """Ray finds a pending write's files by prefix; `{task:06}`, its default, fails here."""
+    names = ShardNames()
+    made = [names.get_filename_for_task("a" * 32, task) for task in (1, 10, 100_000, 1_000_003)]
+    assert not [(one, other) for one in made for other in made if one != other and other.startswith(one)]
+
+
+def test_missing_and_digest_go_by_the_plan(tmp_path: Path) -> None:
+    toy.write_plan(f"{tmp_path}/plan", 5)
+    assert checkpoint.missing(f"{tmp_path}/plan", f"{tmp_path}/out").tolist() == [0, 1, 2, 3, 4]
+    assert checkpoint.id_digest(np.array([3, -1])) == checkpoint.id_digest(np.array([-1, 3]))
+    assert checkpoint.id_digest(np.array([3, -1])) != checkpoint.id_digest(np.array([3, 1]))
+
+
+class TestBegin:
+    """What is refused before anything is computed or removed."""
+
+    profile = load(Profile, toy.ROOT / "cluster/profiles/embedded.yaml")
+    policy = load(Policy, toy.ROOT / "cluster/policies/default.yaml")
+
+    def begin(self, folder: Path, policy: Policy | None = None) -> None:
+        checkpoint.begin(f"{folder}/plan", f"{folder}/out", self.profile, policy or self.policy)
+
+    def test_no_plan(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="no plan.*jobs.plan"):
+            self.begin(tmp_path)
+
+    def test_a_plan_that_names_a_clip_twice(self, tmp_path: Path) -> None:
+        toy.write_plan(f"{tmp_path}/plan", 4)
+        os.link(tmp_path / "plan/clips/00000.parquet", tmp_path / "plan/clips/00009.parquet")
+        with pytest.raises(UserError, match="names 2 clips more than once"):
+            self.begin(tmp_path)
+
+    def test_another_policy(self, tmp_path: Path) -> None:
+        toy.write_plan(f"{tmp_path}/plan", 4)
+        self.begin(tmp_path)
+        with pytest.raises(UserError, match="begun with another policy"):
+            self.begin(tmp_path, self.policy.model_copy(update={"variant": "structall"}))
+
+    def test_a_folder_of_something_else(self, tmp_path: Path) -> None:
+        toy.write_plan(f"{tmp_path}/plan", 4)
+        store.write_bytes(f"{tmp_path}/out", "shards/00000.tar", b"somebody's work")
+        with pytest.raises(UserError, match=r"no dataset\.json"):
+            self.begin(tmp_path)
+        assert store.read_bytes(f"{tmp_path}/out", "shards/00000.tar") == b"somebody's work"
+
+    def test_shards_whose_records_are_lost(self, tmp_path: Path) -> None:
+        toy.write_plan(f"{tmp_path}/plan", 4)
+        self.begin(tmp_path)
+        store.write_bytes(f"{tmp_path}/out", f"shards/{'a' * 32}-00000001.tar", b"x")
+        with pytest.raises(UserError, match="no commit records"):
+            self.begin(tmp_path)
+        assert store.list_files(f"{tmp_path}/out/shards")
+
+
+def test_another_plan_is_refused(half_done: tuple[str, str]) -> None:
+    plan, output = half_done
+    before = contents(output)
+    toy.write_plan(f"{plan}2", 7)
+    with pytest.raises(UserError, match="holds 5 clips that"):
+        toy.run(f"{plan}2", output)
+    assert contents(output) == before
+
+
+def test_a_grown_plan_is_continued(half_done: tuple[str, str]) -> None:
+    plan, output = half_done
+    before = contents(output)
+    toy.write_plan(f"{plan}2", 15)
+    toy.run(f"{plan}2", output)
+    assert_complete(output, 15)
+    after = contents(output)
+    assert all(after[path] == data for path, data in before.items() if path != "dataset.json")

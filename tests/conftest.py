@@ -1,0 +1,41 @@
+"""Fixtures shared by all tests."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.s3 import BUCKET, serve
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[None]:
+    """One local Ray for all tests of this session, configured as the jobs configure it."""
+    import ray
+
+    from cluster import session
+
+    session.start()
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running S3 server as the environment's default; gives `s3://` and its bucket.
+
+    Requested before `cluster`, so that Ray's workers inherit the environment.
+    """
+    with serve(tmp_path_factory.mktemp("s3")) as environment, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield f"s3://{BUCKET}"
+
+
+@pytest.fixture(params=["local", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty place for a dataset, on this disk and in an object store."""
+    if request.param == "local":
+        return str(tmp_path)
+    return f"{request.getfixturevalue('s3')}/{os.path.basename(tmp_path)}"
