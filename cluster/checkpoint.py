@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
+import pyarrow.parquet as pq
 import ray
 from pyarrow import fs
 from ray.data.checkpoint import CheckpointConfig
@@ -117,13 +118,9 @@ def repair(output: str) -> None:
     if written and not records:
         remedy = "Restore OUT/checkpoint, or choose another output"
         raise UserError(output, "holds shards but no commit records", remedy)
-    committed = sorted({match[1] for match in records if not match[2]})
-    with ThreadPoolExecutor(16) as threads:
-        whole = dict(
-            zip(committed, threads.map(lambda name: _is_whole(output, name, sizes), committed), strict=True)
-        )
-    store.delete(output, [f"checkpoint/{name}.parquet" for name in committed if not whole[name]])
-    store.delete(output, [path for name, paths in written.items() if not whole.get(name) for path in paths])
+    kept = _kept(output, sorted({match[1] for match in records if not match[2]}), sizes)
+    store.delete(output, [match[0] for match in records if not match[2] and match[1] not in kept])
+    store.delete(output, [path for name, paths in written.items() if name not in kept for path in paths])
     store.delete(output, [match[0] for match in records if match[2]])
 
 
@@ -241,13 +238,34 @@ def stats_digest(digests: list[str]) -> str:
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
-def _is_whole(output: str, name: str, sizes: dict[str, int]) -> bool:
-    """Whether a committed shard has all its files, each of the size that its stats state."""
+def _kept(output: str, committed: list[str], sizes: dict[str, int]) -> set[str]:
+    """Committed shards that are whole, and whose clips no other shard kept has.
+
+    A worker that outlives its driver may commit a shard which the next run makes as well.
+    """
+    with ThreadPoolExecutor(16) as threads:
+        shards = threads.map(lambda name: _clips_of(output, name, sizes), committed)
+        kept, seen = set(), set[int]()
+        for name, clips in zip(committed, shards, strict=True):
+            if clips is not None and seen.isdisjoint(clips):
+                kept.add(name)
+                seen.update(clips)
+    return kept
+
+
+def _clips_of(output: str, name: str, sizes: dict[str, int]) -> list[int] | None:
+    """Ids of a committed shard's clips; None unless all its files have the sizes that its stats state."""
+    paths = files_of(name)
     try:
-        files = json.loads(store.read_bytes(output, files_of(name)["stats"]))["files"]
+        files = json.loads(store.read_bytes(output, paths["stats"]))["files"]
+        if any(sizes.get(path) != stated["bytes"] for path, stated in files.items()):
+            return None
+        rows = pq.read_table(
+            pa.BufferReader(store.read_bytes(output, paths["manifest"])), columns=["clip_id"]
+        )
     except (FileNotFoundError, ValueError, KeyError):
-        return False
-    return all(sizes.get(path) == stated["bytes"] for path, stated in files.items())
+        return None
+    return list(rows["clip_id"].to_pylist())
 
 
 def _lost(clips: pa.Table) -> pa.Table:

@@ -16,10 +16,8 @@ import ray
 
 from cluster import checkpoint, store
 from cluster.datasink import ShardNames
-from schemas.config import load
 from schemas.errors import UserError
 from schemas.policy import Policy
-from schemas.profile import Profile
 from tests.cluster import toy
 
 pytestmark = pytest.mark.usefixtures("s3")
@@ -112,87 +110,94 @@ def test_a_row_that_the_sink_refuses_is_recorded_and_costs_no_other(tmp_path: Pa
 
 
 @pytest.fixture
-def half_done(place: str, cluster: None) -> tuple[str, str]:
-    """Plan and output of a run over 12 clips: as it stands when complete."""
-    toy.write_plan(f"{place}/plan", 12)
-    toy.run(f"{place}/plan", f"{place}/out")
-    return f"{place}/plan", f"{place}/out"
+def finished(place: str) -> tuple[str, str, list[str]]:
+    """Plan and output of a finished run over 12 clips, and the names of its three shards."""
+    plan, output = f"{place}/plan", f"{place}/out"
+    return plan, output, toy.write_output(plan, output, 12)
 
 
-def _shard(output: str, verdict: str = "released") -> str:
-    return next(str(row["shard"]) for row in manifest(output) if row["verdict"] == verdict)
-
-
-def test_record_both_pending_and_committed_keeps_its_shard(half_done: tuple[str, str]) -> None:
+def test_a_record_both_pending_and_committed_keeps_its_shard(finished: tuple[str, str, list[str]]) -> None:
     """An object store moves by copying: this is the state in which Ray deletes the data and keeps the ids."""
-    plan, output = half_done
-    before, name = contents(output), _shard(output)
+    plan, output, (name, *_) = finished
+    before = contents(output)
     store.write_bytes(output, f"checkpoint/{name}.pending.parquet", before[f"checkpoint/{name}.parquet"])
-    toy.run(plan, output)
+    checkpoint.repair(output)
     assert contents(output) == before
+    assert not checkpoint.missing(plan, output).size
 
 
-def test_files_of_a_pending_record_go_and_their_clips_are_done_again(half_done: tuple[str, str]) -> None:
-    plan, output = half_done
-    name = _shard(output, "quarantined")
+def test_files_of_a_pending_record_go(finished: tuple[str, str, list[str]]) -> None:
+    plan, output, (name, *_) = finished
     record = store.read_bytes(output, f"checkpoint/{name}.parquet")
     store.write_bytes(output, f"checkpoint/{name}.pending.parquet", record)
     store.delete(output, [f"checkpoint/{name}.parquet", f"stats/{name}.json"])
-    assert (
-        len([path for path in store.list_files(output) if name in path]) == 4
-    )  # tar, manifest, quarantine, record
-    toy.run(plan, output)
-    assert_complete(output, 12)
+    assert len([path for path in store.list_files(output) if name in path]) == 4  # tar, two parquet, record
+    checkpoint.repair(output)
     assert not [path for path in store.list_files(output) if name in path]
+    assert checkpoint.missing(plan, output).tolist() == [0, 1, 2, 3]
 
 
-def test_files_without_any_record_go(half_done: tuple[str, str]) -> None:
+def test_files_without_any_record_go(finished: tuple[str, str, list[str]]) -> None:
     """As a worker leaves them that outlives its driver and writes on after the repair."""
-    _, output = half_done
+    plan, output, (name, *_) = finished
     before, zombie = contents(output), "f" * 32 + "-00000000"
     store.write_bytes(output, f"shards/{zombie}.tar", b"half a tar")
-    store.write_bytes(output, f"manifest/{zombie}.parquet", before[f"manifest/{_shard(output)}.parquet"])
+    store.write_bytes(output, f"manifest/{zombie}.parquet", before[f"manifest/{name}.parquet"])
+    with pytest.raises(UserError, match="not for each once"):
+        checkpoint.finish(plan, output)
     checkpoint.repair(output)
     assert contents(output) == before
 
 
-@pytest.mark.parametrize("folder", ["shards", "manifest", "stats"])
+def test_of_two_shards_with_the_same_clip_one_goes(finished: tuple[str, str, list[str]]) -> None:
+    """As when that worker even commits."""
+    plan, output, (name, *_) = finished
+    before, zombie = contents(output), "f" * 32 + "-00000000"
+    for path in [path for path in before if name in path]:
+        data = before[path].replace(name.encode(), zombie.encode()) if "stats" in path else before[path]
+        store.write_bytes(output, path.replace(name, zombie), data)
+    with pytest.raises(UserError, match="not for each once"):
+        checkpoint.finish(plan, output)
+    checkpoint.repair(output)
+    assert contents(output) == before
+
+
+@pytest.mark.parametrize("folder", ["shards", "manifest", "quarantine", "stats"])
 @pytest.mark.parametrize("damage", ["truncated", "lost"])
-def test_a_damaged_shard_is_done_again(half_done: tuple[str, str], folder: str, damage: str) -> None:
-    plan, output = half_done
-    before, name = contents(output), _shard(output)
+def test_a_damaged_shard_is_to_be_done_again(
+    finished: tuple[str, str, list[str]], folder: str, damage: str
+) -> None:
+    plan, output, (name, *_) = finished
+    before = contents(output)
     path = next(path for path in before if path.startswith(f"{folder}/{name}"))
     if damage == "lost":
         store.delete(output, [path])
     else:
         store.write_bytes(output, path, before[path][: len(before[path]) // 2])
-    toy.run(plan, output)
-    assert_complete(output, 12)
-    assert not [path for path in store.list_files(output) if name in path]
-    kept = [path for path in before if name not in path and path != "dataset.json"]
-    assert {path: store.read_bytes(output, path) for path in kept} == {path: before[path] for path in kept}
+    checkpoint.repair(output)
+    assert contents(output) == {path: data for path, data in before.items() if name not in path}
+    assert checkpoint.missing(plan, output).tolist() == [0, 1, 2, 3]
+    with pytest.raises(UserError, match="accounts for 8 clips where 12 are planned"):
+        checkpoint.finish(plan, output)
 
 
 def test_a_repair_that_is_interrupted_anywhere_is_repaired_by_the_next(
-    half_done: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, output = half_done
-    before, damaged = contents(output), _shard(output)
-    others = [name for name in sorted({str(row["shard"]) for row in manifest(output)}) if name != damaged]
-    delete, states = store.delete, []
-    for stop in range(12):
-        for path in store.list_files(output):
-            delete(output, [path])
+    output = f"{tmp_path}/out"
+    damaged, committed, pending = toy.write_output(f"{tmp_path}/plan", output, 12)
+    before = contents(output)
+    delete, cut_short = store.delete, 0
+    for stop in range(14):
+        delete(output, list(store.list_files(output)))
         for path, data in before.items():
             store.write_bytes(output, path, data)
         store.write_bytes(output, f"shards/{damaged}.tar", b"cut")
-        store.write_bytes(
-            output, f"checkpoint/{others[0]}.pending.parquet", before[f"checkpoint/{others[0]}.parquet"]
-        )
-        store.write_bytes(
-            output, f"checkpoint/{others[1]}.pending.parquet", before[f"checkpoint/{others[1]}.parquet"]
-        )
-        delete(output, [f"checkpoint/{others[1]}.parquet"])
+        for name in (committed, pending):
+            store.write_bytes(
+                output, f"checkpoint/{name}.pending.parquet", before[f"checkpoint/{name}.parquet"]
+            )
+        delete(output, [f"checkpoint/{pending}.parquet"])
         budget = [stop]
 
         def killed(uri: str, names: list[str], budget: list[int] = budget) -> None:
@@ -202,16 +207,16 @@ def test_a_repair_that_is_interrupted_anywhere_is_repaired_by_the_next(
                 budget[0] -= 1
                 delete(uri, [name])
 
-        monkeypatch.setattr(store, "delete", killed)
-        try:
-            checkpoint.repair(output)
-        except KeyboardInterrupt:
-            states.append(stop)
-        monkeypatch.setattr(store, "delete", delete)
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "delete", killed)
+            try:
+                checkpoint.repair(output)
+            except KeyboardInterrupt:
+                cut_short += 1
         checkpoint.repair(output)
-        kept = {path: data for path, data in before.items() if damaged not in path and others[1] not in path}
+        kept = {path: data for path, data in before.items() if damaged not in path and pending not in path}
         assert contents(output) == kept, stop
-    assert len(states) >= 8  # the repair was in fact cut short, at that many places
+    assert 8 <= cut_short < 14
 
 
 def test_shard_names_are_never_prefixes_of_one_another() -> None:
@@ -231,14 +236,11 @@ def test_missing_and_digest_go_by_the_plan(tmp_path: Path) -> None:
 class TestBegin:
     """What is refused before anything is computed or removed."""
 
-    profile = load(Profile, toy.ROOT / "cluster/profiles/embedded.yaml")
-    policy = load(Policy, toy.ROOT / "cluster/policies/default.yaml")
-
-    def begin(self, folder: Path, policy: Policy | None = None) -> None:
-        checkpoint.begin(f"{folder}/plan", f"{folder}/out", self.profile, policy or self.policy)
+    def begin(self, folder: Path, policy: Policy = toy.POLICY) -> None:
+        checkpoint.begin(f"{folder}/plan", f"{folder}/out", toy.PROFILE, policy)
 
     def test_no_plan(self, tmp_path: Path) -> None:
-        with pytest.raises(UserError, match="no plan.*jobs.plan"):
+        with pytest.raises(UserError, match="no plan"):
             self.begin(tmp_path)
 
     def test_a_plan_that_names_a_clip_twice(self, tmp_path: Path) -> None:
@@ -251,7 +253,7 @@ class TestBegin:
         toy.write_plan(f"{tmp_path}/plan", 4)
         self.begin(tmp_path)
         with pytest.raises(UserError, match="begun with another policy"):
-            self.begin(tmp_path, self.policy.model_copy(update={"variant": "structall"}))
+            self.begin(tmp_path, toy.POLICY.model_copy(update={"variant": "structall"}))
 
     def test_a_folder_of_something_else(self, tmp_path: Path) -> None:
         toy.write_plan(f"{tmp_path}/plan", 4)
@@ -269,20 +271,24 @@ class TestBegin:
         assert store.list_files(f"{tmp_path}/out/shards")
 
 
-def test_another_plan_is_refused(half_done: tuple[str, str]) -> None:
-    plan, output = half_done
+def test_another_plan_is_refused(finished: tuple[str, str, list[str]]) -> None:
+    plan, output, _ = finished
     before = contents(output)
     toy.write_plan(f"{plan}2", 7)
     with pytest.raises(UserError, match="holds 5 clips that"):
-        toy.run(f"{plan}2", output)
+        checkpoint.begin(f"{plan}2", output, toy.PROFILE, toy.POLICY)
     assert contents(output) == before
 
 
-def test_a_grown_plan_is_continued(half_done: tuple[str, str]) -> None:
-    plan, output = half_done
+def test_a_damaged_dataset_is_made_whole_and_a_grown_plan_is_continued(
+    finished: tuple[str, str, list[str]], cluster: None
+) -> None:
+    plan, output, (name, *_) = finished
     before = contents(output)
+    store.write_bytes(output, f"shards/{name}.tar", before[f"shards/{name}.tar"][:1000])
     toy.write_plan(f"{plan}2", 15)
     toy.run(f"{plan}2", output)
     assert_complete(output, 15)
     after = contents(output)
-    assert all(after[path] == data for path, data in before.items() if path != "dataset.json")
+    kept = [path for path in before if name not in path and path != "dataset.json"]
+    assert {path: after[path] for path in kept} == {path: before[path] for path in kept}

@@ -5,17 +5,22 @@ Every tenth clip is quarantined, every tenth plus one fails, the others are rele
 """
 
 import hashlib
+import io
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 
 from cluster import checkpoint, session, store
-from cluster.datasink import ShardSink
+from cluster.datasink import ShardNames, ShardSink
+from operators.encode import encode_video
+from operators.sink import write_shard
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Certificate, Gate
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
@@ -24,6 +29,8 @@ from schemas.policy import Policy
 from schemas.profile import Profile
 
 ROOT = Path(__file__).parents[2]
+PROFILE = load(Profile, ROOT / "cluster/profiles/embedded.yaml")
+POLICY = load(Policy, ROOT / "cluster/policies/default.yaml")
 GATE = Gate("toy", "always 0", 0.0, 1.0, True)
 
 
@@ -63,12 +70,60 @@ def released(ref: ClipRef, video: bytes, preview: bytes = b"", diffusion_calls: 
         output_sha256=digest,
         source_digest=ref.source_digest,
         weights_digest="w",
-        profile_digest="p",
-        policy_digest="q",
+        profile_digest=PROFILE.digest(),
+        policy_digest=POLICY.digest(),
         code_version="c",
         seed_commitment="s",
     )
     return ReleasedClip(ref, video, preview, certificate, {"condition": 0.25, "audit": 0.5})
+
+
+def noise(ref: ClipRef, seed: int | None = None) -> bytes:
+    """A real mp4 of the clip's released frames; without a seed different each time, as a GPU's may be."""
+    frames = np.random.default_rng(seed).integers(0, 255, (ref.frames, ref.height, ref.width, 3), np.uint8)
+    return encode_video(frames, ref.pts[ref.overlap :], ref.time_base, ref.fps, 40, "ultrafast")
+
+
+def ended(ref: ClipRef, seed: int | None = None) -> ReleasedClip | QuarantinedClip | FailedClip:
+    """The verdict follows from the number."""
+    if ref.clip_id % 10 == 0:
+        return QuarantinedClip(ref, "audit", "toy", [GATE], {"audit": 0.125})
+    if ref.clip_id % 10 == 1:
+        return FailedClip(ref, "decode", "toy", "none", {})
+    return released(ref, noise(ref, seed), noise(ref, 0))
+
+
+def write_output(plan: str, output: str, count: int, clips_per_shard: int = 4) -> list[str]:
+    """A finished dataset over a plan of `count` clips, made without Ray; returns the names of its shards."""
+    refs = write_plan(plan, count)
+    checkpoint.begin(plan, output, PROFILE, POLICY)
+    names = [
+        ShardNames().get_filename_for_task("a" * 32, task) for task in range(-(-count // clips_per_shard))
+    ]
+    for task, name in enumerate(names):
+        part = refs[task * clips_per_shard : (task + 1) * clips_per_shard]
+        files: dict[str, _File] = {}
+        write_shard(map(ended, part), [ref.clip_id for ref in part], name, partial(_open, files))
+        for path, file in files.items():
+            store.write_bytes(output, path, file.data)
+        record = pa.BufferOutputStream()
+        pq.write_table(pa.table({"clip_id": [ref.clip_id for ref in part]}), record)
+        store.write_bytes(output, f"checkpoint/{name}.parquet", record.getvalue().to_pybytes())
+    checkpoint.finish(plan, output)
+    return names
+
+
+class _File(io.BytesIO):
+    """Keeps its bytes when it is closed."""
+
+    def close(self) -> None:
+        self.data = self.getvalue()
+        super().close()
+
+
+def _open(files: dict[str, _File], path: str) -> _File:
+    files[path] = _File()
+    return files[path]
 
 
 def write_plan(plan: str, count: int, files: int = 3) -> list[ClipRef]:
@@ -98,24 +153,17 @@ class Toy:
         return table
 
     def process(self, ref: ClipRef) -> ReleasedClip | QuarantinedClip | FailedClip:
-        """The verdict follows from the id, the bytes differ between runs as those of a GPU may."""
         time.sleep(self.seconds)
         if ref.clip_id == self.crash:
             os._exit(1)
-        if ref.clip_id % 10 == 0:
-            return QuarantinedClip(ref, "audit", "toy", [GATE], {"audit": 0.125})
-        if ref.clip_id % 10 == 1:
-            return FailedClip(ref, "decode", "toy", "none", {})
-        return released(ref, os.urandom(2000), b"preview")
+        return ended(ref)
 
 
 def run(
     plan: str, output: str, seconds: float = 0.0, crash: int = -1, foreign: int = -1
 ) -> dict[str, object]:
     """The real job's frame: begin, run, run again clip by clip, record what is lost, finish."""
-    profile = load(Profile, ROOT / "cluster/profiles/embedded.yaml")
-    policy = load(Policy, ROOT / "cluster/policies/default.yaml")
-    checkpoint.begin(plan, output, profile, policy)
+    checkpoint.begin(plan, output, PROFILE, POLICY)
     filesystem, root = store.arrow_filesystem(plan)
     for clips_per_shard in (4, 1):
         if not checkpoint.missing(plan, output).size:

@@ -1,0 +1,259 @@
+"""Verify finds every kind of tampering, says where, and leaves what is whole alone."""
+
+import io
+import json
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from cluster import store
+from jobs.verify import verify
+from operators.check import check_shard
+from operators.sink import write_shard
+from schemas.arrow import from_table, to_table
+from schemas.errors import UserError
+from schemas.manifest import ManifestRow
+from tests.cluster import toy
+
+pytestmark = pytest.mark.usefixtures("cluster")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Every file of a finished dataset of 12 clips in 3 shards."""
+    folder = tmp_path_factory.mktemp("verify")
+    toy.write_output(f"{folder}/plan", f"{folder}/out", 12)
+    return {path: store.read_bytes(f"{folder}/out", path) for path in store.list_files(f"{folder}/out")}
+
+
+@pytest.fixture
+def dataset(whole: dict[str, bytes], tmp_path: Path) -> Path:
+    """A copy of it to tamper with."""
+    for path, data in whole.items():
+        store.write_bytes(str(tmp_path), path, data)
+    return tmp_path
+
+
+def problems(dataset: Path) -> list[str]:
+    return [f"{breach.where}: {breach.problem}" for breach in verify(str(dataset))[1]]
+
+
+def first(dataset: Path, folder: str) -> Path:
+    return min((dataset / folder).iterdir())
+
+
+def test_a_finished_dataset_has_no_breach(dataset: Path) -> None:
+    assert problems(dataset) == []
+
+
+def flip_a_byte_of_a_tar(dataset: Path) -> None:
+    path = first(dataset, "shards")
+    data = bytearray(path.read_bytes())
+    data[1500] ^= 1  # inside the first member's bytes
+    path.write_bytes(data)
+
+
+def remove_a_tar(dataset: Path) -> None:
+    first(dataset, "shards").unlink()
+
+
+def remove_a_whole_shard(dataset: Path) -> None:
+    name = first(dataset, "stats").stem
+    for path in dataset.rglob(f"{name}.*"):
+        path.unlink()
+
+
+def remove_stats(dataset: Path) -> None:
+    first(dataset, "stats").unlink()
+
+
+def duplicate_a_manifest_row(dataset: Path) -> None:
+    path = first(dataset, "manifest")
+    rows = from_table(pq.read_table(path), ManifestRow)
+    pq.write_table(to_table([*rows, rows[0]], ManifestRow), path)
+
+
+def call_a_failed_clip_released(dataset: Path) -> None:
+    path = first(dataset, "manifest")
+    rows = from_table(pq.read_table(path), ManifestRow)
+    pq.write_table(to_table([replace(row, verdict="released") for row in rows], ManifestRow), path)
+
+
+def copy_a_shard(dataset: Path) -> None:
+    name = first(dataset, "stats").stem
+    for path in list(dataset.rglob(f"{name}.*")):
+        data = path.read_bytes()
+        if path.suffix == ".json":
+            data = data.replace(name.encode(), ("f" * 32 + "-00000000").encode())
+        (path.parent / f"{'f' * 32}-00000000{path.suffix}").write_bytes(data)
+
+
+def add_a_stray_tar(dataset: Path) -> None:
+    (dataset / "shards/original.tar").write_bytes(first(dataset, "shards").read_bytes())
+
+
+def leave_an_original_behind(dataset: Path) -> None:
+    (dataset / "source.mp4").write_bytes(b"people")
+
+
+def cut_a_manifest(dataset: Path) -> None:
+    path = first(dataset, "manifest")
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def cut_stats(dataset: Path) -> None:
+    path = first(dataset, "stats")
+    path.write_bytes(path.read_bytes()[:40])
+
+
+def alter_the_counts(dataset: Path) -> None:
+    header = json.loads((dataset / "dataset.json").read_text())
+    header["released"]["clips"] += 1
+    (dataset / "dataset.json").write_text(json.dumps(header))
+
+
+def stop_half_way(dataset: Path) -> None:
+    header = json.loads((dataset / "dataset.json").read_text())
+    (dataset / "dataset.json").write_text(json.dumps(header | {"state": "running"}))
+
+
+def leave_a_pending_record(dataset: Path) -> None:
+    path = first(dataset, "checkpoint")
+    path.rename(path.with_suffix(".pending.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("tamper", "found"),
+    [
+        (flip_a_byte_of_a_tar, "not what was written"),
+        (remove_a_tar, "is missing"),
+        (remove_a_whole_shard, "12 clips were planned, not the 8"),
+        (remove_stats, "is missing"),
+        (duplicate_a_manifest_row, "is there more than once"),
+        (call_a_failed_clip_released, "not what was written"),
+        (copy_a_shard, "is there more than once"),
+        (add_a_stray_tar, "shards/original.tar: belongs to no shard"),
+        (leave_an_original_behind, "source.mp4: belongs to no shard"),
+        (cut_a_manifest, "cannot be read"),
+        (cut_stats, "cannot be read"),
+        (alter_the_counts, "states released"),
+        (stop_half_way, "has not finished"),
+        (leave_a_pending_record, "pending.parquet: belongs to no shard"),
+    ],
+)
+def test_tampering_is_found(dataset: Path, tamper: Callable[[Path], None], found: str) -> None:
+    tamper(dataset)
+    assert any(found in problem for problem in problems(dataset))
+
+
+class TestClip:
+    """Forgeries whose digests were all made to fit: only the clip's own facts can show them."""
+
+    ref = toy.make_ref(5)
+
+    def check(self, row: object, edit: Callable[[dict[str, bytes]], None] = lambda files: None) -> list[str]:
+        files: dict[str, toy._File] = {}
+        name = "0" * 32 + "-00000000"
+        write_shard([row], [self.ref.clip_id], name, lambda path: toy._open(files, path))  # type: ignore[list-item]
+        data = {path: file.data for path, file in files.items()}
+        edit(data)
+        return [breach.problem for breach in check_shard(name, partial(_get, data), {"variant": "structhuman"}).breaches]
+
+    def test_as_written(self) -> None:
+        assert self.check(toy.ended(self.ref)) == []
+
+    def test_a_frame_short(self) -> None:
+        short = replace(self.ref, pts=self.ref.pts[:-1])
+        assert "holds 4 frames where 5 are recorded" in self.check(toy.released(self.ref, toy.noise(short)))
+
+    def test_other_timestamps(self) -> None:
+        late = replace(self.ref, pts=[0, 512, 1024, 1537, 2048, 2560])
+        assert self.check(toy.released(self.ref, toy.noise(late))) == ["has other timestamps than recorded"]
+
+    def test_another_size(self) -> None:
+        wide = replace(self.ref, width=80)
+        assert self.check(toy.released(self.ref, toy.noise(wide))) == ["is not of the recorded size"]
+
+    def test_audio_and_tags(self) -> None:
+        forged = toy.released(self.ref, _with_audio_and_title(toy.noise(self.ref)))
+        found = self.check(forged)
+        assert "holds streams ['video', 'audio'] where one video is due" in found
+        assert "holds tags: encoder, title" in found
+
+    def test_tags_in_the_conditioning(self) -> None:
+        forged = toy.released(self.ref, toy.noise(self.ref), _with_audio_and_title(toy.noise(self.ref)))
+        assert self.check(forged) == ["holds more than one video stream without tags"]
+
+    def test_a_gate_that_did_not_pass(self) -> None:
+        row = toy.ended(self.ref)
+        gate = replace(row.certificate.gates[0], passed=False)  # type: ignore[union-attr]
+        object.__setattr__(row, "certificate", replace(row.certificate, gates=[gate]))  # type: ignore[union-attr]
+        assert self.check(row) == ["certificate has a gate that did not pass"]
+
+    def test_the_certificate_of_another_variant(self) -> None:
+        row = toy.ended(self.ref)
+        object.__setattr__(row, "certificate", replace(row.certificate, variant="structall"))  # type: ignore[union-attr]
+        assert self.check(row) == ["certificate and dataset.json differ in variant"]
+
+    def test_a_smuggled_member(self) -> None:
+        def smuggle(data: dict[str, bytes]) -> None:
+            path = next(path for path in data if path.endswith(".tar"))
+            buffer = io.BytesIO(data[path])
+            with tarfile.open(fileobj=buffer, mode="a") as tar:
+                tar.addfile(tarfile.TarInfo("original.mp4"), io.BytesIO())
+            data[path] = buffer.getvalue()
+
+        found = self.check(toy.ended(self.ref), smuggle)
+        assert "belongs to no released clip" in found
+
+
+def _get(files: dict[str, bytes], path: str) -> bytes:
+    if path not in files:
+        raise FileNotFoundError(path)
+    return files[path]
+
+
+def _with_audio_and_title(video: bytes) -> bytes:
+    import av
+    import numpy as np
+
+    file = io.BytesIO()
+    with av.open(io.BytesIO(video)) as source, av.open(file, "w", format="mp4") as container:
+        container.metadata["title"] = "Anna"
+        stream = container.add_stream_from_template(source.streams.video[0])
+        audio = container.add_stream("aac", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.rate = 8000
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                container.mux(packet)
+        container.mux(audio.encode(frame))
+        container.mux(audio.encode())
+    return file.getvalue()
+
+
+def test_no_dataset_is_the_users_to_mend(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no dataset to verify"):
+        verify(str(tmp_path))
+
+
+def test_the_command_tells_by_its_exit_status(dataset: Path) -> None:
+    def run(path: Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "jobs.verify", str(path)]
+        return subprocess.run(command, cwd=toy.ROOT, capture_output=True, text=True, timeout=120)
+
+    add_a_stray_tar(dataset)
+    bad = run(dataset)
+    assert bad.returncode == 1
+    assert "shards/original.tar" in bad.stdout and "must not be published" in bad.stdout
+    none = run(dataset / "nowhere")
+    assert none.returncode == 2
+    assert "nowhere" in none.stderr and "Traceback" not in none.stderr
