@@ -5,6 +5,7 @@ import math
 import os
 import re
 import sys
+import time
 from pathlib import Path
 
 import ray
@@ -46,8 +47,9 @@ def start(profile: Profile | None = None) -> None:
     context.enable_rich_progress_bars, context.use_ray_tqdm = True, False
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     if not sys.stdout.isatty():
-        logging.getLogger("ray.data._internal.progress.logging_progress").setLevel(logging.INFO)
-        logging.getLogger("ray.data._internal.progress.logging_progress").addFilter(_one_line())
+        progress = logging.getLogger("ray.data._internal.progress.logging_progress")
+        progress.setLevel(logging.INFO)
+        progress.addFilter(PlainProgress())
 
 
 def _logical_cpus(profile: Profile | None) -> int:
@@ -57,18 +59,20 @@ def _logical_cpus(profile: Profile | None) -> int:
     return max(os.cpu_count() or 1, math.ceil(actors)) + SMALL_TASKS
 
 
-def _one_line():  # type: ignore[no-untyped-def]
-    """A logging filter that turns Ray's report of some twenty lines into one."""
-    stages: dict[str, str] = {}
+class PlainProgress(logging.Filter):
+    """Prints Ray's report of some twenty log lines as one: each stage with the clips it has done."""
 
-    def collect(record: logging.LogRecord) -> bool:
+    def __init__(self) -> None:
+        super().__init__()
+        self.stages: dict[str, str] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Take the record in; it goes no further."""
         message = record.getMessage()
-        if stage := re.fullmatch(r"(\S+): (\d+/\S+)", message):
-            stages[re.sub(r"^MapBatches\((\w+)\)$", r"\1", stage[1])] = stage[2]
-        if set(message) != {"="} or not stages:
-            return False
-        record.msg, record.args = "  ".join(f"{name} {done}" for name, done in stages.items()), ()
-        stages.clear()
-        return True
-
-    return collect
+        if stage := re.fullmatch(r"(?:MapBatches\((\w+)\)|(Write)): (\d+/\S+)", message):
+            self.stages[stage[1] or stage[2]] = stage[3]
+        elif set(message) == {"="} and self.stages:  # the line that ends a report
+            done = "  ".join(f"{name} {count}" for name, count in self.stages.items())
+            print(f"{time.strftime('%H:%M:%S')}  {done}", flush=True)
+            self.stages.clear()
+        return False

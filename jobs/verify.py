@@ -17,7 +17,7 @@ import ray
 from rich.console import Console
 from rich.table import Table
 
-from cluster import checkpoint, session, store
+from cluster import books, session, store
 from operators.check import REDO, Checked, check_shard
 from operators.sink import VERDICTS, total
 from schemas.errors import UserError
@@ -32,7 +32,7 @@ def verify(output: str) -> tuple[dict[str, Any], list[Breach]]:
 
     Raises UserError if there is no dataset, or one that no run has finished.
     """
-    dataset = checkpoint.read_dataset(output)
+    dataset = books.read_dataset(output)
     if dataset is None:
         raise UserError(
             output,
@@ -92,13 +92,13 @@ def _accounting(output: str, dataset: dict[str, Any], checked: list[Checked]) ->
             breaches.append(
                 Breach(f"{output}/manifest", f"{name} {', '.join(twice[:3])} is there more than once", REDO)
             )
-    if checkpoint.id_digest(ids) != dataset["id_digest"]:
+    if books.id_digest(ids) != dataset["id_digest"]:
         planned = dataset["planned"]["clips"]
         breaches.append(
             Breach(where, f"{planned} clips were planned, not the {ids.size} that the manifests hold", AGAIN)
         )
     stats = sorted((shard for shard in checked if shard.stats), key=lambda shard: shard.name)
-    if checkpoint.stats_digest([shard.stats_sha256 for shard in stats]) != dataset["stats_digest"]:
+    if books.stats_digest([shard.stats_sha256 for shard in stats]) != dataset["stats_digest"]:
         breaches.append(Breach(where, "was written for other shards than those that are here", AGAIN))
     for name, value in total(shard.stats for shard in stats).items():
         if dataset[name] != value:

@@ -18,7 +18,7 @@ from schemas.arrow import from_table
 from schemas.manifest import Breach, ManifestRow, QuarantineRow
 
 REDO = "Remove this shard's files and its record in checkpoint/, then run jobs.anonymize again"
-WITHDRAW = "Do not publish this shard; " + REDO[0].lower() + REDO[1:]
+WITHDRAW = f"Do not publish this shard. {REDO}"
 CERTIFIED = ("clip_id", "key", "frames", "people", "tracks", "diffusion_calls", "source_digest")
 
 

@@ -53,7 +53,8 @@ def write_shard(
     Raises TypeError for a row of any other type, ValueError if the accounting does not hold; what is written
     by then is an uncommitted shard without stats.
     """
-    paths, files = files_of(name), {}
+    paths = files_of(name)
+    files: dict[str, Any] = {}
     manifest: list[ManifestRow] = []
     quarantine: list[QuarantineRow] = []
     shard = _Tar(paths["shards"], open_output)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -64,7 +65,7 @@ def serve(folder: Path) -> Iterator[dict[str, str]]:
             server.wait()
 
 
-def client(environment: dict[str, str]):  # type: ignore[no-untyped-def]
+def client(environment: dict[str, str]) -> Any:
     """A boto3 S3 client for a served environment."""
     return boto3.client(
         "s3",
@@ -76,7 +77,7 @@ def client(environment: dict[str, str]):  # type: ignore[no-untyped-def]
     )
 
 
-def _wait(s3, server: subprocess.Popen[bytes], seconds: float = 30) -> None:  # type: ignore[no-untyped-def]
+def _wait(s3: Any, server: subprocess.Popen[bytes], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and server.poll() is None:
         try:

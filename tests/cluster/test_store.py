@@ -1,5 +1,8 @@
 """Local disk and object store answer alike."""
 
+import pickle
+from pathlib import Path
+
 import pytest
 
 from cluster import store
@@ -20,7 +23,7 @@ def test_write_list_read_delete(place: str) -> None:
         store.read_bytes(folder, "a/b.json")
 
 
-def test_trailing_slash_and_file_scheme_name_the_same_place(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_trailing_slash_and_file_scheme_name_the_same_place(tmp_path: Path) -> None:
     store.write_bytes(f"{tmp_path}/", "x", b"1")
     assert store.list_files(f"file://{tmp_path}") == store.list_files(str(tmp_path)) == {"x": 1}
 
@@ -31,7 +34,5 @@ def test_an_unknown_scheme_is_the_users_to_mend() -> None:
 
 
 def test_no_secret_travels_with_a_file_system(s3: str) -> None:
-    import pickle
-
     filesystem, _ = store.arrow_filesystem(s3)
     assert b"testsecret" not in pickle.dumps(filesystem)

@@ -1,0 +1,91 @@
+"""The books: what a plan asks for, and what a dataset says of itself."""
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as arrow_dataset
+
+from cluster import store
+from schemas.errors import UserError
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Ids (int64, sorted) of a plan's clips, and the number of frames they stand for."""
+
+    ids: np.ndarray
+    frames: int
+
+
+def read_plan(plan: str) -> Planned:
+    """Raises UserError if there is no plan, or if it names a clip twice."""
+    filesystem, root = store.arrow_filesystem(plan)
+    try:
+        clips = arrow_dataset.dataset(f"{root}/clips", filesystem=filesystem, format="parquet")
+    except (FileNotFoundError, pa.ArrowInvalid):
+        raise UserError(plan, "holds no plan", "Make one with python -m jobs.plan") from None
+    ids, frames = [np.empty(0, np.int64)], 0
+    for batch in clips.to_batches(columns=["clip_id", "pts", "overlap"]):
+        ids.append(batch["clip_id"].to_numpy())
+        frames += sum(pc.subtract(pc.list_value_length(batch["pts"]), batch["overlap"]).to_pylist())
+    found = np.sort(np.concatenate(ids))
+    twice = found[1:][found[1:] == found[:-1]]
+    if twice.size:
+        raise UserError(
+            plan,
+            f"names {np.unique(twice).size} clips more than once (first: {twice[0]})",
+            "Make the plan anew",
+        )
+    return Planned(found, frames)
+
+
+def finished_ids(output: str) -> np.ndarray:
+    """int64 ids in OUT/manifest, sorted, repeated if a clip is there repeatedly."""
+    filesystem, root = store.arrow_filesystem(output)
+    paths = [f"{root}/{path}" for path in store.list_files(output) if path.startswith("manifest/")]
+    if not paths:
+        return np.empty(0, np.int64)
+    rows = arrow_dataset.dataset(paths, filesystem=filesystem, format="parquet").to_table(columns=["clip_id"])
+    return np.sort(rows["clip_id"].to_numpy())
+
+
+def read_dataset(output: str) -> dict[str, Any] | None:
+    """OUT/dataset.json, None if there is none. Raises UserError if it is not readable as such."""
+    try:
+        made = json.loads(store.read_bytes(output, "dataset.json"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        made = None
+    if not isinstance(made, dict) or made.get("schema_version") != SCHEMA_VERSION:
+        raise UserError(
+            f"{output}/dataset.json",
+            f"is not of schema version {SCHEMA_VERSION}",
+            "Choose another output, or the release that wrote it",
+        )
+    return made
+
+
+def read_stats(output: str) -> dict[str, bytes]:
+    """Every OUT/stats/X.json, by path, in order."""
+    paths = sorted(path for path in store.list_files(output) if path.startswith("stats/"))
+    with ThreadPoolExecutor(16) as threads:
+        return dict(zip(paths, threads.map(lambda path: store.read_bytes(output, path), paths), strict=True))
+
+
+def id_digest(ids: np.ndarray) -> str:
+    """sha256 in hex over the sorted ids, as little-endian int64: proves which clips were planned."""
+    return hashlib.sha256(np.sort(ids).astype("<i8").tobytes()).hexdigest()
+
+
+def stats_digest(digests: list[str]) -> str:
+    """sha256 in hex over those of the stats files in order of name; they hold the digests of all other files."""
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
