@@ -1,0 +1,79 @@
+# make demo   anonymize a video, a folder or an s3:// prefix: INPUT=… OUTPUT=… VARIANT=structhuman|structall
+# make test   lint, types, tests
+# Both set themselves up, in .venv; python3 (3.11) and make are all they need to find.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+INPUT ?= tests/data/street.mp4
+VARIANT ?= structhuman
+OUTPUT ?=
+JOB_OPTIONS ?=
+PYTHON ?= python3
+export INPUT VARIANT OUTPUT
+
+# Nothing is fetched, installed or reported at run time, and nothing is written to the user's home.
+export HF_HUB_OFFLINE := 1
+export HF_HUB_DISABLE_TELEMETRY := 1
+export RAY_USAGE_STATS_ENABLED := 0
+export YOLO_AUTOINSTALL := false
+export YOLO_OFFLINE := true
+export YOLO_CONFIG_DIR := $(CURDIR)/.cache/ultralytics
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+# Installs a Debian package where that is possible, or says what to install.
+apt = { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null; } || \
+  { echo "error: $(1) is missing. Install it: sudo apt-get install $(1)" >&2; false; }
+
+.PHONY: help demo test setup browser format lock clean
+
+help:
+	@sed -n '/^# make/s/^# //p' Makefile
+
+setup: .venv/ready
+
+.venv/ready: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+	  { echo "error: $(PYTHON) is not Python 3.11. Install it, or name it: make PYTHON=python3.11 …" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { $(call apt,python3-venv); }
+	@echo "Setting up .venv (once; the models' libraries are several GB)"
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@# --no-deps: the file is complete, and holds opencv-python-headless where ultralytics asks for opencv-python.
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
+	@mkdir -p $(YOLO_CONFIG_DIR)
+	@touch $@
+
+demo: .venv/ready
+	@name="$$(basename "$$INPUT")"; out="$${OUTPUT:-output/$${name%.*}-$$VARIANT}"; out="$${out%/}"; \
+	python -m jobs.plan "$$INPUT" --plan "$$out.plan" $(JOB_OPTIONS); \
+	python -m jobs.anonymize --plan "$$out.plan" --output "$$out" --variant "$$VARIANT" $(JOB_OPTIONS); \
+	python -m jobs.verify "$$out"; \
+	echo; echo "Look at it: $$out/report.html"
+
+test: .venv/ready browser
+	ruff check .
+	ruff format --check .
+	mypy
+	python -m pytest
+
+# Chromium opens the report in a test. Without it that test is skipped, saying so; with CI set it fails instead.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || { $(call apt,chromium); } || test -z "$${CI:-}"
+
+format: .venv/ready
+	ruff format .
+	ruff check --fix .
+
+# ultralytics asks for opencv-python, which needs libGL; the headless build of it does not, and is listed instead.
+lock:
+	python3 -m venv .cache/lock
+	.cache/lock/bin/pip install --quiet uv
+	echo 'opencv-python; python_version < "3"' > .cache/lock/overrides.txt
+	.cache/lock/bin/uv pip compile requirements.in --output-file requirements.txt --generate-hashes \
+	  --no-emit-index-url --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	  --override .cache/lock/overrides.txt --custom-compile-command "make lock"
+
+clean:
+	rm -rf .venv .cache output
