@@ -31,16 +31,31 @@ def check(profile: Profile) -> str:
     """
     lock = yaml.safe_load(LOCK.read_text()) or {}
     found = {}
-    for name in (profile.pose.weights, profile.segment.weights, profile.depth.weights, profile.generator.weights):
+    for name in (
+        profile.pose.weights,
+        profile.segment.weights,
+        profile.depth.weights,
+        profile.generator.weights,
+    ):
         found[name] = digest(name)
         if name in lock and lock[name]["sha256"] != found[name]:
-            raise UserError(name, f"is not what {LOCK.name} lists", "Restore the file, or update its entry if you retrained")
-    return hashlib.sha256("".join(f"{name}:{value}\n" for name, value in sorted(found.items())).encode()).hexdigest()
+            raise UserError(
+                name,
+                f"is not what {LOCK.name} lists",
+                "Restore the file, or update its entry if you retrained",
+            )
+    return hashlib.sha256(
+        "".join(f"{name}:{value}\n" for name, value in sorted(found.items())).encode()
+    ).hexdigest()
 
 
 def code_version() -> str:
     """sha256 in hex over the Python sources that decide what is released."""
     root, total = Path(__file__).parent.parent, hashlib.sha256()
-    for file in sorted(file for folder in ("schemas", "operators", "jobs", "cluster") for file in (root / folder).glob("*.py")):
+    for file in sorted(
+        file
+        for folder in ("schemas", "operators", "jobs", "cluster")
+        for file in (root / folder).glob("*.py")
+    ):
         total.update(file.read_bytes())
     return total.hexdigest()

@@ -26,13 +26,22 @@ def caption_from_cues(personas: Sequence[str]) -> str:
 
 
 def embed_words(text: str) -> np.ndarray:
-    """float32 [24, 64]: each word as a fixed pseudo-random vector of unit variance, then zeros.
+    """float32 [24, 64], unit variance: each word as a fixed pseudo-random vector, then zeros.
 
-    Stands in for a text encoder in the embedded profile: it needs no weights, and the transformer's own
-    text projection learns what the words mean. The empty text is all zeros (the negative prompt of CFG).
+    Stands in for a text encoder in the embedded profile: it needs no weights, and the transformer's own text
+    projection learns what the words mean. The transformer reads the words as a set, so each is mixed with the
+    last word of its phrase (between commas): "red" in "long red coat" differs from "red" in "red shoes".
+    The empty text is all zeros (the negative prompt of guidance).
     """
-    embedding = np.zeros((WORDS, WIDTH), np.float32)
-    for row, word in zip(embedding, re.findall(r"[a-z0-9]+", text.lower()), strict=False):
-        seed = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "big")
-        row[:] = np.random.default_rng(seed).standard_normal(WIDTH)
+    embedding, row = np.zeros((WORDS, WIDTH), np.float32), 0
+    for phrase in re.split(r"[,;]", text.lower()):
+        words = re.findall(r"[a-z0-9]+", phrase)
+        for word in words[: WORDS - row]:
+            embedding[row] = (_vector(word) + _vector("of " + words[-1])) / np.sqrt(2)
+            row += 1
     return embedding
+
+
+def _vector(word: str) -> np.ndarray:
+    seed = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "big")
+    return np.random.default_rng(seed).standard_normal(WIDTH)

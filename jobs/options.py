@@ -1,0 +1,78 @@
+"""What the jobs' command lines share: settings, the release key, errors without a traceback, tables."""
+
+import os
+import secrets
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from cluster import store
+from schemas.config import load
+from schemas.errors import UserError
+from schemas.policy import Policy
+from schemas.profile import Profile
+
+KEY_FILE = "release.key"
+
+
+def parser(description: str | None) -> ArgumentParser:
+    """A parser that knows the profile, the policy and overrides by dotted name."""
+    made = ArgumentParser(description=description, formatter_class=RawDescriptionHelpFormatter)
+    made.add_argument("--profile", default="cluster/profiles/embedded.yaml", help="how to compute (default: %(default)s)")
+    made.add_argument("--policy", default="cluster/policies/default.yaml", help="what may be published (default: %(default)s)")
+    made.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="override a setting by dotted name: generator.steps=8, policy.mask.dilate_px=12; may be repeated",
+    )
+    return made
+
+
+def read_settings(arguments: Namespace) -> tuple[Profile, Policy]:
+    """Profile and policy with the command line's overrides; those of the policy begin with `policy.`."""
+    own = [item.removeprefix("policy.") for item in arguments.set if item.startswith("policy.")]
+    if getattr(arguments, "variant", None):
+        own.append(f"variant={arguments.variant}")
+    others = [item for item in arguments.set if not item.startswith("policy.")]
+    return load(Profile, arguments.profile, others), load(Policy, arguments.policy, own)
+
+
+def run(main: Callable[[Namespace], int], arguments: ArgumentParser) -> None:
+    """Run a job and exit with its status; 2 and one line on standard error for what the user can mend."""
+    try:
+        status = main(arguments.parse_args())
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = 2
+    sys.exit(status)
+
+
+def read_release_key(plan: str) -> bytes:
+    """The key from which names and looks derive. Raises UserError if the plan has none."""
+    try:
+        return bytes.fromhex(store.read_bytes(plan, KEY_FILE).decode().strip())
+    except (FileNotFoundError, ValueError):
+        raise UserError(f"{plan}/{KEY_FILE}", "is missing or damaged", "Make the plan with python -m jobs.plan") from None
+
+
+def make_release_key(plan: str) -> bytes:
+    """The plan's key, made on first use. Whoever destroys it ends every link between source and output names."""
+    if KEY_FILE not in store.list_files(plan):
+        store.write_bytes(plan, KEY_FILE, secrets.token_hex(32).encode())
+        if "://" not in plan:
+            os.chmod(os.path.join(plan, KEY_FILE), 0o600)
+    return read_release_key(plan)
+
+
+def table(title: str, rows: Iterable[tuple[str, Any]]) -> None:
+    """A closing table of names and values, on a terminal and in a log alike."""
+    made = Table(title=title, show_header=False, title_justify="left")
+    for name, value in rows:
+        made.add_row(name, str(value))
+    Console().print(made)
