@@ -1,0 +1,55 @@
+"""Rules of the house that reading the sources can prove."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = [
+    path for room in ("schemas", "operators", "jobs", "cluster") for path in (ROOT / room).glob("*.py")
+]
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level packages that a file imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("room", ["schemas", "operators"])
+def test_stages_and_schemas_know_nothing_of_ray(room: str) -> None:
+    files = list((ROOT / room).glob("*.py"))
+    assert len(files) > 5
+    assert [path.name for path in files if imports(path) & {"ray", "jobs", "cluster"}] == []
+
+
+def test_only_audit_makes_a_released_clip() -> None:
+    makers = [
+        path.name
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "ReleasedClip"
+    ]
+    assert makers == ["audit.py"]
+
+
+def test_the_lock_has_a_hash_for_every_package_and_names_no_index() -> None:
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    packages = [index for index, line in enumerate(lines) if re.match(r"[a-z0-9]", line)]
+    assert len(packages) > 50
+    assert all("==" in lines[index] and "--hash=sha256:" in lines[index + 1] for index in packages)
+    assert not [line for line in lines if "://" in line or line.startswith("-")]
+
+
+def test_the_notice_names_the_licence_of_every_package() -> None:
+    locked = re.findall(r"^([a-z0-9._-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    notice = (ROOT / "NOTICE").read_text().split("LIBRARIES")[1]
+    named = {word.strip("().") for word in re.split(r"[\s,]+", notice)}
+    assert sorted(set(locked) - named) == []
