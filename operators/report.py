@@ -56,7 +56,7 @@ def write_review(plan: str, output: str, review: str, clips: int = 24) -> str:
     dataset = _Dataset(output)
     held = dataset.clips("quarantined")[:clips]
     shown = [*held, *_choose(dataset.clips("released"), clips - len(held))]
-    refs = {ref.clip_id: ref for ref in _rows(f"{plan}/clips", ClipRef)}
+    refs = {ref.clip_id: ref for ref in _rows(f"{plan.rstrip('/')}/clips", ClipRef)}
     cards = dataset.cards(shown, lambda row, _: _original(refs[row.clip_id]))
     return _write(review, "report.html", dataset, list(cards), review=True)
 
@@ -65,15 +65,19 @@ class _Dataset:
     """A finished dataset, read through fsspec."""
 
     def __init__(self, output: str) -> None:
-        self.files, self.root = fsspec.core.url_to_fs(output)
-        self.files.invalidate_cache()
+        self.place = output.rstrip("/")
+        self.files, self.root = _open(output)
         try:
             self.facts: dict[str, Any] = json.loads(self.files.cat_file(f"{self.root}/dataset.json"))
         except FileNotFoundError:
             remedy = "Give the output of jobs.anonymize"
             raise UserError(output, "holds no dataset.json, so there is nothing to show", remedy) from None
-        self.manifest = _rows(f"{output}/manifest", ManifestRow)
-        self.problems = _rows(f"{output}/quarantine", QuarantineRow)
+        self.manifest = _rows(f"{self.place}/manifest", ManifestRow)
+        self.problems = _rows(f"{self.place}/quarantine", QuarantineRow)
+        if len(self.manifest) != self.facts.get("planned", {}).get("clips"):
+            raise UserError(
+                output, "is not complete", "Run jobs.anonymize again with the same plan and settings"
+            )
 
     def clips(self, verdict: str) -> list[ManifestRow]:
         """The clips that ended so, by source and place in it."""
@@ -143,13 +147,19 @@ def _original(ref: ClipRef) -> bytes:
 
 def _rows(folder: str, case: type) -> list[Any]:
     """Every row of the parquet files in `folder`; none if there is no such folder."""
-    files, root = fsspec.core.url_to_fs(folder)
-    files.invalidate_cache()
+    files, root = _open(folder)
     paths = [path for path in (files.find(root) if files.exists(root) else []) if path.endswith(".parquet")]
     if not paths:
         return []
     filesystem = PyFileSystem(FSSpecHandler(files))
     return from_table(arrow_dataset.dataset(paths, filesystem=filesystem, format="parquet").to_table(), case)
+
+
+def _open(folder: str) -> tuple[Any, str]:
+    """The fsspec file system of a folder or prefix, with nothing remembered of what it held, and the path in it."""
+    files, root = fsspec.core.url_to_fs(folder.rstrip("/"))
+    files.invalidate_cache()
+    return files, root
 
 
 def _apart(output: str, review: str) -> None:
@@ -178,7 +188,7 @@ def _write(folder: str, name: str, dataset: _Dataset, cards: list[dict[str, Any]
         unshown=len(dataset.clips("released")) - sum(card["row"].verdict == "released" for card in cards),
         review=review,
     )
-    files, root = fsspec.core.url_to_fs(folder)
+    files, root = _open(folder)
     files.makedirs(root, exist_ok=True)
     with files.open(f"{root}/{name}", "wb") as file:
         file.write(page.encode())

@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -177,6 +178,25 @@ def test_a_review_is_never_written_into_or_around_the_dataset(dataset: Path, ins
     assert contents(dataset) == before
 
 
+def test_in_an_object_store_it_is_the_same_page(dataset: Path, s3: str) -> None:
+    files = fsspec.filesystem("s3")
+    files.put(str(dataset), f"{s3}/report/out", recursive=True)
+    files.put(str(dataset.with_name("plan")), f"{s3}/report/plan", recursive=True)
+    assert write_report(f"{s3}/report/out/") == f"{s3}/report/out/report.html"
+    assert files.cat(f"{s3}/report/out/report.html") == Path(write_report(str(dataset))).read_bytes()
+    address = write_review(f"{s3}/report/plan", f"{s3}/report/out", f"{s3}/report/out-review")
+    assert files.cat(address).count(b'aria-label="Original"') == 4
+    with pytest.raises(UserError, match="originals never sit beside"):
+        write_review(f"{s3}/report/plan", f"{s3}/report/out", f"{s3}/report/out/review")
+
+
 def test_a_folder_without_a_dataset_is_the_users_to_mend(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"dataset\.json"):
+        write_report(str(tmp_path))
+
+
+def test_a_run_that_has_not_finished_has_no_report(dataset: Path, tmp_path: Path) -> None:
+    facts = json.loads((dataset / "dataset.json").read_text())
+    (tmp_path / "dataset.json").write_text(json.dumps({**facts, "planned": {"clips": 6, "frames": 180}}))
+    with pytest.raises(UserError, match="not complete"):
         write_report(str(tmp_path))
