@@ -112,7 +112,7 @@ def begin(plan: str, output: str, profile: Profile, policy: Policy) -> None:
 def repair(output: str) -> None:
     """Remove whatever an interrupted run left; finished shards stay as they are, byte for byte.
 
-    Can itself be interrupted anywhere: records of damaged shards go before their files, pending records go last.
+    Can itself be interrupted anywhere: a shard's record goes after its files.
     """
     sizes = store.list_files(output)
     written: dict[str, list[str]] = defaultdict(list)
@@ -124,9 +124,8 @@ def repair(output: str) -> None:
         remedy = "Restore OUT/checkpoint, or choose another output"
         raise UserError(output, "holds shards but no commit records", remedy)
     kept = _kept(output, sorted({match[1] for match in records if not match[2]}), sizes)
-    store.delete(output, [match[0] for match in records if not match[2] and match[1] not in kept])
     store.delete(output, [path for name, paths in written.items() if name not in kept for path in paths])
-    store.delete(output, [match[0] for match in records if match[2]])
+    store.delete(output, [match[0] for match in records if match[2] or match[1] not in kept])
 
 
 def missing(plan: str, output: str) -> np.ndarray:

@@ -42,7 +42,7 @@ def start(profile: Profile | None = None) -> None:
     # A clip that takes its worker down may cost its block, never the run: who is missing is found out after.
     context.max_errored_blocks = -1
     context.max_consecutive_actor_init_deaths = 5
-    context.execution_no_progress_timeout_s = 24 * 3600.0
+    context.execution_no_progress_timeout_s = 4 * 3600.0
     context.print_on_execution_start = False
     context.enable_rich_progress_bars, context.use_ray_tqdm = True, False
     logging.getLogger("ray.data").setLevel(logging.WARNING)
