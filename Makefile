@@ -1,4 +1,5 @@
 # make demo   anonymize a video, a folder or an s3:// prefix: INPUT=… OUTPUT=… VARIANT=structhuman|structall
+#             and options of the jobs, e.g. JOB_OPTIONS='--profile my.yaml --set generator.steps=20'
 # make test   lint, types, tests
 # Both set themselves up, in .venv; python3 (3.11) and make are all they need to find.
 
@@ -30,7 +31,7 @@ apt = { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update 
 .PHONY: help demo test setup browser format lock clean
 
 help:
-	@sed -n '/^# make/s/^# //p' Makefile
+	@sed -n '1,/^$$/s/^# //p' Makefile
 
 setup: .venv/ready
 
@@ -46,7 +47,7 @@ setup: .venv/ready
 	@touch $@
 
 demo: .venv/ready
-	@name="$$(basename "$$INPUT")"; out="$${OUTPUT:-output/$${name%.*}-$$VARIANT}"; out="$${out%/}"; \
+	@name="$$(basename "$$(realpath -ms "$$INPUT")")"; out="$${OUTPUT:-output/$${name%.*}-$$VARIANT}"; out="$${out%/}"; \
 	python -m jobs.plan "$$INPUT" --plan "$$out.plan" $(JOB_OPTIONS); \
 	python -m jobs.anonymize --plan "$$out.plan" --output "$$out" --variant "$$VARIANT" $(JOB_OPTIONS); \
 	python -m jobs.verify "$$out"; \
