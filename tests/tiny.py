@@ -1,0 +1,47 @@
+"""Tiny random models in the real formats, so that tests run the real code in seconds."""
+
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanVACEPipeline, WanVACETransformer3DModel
+
+from operators.caption import WIDTH
+
+
+def save_generator(folder: Path) -> Path:
+    """A WanVACEPipeline of a few thousand parameters, saved as diffusers saves one."""
+    torch.manual_seed(0)
+    vae = AutoencoderKLWan(
+        base_dim=8,
+        dim_mult=[1],
+        z_dim=4,
+        num_res_blocks=1,
+        temperal_downsample=[],
+        attn_scales=[],
+        in_channels=192,
+        out_channels=192,
+        patch_size=8,
+        latents_mean=[0.0] * 4,
+        latents_std=[1.0] * 4,
+        scale_factor_spatial=8,
+        scale_factor_temporal=1,
+    )
+    transformer = WanVACETransformer3DModel(
+        patch_size=(3, 2, 2),
+        num_attention_heads=1,
+        attention_head_dim=16,
+        in_channels=4,
+        out_channels=4,
+        text_dim=WIDTH,
+        freq_dim=16,
+        ffn_dim=16,
+        num_layers=2,
+        vace_layers=[0],
+        vace_in_channels=8 + 64,
+    )
+    scheduler = UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0)
+    pipeline = WanVACEPipeline(
+        tokenizer=None, text_encoder=None, vae=vae, scheduler=scheduler, transformer=transformer
+    )
+    pipeline.to(torch.float16).save_pretrained(folder)
+    return folder
