@@ -5,9 +5,8 @@ was certified and passed its gates; nothing else lies in the output. Exit status
 anything does not, 2 if there is no dataset to verify.
 """
 
-import argparse
 import re
-import sys
+from argparse import Namespace
 from collections import Counter
 from functools import partial
 from typing import Any
@@ -18,49 +17,54 @@ from rich.console import Console
 from rich.table import Table
 
 from cluster import books, session, store
+from jobs import options
 from operators.check import REDO, Checked, check_shard
 from operators.sink import VERDICTS, total
 from schemas.errors import UserError
 from schemas.manifest import Breach
+from schemas.policy import Policy
+from schemas.profile import Profile
 
 BESIDE = re.compile(r"dataset\.json|report\.html|checkpoint/[0-9a-f]{32}-\d{8}\.parquet")
 AGAIN = "Run jobs.anonymize again with the same plan and settings"
 
 
-def verify(output: str) -> tuple[dict[str, Any], list[Breach]]:
-    """Check the dataset `output`; returns its dataset.json and every breach.
-
-    Raises UserError if there is no dataset, or one that no run has finished.
-    """
+def read(output: str) -> dict[str, Any]:
+    """OUT/dataset.json. Raises UserError if there is none."""
     dataset = books.read_dataset(output)
     if dataset is None:
-        raise UserError(
-            output,
-            "holds no dataset.json, so there is no dataset to verify",
-            "Give the output of jobs.anonymize",
-        )
-    settings = {name: str(dataset.get(name, {}).get("digest")) for name in ("profile", "policy")}
-    settings = {
-        "profile_digest": settings["profile"],
-        "policy_digest": settings["policy"],
-        "variant": dataset.get("variant", ""),
+        problem = "holds no dataset.json, so there is no dataset to verify"
+        raise UserError(output, problem, "Give the output of jobs.anonymize")
+    return dataset
+
+
+def other_settings(dataset: dict[str, Any], profile: Profile, policy: Policy) -> list[Breach]:
+    """A breach for each of profile and policy that differs from what the dataset was made with."""
+    return [
+        Breach("dataset.json", f"names another {name} than {used.name}", "Give the settings of the run")
+        for name, used in (("profile", profile), ("policy", policy))
+        if dataset[name]["digest"] != used.digest()
+    ]
+
+
+def verify(output: str, dataset: dict[str, Any]) -> list[Breach]:
+    """Every breach of the dataset `output`, whose dataset.json is given."""
+    certified = {
+        "variant": dataset["variant"],
+        "profile_digest": dataset["profile"]["digest"],
+        "policy_digest": dataset["policy"]["digest"],
     }
     files = set(store.list_files(output))
-    shards = sorted(
-        {match[1] for path in files if (match := re.fullmatch(r"(?:manifest|stats)/([^/]+)\.\w+", path))}
-    )
-    checked = _check_all(output, shards, settings)
+    found = (re.fullmatch(r"(?:manifest|stats)/([^/]+)\.\w+", path) for path in files)
+    checked = _check_all(output, sorted({match[1] for match in found if match}), certified)
     breaches = [breach for shard in checked for breach in shard.breaches]
     breaches += _accounting(output, dataset, checked)
     known = {path for shard in checked for path in shard.files}
     for path in sorted(files - known):
         if not BESIDE.fullmatch(path):
-            breaches.append(
-                Breach(
-                    path, "belongs to no shard of this dataset", "Find out who put it there, and remove it"
-                )
-            )
-    return dataset, breaches
+            remedy = "Find out who put it there, and remove it"
+            breaches.append(Breach(path, "belongs to no shard of this dataset", remedy))
+    return breaches
 
 
 def _check_all(output: str, shards: list[str], settings: dict[str, str]) -> list[Checked]:
@@ -129,20 +133,24 @@ def show(output: str, dataset: dict[str, Any], breaches: list[Breach], console: 
     console.print(verdict)
 
 
-def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m jobs.verify",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("output", metavar="OUT", help="the dataset: a folder or an s3:// prefix")
-    output = parser.parse_args().output.rstrip("/")
+def main(arguments: Namespace) -> int:
+    """Verify, and say what was found."""
+    output = arguments.output.rstrip("/")
+    dataset = read(output)
+    breaches = other_settings(dataset, *options.read_settings(arguments)) if arguments.same_settings else []
     session.start()
-    dataset, breaches = verify(output)
+    breaches += verify(output, dataset)
     show(output, dataset, breaches, Console())
     return 1 if breaches else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    parser = options.parser(__doc__)
+    parser.add_argument("output", metavar="OUT", help="the dataset: a folder or an s3:// prefix")
+    parser.add_argument("--variant", choices=["structhuman", "structall"], help="instead of the policy's")
+    parser.add_argument(
+        "--same-settings",
+        action="store_true",
+        help="also demand that it was made with this profile, policy and overrides, and no others",
+    )
+    options.run(main, parser)

@@ -110,6 +110,7 @@ def write_output(plan: str, output: str, count: int, clips_per_shard: int = 4) -
         pq.write_table(pa.table({"clip_id": [ref.clip_id for ref in part]}), record)
         store.write_bytes(output, f"checkpoint/{name}.parquet", record.getvalue().to_pybytes())
     checkpoint.finish(plan, output)
+    ray.data.DataContext.get_current().checkpoint_config = None
     return names
 
 

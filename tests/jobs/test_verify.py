@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cluster import store
-from jobs.verify import verify
+from jobs.verify import other_settings, read, verify
 from operators.check import check_shard
 from operators.sink import write_shard
 from schemas.arrow import from_table, to_table
@@ -42,7 +42,7 @@ def dataset(whole: dict[str, bytes], tmp_path: Path) -> Path:
 
 
 def problems(dataset: Path) -> list[str]:
-    return [f"{breach.where}: {breach.problem}" for breach in verify(str(dataset))[1]]
+    return [f"{breach.where}: {breach.problem}" for breach in verify(str(dataset), read(str(dataset)))]
 
 
 def first(dataset: Path, folder: str) -> Path:
@@ -243,7 +243,16 @@ def _with_audio_and_title(video: bytes) -> bytes:
 
 def test_no_dataset_is_the_users_to_mend(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no dataset to verify"):
-        verify(str(tmp_path))
+        read(str(tmp_path))
+
+
+def test_other_settings_than_demanded(dataset: Path) -> None:
+    made = read(str(dataset))
+    assert other_settings(made, toy.PROFILE, toy.POLICY) == []
+    lax = toy.POLICY.model_copy(update={"variant": "structall"})
+    assert [breach.problem for breach in other_settings(made, toy.PROFILE, lax)] == [
+        "names another policy than default"
+    ]
 
 
 def test_the_command_tells_by_its_exit_status(dataset: Path) -> None:
