@@ -5,9 +5,9 @@ instance roles, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL), on every machine anew: no
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
 
 from pyarrow import fs
 
@@ -36,17 +36,30 @@ def arrow_filesystem(uri: str) -> tuple[fs.FileSystem, str]:
     return fs.S3FileSystem(**options), rest.strip("/")
 
 
+@contextmanager
+def _reaching(uri: str) -> Iterator[None]:
+    """A file that is not there is the caller's matter; a place that cannot be reached is the user's."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        remedy = "Check the path, the permissions or the AWS_... variables"
+        raise UserError(uri, f"cannot be reached ({' '.join(str(error).split())})", remedy) from None
+
+
 def list_files(uri: str) -> dict[str, int]:
     """Size in bytes of every file below `uri`, by its path relative to it; empty if there is none."""
     filesystem, root = arrow_filesystem(uri)
-    found = filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
+    with _reaching(uri):
+        found = filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
     return {info.path[len(root) + 1 :]: info.size for info in found if info.type == fs.FileType.File}
 
 
 def read_bytes(uri: str, name: str) -> bytes:
     """The whole file `name` below `uri`. Raises FileNotFoundError."""
     filesystem, root = arrow_filesystem(uri)
-    with filesystem.open_input_stream(f"{root}/{name}") as file:
+    with _reaching(uri), filesystem.open_input_stream(f"{root}/{name}") as file:
         return bytes(file.read())
 
 
@@ -54,13 +67,14 @@ def write_bytes(uri: str, name: str, data: bytes) -> None:
     """Write the file `name` below `uri`: on local disk complete or not at all, as an object store does it."""
     filesystem, root = arrow_filesystem(uri)
     local = isinstance(filesystem, fs.LocalFileSystem)
-    if local:
-        filesystem.create_dir(str(Path(root, name).parent))
     written = f"{root}/{name}.partial" if local else f"{root}/{name}"
-    with filesystem.open_output_stream(written) as file:
-        file.write(data)
-    if local:
-        filesystem.move(written, f"{root}/{name}")
+    with _reaching(uri):
+        if local:
+            filesystem.create_dir(str(Path(root, name).parent))
+        with filesystem.open_output_stream(written) as file:
+            file.write(data)
+        if local:
+            filesystem.move(written, f"{root}/{name}")
 
 
 def delete(uri: str, names: list[str]) -> None:
@@ -70,9 +84,3 @@ def delete(uri: str, names: list[str]) -> None:
     for info in present:
         if info.type == fs.FileType.File:
             filesystem.delete_file(info.path)
-
-
-def opener(uri: str) -> Callable[[str], IO[Any]]:
-    """`open(name)` for reading files below `uri` as streams."""
-    filesystem, root = arrow_filesystem(uri)
-    return lambda name: filesystem.open_input_stream(f"{root}/{name}")

@@ -36,3 +36,14 @@ def test_an_unknown_scheme_is_the_users_to_mend() -> None:
 def test_no_secret_travels_with_a_file_system(s3: str) -> None:
     filesystem, _ = store.arrow_filesystem(s3)
     assert b"testsecret" not in pickle.dumps(filesystem)
+
+
+def test_a_place_that_cannot_be_reached_is_the_users_to_mend(
+    s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UserError, match=r"file/out: cannot be reached"):
+        store.write_bytes(f"{tmp_path}/file/out", "dataset.json", b"{}")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    with pytest.raises(UserError, match=r"clips/out: cannot be reached"):
+        store.read_bytes(f"{s3}/out", "dataset.json")
