@@ -52,7 +52,7 @@ def write_review(plan: str, output: str, review: str, clips: int = 24) -> str:
     Quarantined clips come first, with the original alone: they are what a person has to look at.
     Raises UserError if one of `output` and `review` lies inside the other: originals never sit beside a release.
     """
-    _apart(output, review)
+    keep_apart(output, review)
     dataset = _Dataset(output)
     held = dataset.clips("quarantined")[:clips]
     shown = [*held, *_choose(dataset.clips("released"), clips - len(held))]
@@ -162,7 +162,8 @@ def _open(folder: str) -> tuple[Any, str]:
     return files, root
 
 
-def _apart(output: str, review: str) -> None:
+def keep_apart(output: str, review: str) -> None:
+    """Raises UserError if one of the two lies inside the other."""
     places = [_place(uri) for uri in (output, review)]
     if places[0].startswith(places[1]) or places[1].startswith(places[0]):
         remedy = "Give a folder outside the output: originals never sit beside what is published"
