@@ -60,7 +60,7 @@ def actors(pool: Pool) -> dict[str, Any]:
 def main(arguments: Namespace) -> int:
     """Run, then account for every clip, write the pages and say what came out."""
     profile, policy = options.read_settings(arguments)
-    session.start()
+    session.start(profile)
     anonymize(profile, policy, arguments.plan, arguments.output)
     dataset = checkpoint.finish(arguments.plan, arguments.output)
     write_report(arguments.output)

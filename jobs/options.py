@@ -76,3 +76,13 @@ def table(title: str, rows: Iterable[tuple[str, Any]]) -> None:
     for name, value in rows:
         made.add_row(name, str(value))
     Console().print(made)
+
+
+def print_outcome(dataset: dict[str, Any], output: str) -> None:
+    """The closing table of a run, from what stands in dataset.json."""
+    verdicts = ("planned", "released", "quarantined", "failed")
+    rows: list[tuple[str, Any]] = [(verdict, f"{dataset[verdict]['clips']} clips, {dataset[verdict]['frames']} frames") for verdict in verdicts]
+    rows += [("people regenerated", dataset["people"]), ("diffusion calls", dataset["diffusion_calls"])]
+    rows += [("clips without people, bypassed", dataset["bypassed"])]
+    rows += [(f"seconds in {stage}", f"{seconds:.1f}") for stage, seconds in dataset["seconds"].items()]
+    table("anonymize", [*rows, ("output", output)])

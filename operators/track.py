@@ -11,6 +11,7 @@ from schemas.policy import MaskPolicy
 from schemas.track import Track
 
 _SAME_PERSON_IOU = 0.3  # a pose and a mask of one frame
+_SAME_BODY = 0.7  # share of the smaller mask within the larger
 _SAME_TRACK_IOU = 0.2  # a detection and a track's last box, a few frames apart
 
 
@@ -71,7 +72,23 @@ def _merge(mask: InstanceMasks, pose: PoseDetections, size: tuple[int, int]) -> 
         body[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = True
         if body.any():
             people.append(_Detection(pose.boxes[j], body, pose.keypoints[j]))
-    return people
+    return _one_each(people)
+
+
+def _one_each(people: list[_Detection]) -> list[_Detection]:
+    """Join detections of which one lies mostly within the other: a person seen twice, or in parts, is one person."""
+    joined: list[_Detection] = []
+    for person in sorted(people, key=lambda one: -int(one.body.sum())):
+        for other in joined:
+            if (person.body & other.body).sum() > _SAME_BODY * person.body.sum():
+                other.body |= person.body
+                other.box = np.concatenate([np.minimum(other.box[:2], person.box[:2]), np.maximum(other.box[2:], person.box[2:])])
+                if person.keypoints[:, 2].sum() > other.keypoints[:, 2].sum():
+                    other.keypoints = person.keypoints
+                break
+        else:
+            joined.append(person)
+    return joined
 
 
 def _match(a: np.ndarray, b: np.ndarray, least: float) -> list[tuple[int, int]]:

@@ -55,6 +55,16 @@ def test_a_mask_takes_the_keypoints_of_its_pose() -> None:
     assert track.keypoints[0, :, 2].all()
 
 
+def test_a_person_seen_twice_is_one_person() -> None:
+    (track,) = track_people([masks((40, 10, 60, 70), (41, 12, 58, 40))], [poses()], SIZE, POLICY)
+    assert track.body[0].sum() == 20 * 60
+
+
+def test_two_people_side_by_side_stay_two() -> None:
+    tracks = track_people([masks((40, 10, 60, 70), (55, 10, 80, 70))], [poses()], SIZE, POLICY)
+    assert len(tracks) == 2
+
+
 def test_frames_of_masks_and_poses_must_agree() -> None:
     with pytest.raises(ValueError, match="2 frames of masks but 1 of poses"):
         track_people([masks(), masks()], [poses()], SIZE, POLICY)
