@@ -267,7 +267,7 @@ def train_transformer(options: argparse.Namespace) -> None:
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
     smooth = 1.0
     for step, share in progress(options.minutes):
-        set_rate(optimizer, 1.2e-3, step, share)
+        set_rate(optimizer, 1e-3, step, share)
         group = groups[shapes[rng.choice(len(shapes), p=weights / weights.sum())]]
         batch = [group[i] for i in rng.integers(len(group), size=options.batch)]
         x, z = (torch.stack([item[name] for item in batch]).float() for name in ("x", "z"))

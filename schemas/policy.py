@@ -26,13 +26,13 @@ class Gates(Settings):
     residual_confidence  a person detected in the conditioning outside the mask above this is one left over
     copied_share         share of textured body patches that may coincide with the source
     outside_psnr_db      StructHuman: the output outside the mask must be the source's, at least this well
-    constant_std         luma standard deviation below which a frame counts as empty
+    empty_spread         levels between the 10th and 90th percentile below which a region counts as empty
     """
 
     residual_confidence: float = Field(gt=0, lt=1)
     copied_share: float = Field(ge=0, lt=1)
     outside_psnr_db: float = Field(gt=0)
-    constant_std: float = Field(ge=0)
+    empty_spread: float = Field(ge=0)
 
 
 class Policy(Settings):

@@ -27,7 +27,7 @@ def save_generator(folder: Path) -> Path:
         scale_factor_temporal=1,
     )
     transformer = WanVACETransformer3DModel(
-        patch_size=(3, 2, 2),
+        patch_size=(1, 2, 2),
         num_attention_heads=1,
         attention_head_dim=16,
         in_channels=4,

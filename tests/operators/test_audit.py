@@ -1,0 +1,172 @@
+"""The gates, each with the fault it is there for; what is rejected leaves no certificate and no pixel."""
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from operators.audit import Audit, Provenance
+from operators.encode import encode_video
+from operators.source import plan_source
+from schemas.arrow import from_table, to_table
+from schemas.certificate import Gate
+from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.config import load
+from schemas.policy import Policy
+from schemas.profile import Profile
+
+RNG = np.random.default_rng(5)
+PROFILE = load(Profile, "cluster/profiles/embedded.yaml")
+POLICY = load(Policy, "cluster/policies/default.yaml")
+NOTHING_LEFT = Gate("nobody left", "confidence of a person outside the mask", 0.0, 0.4, True)
+
+
+def noise(frames: int) -> np.ndarray:
+    """Frames of coarse noise: textured, and codable."""
+    return RNG.integers(0, 255, (frames, 12, 16, 3), np.uint8).repeat(8, axis=1).repeat(8, axis=2)
+
+
+SOURCE, PERSON = noise(9), noise(9)
+MASK = np.zeros((9, 96, 128), bool)
+MASK[:, 16:80, 32:96] = True
+REGENERATED = np.where(MASK[..., None], PERSON, SOURCE)
+
+
+def encode(frames: np.ndarray, pts: list[int] | None = None) -> bytes:
+    return encode_video(frames, pts or list(range(len(frames))), Fraction(1, 10), Fraction(10), 12, "veryfast")
+
+
+@pytest.fixture(scope="module")
+def candidate(tmp_path_factory: pytest.TempPathFactory) -> CandidateClip:
+    path = tmp_path_factory.mktemp("source") / "a.mp4"
+    path.write_bytes(encode(SOURCE))
+    (ref,) = plan_source(str(path), "a.mp4", b"key", PROFILE.clip)
+    return CandidateClip(
+        ref=ref,
+        variant="structhuman",
+        video=encode(REGENERATED),
+        preview=b"",
+        mask=MASK,
+        body=MASK,
+        people=1,
+        tracks=1,
+        diffusion_calls=1,
+        seed_commitment="0" * 64,
+        gates=[NOTHING_LEFT],
+        seconds={},
+    )
+
+
+def audit(clip: CandidateClip, policy: Policy = POLICY) -> ReleasedClip | QuarantinedClip | FailedClip:
+    """Through the operator as a job calls it, tables in and out."""
+    cases = (ReleasedClip, QuarantinedClip, FailedClip)
+    table = Audit(PROFILE, policy, Provenance("w", "c"))(to_table([clip], CandidateClip, QuarantinedClip, FailedClip))
+    (result,) = from_table(table, *cases)
+    assert isinstance(result, cases)
+    return result
+
+
+def test_a_sound_clip_is_released_with_every_score(candidate: CandidateClip) -> None:
+    released = audit(candidate)
+    assert isinstance(released, ReleasedClip), released
+    assert released.video == candidate.video
+    names = {gate.name for gate in released.certificate.gates}
+    assert names == {"nobody left", "frames", "timestamps", "size", "container", "copy", "content", "background"}
+
+
+def swap_audio_in(clip: CandidateClip) -> bytes:
+    """The same picture with a voice beside it."""
+    file = io.BytesIO()
+    with av.open(io.BytesIO(clip.video)) as source, av.open(file, "w", format="mp4") as target:
+        video = target.add_stream_from_template(source.streams.video[0])
+        audio = target.add_stream("aac", rate=16000)
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = video
+                target.mux(packet)
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        sound.rate = 16000
+        target.mux([*audio.encode(sound), *audio.encode()])
+    return file.getvalue()
+
+
+def tag(clip: CandidateClip) -> bytes:
+    """The same picture with a name in its tags."""
+    file = io.BytesIO()
+    with av.open(io.BytesIO(clip.video)) as source, av.open(file, "w", format="mp4") as target:
+        target.metadata["title"] = "Jane Roe"
+        video = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = video
+                target.mux(packet)
+    return file.getvalue()
+
+
+FAULTS: dict[str, tuple[str, Callable[[CandidateClip], bytes]]] = {
+    "passed through": ("copy", lambda clip: encode(SOURCE)),
+    "one frame passed through": ("copy", lambda clip: encode(np.concatenate([SOURCE[:1], REGENERATED[1:]]))),
+    "a frame late": ("copy", lambda clip: encode(np.roll(SOURCE, 1, axis=0))),
+    "another clip": ("background", lambda clip: encode(PERSON)),
+    "a frame too few": ("frames", lambda clip: encode(REGENERATED[:-1])),
+    "other timestamps": ("timestamps", lambda clip: encode(REGENERATED, [0, *range(2, 10)])),
+    "another size": ("size", lambda clip: encode(REGENERATED[:, :80])),
+    "left empty": ("content", lambda clip: encode(np.where(MASK[..., None], np.uint8(128), SOURCE))),
+    "a voice": ("container", swap_audio_in),
+    "a name in the tags": ("container", tag),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_caught_by_its_gate(candidate: CandidateClip, fault: str) -> None:
+    gate, make = FAULTS[fault]
+    result = audit(replace(candidate, video=make(candidate)))
+    assert isinstance(result, QuarantinedClip)
+    assert gate in [score.name for score in result.gates if not score.passed]
+
+
+def test_bytes_that_are_no_video_are_quarantined(candidate: CandidateClip) -> None:
+    result = audit(replace(candidate, video=b"not a video"))
+    assert isinstance(result, QuarantinedClip)
+    assert result.stage == "audit"
+
+
+def test_a_score_that_is_not_a_number_does_not_pass(candidate: CandidateClip) -> None:
+    unknown = Gate("nobody left", "", float("nan"), 0.4, float("nan") < 0.4)
+    assert isinstance(audit(replace(candidate, gates=[unknown])), QuarantinedClip)
+
+
+def test_a_source_that_vanished_is_a_failed_clip(candidate: CandidateClip) -> None:
+    result = audit(replace(candidate, ref=replace(candidate.ref, uri="/nowhere/a.mp4")))
+    assert isinstance(result, FailedClip)
+    assert "/nowhere" not in result.reason
+
+
+def test_a_released_clip_proves_itself(candidate: CandidateClip) -> None:
+    released = audit(candidate)
+    assert isinstance(released, ReleasedClip)
+    with pytest.raises(ValueError, match="does not hold the bytes"):
+        replace(released, video=released.video + b"\0")
+    with pytest.raises(ValueError, match="carries the certificate"):
+        replace(released, ref=replace(released.ref, clip_id=released.ref.clip_id + 1))
+    failed = replace(released.certificate, gates=[replace(NOTHING_LEFT, passed=False)])
+    with pytest.raises(ValueError, match="has not passed every gate"):
+        replace(released, certificate=failed)
+    with pytest.raises(ValueError, match="has not passed every gate"):
+        replace(released, certificate=replace(released.certificate, gates=[]))
+
+
+def test_only_audit_makes_released_clips() -> None:
+    """By name, in all of the project's code: nobody else calls the constructor."""
+    callers = {
+        str(path)
+        for folder in ("operators", "jobs", "cluster", "schemas")
+        for path in Path(folder).glob("*.py")
+        if "ReleasedClip(" in path.read_text().replace("class ReleasedClip(", "")
+    }
+    assert callers == {"operators/audit.py"}
