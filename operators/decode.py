@@ -1,7 +1,6 @@
 """Ranged decode: exactly the frames that a clip reference names, as displayed."""
 
 import contextlib
-from collections.abc import Iterator
 from typing import IO, Any
 
 import av
@@ -35,37 +34,37 @@ def decode_clip(ref: ClipRef) -> np.ndarray:
     Frames are found by timestamp, so a variable frame rate or a lost frame cannot shift the clip.
     Raises DecodeError if a frame is missing, is of another size, or the source cannot be read.
     """
-    wanted = {pts: index for index, pts in enumerate(ref.pts)}
-    frames: np.ndarray | None = None
-    missing = set(wanted)
+    frames: dict[int, np.ndarray] = {}
     try:
-        with open_source(ref.uri) as file, av.open(file) as container:
-            for frame in _from(container, ref.pts[0]):
-                index = wanted.get(frame.pts) if frame.pts in missing else None
-                if index is not None:
-                    picture = as_displayed(to_rgb(frame), ref.rotation)
-                    if picture.shape != (ref.height, ref.width, 3):
-                        raise DecodeError(f"the picture size changes to {picture.shape[1]}x{picture.shape[0]}")
-                    if frames is None:
-                        frames = np.empty((len(wanted), *picture.shape), np.uint8)
-                    frames[index] = picture
-                    missing.remove(frame.pts)
-                if not missing:
-                    break
+        for seek in (True, False):  # where there is no index, seeking may land behind the clip: then from the start
+            if len(frames) < len(ref.pts):
+                with open_source(ref.uri) as file, av.open(file) as container:
+                    frames |= _collect(container, ref, set(ref.pts) - set(frames), seek)
     except (OSError, av.error.FFmpegError) as error:
         raise DecodeError(f"the source cannot be decoded ({type(error).__name__})") from None
-    if frames is None or missing:
-        raise DecodeError(f"{len(missing)} of {len(wanted)} frames cannot be decoded")
-    return frames
+    if len(frames) < len(ref.pts):
+        raise DecodeError(f"{len(ref.pts) - len(frames)} of {len(ref.pts)} frames cannot be decoded")
+    return np.stack([frames[pts] for pts in ref.pts])
 
 
-def _from(container: Any, pts: int) -> Iterator[av.VideoFrame]:
-    """Frames from the keyframe at or before `pts` on; from the start where seeking is not possible."""
+def _collect(container: Any, ref: ClipRef, wanted: set[int], seek: bool) -> dict[int, np.ndarray]:
+    """The wanted frames by timestamp, decoded from the keyframe before the clip or from the start."""
     stream = container.streams.video[0]
     stream.thread_type = "AUTO"
-    with contextlib.suppress(av.error.FFmpegError):
-        container.seek(pts, stream=stream)
-    yield from container.decode(stream)
+    if seek:
+        with contextlib.suppress(av.error.FFmpegError):
+            container.seek(ref.pts[0], stream=stream)
+    frames: dict[int, np.ndarray] = {}
+    for frame in container.decode(stream):
+        if frame.pts in wanted:
+            picture = as_displayed(to_rgb(frame), ref.rotation)
+            if picture.shape != (ref.height, ref.width, 3):
+                raise DecodeError(f"the picture size changes to {picture.shape[1]}x{picture.shape[0]}")
+            frames[frame.pts] = picture
+        # Frames come in order of display: nothing wanted comes after the clip's last.
+        if len(frames) == len(wanted) or (frame.pts is not None and frame.pts > ref.pts[-1]):
+            break
+    return frames
 
 
 def as_displayed(picture: np.ndarray, rotation: int) -> np.ndarray:
