@@ -25,17 +25,25 @@ from schemas.profile import Pool, Profile
 def anonymize(profile: Profile, policy: Policy, plan: str, output: str) -> None:
     """The pipeline: one block of clip references in, one shard out."""
     filesystem, manifest = store.arrow_filesystem(f"{plan}/clips")
-    release_key, provenance = options.read_release_key(plan), Provenance(weights.check(profile), weights.code_version())
+    release_key, provenance = (
+        options.read_release_key(plan),
+        Provenance(weights.check(profile), weights.code_version()),
+    )
     condition, regenerate, audit = profile.pools.condition, profile.pools.regenerate, profile.pools.audit
     checkpoint.begin(plan, output, profile, policy)
-    for clips_per_shard in (profile.clips_per_shard, 1):  # what a crash took along is tried again, clip by clip
+    for clips_per_shard in (
+        profile.clips_per_shard,
+        1,
+    ):  # what a crash took along is tried again, clip by clip
         (
             ray.data.read_parquet(manifest, filesystem=filesystem)
             .repartition(target_num_rows_per_block=clips_per_shard)
             .map_batches(Condition, fn_constructor_args=[profile, policy, release_key], **actors(condition))
             .map_batches(Regenerate, fn_constructor_args=[profile], **actors(regenerate))
             .map_batches(Audit, fn_constructor_args=[profile, policy, provenance], **actors(audit))
-            .write_datasink(ShardSink(output, policy.publish_conditioning), ray_remote_args={"num_cpus": 0.05})
+            .write_datasink(
+                ShardSink(output, policy.publish_conditioning), ray_remote_args={"num_cpus": 0.05}
+            )
         )
         if not len(checkpoint.missing(plan, output)):
             break
@@ -75,5 +83,7 @@ if __name__ == "__main__":
     parser.add_argument("--plan", required=True, help="folder or s3:// prefix written by jobs.plan")
     parser.add_argument("--output", required=True, help="folder or s3:// prefix for the anonymized dataset")
     parser.add_argument("--variant", choices=["structhuman", "structall"], help="instead of the policy's")
-    parser.add_argument("--review", metavar="DIR", help="also write a page with originals beside results, into DIR only")
+    parser.add_argument(
+        "--review", metavar="DIR", help="also write a page with originals beside results, into DIR only"
+    )
     options.run(main, parser)

@@ -94,10 +94,15 @@ def start_from_components(vae: AutoencoderKLWan, patches: torch.Tensor) -> None:
         convolution.bias.zero_()
     steady = 8 * LATENT**0.5  # the constant channel, against components of unit variance
     gain = (steady**2 + 2 * LATENT) ** 0.5 / 64**0.5
-    for half, inward, outward in ((vae.encoder, project, torch.eye(LATENT)), (vae.decoder, torch.eye(LATENT), restore)):
+    for half, inward, outward in (
+        (vae.encoder, project, torch.eye(LATENT)),
+        (vae.decoder, torch.eye(LATENT), restore),
+    ):
         half.conv_in.weight[: 2 * LATENT, :, -1, 1, 1] = torch.cat([inward, -inward])
         half.conv_in.bias[2 * LATENT] = steady
-        half.conv_out.weight[: len(outward), : 2 * LATENT, -1, 1, 1] = torch.cat([outward, -outward], dim=1) * gain
+        half.conv_out.weight[: len(outward), : 2 * LATENT, -1, 1, 1] = (
+            torch.cat([outward, -outward], dim=1) * gain
+        )
     shift = project @ mean
     vae.encoder.conv_in.bias[: 2 * LATENT] = torch.cat([-shift, shift])
     vae.encoder.conv_out.bias[LATENT:] = -6.0  # log variance
@@ -132,7 +137,9 @@ def train_vae(options: argparse.Namespace) -> None:
 
 def random_patch(clip: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
     """float32 [3,5,64,64] in -1..1 from uint8 [T,H,W,3]."""
-    t, y, x = (int(rng.integers(0, extent - size + 1)) for extent, size in zip(clip.shape, (5, 64, 64), strict=False))
+    t, y, x = (
+        int(rng.integers(0, extent - size + 1)) for extent, size in zip(clip.shape, (5, 64, 64), strict=False)
+    )
     patch = clip[t : t + 5, y : y + 64, x : x + 64]
     return to_tensor(patch[:, :, ::-1] if rng.random() < 0.5 else patch)
 
@@ -159,11 +166,17 @@ def cache_latents(options: argparse.Namespace) -> None:
         print(f"pass {number}: {len(items)} clips", flush=True)
 
 
-def measure_latents(vae: AutoencoderKLWan, options: argparse.Namespace, rng: np.random.Generator) -> tuple[list[float], list[float]]:
+def measure_latents(
+    vae: AutoencoderKLWan, options: argparse.Namespace, rng: np.random.Generator
+) -> tuple[list[float], list[float]]:
     """Mean and standard deviation per channel over a few clips."""
-    few = [sample for _, sample in zip(range(60), read_people(options.data, "crops-train-*.tar"), strict=False)]
+    few = [
+        sample for _, sample in zip(range(60), read_people(options.data, "crops-train-*.tar"), strict=False)
+    ]
     with torch.no_grad():
-        modes = [vae.encode(to_tensor(vary_crop(sample, rng).frames)[None]).latent_dist.mode() for sample in few]
+        modes = [
+            vae.encode(to_tensor(vary_crop(sample, rng).frames)[None]).latent_dist.mode() for sample in few
+        ]
     values = torch.cat(modes).transpose(0, 1).flatten(1)
     return values.mean(dim=1).tolist(), values.std(dim=1).tolist()
 
@@ -219,7 +232,9 @@ class Encoder:
         inactive = self.encode(keep) if count else self.nothing[shape]
         latents = torch.cat([inactive, self.encode(make)])
         slots = torch.arange(video.shape[1]).float()
-        steps = F.interpolate((slots >= count).float()[None, None], size=latents.shape[1], mode="nearest-exact")
+        steps = F.interpolate(
+            (slots >= count).float()[None, None], size=latents.shape[1], mode="nearest-exact"
+        )
         mask = steps.view(1, -1, 1, 1).expand(64, -1, *latents.shape[2:])
         first = torch.cat([reference, torch.zeros_like(reference), torch.zeros_like(mask[:, :1])])
         return torch.cat([first, torch.cat([latents, mask])], dim=1)
@@ -275,7 +290,9 @@ def train_transformer(options: argparse.Namespace) -> None:
         uniform = torch.from_numpy(rng.random(len(batch))).float()
         sigma = (SHIFT * uniform / (1 + (SHIFT - 1) * uniform)).view(-1, 1, 1, 1, 1)
         noise = torch.randn_like(x)
-        velocity = model((1 - sigma) * x + sigma * noise, 1000 * sigma.flatten(), text, control_hidden_states=z).sample
+        velocity = model(
+            (1 - sigma) * x + sigma * noise, 1000 * sigma.flatten(), text, control_hidden_states=z
+        ).sample
         loss = F.mse_loss(velocity, noise - x)
         descend(optimizer, model, loss)
         decay = min(0.998, (1 + step) / (10 + step))
@@ -294,8 +311,12 @@ def save_pipeline(out: Path, weights: dict[str, torch.Tensor]) -> None:
     transformer = small_transformer()
     transformer.load_state_dict(weights)
     vae = AutoencoderKLWan.from_pretrained(out / "vae")
-    scheduler = UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=SHIFT)
-    pipeline = WanVACEPipeline(tokenizer=None, text_encoder=None, vae=vae, scheduler=scheduler, transformer=transformer)
+    scheduler = UniPCMultistepScheduler(
+        prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=SHIFT
+    )
+    pipeline = WanVACEPipeline(
+        tokenizer=None, text_encoder=None, vae=vae, scheduler=scheduler, transformer=transformer
+    )
     pipeline.to(torch.float16).save_pretrained(out / "generator")
 
 
@@ -324,9 +345,13 @@ def descend(optimizer: torch.optim.Optimizer, model: torch.nn.Module, loss: torc
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder with shards of synthetic people")
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints; result in OUT/generator")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for checkpoints; result in OUT/generator"
+    )
     parser.add_argument("--stage", choices=["vae", "latents", "transformer"], required=True)
     parser.add_argument("--minutes", type=float, default=30, help="time for the stages vae and transformer")
     parser.add_argument("--passes", type=int, default=1, help="variations of every clip in the stage latents")

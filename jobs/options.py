@@ -22,8 +22,14 @@ KEY_FILE = "release.key"
 def parser(description: str | None) -> ArgumentParser:
     """A parser that knows the profile, the policy and overrides by dotted name."""
     made = ArgumentParser(description=description, formatter_class=RawDescriptionHelpFormatter)
-    made.add_argument("--profile", default="cluster/profiles/embedded.yaml", help="how to compute (default: %(default)s)")
-    made.add_argument("--policy", default="cluster/policies/default.yaml", help="what may be published (default: %(default)s)")
+    made.add_argument(
+        "--profile", default="cluster/profiles/embedded.yaml", help="how to compute (default: %(default)s)"
+    )
+    made.add_argument(
+        "--policy",
+        default="cluster/policies/default.yaml",
+        help="what may be published (default: %(default)s)",
+    )
     made.add_argument(
         "--set",
         action="append",
@@ -58,7 +64,9 @@ def read_release_key(plan: str) -> bytes:
     try:
         return bytes.fromhex(store.read_bytes(plan, KEY_FILE).decode().strip())
     except (FileNotFoundError, ValueError):
-        raise UserError(f"{plan}/{KEY_FILE}", "is missing or damaged", "Make the plan with python -m jobs.plan") from None
+        raise UserError(
+            f"{plan}/{KEY_FILE}", "is missing or damaged", "Make the plan with python -m jobs.plan"
+        ) from None
 
 
 def make_release_key(plan: str) -> bytes:
@@ -81,7 +89,10 @@ def table(title: str, rows: Iterable[tuple[str, Any]]) -> None:
 def print_outcome(dataset: dict[str, Any], output: str) -> None:
     """The closing table of a run, from what stands in dataset.json."""
     verdicts = ("planned", "released", "quarantined", "failed")
-    rows: list[tuple[str, Any]] = [(verdict, f"{dataset[verdict]['clips']} clips, {dataset[verdict]['frames']} frames") for verdict in verdicts]
+    rows: list[tuple[str, Any]] = [
+        (verdict, f"{dataset[verdict]['clips']} clips, {dataset[verdict]['frames']} frames")
+        for verdict in verdicts
+    ]
     rows += [("people regenerated", dataset["people"]), ("diffusion calls", dataset["diffusion_calls"])]
     rows += [("clips without people, bypassed", dataset["bypassed"])]
     rows += [(f"seconds in {stage}", f"{seconds:.1f}") for stage, seconds in dataset["seconds"].items()]

@@ -60,7 +60,13 @@ def summarise(output: str, inputs: list[str]) -> list[tuple[str, str, str]]:
         raise UserError(min(lost), f"and {len(lost) - 1} more sources could not be probed", "Plan again")
     options.table(
         "plan",
-        [("sources", len(found)), ("of these unreadable", len(bad)), ("clips", clips), ("frames", frames), ("written to", output)],
+        [
+            ("sources", len(found)),
+            ("of these unreadable", len(bad)),
+            ("clips", clips),
+            ("frames", frames),
+            ("written to", output),
+        ],
     )
     return bad
 
@@ -78,5 +84,7 @@ def main(arguments: Namespace) -> int:
 if __name__ == "__main__":
     parser = options.parser(__doc__)
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a video, a folder, or an s3:// prefix")
-    parser.add_argument("--plan", required=True, help="folder or s3:// prefix for the plan; as private as the sources")
+    parser.add_argument(
+        "--plan", required=True, help="folder or s3:// prefix for the plan; as private as the sources"
+    )
     options.run(main, parser)

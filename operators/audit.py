@@ -44,15 +44,35 @@ class Audit:
         output, source = decode_bytes(clip.video), decode_clip(clip.ref)
         limits = self.policy.gates
         gates += [
-            _at_most("copy", "share of textured body area equal to the source", _copied(clip, output, source), limits.copied_share),
-            _at_most("content", "frames left empty", _empty_frames(clip, output, source[clip.ref.overlap :], limits.empty_spread), 0),
+            _at_most(
+                "copy",
+                "share of textured body area equal to the source",
+                _copied(clip, output, source),
+                limits.copied_share,
+            ),
+            _at_most(
+                "content",
+                "frames left empty",
+                _empty_frames(clip, output, source[clip.ref.overlap :], limits.empty_spread),
+                0,
+            ),
         ]
         if clip.variant == "structhuman":
             score = _psnr(output[~clip.mask], source[clip.ref.overlap :][~clip.mask])
-            gates.append(Gate("background", "PSNR outside the mask, dB", score, limits.outside_psnr_db, score >= limits.outside_psnr_db))
+            gates.append(
+                Gate(
+                    "background",
+                    "PSNR outside the mask, dB",
+                    score,
+                    limits.outside_psnr_db,
+                    score >= limits.outside_psnr_db,
+                )
+            )
         _require(gates)
         certificate = self._certify(clip, gates)
-        return ReleasedClip(clip.ref, clip.video, clip.preview, certificate, clip.seconds | {"audit": perf_counter() - start})
+        return ReleasedClip(
+            clip.ref, clip.video, clip.preview, certificate, clip.seconds | {"audit": perf_counter() - start}
+        )
 
     def _certify(self, clip: CandidateClip, gates: list[Gate]) -> Certificate:
         return Certificate(
@@ -89,7 +109,10 @@ def _container_gates(clip: CandidateClip, facts: ContainerFacts) -> list[Gate]:
     """Accounting and container, from the written bytes."""
     ref = clip.ref
     wanted, origin = ref.pts[ref.overlap :], ref.pts[ref.overlap]
-    late = [abs((pts - facts.pts[0]) * facts.time_base - (want - origin) * ref.time_base) for pts, want in zip(facts.pts, wanted, strict=False)]
+    late = [
+        abs((pts - facts.pts[0]) * facts.time_base - (want - origin) * ref.time_base)
+        for pts, want in zip(facts.pts, wanted, strict=False)
+    ]
     other = abs(facts.width - ref.width) + abs(facts.height - ref.height)
     foreign = len(facts.streams) - (facts.streams == ["video"]) + len(facts.tags)
     return [

@@ -1,4 +1,4 @@
-"""Words for the generator. None is ever taken from a person in the footage: looks are sampled, scenes come from cues."""
+"""Words for the generator. None is ever taken from a person in the footage: looks are sampled."""
 
 import hashlib
 import re

@@ -6,7 +6,9 @@ import numpy as np
 from schemas.clip import Tube
 
 
-def composite(background: np.ndarray, mask: np.ndarray, tubes: list[Tube], generated: list[np.ndarray]) -> np.ndarray:
+def composite(
+    background: np.ndarray, mask: np.ndarray, tubes: list[Tube], generated: list[np.ndarray]
+) -> np.ndarray:
     """uint8 [T,H,W,3]: `background` with each tube's `generated` frames pasted inside the tube's hard mask.
 
     background uint8 [T,H,W,3] holds no person: it is gray inside `mask` bool [T,H,W]. People who stand
@@ -14,7 +16,9 @@ def composite(background: np.ndarray, mask: np.ndarray, tubes: list[Tube], gener
     a generated one, or if a tube reaches outside it.
     """
     frames, covered = background.copy(), np.zeros_like(mask)
-    for tube, people in sorted(zip(tubes, generated, strict=True), key=lambda pair: float(pair[0].boxes[:, 3].mean())):
+    for tube, people in sorted(
+        zip(tubes, generated, strict=True), key=lambda pair: float(pair[0].boxes[:, 3].mean())
+    ):
         if len(people) != len(tube.boxes):
             raise ValueError(f"tube {tube.track} has {len(tube.boxes)} frames, {len(people)} were generated")
         for i, box in enumerate(tube.boxes):
@@ -33,7 +37,9 @@ def _inside(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return inside
 
 
-def _paste(frame: np.ndarray, person: np.ndarray, box: np.ndarray, mask: np.ndarray, known: np.ndarray) -> None:
+def _paste(
+    frame: np.ndarray, person: np.ndarray, box: np.ndarray, mask: np.ndarray, known: np.ndarray
+) -> None:
     """Resize one generated frame to its box and copy it where `mask`, shifted to the light around it.
 
     The generator's colours drift by a few levels; the mean difference over the background that both show

@@ -36,9 +36,16 @@ class Condition:
 
     def __init__(self, profile: Profile, policy: Policy, release_key: bytes) -> None:
         self.profile, self.policy, self.release_key = profile, policy, release_key
-        device, pose, segment, depth = profile.pools.condition.device, profile.pose, profile.segment, profile.depth
+        device, pose, segment, depth = (
+            profile.pools.condition.device,
+            profile.pose,
+            profile.segment,
+            profile.depth,
+        )
         self.pose = PoseEstimator(pose.weights, pose.confidence, pose.image_size, device, pose.batch)
-        self.segment = PersonSegmenter(segment.weights, segment.confidence, segment.image_size, device, segment.batch)
+        self.segment = PersonSegmenter(
+            segment.weights, segment.confidence, segment.image_size, device, segment.batch
+        )
         if policy.variant == "structall":
             self.depth = DepthEstimator(depth.weights, depth.image_size, device, depth.batch)
 
@@ -54,7 +61,11 @@ class Condition:
         frames = decode_clip(ref)
         clock.append(perf_counter())
         people = track_people(self.segment(frames), self.pose(frames), frames.shape[1:3], self.policy.mask)
-        mask, body, skeletons = _union(people, "mask", frames), _union(people, "body", frames), _draw(people, frames)
+        mask, body, skeletons = (
+            _union(people, "mask", frames),
+            _union(people, "body", frames),
+            _draw(people, frames),
+        )
         clock.append(perf_counter())
         background = fuse_structhuman(frames, mask, np.zeros_like(frames))
         gate = nobody_left(background, mask, self.pose, self.policy.gates.residual_confidence)
@@ -70,7 +81,9 @@ class Condition:
         preview = _preview(ref, fused)
         clock.append(perf_counter())
         stages = ["decode", "detect", "gate 1", "fuse"]
-        seconds = {stage: after - before for stage, before, after in zip(stages, clock, clock[1:], strict=False)}
+        seconds = {
+            stage: after - before for stage, before, after in zip(stages, clock, clock[1:], strict=False)
+        }
         return Conditioning(
             ref, self.policy.variant, lossless, preview, mask, body, tubes, len(people), [gate], seconds
         )
@@ -90,7 +103,9 @@ class Condition:
             size = Size(height=size.width, width=size.height)
         seeds = [pseudo_identity(self.release_key, ref.key, number) for number in range(people + 1)]
         prompt = caption_from_cues([sample_persona(seed, self.profile.persona) for seed in seeds[1:]])
-        small = [cv2.resize(frame, (size.width, size.height), interpolation=cv2.INTER_AREA) for frame in fused]
+        small = [
+            cv2.resize(frame, (size.width, size.height), interpolation=cv2.INTER_AREA) for frame in fused
+        ]
         boxes = np.tile(np.array([0, 0, width, height], np.int32), (frames, 1))
         return Tube(0, 0, boxes, np.stack(small), np.ones((frames, height, width), bool), prompt, seeds[0])
 
@@ -116,5 +131,7 @@ def _preview(ref: ClipRef, fused: np.ndarray) -> bytes:
     height, width = fused.shape[1:3]
     scale = min(1.0, _PREVIEW_SIDE / max(height, width))
     size = (max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2))
-    small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in fused[ref.overlap :]])
+    small = np.stack(
+        [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in fused[ref.overlap :]]
+    )
     return encode_video(small, ref.pts[ref.overlap :], ref.time_base, ref.fps, crf=26, preset="veryfast")

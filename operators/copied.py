@@ -5,7 +5,9 @@ import numpy as np
 
 _PATCH = 5  # px
 _TEXTURED = 6.0  # levels of luma standard deviation within a patch: flat cloth equals flat cloth by chance
-_EQUAL = 4.0  # mean absolute luma difference below which a patch counts as copied; H.264 at crf 18 stays below
+_EQUAL = (
+    4.0  # mean absolute luma difference below which a patch counts as copied; H.264 at crf 18 stays below
+)
 
 
 def copied_share(output: np.ndarray, source: np.ndarray, region: np.ndarray, offset: int) -> float:

@@ -14,7 +14,9 @@ from schemas.clip import ClipRef
 class DecodeError(Exception):
     """The source does not give the planned frames. `reason` and `remedy` name no file: they are published."""
 
-    def __init__(self, reason: str, remedy: str = "Repair or replace the source file and plan it again") -> None:
+    def __init__(
+        self, reason: str, remedy: str = "Repair or replace the source file and plan it again"
+    ) -> None:
         super().__init__(reason)
         self.reason, self.remedy = reason, remedy
 
@@ -24,7 +26,11 @@ def open_source(uri: str) -> IO[Any]:
 
     With s3fs's default block size, four seconds of a long video fetched over 100 MB; with this, 2 MB.
     """
-    options = {"block_size": 1 << 20, "cache_type": "readahead"} if "://" in uri and not uri.startswith("file:") else {}
+    options = (
+        {"block_size": 1 << 20, "cache_type": "readahead"}
+        if "://" in uri and not uri.startswith("file:")
+        else {}
+    )
     return fsspec.open(uri, "rb", **options).open()
 
 
@@ -36,7 +42,10 @@ def decode_clip(ref: ClipRef) -> np.ndarray:
     """
     frames: dict[int, np.ndarray] = {}
     try:
-        for seek in (True, False):  # where there is no index, seeking may land behind the clip: then from the start
+        for seek in (
+            True,
+            False,
+        ):  # where there is no index, seeking may land behind the clip: then from the start
             if len(frames) < len(ref.pts):
                 with open_source(ref.uri) as file, av.open(file) as container:
                     frames |= _collect(container, ref, set(ref.pts) - set(frames), seek)

@@ -21,7 +21,14 @@ class ContainerFacts:
 
 
 # What the mp4 format itself demands and no muxer leaves out; none of it comes from the source.
-_STRUCTURAL_TAGS = {"major_brand", "minor_version", "compatible_brands", "language", "handler_name", "vendor_id"}
+_STRUCTURAL_TAGS = {
+    "major_brand",
+    "minor_version",
+    "compatible_brands",
+    "language",
+    "handler_name",
+    "vendor_id",
+}
 
 
 def encode_video(
@@ -45,7 +52,12 @@ def encode_video(
         # No B-frames: a first timestamp other than 0 needs an edit list, which not every reader applies.
         stream.options = {"crf": str(crf), "preset": preset, "threads": "1", "bf": "0", "flags": "+bitexact"}
         context = stream.codec_context
-        context.color_range, context.colorspace, context.color_primaries, context.color_trc = 1, 1, 1, 1  # bt709
+        context.color_range, context.colorspace, context.color_primaries, context.color_trc = (
+            1,
+            1,
+            1,
+            1,
+        )  # bt709
         for picture, moment in zip(frames, pts, strict=True):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             frame = frame.reformat(format=stream.pix_fmt, dst_colorspace="ITU709", dst_color_range="MPEG")
@@ -64,7 +76,9 @@ def encode_lossless(frames: np.ndarray) -> bytes:
         stream.pix_fmt = "rgb24"
         stream.options = {"qp": "0", "preset": "ultrafast", "threads": "1"}
         for picture in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+            container.mux(
+                stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24"))
+            )
         container.mux(stream.encode())
     return file.getvalue()
 

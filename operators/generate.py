@@ -28,7 +28,10 @@ class VideoGenerator:
         overlap: int,
         device: str = "cpu",
     ) -> None:
-        from diffusers import UniPCMultistepScheduler, WanVACEPipeline  # slow to import, and only actors need it
+        from diffusers import (
+            UniPCMultistepScheduler,
+            WanVACEPipeline,
+        )  # slow to import, and only actors need it
         from diffusers.video_processor import VideoProcessor
 
         if not (Path(weights) / "model_index.json").is_file():
@@ -40,7 +43,10 @@ class VideoGenerator:
         ).to(device)
         self.pipeline.set_progress_bar_config(disable=True)
         self.pipeline.scheduler = UniPCMultistepScheduler.from_config(
-            self.pipeline.scheduler.config, prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=flow_shift
+            self.pipeline.scheduler.config,
+            prediction_type="flow_prediction",
+            use_flow_sigmas=True,
+            flow_shift=flow_shift,
         )
         # The pipeline counts downsampling levels and overlooks the VAE's patches.
         vae = self.pipeline.vae.config
@@ -58,16 +64,23 @@ class VideoGenerator:
         """
         frames, height, width = conditioning.shape[:3]
         if height % 16 or width % 16 or mask.shape != conditioning.shape[:3] or not frames:
-            raise ValueError(f"conditioning {conditioning.shape} with mask {mask.shape}: sizes must be multiples of 16")
+            raise ValueError(
+                f"conditioning {conditioning.shape} with mask {mask.shape}: sizes must be multiples of 16"
+            )
         made = np.empty((0, height, width, 3), np.uint8)
         while len(made) < frames:
             first = max(0, len(made) - self.overlap)
-            video, generate = conditioning[first : first + self.window], mask[first : first + self.window].copy()
+            video, generate = (
+                conditioning[first : first + self.window],
+                mask[first : first + self.window].copy(),
+            )
             known = made[first:]
             video = np.concatenate([known, video[len(known) :]])
             generate[: len(known)] = False
             missing = self.window - len(video)
-            video, generate = (np.concatenate([a, np.repeat(a[-1:], missing, axis=0)]) for a in (video, generate))
+            video, generate = (
+                np.concatenate([a, np.repeat(a[-1:], missing, axis=0)]) for a in (video, generate)
+            )
             result = self._window(video, generate, conditioning[0], prompt, seed + first)
             made = np.concatenate([made, result[len(known) : self.window - missing]])
         return made

@@ -43,15 +43,26 @@ class Regenerate:
         """One clip. Raises ValueError if anything of the mask stays uncovered or a generated frame is not finite."""
         start, calls = perf_counter(), self.generator.calls
         generated = [
-            self.generator(tube.conditioning, np.ones(tube.conditioning.shape[:3], bool), tube.prompt, tube.seed)
+            self.generator(
+                tube.conditioning, np.ones(tube.conditioning.shape[:3], bool), tube.prompt, tube.seed
+            )
             for tube in clip.tubes
         ]
         calls, generate_end = self.generator.calls - calls, perf_counter()
-        background = decode_bytes(clip.background) if clip.background else np.full((*clip.mask.shape, 3), 128, np.uint8)
+        background = (
+            decode_bytes(clip.background)
+            if clip.background
+            else np.full((*clip.mask.shape, 3), 128, np.uint8)
+        )
         frames = composite(background, clip.mask, clip.tubes, generated)
         ref, new = clip.ref, slice(clip.ref.overlap, None)
         video = encode_video(
-            frames[new], ref.pts[new], ref.time_base, ref.fps, crf=self.encoding.crf, preset=self.encoding.preset
+            frames[new],
+            ref.pts[new],
+            ref.time_base,
+            ref.fps,
+            crf=self.encoding.crf,
+            preset=self.encoding.preset,
         )
         seeds = ",".join(str(tube.seed) for tube in clip.tubes)
         return CandidateClip(
@@ -66,5 +77,6 @@ class Regenerate:
             diffusion_calls=calls,
             seed_commitment=hashlib.sha256(seeds.encode()).hexdigest(),
             gates=clip.gates,
-            seconds=clip.seconds | {"generate": generate_end - start, "composite": perf_counter() - generate_end},
+            seconds=clip.seconds
+            | {"generate": generate_end - start, "composite": perf_counter() - generate_end},
         )

@@ -48,6 +48,6 @@ def draw_skeleton(keypoints: np.ndarray, height: int, width: int, min_score: flo
             if known[a] and known[b]:
                 colour = tuple(int(channel * _LIMB_SHADE) for channel in _hue(number))
                 cv2.line(canvas, places[a], places[b], colour, stroke, cv2.LINE_AA)
-        for number in np.nonzero(known)[0]:
-            cv2.circle(canvas, places[number], stroke, _hue(int(number)), -1, cv2.LINE_AA)
+        for joint in np.nonzero(known)[0].tolist():
+            cv2.circle(canvas, places[joint], stroke, _hue(joint), -1, cv2.LINE_AA)
     return canvas

@@ -13,7 +13,21 @@ from schemas.clip import ClipRef
 from schemas.errors import UserError
 from schemas.profile import Clips
 
-EXTENSIONS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv")
+EXTENSIONS = (
+    ".mp4",
+    ".mov",
+    ".m4v",
+    ".mkv",
+    ".webm",
+    ".avi",
+    ".ts",
+    ".mts",
+    ".m2ts",
+    ".mpg",
+    ".mpeg",
+    ".wmv",
+    ".flv",
+)
 _REPLACE = "Replace the file, or leave it out of the input"
 
 
@@ -37,14 +51,21 @@ def list_videos(prefix: str) -> list[tuple[str, str]]:
         reason = f"cannot be listed ({type(error).__name__})"
         raise UserError(prefix, reason, "Check the address, AWS_ENDPOINT_URL and the credentials") from None
     if not found:
-        raise UserError(prefix, "does not exist, is empty, or may not be read", "Give a video file, a folder or an s3:// prefix")
+        raise UserError(
+            prefix,
+            "does not exist, is empty, or may not be read",
+            "Give a video file, a folder or an s3:// prefix",
+        )
     single = found == [path]
     videos = [file for file in found if single or file.lower().endswith(EXTENSIONS)]
     if not videos:
         known = " ".join(EXTENSIONS)
         raise UserError(prefix, f"holds {len(found)} files but no video", f"Known endings: {known}")
     names = [file.rsplit("/", 1)[-1] if single else file[len(path.rstrip("/")) + 1 :] for file in videos]
-    return [(fs.unstrip_protocol(file) if "://" in prefix else file, name) for file, name in zip(videos, names, strict=True)]
+    return [
+        (fs.unstrip_protocol(file) if "://" in prefix else file, name)
+        for file, name in zip(videos, names, strict=True)
+    ]
 
 
 def plan_source(uri: str, name: str, name_key: bytes, clips: Clips) -> list[ClipRef]:
@@ -61,7 +82,14 @@ def plan_source(uri: str, name: str, name_key: bytes, clips: Clips) -> list[Clip
         problem, remedy = error.problem, error.remedy
     except (av.error.FFmpegError, OSError, ValueError) as error:
         problem, remedy = f"no readable video ({type(error).__name__})", _REPLACE
-    nothing: dict[str, Any] = {"index": 0, "first_frame": 0, "overlap": 0, "pts": [], "time_base": Fraction(1), "fps": Fraction(1)}
+    nothing: dict[str, Any] = {
+        "index": 0,
+        "first_frame": 0,
+        "overlap": 0,
+        "pts": [],
+        "time_base": Fraction(1),
+        "fps": Fraction(1),
+    }
     nothing |= {"width": 0, "height": 0, "rotation": 0}
     return [_clip(uri, key, digest, nothing, problem, remedy)]
 
@@ -94,7 +122,10 @@ def _probe(uri: str) -> dict[str, Any]:
     """Timestamps of every frame, size, rate and rotation, without trusting what headers say of counts and duration."""
     with open_source(uri) as file, av.open(file) as container:
         if not container.streams.video:
-            raise Unreadable("there is no video stream in it, only " + (", ".join(s.type for s in container.streams) or "nothing"))
+            raise Unreadable(
+                "there is no video stream in it, only "
+                + (", ".join(s.type for s in container.streams) or "nothing")
+            )
         stream = container.streams.video[0]
         if stream.codec_context is None:
             raise Unreadable("its video codec is unknown", "Transcode it to H.264")
@@ -113,7 +144,14 @@ def _probe(uri: str) -> dict[str, Any]:
     size = (first.height, first.width) if rotation % 180 else (first.width, first.height)
     span = (moments[-1] - moments[0]) * time_base
     fps = Fraction(rate) if rate else Fraction(len(moments) - 1) / span if span else Fraction(25)
-    return {"pts": moments, "time_base": time_base, "fps": fps.limit_denominator(1001), "width": size[0], "height": size[1], "rotation": rotation}
+    return {
+        "pts": moments,
+        "time_base": time_base,
+        "fps": fps.limit_denominator(1001),
+        "width": size[0],
+        "height": size[1],
+        "rotation": rotation,
+    }
 
 
 def _cut(source: dict[str, Any], clips: Clips) -> list[dict[str, Any]]:
@@ -121,15 +159,23 @@ def _cut(source: dict[str, Any], clips: Clips) -> list[dict[str, Any]]:
     most = clips.max_bytes // (source["width"] * source["height"] * 3)
     length = min(clips.frames, (most - 1) // 4 * 4 + 1)
     if length <= clips.overlap:
-        raise Unreadable(f"its {source['width']}x{source['height']} frames are too large", "Raise clip.max_bytes in the profile")
+        raise Unreadable(
+            f"its {source['width']}x{source['height']} frames are too large",
+            "Raise clip.max_bytes in the profile",
+        )
     facts = []
     for index, (first, stop) in enumerate(windows(len(source["pts"]), length, clips.overlap)):
         overlap = clips.overlap if index else 0
-        facts.append(source | {"index": index, "first_frame": first, "overlap": overlap, "pts": source["pts"][first:stop]})
+        facts.append(
+            source
+            | {"index": index, "first_frame": first, "overlap": overlap, "pts": source["pts"][first:stop]}
+        )
     return facts
 
 
-def _clip(uri: str, key: str, digest: str, facts: dict[str, Any], problem: str = "", remedy: str = "") -> ClipRef:
+def _clip(
+    uri: str, key: str, digest: str, facts: dict[str, Any], problem: str = "", remedy: str = ""
+) -> ClipRef:
     pts: list[int] = facts["pts"]
     # The name's HMAC is part of the id: two copies of one file are two sources.
     span = f"{digest}:{key}:{facts['first_frame']}:{facts['overlap']}:{len(pts)}"

@@ -1,6 +1,7 @@
 """Detections of every frame -> one track per person, with masks that would rather cover too much."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -82,7 +83,9 @@ def _one_each(people: list[_Detection]) -> list[_Detection]:
         for other in joined:
             if (person.body & other.body).sum() > _SAME_BODY * person.body.sum():
                 other.body |= person.body
-                other.box = np.concatenate([np.minimum(other.box[:2], person.box[:2]), np.maximum(other.box[2:], person.box[2:])])
+                other.box = np.concatenate(
+                    [np.minimum(other.box[:2], person.box[:2]), np.maximum(other.box[2:], person.box[2:])]
+                )
                 if person.keypoints[:, 2].sum() > other.keypoints[:, 2].sum():
                     other.keypoints = person.keypoints
                 break
@@ -111,11 +114,15 @@ def _finish(number: int, track: _Open, frames: int, size: tuple[int, int], polic
     keypoints = np.zeros((stop - first, 17, 3), np.float32)
     for t, detection in track.seen.items():
         body[t - first], keypoints[t - first] = detection.body, detection.keypoints
-    for before, after in zip(seen, seen[1:], strict=False):
+    for before, after in pairwise(seen):
         for t in range(before + 1, after):
             # Somewhere between the two places: both, and everything between their boxes.
-            body[t - first] = _sweep(track.seen[before], track.seen[after], (t - before) / (after - before), size)
-            keypoints[t - first] = _between(keypoints[before - first], keypoints[after - first], (t - before) / (after - before))
+            body[t - first] = _sweep(
+                track.seen[before], track.seen[after], (t - before) / (after - before), size
+            )
+            keypoints[t - first] = _between(
+                keypoints[before - first], keypoints[after - first], (t - before) / (after - before)
+            )
     joined = np.stack([body[max(0, i - reach) : i + reach + 1].any(axis=0) for i in range(len(body))])
     return Track(number, first, body, np.stack([_dilate(mask, policy) for mask in joined]), keypoints)
 

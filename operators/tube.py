@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
-from operators.skeleton import draw_skeleton
 from operators.fuse import fuse_structhuman
+from operators.skeleton import draw_skeleton
 from schemas.clip import Tube
 from schemas.profile import Size
 from schemas.track import Track
@@ -15,7 +15,13 @@ _SMOOTH = 3.0  # frames; a window that jumps with the detector's jitter makes th
 
 
 def cut_tube(
-    track: Track, background: np.ndarray, mask: np.ndarray, everyone: list[Track], size: Size, prompt: str, seed: int
+    track: Track,
+    background: np.ndarray,
+    mask: np.ndarray,
+    everyone: list[Track],
+    size: Size,
+    prompt: str,
+    seed: int,
 ) -> Tube:
     """The tube of one track.
 
@@ -28,7 +34,9 @@ def cut_tube(
         t = track.first + i
         frames.append(cut(background[t], box, size, cv2.INTER_AREA))
         masks.append(cut(mask[t].astype(np.uint8), box, size, cv2.INTER_NEAREST) > 0)
-        people = [_into(other.keypoints[t - other.first], box, size) for other in everyone if _alive(other, t)]
+        people = [
+            _into(other.keypoints[t - other.first], box, size) for other in everyone if _alive(other, t)
+        ]
         skeletons.append(draw_skeleton(np.stack(people), size.height, size.width))
     conditioning = fuse_structhuman(np.stack(frames), np.stack(masks), np.stack(skeletons))
     return Tube(track.number, track.first, boxes, conditioning, track.mask, prompt, seed)

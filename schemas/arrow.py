@@ -50,7 +50,11 @@ def _arrow_type(hint: Any) -> pa.DataType:
 def _encode(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         # Masks dominate what is not video; as compressed bits they are a thousandth of their size.
-        raw = zlib.compress(np.packbits(value), 1) if value.dtype == bool else np.ascontiguousarray(value).tobytes()
+        raw = (
+            zlib.compress(np.packbits(value).tobytes(), 1)
+            if value.dtype == bool
+            else np.ascontiguousarray(value).tobytes()
+        )
         return {"dtype": value.dtype.str, "shape": list(value.shape), "data": raw}
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _encode(getattr(value, field.name)) for field in fields(value)}
@@ -103,11 +107,13 @@ def to_table(rows: Sequence[Any], *cases: type) -> pa.Table:
     """
     schema = schema_of(*cases)
     for row in rows:
-        if type(row) not in cases:
+        if not any(type(row) is case for case in cases):
             raise TypeError(f"{type(row).__name__} is none of {[case.__name__ for case in cases]}")
     if len(cases) == 1:
         return pa.Table.from_pylist([_encode(row) for row in rows], schema=schema)
-    return pa.Table.from_pylist([{"clip_id": row.ref.clip_id, _column(type(row)): _encode(row)} for row in rows], schema=schema)
+    return pa.Table.from_pylist(
+        [{"clip_id": row.ref.clip_id, _column(type(row)): _encode(row)} for row in rows], schema=schema
+    )
 
 
 def from_table(table: pa.Table, *cases: type) -> list[Any]:
@@ -125,7 +131,9 @@ def from_table(table: pa.Table, *cases: type) -> list[Any]:
     for row in table.to_pylist():
         held = [case for case in cases if row[_column(case)] is not None]
         if len(held) != 1:
-            raise ValueError(f"clip {row['clip_id']}: expected exactly one of {[_column(case) for case in cases]}")
+            raise ValueError(
+                f"clip {row['clip_id']}: expected exactly one of {[_column(case) for case in cases]}"
+            )
         rows.append(_decode(held[0], row[_column(held[0])]))
         if rows[-1].ref.clip_id != row["clip_id"]:
             raise ValueError(f"clip {row['clip_id']} carries the data of clip {rows[-1].ref.clip_id}")

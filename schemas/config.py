@@ -30,7 +30,9 @@ def load(cls: type[T], path: str | Path, overrides: list[str] | None = None) -> 
     try:
         data = yaml.safe_load(Path(path).read_text())
     except OSError as error:
-        raise UserError(str(path), f"cannot be read ({error.strerror})", "Give the path of a YAML file") from None
+        raise UserError(
+            str(path), f"cannot be read ({error.strerror})", "Give the path of a YAML file"
+        ) from None
     except yaml.YAMLError as error:
         raise UserError(str(path), f"is not YAML ({str(error).splitlines()[0]})", "Mend the file") from None
     if not isinstance(data, dict):
@@ -55,5 +57,7 @@ def _override(data: dict[str, Any], override: str) -> None:
     for part in path:
         data = data.setdefault(part, {})
         if not isinstance(data, dict):
-            raise UserError(f"--set {override}", f"{part} is a value, not a section", "See the profile's YAML file")
+            raise UserError(
+                f"--set {override}", f"{part} is a value, not a section", "See the profile's YAML file"
+            )
     data[last] = yaml.safe_load(value)

@@ -39,7 +39,9 @@ def save_generator(folder: Path) -> Path:
         vace_layers=[0],
         vace_in_channels=8 + 64,
     )
-    scheduler = UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0)
+    scheduler = UniPCMultistepScheduler(
+        prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
+    )
     pipeline = WanVACEPipeline(
         tokenizer=None, text_encoder=None, vae=vae, scheduler=scheduler, transformer=transformer
     )

@@ -1,6 +1,7 @@
 """The gates, each with the fault it is there for; what is rejected leaves no certificate and no pixel."""
 
 import io
+import operator
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -38,7 +39,9 @@ REGENERATED = np.where(MASK[..., None], PERSON, SOURCE)
 
 
 def encode(frames: np.ndarray, pts: list[int] | None = None) -> bytes:
-    return encode_video(frames, pts or list(range(len(frames))), Fraction(1, 10), Fraction(10), 12, "veryfast")
+    return encode_video(
+        frames, pts or list(range(len(frames))), Fraction(1, 10), Fraction(10), 12, "veryfast"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +68,9 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> CandidateClip:
 def audit(clip: CandidateClip, policy: Policy = POLICY) -> ReleasedClip | QuarantinedClip | FailedClip:
     """Through the operator as a job calls it, tables in and out."""
     cases = (ReleasedClip, QuarantinedClip, FailedClip)
-    table = Audit(PROFILE, policy, Provenance("w", "c"))(to_table([clip], CandidateClip, QuarantinedClip, FailedClip))
+    table = Audit(PROFILE, policy, Provenance("w", "c"))(
+        to_table([clip], CandidateClip, QuarantinedClip, FailedClip)
+    )
     (result,) = from_table(table, *cases)
     assert isinstance(result, cases)
     return result
@@ -76,7 +81,16 @@ def test_a_sound_clip_is_released_with_every_score(candidate: CandidateClip) -> 
     assert isinstance(released, ReleasedClip), released
     assert released.video == candidate.video
     names = {gate.name for gate in released.certificate.gates}
-    assert names == {"nobody left", "frames", "timestamps", "size", "container", "copy", "content", "background"}
+    assert names == {
+        "nobody left",
+        "frames",
+        "timestamps",
+        "size",
+        "container",
+        "copy",
+        "content",
+        "background",
+    }
 
 
 def swap_audio_in(clip: CandidateClip) -> bytes:
@@ -137,7 +151,7 @@ def test_bytes_that_are_no_video_are_quarantined(candidate: CandidateClip) -> No
 
 
 def test_a_score_that_is_not_a_number_does_not_pass(candidate: CandidateClip) -> None:
-    unknown = Gate("nobody left", "", float("nan"), 0.4, float("nan") < 0.4)
+    unknown = replace(NOTHING_LEFT, score=float("nan"), passed=operator.lt(float("nan"), 0.4))
     assert isinstance(audit(replace(candidate, gates=[unknown])), QuarantinedClip)
 
 

@@ -8,15 +8,27 @@ from hypothesis import strategies as st
 from operators.encode import decode_bytes, encode_lossless, encode_video, inspect_video
 from tests.videos import pictures
 
-TIME_BASES = [Fraction(1, 12800), Fraction(1, 1000), Fraction(1001, 30000), Fraction(1, 90000), Fraction(1, 12)]
+TIME_BASES = [
+    Fraction(1, 12800),
+    Fraction(1, 1000),
+    Fraction(1001, 30000),
+    Fraction(1, 90000),
+    Fraction(1, 12),
+]
 
 
-@given(st.sampled_from(TIME_BASES), st.lists(st.integers(1, 40), min_size=1, max_size=6), st.integers(0, 10**6))
+@given(
+    st.sampled_from(TIME_BASES), st.lists(st.integers(1, 40), min_size=1, max_size=6), st.integers(0, 10**6)
+)
 @settings(max_examples=25)
 def test_spacing_of_timestamps_is_kept_exactly(time_base: Fraction, steps: list[int], first: int) -> None:
     pts = [first + sum(steps[:i]) for i in range(len(steps) + 1)]
-    facts = inspect_video(encode_video(pictures(len(pts), 32, 48), pts, time_base, Fraction(12), 20, "ultrafast"))
-    assert [moment * facts.time_base for moment in facts.pts] == [(moment - first) * time_base for moment in pts]
+    facts = inspect_video(
+        encode_video(pictures(len(pts), 32, 48), pts, time_base, Fraction(12), 20, "ultrafast")
+    )
+    assert [moment * facts.time_base for moment in facts.pts] == [
+        (moment - first) * time_base for moment in pts
+    ]
 
 
 @pytest.mark.parametrize("size", [(96, 128), (143, 175), (97, 128), (1, 1), (2, 2)])
@@ -39,7 +51,8 @@ def test_nothing_but_one_video_and_no_tags() -> None:
 
 def test_the_same_frames_give_the_same_bytes() -> None:
     first, again = (
-        encode_video(pictures(4), [0, 1, 2, 3], Fraction(1, 10), Fraction(10), 20, "veryfast") for _ in range(2)
+        encode_video(pictures(4), [0, 1, 2, 3], Fraction(1, 10), Fraction(10), 20, "veryfast")
+        for _ in range(2)
     )
     assert first == again
 

@@ -44,7 +44,10 @@ def test_everything_given_matters(generator: VideoGenerator, change: str) -> Non
     plain = generator(video, everything(video), "red top", 3)
     other = 255 - video if change == "conditioning" else video
     changed = generator(
-        other, everything(video), "blue skirt" if change == "prompt" else "red top", 4 if change == "seed" else 3
+        other,
+        everything(video),
+        "blue skirt" if change == "prompt" else "red top",
+        4 if change == "seed" else 3,
     )
     assert (plain != changed).any()
 
@@ -65,7 +68,9 @@ def test_sizes_that_would_be_misread_are_refused(generator: VideoGenerator, shap
 
 def test_what_is_not_finite_is_refused(generator: VideoGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        generator.pipeline.video_processor, "postprocess_video", lambda video, **_: np.full((1, 17, 32, 32, 3), np.nan)
+        generator.pipeline.video_processor,
+        "postprocess_video",
+        lambda video, **_: np.full((1, 17, 32, 32, 3), np.nan),
     )
     video = conditioning(17)
     with pytest.raises(ValueError, match="not finite"):

@@ -106,7 +106,12 @@ def bad_files(folder: Path) -> dict[str, Path]:
 
 @pytest.mark.parametrize(
     ("name", "what"),
-    [("empty", "empty"), ("truncated", "no readable video"), ("text", "no readable video"), ("audio", "no video stream")],
+    [
+        ("empty", "empty"),
+        ("truncated", "no readable video"),
+        ("text", "no readable video"),
+        ("audio", "no video stream"),
+    ],
 )
 def test_a_file_that_is_no_video_is_one_record(tmp_path: Path, name: str, what: str) -> None:
     (ref,) = plan(bad_files(tmp_path)[name])

@@ -74,7 +74,9 @@ boxes = st.tuples(st.integers(0, 100), st.integers(0, 60), st.integers(4, 27), s
 
 
 @given(st.lists(st.lists(boxes, max_size=3), min_size=1, max_size=6))
-def test_every_detected_pixel_and_its_codec_block_is_masked(frames: list[list[tuple[int, int, int, int]]]) -> None:
+def test_every_detected_pixel_and_its_codec_block_is_masked(
+    frames: list[list[tuple[int, int, int, int]]],
+) -> None:
     detections = [masks(*((x, y, x + w, y + h) for x, y, w, h in people)) for people in frames]
     tracks = track_people(detections, [poses()] * len(frames), SIZE, POLICY)
     for t, detection in enumerate(detections):

@@ -42,12 +42,12 @@ def test_a_wrong_setting_names_the_field(override: str, named: str) -> None:
 def test_a_file_that_is_no_profile_names_the_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(text)
-    with pytest.raises(UserError, match="mine.yaml"):
+    with pytest.raises(UserError, match=r"mine\.yaml"):
         load(Profile, path)
-    with pytest.raises(UserError, match="nothing.yaml"):
+    with pytest.raises(UserError, match=r"nothing\.yaml"):
         load(Profile, tmp_path / "nothing.yaml")
 
 
 def test_a_mask_thinner_than_a_codec_block_is_refused() -> None:
-    with pytest.raises(UserError, match="mask.dilate_px"):
+    with pytest.raises(UserError, match=r"mask\.dilate_px"):
         load(Policy, POLICY, ["mask.dilate_px=4"])
