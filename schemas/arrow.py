@@ -107,7 +107,7 @@ def to_table(rows: Sequence[Any], *cases: type) -> pa.Table:
     """
     schema = schema_of(*cases)
     for row in rows:
-        if not any(type(row) is case for case in cases):
+        if row.__class__ not in cases:
             raise TypeError(f"{type(row).__name__} is none of {[case.__name__ for case in cases]}")
     if len(cases) == 1:
         return pa.Table.from_pylist([_encode(row) for row in rows], schema=schema)

@@ -4,9 +4,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.s3 import BUCKET, serve
+
+hypothesis.settings.register_profile("recast", deadline=None)  # timing belongs in benchmarks
+hypothesis.settings.load_profile("recast")
 
 
 @pytest.fixture(scope="session")
