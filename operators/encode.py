@@ -70,7 +70,7 @@ def encode_video(
 def encode_lossless(frames: np.ndarray) -> bytes:
     """uint8 [T,H,W,3] RGB -> H.264 RGB bytes that decode to exactly these frames."""
     file = io.BytesIO()
-    with av.open(file, "w", format="matroska") as container:
+    with av.open(file, "w", format="matroska", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libx264rgb", rate=25)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "rgb24"
