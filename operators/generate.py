@@ -43,10 +43,7 @@ class VideoGenerator:
         ).to(device)
         self.pipeline.set_progress_bar_config(disable=True)
         self.pipeline.scheduler = UniPCMultistepScheduler.from_config(
-            self.pipeline.scheduler.config,
-            prediction_type="flow_prediction",
-            use_flow_sigmas=True,
-            flow_shift=flow_shift,
+            self.pipeline.scheduler.config, use_flow_sigmas=True, flow_shift=flow_shift
         )
         # The pipeline counts downsampling levels and overlooks the VAE's patches.
         vae = self.pipeline.vae.config

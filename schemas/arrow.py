@@ -67,7 +67,7 @@ def _encode(value: Any) -> Any:
 
 def _decode_array(value: dict[str, Any]) -> np.ndarray:
     dtype, shape = np.dtype(value["dtype"]), tuple(value["shape"])
-    if dtype == bool:
+    if dtype.kind == "b":
         bits = np.frombuffer(zlib.decompress(value["data"]), np.uint8)
         return np.unpackbits(bits, count=int(np.prod(shape))).astype(bool).reshape(shape)
     return np.frombuffer(value["data"], dtype).reshape(shape)
