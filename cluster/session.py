@@ -28,16 +28,13 @@ def start(profile: Profile | None = None) -> None:
         "RAY_BACKEND_LOG_LEVEL": "fatal",
     }
     if not ray.is_initialized():
-        if "RAY_ADDRESS" in os.environ:
-            ray.init(runtime_env={"env_vars": environment}, log_to_driver=False, logging_level=logging.ERROR)
-        else:
-            os.environ |= environment  # the workers inherit it, and need no environment of their own
-            ray.init(
-                num_cpus=_logical_cpus(profile),
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
+        try:
+            _connect(profile, environment)
+        except Exception as error:  # Ray's own wait for its start is 30 s, whatever else the machine is doing
+            if "timed out" not in str(error):
+                raise
+            ray.shutdown()
+            _connect(profile, environment)
     context = DataContext.get_current()
     # A clip that takes its worker down may cost its block, never the run: who is missing is found out after.
     context.max_errored_blocks = -1
@@ -50,6 +47,19 @@ def start(profile: Profile | None = None) -> None:
         progress = logging.getLogger("ray.data._internal.progress.logging_progress")
         progress.setLevel(logging.INFO)
         progress.addFilter(PlainProgress())
+
+
+def _connect(profile: Profile | None, environment: dict[str, str]) -> None:
+    if "RAY_ADDRESS" in os.environ:
+        ray.init(runtime_env={"env_vars": environment}, log_to_driver=False, logging_level=logging.ERROR)
+        return
+    os.environ |= environment  # the workers inherit it, and need no environment of their own
+    ray.init(
+        num_cpus=_logical_cpus(profile),
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
 
 
 def _logical_cpus(profile: Profile | None) -> int:

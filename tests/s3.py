@@ -55,7 +55,7 @@ def serve(folder: Path) -> Iterator[dict[str, str]]:
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     with (folder / "weed.log").open("w") as log:
-        limits = {**os.environ, "GOMEMLIMIT": "300MiB"}
+        limits = {**os.environ, "GOMEMLIMIT": "300MiB", "TMPDIR": str(folder)}
         server = subprocess.Popen(command, stdout=log, stderr=log, env=limits, cwd=folder)
         try:
             _wait(client(environment), server)

@@ -1,0 +1,50 @@
+"""The real jobs made small: a short video of synthetic people, a tiny generator, one sampling step."""
+
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from operators.encode import encode_video
+from tests.tiny import save_generator
+
+ROOT = Path(__file__).parents[2]
+STREET = ROOT / "tests/data/street.mp4"
+
+
+def settings(folder: Path, clips_per_shard: int = 2) -> list[str]:
+    """Command line options for a cheap run; saves the generator's weights into `folder`."""
+    values = {
+        "clip.frames": 9,
+        "clip.overlap": 1,
+        "pose.image_size": 320,
+        "segment.image_size": 320,
+        "generator.weights": save_generator(folder / "generator"),
+        "generator.steps": 1,
+        "generator.guidance": 1.0,
+        "generator.window": 9,
+        "generator.overlap": 1,
+        "clips_per_shard": clips_per_shard,
+    }
+    return [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
+
+
+def cut_video(path: Path, frames: int, first: int = 0) -> Path:
+    """The first `frames` frames of the sample video from `first` on, at half its size."""
+    with av.open(str(STREET)) as container:
+        stream = container.streams.video[0]
+        size = {"width": stream.width // 4 * 2, "height": stream.height // 4 * 2}
+        pictures = [frame.reformat(**size, format="rgb24").to_ndarray() for frame in container.decode(stream)]
+    taken = np.stack(pictures[first : first + frames])
+    video = encode_video(taken, list(range(len(taken))), Fraction(1, 10), Fraction(10), 20, "ultrafast")
+    path.write_bytes(video)
+    return path
+
+
+def job(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m jobs.NAME` to its end."""
+    command = [sys.executable, "-m", f"jobs.{name}", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
