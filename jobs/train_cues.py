@@ -1,194 +1,288 @@
-"""Train the embedded cue models from scratch: `python -m jobs.train_cues --data PEOPLE --out DIR --task TASK`.
+"""Train an embedded cue model from scratch: `python -m jobs.train_cues --data PEOPLE --out DIR --task TASK`.
 
-    segment   instance masks          pose   17 keypoints          depth   metres
-
-All three are ultralytics YOLO26 of a quarter of nano's convolutions, trained by ultralytics' own trainer on
-pictures cut from the synthetic people; `--start` takes over the weights of another task. Sheets of crops give many
-people at many scales, street scenes the small ones and pictures without anybody. Nothing real is ever learnt from.
+Tasks are segment, pose and depth; `--init` starts from another task's result, which saves most of the time:
+backbone and neck are the same. The result is OUT/TASK.pt, a plain ultralytics checkpoint in half precision.
+PEOPLE holds shards of synthetic people; nothing else is ever learnt from. Reproducible from --seed with --epochs;
+with --minutes only as far as the machine is as fast.
 """
 
 import argparse
+import math
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("YOLO_AUTOINSTALL", "false")  # never install or fetch anything
+os.environ.setdefault("YOLO_OFFLINE", "true")
 
 import cv2
 import numpy as np
 import torch
+import ultralytics
 import yaml
+from ultralytics import YOLO
+from ultralytics.data.converter import merge_multi_segment
 
 from operators.people import Sample, read_people
 
 SIDE = 320  # px of a training picture
-SUFFIX = {"segment": "seg", "pose": "pose", "depth": "depth"}
-MIRRORED = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]  # left and right joints swapped
-WIDTH = 0.125  # of YOLO26's channels; nano has 0.25
+SCALE = [0.5, 0.125, 1024]  # depth, width, widest layer: half of nano's channels
+FLIP = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
+YAML = {"segment": "yolo26-seg.yaml", "pose": "yolo26-pose.yaml", "depth": "yolo26-depth.yaml"}
+FAR = 60.0  # m, of the shards' depth
 
 
-def write_pictures(data: Path, out: Path, task: str, seed: int) -> Path:
-    """Pictures and labels in ultralytics' layout; returns its data.yaml."""
-    rng = np.random.default_rng(seed)
-    streets, crops = list(read_people(data, "street-train-*.tar")), list(read_people(data, "crops-train-*.tar"))
-    pictures = [cut_street(sample, rng) for sample in streets for _ in range(10)]
-    pictures += [make_sheet(crops, rng) for _ in range(500)]
-    for number, picture in enumerate(pictures):
-        write_picture(out, "train", f"{number:05d}", picture, task)
-    for sample in read_people(data, "street-val.tar"):
-        for frame in range(0, len(sample.frames), 6):
-            write_picture(out, "val", f"{sample.key}-{frame:02d}", sample.window(frame, 1), task)
-    settings = {"path": str(out), "train": "images/train", "val": "images/val", "names": {0: "person"}}
-    if task == "pose":
-        settings |= {"kpt_shape": [17, 3], "flip_idx": MIRRORED}
-    (out / "data.yaml").write_text(yaml.safe_dump(settings))
-    return out / "data.yaml"
+def main() -> None:
+    """Write the dataset, unless it is there; train; strip."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder of the synthetic people's shards")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--task", choices=list(YAML), required=True)
+    parser.add_argument("--init", type=Path, help="checkpoint to start from")
+    parser.add_argument("--rate", type=float, default=2e-3, help="AdamW's learning rate at its peak")
+    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--minutes", type=float, help="stop after this long instead")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    description = write_dataset(options.data, options.out / "dataset", options.task, options.seed)
+    strip(train(options, description), options.out / f"{options.task}.pt", options.task)
 
 
-def cut_street(sample: Sample, rng: np.random.Generator) -> Sample:
-    """A square of a street frame at its own scale, mostly where people are."""
-    frame = sample.window(int(rng.integers(len(sample.frames))), 1)
-    height, width = frame.frames.shape[1:3]
-    y, x = int(rng.integers(height)), int(rng.integers(width))
-    rows, columns = np.nonzero(frame.masks[0])
-    if len(rows) and rng.random() < 0.85:
-        point = int(rng.integers(len(rows)))
-        y, x = rows[point] + int(rng.integers(-100, 100)), columns[point] + int(rng.integers(-100, 100))
-    left, top = int(np.clip(x - SIDE // 2, 0, width - SIDE)), int(np.clip(y - SIDE // 2, 0, height - SIDE))
-    return frame.crop(left, top, SIDE, SIDE)
+def train(options: argparse.Namespace, description: Path) -> Path:
+    """Run ultralytics' trainer; returns its last checkpoint."""
+    model = YOLO(str(write_architecture(options.task, options.out)))
+    if options.init:
+        model.load(str(options.init))
+    model.add_callback("on_train_batch_start", Anneal(options.minutes))
+    rate, mosaic = options.rate, 0.0 if options.task == "depth" else 0.4
+    model.train(
+        data=str(description), project=str(options.out.resolve()), name=options.task, exist_ok=True,
+        epochs=options.epochs, time=options.minutes and options.minutes / 60, seed=options.seed,
+        device="cpu", workers=0, cache="ram", amp=False, val=False, plots=False, imgsz=SIDE,
+        batch=8, nbs=8,  # a step per batch: few epochs are all there is
+        optimizer="AdamW", lr0=rate, lrf=1.0, warmup_epochs=0.5, warmup_bias_lr=rate,
+        scale=0.6, translate=0.1, mosaic=mosaic, close_mosaic=1,
+        hsv_h=0.05, hsv_s=0.7, hsv_v=0.5, fliplr=0.5, bgr=0.1,
+    )  # fmt: skip
+    return options.out / options.task / "weights" / "last.pt"
 
 
-def make_sheet(crops: list[Sample], rng: np.random.Generator) -> Sample:
-    """One, four or nine crops side by side: people from a quarter of the picture's height to all of it."""
-    cells = int(rng.choice([1, 2, 2, 3]))
-    side = SIDE // cells
-    frames = np.full((1, SIDE, SIDE, 3), 114, np.uint8)
-    masks, depth = np.zeros((1, SIDE, SIDE), np.uint8), np.zeros((1, SIDE, SIDE), np.uint8)
-    keypoints, people = [], []
-    for cell in range(cells * cells):
-        sample = crops[int(rng.integers(len(crops)))]
-        part = sample.window(int(rng.integers(len(sample.frames))), 1).resize(side, side)
-        y, x = cell // cells * side, cell % cells * side
-        place = np.s_[:, y : y + side, x : x + side]
-        frames[place], depth[place] = part.frames, part.depth
-        masks[place] = np.where(part.masks > 0, part.masks + len(people), 0)
-        points = part.keypoints[0].copy()
-        points[(points[..., :2] < 0).any(-1) | (points[..., :2] >= side).any(-1), 2] = 0
-        points[..., :2] += [x, y]
-        keypoints.append(points)
-        people += sample.people
-    return Sample("sheet", frames, masks, np.concatenate(keypoints)[None], depth, people)
+class Anneal:
+    """Cosine of the learning rate to zero by the step; ultralytics does it by the epoch, and epochs are few here."""
+
+    def __init__(self, minutes: float | None) -> None:
+        self.minutes, self.steps = minutes, 0
+
+    def __call__(self, trainer: Any) -> None:
+        self.steps += 1
+        if self.minutes:
+            share = (time.time() - trainer.train_time_start) / (60 * self.minutes)
+        else:
+            share = self.steps / (trainer.epochs * len(trainer.train_loader))
+        for group in trainer.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * (0.01 + 0.99 * (1 + math.cos(math.pi * min(share, 1))) / 2)
 
 
-def write_picture(out: Path, split: str, name: str, sample: Sample, task: str) -> None:
-    """The first frame of a sample as a picture, with its label file or depth map."""
-    for folder in ("images", "labels", "depth"):
-        (out / folder / split).mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(out / "images" / split / f"{name}.jpg"), sample.frames[0][..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
+def write_architecture(task: str, folder: Path) -> Path:
+    """YOLO26 with half of nano's channels and one class; boxes through NMS, whose head learns in fewer steps."""
+    released = Path(ultralytics.__file__).parent / "cfg" / "models" / "26" / YAML[task]
+    architecture = yaml.safe_load(released.read_text()) | {"scales": {"n": SCALE}, "nc": 1}
     if task == "depth":
-        near, far = 3.0, 60.0  # clips differ in scale; relative depth is all that is used
-        metres = 1 / (1 / far + sample.depth[0].astype(np.float32) / 255 * (1 / near - 1 / far))
-        np.save(out / "depth" / split / f"{name}.npy", metres)
+        architecture["head"][-1][-1] = [48]  # channels of the decoder, which the scale leaves at 256
     else:
-        (out / "labels" / split / f"{name}.txt").write_text("\n".join(labels(sample, task)))
+        architecture["end2end"] = False
+    path = folder / f"yolo26n-{task}.yaml"  # ultralytics reads the scale's letter from the name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(architecture, sort_keys=False))
+    return path
 
 
-def labels(sample: Sample, task: str) -> Iterator[str]:
-    """One line per person of whom at least 12 pixels show, in ultralytics' normalised coordinates."""
-    size = np.array(sample.frames.shape[2:0:-1])
-    for number in range(sample.keypoints.shape[1]):
-        mask = sample.masks[0] == number + 1
-        outline = _outline(mask)
-        if mask.sum() < 12 or outline is None:
-            continue
-        if task == "segment":
-            yield "0 " + " ".join(f"{value:.5f}" for value in ((outline + 0.5) / size).clip(0, 1).ravel())
+def write_dataset(data: Path, folder: Path, task: str, seed: int) -> Path:
+    """Pictures and labels of all tasks as files, as ultralytics reads them; returns the description of `task`."""
+    if not (folder / "done").exists():
+        rng = np.random.default_rng(seed)
+        for name, sample in training_pictures(data, rng):
+            write_picture(folder, "train", name, sample, rng)
+        for name, sample in whole_frames(data, "street-val.tar", step=12):
+            write_picture(folder, "val", name, sample, None)
+        (folder / "done").touch()
+    where = {"path": str(folder.resolve() / task), "train": "images/train", "val": "images/val"}
+    labels: dict[str, Any] = {"names": {0: "person"}, "kpt_shape": [17, 3], "flip_idx": FLIP}
+    path = folder / f"{task}.yaml"
+    path.write_text(yaml.safe_dump(where | labels))
+    return path
+
+
+def training_pictures(data: Path, rng: np.random.Generator) -> Iterator[tuple[str, Sample]]:
+    """Street scenes at native scale in windows mostly at a person, and whole; crops enlarged and in sheets.
+
+    The trainer scales each by 0.4 to 1.6 and joins some in mosaics, so people are 10 to 500 px tall.
+    """
+    for sample in read_people(data, "street-train-*.tar"):
+        for number in range(11):
+            frame = sample.window(int(rng.integers(len(sample.frames))), 1)
+            yield f"{sample.key}-{number}", frame.crop(*window_near_somebody(frame.masks[0], rng), SIDE, SIDE)
+        for t in range(0, len(sample.frames), 8):
+            yield f"{sample.key}-whole-{t}", sample.window(t, 1).resize(180, 320)
+    crops = list(read_people(data, "crops-train-*.tar"))
+    for number in range(500):
+        frames = [crops[i].window(int(rng.integers(17)), 1) for i in rng.integers(len(crops), size=9)]
+        yield (
+            f"crops-{number}",
+            close_up(frames[0], rng) if number % 2 else sheet(frames, int(rng.choice([2, 3]))),
+        )
+
+
+def whole_frames(data: Path, pattern: str, step: int) -> Iterator[tuple[str, Sample]]:
+    """Every `step`-th frame."""
+    for sample in read_people(data, pattern):
+        for t in range(0, len(sample.frames), step):
+            yield f"{sample.key}-{t}", sample.window(t, 1)
+
+
+def window_near_somebody(mask: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
+    """Left upper corner of a window in which, five times of six, a piece of somebody lies."""
+    height, width = mask.shape
+    ys, xs = np.nonzero(mask)
+    x, y = int(rng.integers(width)), int(rng.integers(height))
+    if len(ys) and rng.random() < 5 / 6:
+        i = int(rng.integers(len(ys)))
+        x, y = int(xs[i] + rng.integers(-100, 100)), int(ys[i] + rng.integers(-100, 100))
+    return int(np.clip(x - SIDE // 2, 0, width - SIDE)), int(np.clip(y - SIDE // 2, 0, height - SIDE))
+
+
+def close_up(frame: Sample, rng: np.random.Generator) -> Sample:
+    """Part of a crop, from head and shoulders to all of it, enlarged."""
+    size = int(rng.integers(48, 129))
+    ys, xs = np.nonzero(frame.masks[0] == 1)
+    top, middle = (int(ys.min()), int(xs.mean())) if len(ys) else (0, 64)
+    x = int(np.clip(middle - size // 2 + rng.integers(-size // 5, size // 5), 0, 128 - size))
+    y = int(np.clip(top - rng.integers(0, size // 3), 0, 128 - size))
+    return frame.crop(x, y, size, size).resize(SIDE, SIDE)
+
+
+def sheet(frames: list[Sample], rows: int) -> Sample:
+    """rows x rows crops side by side."""
+    cell, count = SIDE // rows, 0
+    merged = frames[0].resize(cell * rows, cell * rows)
+    keypoints = []
+    for number, frame in enumerate(frames[: rows * rows]):
+        y, x = number // rows * cell, number % rows * cell
+        small = frame.crop(0, 0, 128, 128).resize(cell, cell)
+        part = np.s_[0, y : y + cell, x : x + cell]
+        merged.frames[part], merged.depth[part] = small.frames[0], small.depth[0]
+        merged.masks[part] = np.where(small.masks[0], small.masks[0] + count, 0)
+        keypoints.append(small.keypoints + np.array([x, y, 0], np.float32))
+        count += small.keypoints.shape[1]
+    return Sample("sheet", merged.frames, merged.masks, np.concatenate(keypoints, axis=1), merged.depth, [])
+
+
+def write_picture(
+    folder: Path, split: str, name: str, sample: Sample, rng: np.random.Generator | None
+) -> None:
+    """One frame with its labels for every task; degraded if `rng` is given. Depth needs a real view: no sheets."""
+    polygons, poses = labels_of(sample.masks[0], sample.keypoints[0])
+    picture = np.ascontiguousarray(sample.frames[0, ..., ::-1])
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 95 if rng is None else int(rng.choice([30, 60, 90, 95]))]
+    jpeg = cv2.imencode(".jpg", picture if rng is None else degrade(picture, rng), quality)[1].tobytes()
+    files: dict[str, bytes] = {}
+    for task, lines in (("segment", polygons), ("pose", poses)):
+        files[f"{task}/images/{split}/{name}.jpg"] = jpeg
+        files[f"{task}/labels/{split}/{name}.txt"] = "\n".join(lines).encode()
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    if split == "val" or "whole" in name:
+        for kind in ("images", "depth"):
+            (folder / "depth" / kind / split).mkdir(parents=True, exist_ok=True)
+        (folder / f"depth/images/{split}/{name}.jpg").write_bytes(jpeg)
+        np.save(folder / f"depth/depth/{split}/{name}.npy", metres(sample))
+
+
+def metres(sample: Sample) -> np.ndarray:
+    """float32 [H,W], along the view axis, of the first frame; sky counts as far."""
+    inverse = 1 / FAR + sample.depth[0].astype(np.float32) / 255 * (1 / sample.near - 1 / FAR)
+    return (1 / inverse).astype(np.float32)
+
+
+def labels_of(mask: np.ndarray, keypoints: np.ndarray) -> tuple[list[str], list[str]]:
+    """Lines of ultralytics' label files, of a polygon and of box and joints, for everyone seen at all."""
+    size = np.array(mask.shape[::-1], np.float32)
+    polygons, poses = [], []
+    for number, points in enumerate(keypoints):
+        outline = polygon(mask == number + 1)
+        if outline is None:
             continue
         low, high = outline.min(axis=0), outline.max(axis=0) + 1
-        points = sample.keypoints[0, number].copy()
-        points[((points[:, :2] < 0) | (points[:, :2] >= size)).any(axis=1) | (points[:, 2] == 0)] = 0
         box = np.concatenate([(low + high) / 2 / size, (high - low) / size])
-        joints = " ".join(f"{x:.5f} {y:.5f} {int(seen)}" for x, y, seen in points / [*size, 1])
-        yield "0 " + " ".join(f"{value:.5f}" for value in box) + " " + joints
+        inside = (points[:, 2] > 0) & (points[:, :2] >= 0).all(axis=1) & (points[:, :2] < size).all(axis=1)
+        joints = np.where(inside[:, None], points / [*size, 1], 0)
+        polygons.append("0 " + " ".join(f"{v:.5f}" for v in ((outline + 0.5) / size).ravel()))
+        poses.append("0 " + " ".join(f"{v:.5f}" for v in [*box, *joints.ravel()]))
+    return polygons, poses
 
 
-def _outline(mask: np.ndarray) -> np.ndarray | None:
-    """One polygon int [K,2] around all parts of a mask; None if nothing of it has an area."""
-    from ultralytics.data.converter import merge_multi_segment
-
+def polygon(mask: np.ndarray) -> np.ndarray | None:
+    """Outline [K,2] in pixels, its parts joined by seams; None for fewer than a dozen pixels."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    parts = [contour.reshape(-1, 2) for contour in contours if len(contour) >= 3 and cv2.contourArea(contour) >= 3]
-    if len(parts) > 1:
-        return np.concatenate(merge_multi_segment([part.ravel().tolist() for part in parts]))
-    return parts[0] if parts else None
+    parts = [part.reshape(-1, 2) for part in contours if cv2.contourArea(part) >= 3]
+    if mask.sum() < 12 or not parts:
+        return None
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(merge_multi_segment([part.ravel().tolist() for part in parts]))
 
 
-def train(options: argparse.Namespace) -> None:
-    """Train, then save the stripped checkpoint without the paths of this machine."""
-    import ultralytics
-
-    shape = Path(ultralytics.__file__).parent / "cfg/models/26" / f"yolo26-{SUFFIX[options.task]}.yaml"
-    network = yaml.safe_load(shape.read_text()) | {"scales": {"n": [0.5, WIDTH, 1024]}, "nc": 1}
-    described = options.out / f"yolo26n-{SUFFIX[options.task]}.yaml"
-    described.parent.mkdir(parents=True, exist_ok=True)
-    described.write_text(yaml.safe_dump(network, sort_keys=False))
-    pictures = write_pictures(options.data, options.out / "pictures", options.task, options.seed)
-    model = ultralytics.YOLO(described)
-    if options.start:
-        model.load(options.start)
-    model.train(
-        data=pictures,
-        imgsz=SIDE,
-        batch=16,
-        device="cpu",
-        workers=0,
-        epochs=100,
-        time=options.minutes / 60,
-        seed=options.seed,
-        optimizer="AdamW",
-        lr0=options.rate,
-        cos_lr=True,
-        warmup_epochs=1,
-        scale=0.6,
-        mosaic=0.5,
-        close_mosaic=2,
-        hsv_h=0.05,
-        hsv_s=0.7,
-        hsv_v=0.5,
-        bgr=0.1,
-        project=options.out,
-        name="run",
-        exist_ok=True,
-        plots=False,
-        val=False,
-        cache="ram",
-        amp=False,
-    )
-    strip(options.out / "run/weights/last.pt", options.out / f"{options.task}.pt")
+def degrade(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What cameras and codecs do, which renderings lack: gray, blur, noise, low resolution, exposure, something in
+    the way. uint8 [H,W,3]."""
+    height, width = picture.shape[:2]
+    if rng.random() < 0.1:
+        picture = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    if rng.random() < 0.25:
+        factor = rng.uniform(0.4, 0.9)
+        small = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        picture = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    if rng.random() < 0.25:
+        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.5))
+    if rng.random() < 0.3:
+        picture = cv2.LUT(picture, (255 * np.linspace(0, 1, 256) ** rng.uniform(0.5, 2)).astype(np.uint8))
+    if rng.random() < 0.3:
+        noise = rng.normal(0, rng.uniform(2, 14), picture.shape)
+        picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
+    if rng.random() < 0.2:
+        x, y, w, h = (int(v) for v in rng.integers([0, 0, 10, 10], [width - 10, height - 10, 60, 60]))
+        picture = picture.copy()
+        picture[y : y + h, x : x + w] = rng.integers(0, 256, 3)
+    return picture
 
 
-def strip(source: Path, target: Path) -> None:
-    """The averaged model in half precision and nothing else: no optimizer, no settings, no paths."""
-    checkpoint = torch.load(source, weights_only=False)
+def strip(trained: Path, target: Path, task: str) -> None:
+    """Keep the averaged weights in half precision and what loading needs: no optimizer, no path of a machine."""
+    checkpoint = torch.load(trained, map_location="cpu", weights_only=False)
     model = (checkpoint.get("ema") or checkpoint["model"]).half()
-    kept = {"task", "imgsz", "batch", "model", "single_cls"}
-    arguments = {name: value for name, value in checkpoint.get("train_args", {}).items() if name in kept}
-    arguments["model"], model.yaml_file = target.name, target.name
-    model.args = {name: value for name, value in arguments.items() if name != "model"}
-    if isinstance(model.yaml, dict):
-        model.yaml["yaml_file"] = target.name
-    torch.save({"model": model, "ema": None, "train_args": arguments, "epoch": -1, "optimizer": None}, target)
+    model.args = {"task": task, "imgsz": SIDE}
+    model.yaml = {key: value for key, value in model.yaml.items() if "file" not in key}
+    model.criterion, model.pt_path = None, None
+    for weight in model.parameters():
+        weight.requires_grad = False
+    kept = {
+        "epoch": -1,
+        "model": model,
+        "ema": None,
+        "optimizer": None,
+        "train_args": {"task": task, "imgsz": SIDE},
+    }
+    kept |= {key: checkpoint[key] for key in ("version", "license", "docs") if key in checkpoint}
+    torch.save(kept, target)
+    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with shards of synthetic people")
-    parser.add_argument("--out", type=Path, required=True, help="folder for pictures and checkpoints")
-    parser.add_argument("--task", choices=list(SUFFIX), required=True)
-    parser.add_argument("--start", type=Path, help="checkpoint whose fitting weights to start from")
-    parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--rate", type=float, default=3e-3, help="peak learning rate")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args()
-    os.environ["YOLO_AUTOINSTALL"] = "false"
-    torch.set_num_threads(arguments.threads)
-    train(arguments)
+    main()

@@ -19,7 +19,8 @@ class Sample:
     """One rendered clip.
 
     frames uint8 [T,H,W,3]; masks uint8 [T,H,W], 0 background, i+1 is `people[i]`; keypoints float32 [T,P,17,3]
-    COCO with visibility 0 outside, 1 hidden, 2 visible; depth uint8 [T,H,W], inverse, near = 255.
+    COCO with visibility 0 outside, 1 hidden, 2 visible; depth uint8 [T,H,W], inverse, 255 is `near` metres and
+    0 is 60 m or beyond.
     """
 
     key: str
@@ -28,32 +29,49 @@ class Sample:
     keypoints: np.ndarray
     depth: np.ndarray
     people: list[dict[str, Any]]
+    near: float = 1.0
 
     def window(self, first: int, count: int) -> "Sample":
         """`count` frames from `first` on."""
         part = slice(first, first + count)
-        return replace(self, frames=self.frames[part], masks=self.masks[part], keypoints=self.keypoints[part], depth=self.depth[part])
+        return replace(
+            self,
+            frames=self.frames[part],
+            masks=self.masks[part],
+            keypoints=self.keypoints[part],
+            depth=self.depth[part],
+        )
 
     def crop(self, x: int, y: int, width: int, height: int) -> "Sample":
         """The rectangle at (x, y); keypoints outside it lose their visibility."""
         part = np.s_[:, y : y + height, x : x + width]
         points = self.keypoints - np.array([x, y, 0], np.float32)
-        outside = (points[..., 0] < 0) | (points[..., 0] >= width) | (points[..., 1] < 0) | (points[..., 1] >= height)
+        outside = (
+            (points[..., 0] < 0)
+            | (points[..., 0] >= width)
+            | (points[..., 1] < 0)
+            | (points[..., 1] >= height)
+        )
         points[outside, 2] = 0
-        return replace(self, frames=self.frames[part], masks=self.masks[part], depth=self.depth[part], keypoints=points)
+        return replace(
+            self, frames=self.frames[part], masks=self.masks[part], depth=self.depth[part], keypoints=points
+        )
 
     def resize(self, height: int, width: int) -> "Sample":
         """Scaled to height x width pixels."""
         scale = np.array([width / self.frames.shape[2], height / self.frames.shape[1], 1], np.float32)
+        smooth = cv2.INTER_AREA if height <= self.frames.shape[1] else cv2.INTER_CUBIC
 
         def scaled(array: np.ndarray, interpolation: int) -> np.ndarray:
-            return np.stack([cv2.resize(frame, (width, height), interpolation=interpolation) for frame in array])
+            return np.stack(
+                [cv2.resize(frame, (width, height), interpolation=interpolation) for frame in array]
+            )
 
         return replace(
             self,
-            frames=scaled(self.frames, cv2.INTER_AREA),
+            frames=scaled(self.frames, smooth),
             masks=scaled(self.masks, cv2.INTER_NEAREST),
-            depth=scaled(self.depth, cv2.INTER_AREA),
+            depth=scaled(self.depth, smooth),
             keypoints=self.keypoints * scale,
         )
 
@@ -62,7 +80,11 @@ class Sample:
         swapped = self.keypoints[:, :, [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]].copy()
         swapped[..., 0] = self.frames.shape[2] - swapped[..., 0]
         return replace(
-            self, frames=self.frames[:, :, ::-1], masks=self.masks[:, :, ::-1], depth=self.depth[:, :, ::-1], keypoints=swapped
+            self,
+            frames=self.frames[:, :, ::-1],
+            masks=self.masks[:, :, ::-1],
+            depth=self.depth[:, :, ::-1],
+            keypoints=swapped,
         )
 
 
@@ -70,13 +92,17 @@ def read_people(folder: Path, pattern: str) -> Iterator[Sample]:
     """Samples of the shards in `folder` whose names match, in order. Raises FileNotFoundError if none does."""
     shards = [str(path) for path in sorted(folder.glob(pattern))]
     if not shards:
-        raise FileNotFoundError(f"{folder}: no shard matches {pattern}; give the folder of the synthetic people as --data")
+        raise FileNotFoundError(
+            f"{folder}: no shard matches {pattern}; give the synthetic people's folder as --data"
+        )
     for sample in wds.WebDataset(shards, shardshuffle=False):
+        facts = json.loads(sample["json"])
         yield Sample(
             key=sample["__key__"],
             frames=decode_bytes(sample["mp4"]),
             masks=np.load(io.BytesIO(sample["masks.npz"]))["masks"],
             keypoints=np.load(io.BytesIO(sample["keypoints.npy"])),
             depth=decode_bytes(sample["depth.mp4"])[..., 0],
-            people=json.loads(sample["json"])["people"],
+            people=facts["people"],
+            near=float(facts["depth"]["near_m"]),
         )

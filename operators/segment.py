@@ -9,13 +9,19 @@ from schemas.cues import InstanceMasks
 
 
 class PersonSegmenter:
-    """Frames uint8 [T,H,W,3] RGB -> T InstanceMasks. Raises ValueError if the model's output is not finite.
+    """Frames uint8 [T,H,W,3] RGB -> T InstanceMasks.
 
+    Raises UserError for unusable weights, ValueError if the model's output is not finite.
     Every frame is looked at on its own: whoever enters later is found, which prompting on frame 0 misses.
     """
 
     def __init__(
-        self, weights: str | Path, confidence: float, image_size: int = 1280, device: str = "cpu", batch: int = 8
+        self,
+        weights: str | Path,
+        confidence: float,
+        image_size: int = 1280,
+        device: str = "cpu",
+        batch: int = 8,
     ) -> None:
         self.yolo = Yolo(weights, "segment", image_size, device, batch, confidence)
         self.yolo.options |= {"retina_masks": True, "classes": [0]}  # class 0 is person, in COCO too

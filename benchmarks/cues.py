@@ -1,0 +1,122 @@
+"""How well the cue models see held-out synthetic people: `python -m benchmarks.cues --data PEOPLE`.
+
+Prints a markdown table at the profile's thresholds. A person is found where a box overlaps hers by half (IoU);
+"either" is what the pipeline masks. Held out are people, clothes and scenes, but not the way they are rendered.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections import defaultdict
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import spearmanr
+
+from jobs import options
+from operators.depth import DepthEstimator
+from operators.people import Sample, read_people
+from operators.pose import PoseEstimator
+from operators.segment import PersonSegmenter
+from schemas.cues import InstanceMasks, PoseDetections
+
+HEIGHTS = {"24–48 px": (24, 48), "48–96 px": (48, 96), "over 96 px": (96, 100_000)}
+Values = dict[str, list[float]]
+
+
+def main(arguments: Namespace) -> int:
+    """Measure and print."""
+    torch.set_num_threads(1)
+    profile, _ = options.read_settings(arguments)
+    pose = PoseEstimator(profile.pose.weights, profile.pose.confidence, profile.pose.image_size)
+    segment = PersonSegmenter(profile.segment.weights, profile.segment.confidence, profile.segment.image_size)
+    depth = DepthEstimator(profile.depth.weights, profile.depth.image_size)
+    values: Values = defaultdict(list)
+    for sample in read_people(arguments.data, arguments.shards):
+        frames = sample.frames[:: arguments.step]
+        masks, poses, maps = (
+            timed(model, frames, name, values) for name, model in models(segment, pose, depth)
+        )
+        for number in range(len(frames)):
+            frame = sample.window(number * arguments.step, 1)
+            score_people(frame, masks[number], poses[number], values)
+            values["depth Spearman"].append(spearman(maps[number], frame.depth[0]))
+    print(f"{len(values['depth Spearman'])} frames\n\n| measure | value | of |\n| --- | --- | --- |")
+    for name in sorted(values):
+        print(f"| {name} | {np.nanmean(values[name]):.3f} | {len(values[name])} |")
+    return 0
+
+
+def models(*found: Any) -> list[tuple[str, Any]]:
+    """Each with its name for the table."""
+    return list(zip(("segment", "pose", "depth"), found, strict=True))
+
+
+def timed(model: Any, frames: np.ndarray, name: str, values: Values) -> Any:
+    """The model's result; its time per frame goes into the table."""
+    before = perf_counter()
+    result = model(frames)
+    values[f"{name}, seconds per frame"].append((perf_counter() - before) / len(frames))
+    return result
+
+
+def score_people(frame: Sample, masks: InstanceMasks, poses: PoseDetections, values: Values) -> None:
+    """One frame: who was found, how well masks and joints agree, how often nobody was there."""
+    people = [(frame.masks[0] == number + 1, points) for number, points in enumerate(frame.keypoints[0])]
+    people = [(mask, points) for mask, points in people if mask.any()]
+    boxes = np.array([box_of(mask) for mask, _ in people], np.float32).reshape(-1, 4)
+    by_mask, by_pose = match(boxes, masks.boxes), match(boxes, poses.boxes)
+    for name, found, count in (("segment", by_mask, len(masks.boxes)), ("pose", by_pose, len(poses.boxes))):
+        values[f"{name}, boxes on nobody per frame"].append(count - len(found))
+    for number, (mask, points) in enumerate(people):
+        height = boxes[number, 3] - boxes[number, 1]
+        size = next((name for name, (low, high) in HEIGHTS.items() if low <= height < high), None)
+        if size is None:
+            continue
+        values[f"recall, segment, {size}"].append(number in by_mask)
+        values[f"recall, pose, {size}"].append(number in by_pose)
+        values[f"recall, either, {size}"].append(number in by_mask or number in by_pose)
+        values[f"share of body pixels masked, {size}"].append(float(masks.masks.any(axis=0)[mask].mean()))
+        if number in by_mask:
+            seen = masks.masks[by_mask[number]]
+            values["mask IoU of the found"].append((seen & mask).sum() / (seen | mask).sum())
+        if number in by_pose:
+            away = np.linalg.norm(poses.keypoints[by_pose[number], :, :2] - points[:, :2], axis=1)
+            for share in (0.05, 0.1):
+                values[f"PCK@{share:.2f} of height, of the found"].extend(
+                    away[points[:, 2] == 2] <= share * height
+                )
+
+
+def box_of(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """x0 y0 x1 y1 of the True part."""
+    ys, xs = np.nonzero(mask)
+    return xs.min(), ys.min(), xs.max() + 1, ys.max() + 1
+
+
+def match(truth: np.ndarray, found: np.ndarray) -> dict[int, int]:
+    """Pairs of boxes that overlap by half, each used once."""
+    low = np.maximum(truth[:, None, :2], found[None, :, :2])
+    high = np.minimum(truth[:, None, 2:], found[None, :, 2:])
+    common = (high - low).clip(0).prod(axis=2)
+    area = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (truth, found)]
+    iou = common / (area[0][:, None] + area[1][None] - common)
+    rows, columns = linear_sum_assignment(-iou)
+    return {
+        int(row): int(column) for row, column in zip(rows, columns, strict=True) if iou[row, column] >= 0.5
+    }
+
+
+def spearman(found: np.ndarray, truth: np.ndarray) -> float:
+    """Rank correlation over every eighth pixel of every eighth row; NaN where the truth is flat."""
+    return float(spearmanr(found[::8, ::8].ravel(), truth[::8, ::8].ravel()).statistic)
+
+
+if __name__ == "__main__":
+    parser: ArgumentParser = options.parser(__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the synthetic people's shards")
+    parser.add_argument("--shards", default="street-val.tar", help="which of them (default: %(default)s)")
+    parser.add_argument("--step", type=int, default=1, help="look at every so many frames")
+    options.run(main, parser)
