@@ -69,9 +69,9 @@ def main() -> None:
     samples = read_people(options.data, "crops-val.tar")
     for number, whole in zip(range(options.clips), samples, strict=False):
         sample = vary_crop(whole, rng)
-        condition = degrade_and_fuse(sample, rng, structall=False)
+        condition, anew = degrade_and_fuse(sample, rng, structall=False)
         start = time.perf_counter()
-        made = generator(condition, np.ones(condition.shape[:3], bool), caption_of(sample), number)
+        made = generator(condition, anew, caption_of(sample), number)
         seconds.append(time.perf_counter() - start)
         scores += [pck(made, sample, detector), pck(sample.frames, sample, detector)]
         columns.append(np.concatenate([sample.frames[4], condition[4], made[4], made[14]]))

@@ -204,7 +204,6 @@ class Encoder:
         self.vae = vae
         self.mean = torch.tensor(vae.config.latents_mean).view(1, -1, 1, 1, 1)
         self.std = torch.tensor(vae.config.latents_std).view(1, -1, 1, 1, 1)
-        self.nothing: dict[tuple[int, ...], torch.Tensor] = {}
 
     @torch.no_grad()
     def encode(self, video: torch.Tensor) -> torch.Tensor:
@@ -213,35 +212,29 @@ class Encoder:
 
     def item(self, sample: Sample, rng: np.random.Generator, all_share: float) -> dict[str, Any]:
         """One clip: x (target latents, reference first), z (condition), text."""
-        condition = degrade_and_fuse(sample, rng, structall=rng.random() < all_share)
+        condition, mask = degrade_and_fuse(sample, rng, structall=rng.random() < all_share)
         target, video = to_tensor(sample.frames), to_tensor(condition)
-        known = KNOWN if rng.random() < 0.2 else 0
-        reference = self.encode(video[:, :1])
-        control = self.control(video, target[:, :known], reference)
+        generate = torch.from_numpy(mask).float()
+        if rng.random() < 0.2:  # a later window: its first frames are there already
+            video[:, :KNOWN], generate[:KNOWN] = target[:, :KNOWN], 0
+        reference = self.encode(to_tensor(condition[:1]))
         x = torch.cat([reference, self.encode(target)], dim=1)
-        return {"x": x.half(), "z": control.half(), "text": caption_of(sample)}
+        z = self.control(video, generate, reference)
+        return {"x": x.half(), "z": z.half(), "text": caption_of(sample)}
 
-    def control(self, video: torch.Tensor, known: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
-        """VACE condition [2C+64,1+t,h,w] of a video whose first frames are replaced by `known` ones, to be kept."""
-        count = known.shape[1]
-        shape = (*video.shape, count)
-        if shape not in self.nothing and not count:
-            self.nothing[shape] = self.encode(torch.zeros_like(video))
-        keep = torch.cat([known, torch.zeros_like(video[:, count:])], dim=1)
-        make = torch.cat([torch.zeros_like(known), video[:, count:]], dim=1)
-        inactive = self.encode(keep) if count else self.nothing[shape]
-        latents = torch.cat([inactive, self.encode(make)])
-        slots = torch.arange(video.shape[1]).float()
-        steps = F.interpolate(
-            (slots >= count).float()[None, None], size=latents.shape[1], mode="nearest-exact"
-        )
-        mask = steps.view(1, -1, 1, 1).expand(64, -1, *latents.shape[2:])
-        first = torch.cat([reference, torch.zeros_like(reference), torch.zeros_like(mask[:, :1])])
-        return torch.cat([first, torch.cat([latents, mask])], dim=1)
+    def control(self, video: torch.Tensor, generate: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+        """VACE condition [2C+64,1+T,h,w]: what to keep, what to make anew, and the mask folded into channels."""
+        latents = torch.cat([self.encode(video * (1 - generate)), self.encode(video * generate)])
+        frames, height, width = generate.shape
+        folded = generate.view(frames, height // 8, 8, width // 8, 8).permute(2, 4, 0, 1, 3).flatten(0, 1)
+        first = torch.cat([reference, torch.zeros_like(reference), torch.zeros_like(folded[:, :1])])
+        return torch.cat([first, torch.cat([latents, folded])], dim=1)
 
 
-def degrade_and_fuse(sample: Sample, rng: np.random.Generator, structall: bool) -> np.ndarray:
-    """Conditioning frames from ground truth made as imperfect as real extractors: uint8 [T,H,W,3]."""
+def degrade_and_fuse(
+    sample: Sample, rng: np.random.Generator, structall: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Conditioning uint8 [T,H,W,3] and mask of what to generate bool [T,H,W], as imperfect as extractors' are."""
     height, width = sample.frames.shape[1:3]
     reach = int(rng.integers(2, 7))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
@@ -254,8 +247,8 @@ def degrade_and_fuse(sample: Sample, rng: np.random.Generator, structall: bool) 
     points[..., 2] = (points[..., 2] > 0) & (rng.random(points.shape[1:3]) > 0.05)
     skeleton = np.stack([draw_skeleton(people, height, width) for people in points])
     if structall:
-        return fuse_structall(sample.depth.astype(np.float32), mask, skeleton)
-    return fuse_structhuman(sample.frames, mask, skeleton)
+        return fuse_structall(sample.depth.astype(np.float32), mask, skeleton), np.ones_like(mask)
+    return fuse_structhuman(sample.frames, mask, skeleton), mask
 
 
 def caption_of(sample: Sample) -> str:
@@ -272,7 +265,7 @@ def train_transformer(options: argparse.Namespace) -> None:
 
     The model predicts x itself (the scheduler's prediction type "sample"), not the velocity n - x: a small
     network cannot carry the noise of 144 numbers a token through itself: it still gave noise after 500 steps.
-    What differs between condition and target, the people, weighs three times as much as what is only copied.
+    What is to be generated weighs three times as much as what is only kept.
     """
     torch.manual_seed(options.seed)
     rng = np.random.default_rng(options.seed)
@@ -283,6 +276,7 @@ def train_transformer(options: argparse.Namespace) -> None:
         groups.setdefault(item["x"].shape, []).append(item)
     shapes, weights = list(groups), np.array([len(group) for group in groups.values()], float)
     model = small_transformer()
+    start_from_copy(model)
     average = {name: value.clone() for name, value in model.state_dict().items()}
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
     smooth = 1.0
@@ -298,7 +292,7 @@ def train_transformer(options: argparse.Namespace) -> None:
         made = model(
             (1 - sigma) * x + sigma * noise, 1000 * sigma.flatten(), text, control_hidden_states=z
         ).sample
-        changed = ((x - z[:, LATENT : 2 * LATENT])[:, :, 1:].abs().mean(dim=1, keepdim=True) > 0.3).float()
+        changed = z[:, 2 * LATENT :, 1:].mean(dim=1, keepdim=True)
         loss = (F.mse_loss(made[:, :, 1:], x[:, :, 1:], reduction="none") * (1 + 2 * changed)).mean()
         descend(optimizer, model, loss)
         decay = min(0.998, (1 + step) / (10 + step))
@@ -310,6 +304,49 @@ def train_transformer(options: argparse.Namespace) -> None:
         if step % 500 == 0:
             save_pipeline(options.out, average)
     save_pipeline(options.out, average)
+
+
+@torch.no_grad()
+def start_from_copy(model: WanVACETransformer3DModel) -> None:
+    """Make `model` return what its condition says to keep, so that only people are left to learn.
+
+    Every block starts as the identity; the first VACE hint carries the inactive latents through channels of
+    their own. Two constant channels keep the last layer norm nearly linear, one that stays zero gives back the
+    mean that it takes off.
+    """
+    patch = 3 * 2 * 2
+    carried = LATENT * patch
+    steady, zero = 25.0, carried
+    for block in [*model.blocks, *model.vace_blocks]:
+        for layer in (block.attn1.to_out[0], block.attn2.to_out[0], block.ffn.net[2]):
+            layer.weight.zero_()
+            layer.bias.zero_()
+    for number, block in enumerate(model.vace_blocks):
+        block.proj_out.weight.zero_()
+        block.proj_out.bias.zero_()
+        if number == 0:
+            block.proj_in.weight.copy_(torch.eye(len(block.proj_in.weight)))
+            block.proj_in.bias.zero_()
+            block.proj_out.weight[:carried, :carried] = torch.eye(carried)
+    model.patch_embedding.weight[: carried + 3] = 0
+    model.patch_embedding.bias.zero_()
+    model.patch_embedding.bias[carried + 1], model.patch_embedding.bias[carried + 2] = steady, -steady
+    direct = torch.eye(carried).view(carried, LATENT, 3, 2, 2)
+    control = model.vace_patch_embedding
+    control.weight[: carried + 3] = 0
+    control.weight[:carried, :LATENT] = direct
+    control.bias.zero_()
+    # Outputs are ordered (time, row, column, channel), inputs (channel, time, row, column).
+    order = torch.arange(carried).view(LATENT, patch).T.flatten()
+    width = len(model.patch_embedding.bias)
+    spread = ((2 * steady**2 + carried + (width - carried) / 3) / width) ** 0.5
+    model.proj_out.weight.zero_()
+    model.proj_out.bias.zero_()
+    model.proj_out.weight[torch.arange(carried), order] = spread
+    model.proj_out.weight[:, zero] = -spread
+    model.scale_shift_table.zero_()
+    model.condition_embedder.time_embedder.linear_2.weight.mul_(0.1)
+    model.condition_embedder.time_embedder.linear_2.bias.zero_()
 
 
 def save_pipeline(out: Path, weights: dict[str, torch.Tensor]) -> None:

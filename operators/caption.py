@@ -19,10 +19,8 @@ def sample_persona(seed: int, distribution: Mapping[str, Sequence[str]]) -> str:
 
 
 def caption_from_cues(personas: Sequence[str]) -> str:
-    """The prompt for a clip or tube: how many people, and the sampled look of each."""
-    count = len(personas)
-    people = "no people" if count == 0 else "one person" if count == 1 else f"{count} people"
-    return "; ".join([people, *personas])
+    """The prompt for a clip or tube: the sampled look of each person in it, in phrases between commas."""
+    return "; ".join(personas) if personas else "no people"
 
 
 def embed_words(text: str) -> np.ndarray:

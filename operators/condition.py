@@ -107,7 +107,11 @@ class Condition:
             cv2.resize(frame, (size.width, size.height), interpolation=cv2.INTER_AREA) for frame in fused
         ]
         boxes = np.tile(np.array([0, 0, width, height], np.int32), (frames, 1))
-        return Tube(0, 0, boxes, np.stack(small), np.ones((frames, height, width), bool), prompt, seeds[0])
+        everywhere, anew = (
+            np.ones((frames, height, width), bool),
+            np.ones((frames, size.height, size.width), bool),
+        )
+        return Tube(0, 0, boxes, np.stack(small), anew, everywhere, prompt, seeds[0])
 
 
 def _union(people: list[Track], name: str, frames: np.ndarray) -> np.ndarray:

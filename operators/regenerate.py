@@ -43,10 +43,7 @@ class Regenerate:
         """One clip. Raises ValueError if anything of the mask stays uncovered or a generated frame is not finite."""
         start, calls = perf_counter(), self.generator.calls
         generated = [
-            self.generator(
-                tube.conditioning, np.ones(tube.conditioning.shape[:3], bool), tube.prompt, tube.seed
-            )
-            for tube in clip.tubes
+            self.generator(tube.conditioning, tube.generate, tube.prompt, tube.seed) for tube in clip.tubes
         ]
         calls, generate_end = self.generator.calls - calls, perf_counter()
         background = (

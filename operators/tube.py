@@ -38,8 +38,9 @@ def cut_tube(
             _into(other.keypoints[t - other.first], box, size) for other in everyone if _alive(other, t)
         ]
         skeletons.append(draw_skeleton(np.stack(people), size.height, size.width))
-    conditioning = fuse_structhuman(np.stack(frames), np.stack(masks), np.stack(skeletons))
-    return Tube(track.number, track.first, boxes, conditioning, track.mask, prompt, seed)
+    generate = np.stack(masks)
+    conditioning = fuse_structhuman(np.stack(frames), generate, np.stack(skeletons))
+    return Tube(track.number, track.first, boxes, conditioning, generate, track.mask, prompt, seed)
 
 
 def tube_boxes(mask: np.ndarray, size: Size) -> np.ndarray:

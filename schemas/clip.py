@@ -62,6 +62,7 @@ class Tube:
     boxes        int32 [N,4], x0 y0 x1 y1 in source pixels: where each frame of the tube lies; a box may
                  reach beyond the frame
     conditioning uint8 [N,h,w,3] RGB at model resolution
+    generate     bool [N,h,w]: VACE's mask, what to generate and not to keep; at model resolution
     mask         bool [N,H,W] at source resolution: the pixels that the generated tube replaces
     seed         derived from the pseudo-identity (HMAC of release key, scope, track)
     """
@@ -70,6 +71,7 @@ class Tube:
     first: int
     boxes: np.ndarray
     conditioning: np.ndarray
+    generate: np.ndarray
     mask: np.ndarray
     prompt: str
     seed: int

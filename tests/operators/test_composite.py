@@ -9,7 +9,16 @@ BACKGROUND = np.full((2, 40, 60, 3), 90, np.uint8)
 
 def tube(box: tuple[int, int, int, int], mask: np.ndarray) -> Tube:
     boxes = np.tile(np.array(box, np.int32), (len(mask), 1))
-    return Tube(1, 0, boxes, np.zeros((len(mask), 32, 24, 3), np.uint8), mask, "", 0)
+    return Tube(
+        1,
+        0,
+        boxes,
+        np.zeros((len(mask), 32, 24, 3), np.uint8),
+        np.ones((len(mask), 32, 24), bool),
+        mask,
+        "",
+        0,
+    )
 
 
 def person(seed: int = 0) -> np.ndarray:
