@@ -1,0 +1,48 @@
+"""Kill -9 the driver of the real job half-way, run the same command again: nothing twice, missing or touched."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.jobs.small import ROOT, cut_video, job, settings
+
+
+def test_sigkill_half_way_then_the_same_command(tmp_path: Path) -> None:
+    sources, plan, output = tmp_path / "videos", tmp_path / "run.plan", tmp_path / "run"
+    sources.mkdir()
+    cut_video(sources / "a.mp4", 48)
+    options = settings(tmp_path, clips_per_shard=1)
+    planned = job("plan", str(sources), "--plan", str(plan), *options)
+    assert planned.returncode == 0, planned.stderr
+    arguments = ["--plan", str(plan), "--output", str(output), *options]
+
+    command = [sys.executable, "-m", "jobs.anonymize", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
+        _wait_for_commits(output, 2, driver)
+        os.kill(driver.pid, signal.SIGKILL)
+    names = [path.stem for path in _commits(output)]
+    finished = {path: path.read_bytes() for name in names for path in output.rglob(f"{name}.*")}
+    assert 2 <= len(names) < 6 and json.loads((output / "dataset.json").read_text())["state"] == "running"
+
+    resumed = job("anonymize", *arguments)
+    assert resumed.returncode == 0, resumed.stderr
+    assert {path: path.read_bytes() for path in finished} == finished
+    proved = job("verify", str(output))
+    assert proved.returncode == 0, proved.stdout + proved.stderr
+    assert json.loads((output / "dataset.json").read_text())["planned"] == {"clips": 6, "frames": 48}
+
+
+def _commits(output: Path) -> list[Path]:
+    return [path for path in output.glob("checkpoint/*") if re.fullmatch(r"\w+-\d+\.parquet", path.name)]
+
+
+def _wait_for_commits(output: Path, count: int, driver: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 240
+    while len(_commits(output)) < count:
+        assert driver.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
