@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
+from av.bitstream import BitStreamFilterContext
 
 
 @dataclass(frozen=True)
@@ -43,28 +44,39 @@ def encode_video(
         raise ValueError(f"{len(frames)} frames of {frames.dtype} with {len(pts)} timestamps")
     height, width = frames.shape[1:3]
     file = io.BytesIO()
-    options = {"fflags": "+bitexact", "video_track_timescale": str(time_base.denominator)}
-    with av.open(file, "w", format="mp4", options=options) as container:
-        stream = container.add_stream("libx264", rate=fps)
+    options = {
+        "fflags": "+bitexact",
+        "movflags": "+faststart",
+        "video_track_timescale": str(time_base.denominator),
+    }
+    # To put the index first, the muxer reads back what it has written.
+    with av.open(
+        file, "w", format="mp4", options=options, io_open=lambda *_: io.BytesIO(file.getvalue())
+    ) as out:
+        stream = out.add_stream("libx264", rate=fps)
         stream.width, stream.height, stream.time_base = width, height, time_base
         stream.codec_context.time_base = time_base
         stream.pix_fmt = "yuv444p" if width % 2 or height % 2 else "yuv420p"
         # No B-frames: a first timestamp other than 0 needs an edit list, which not every reader applies.
         stream.options = {"crf": str(crf), "preset": preset, "threads": "1", "bf": "0", "flags": "+bitexact"}
-        context = stream.codec_context
-        context.color_range, context.colorspace, context.color_primaries, context.color_trc = (
-            1,
-            1,
-            1,
-            1,
-        )  # bt709
+        _declare_bt709(stream.codec_context)
+        packets = []
         for picture, moment in zip(frames, pts, strict=True):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             frame = frame.reformat(format=stream.pix_fmt, dst_colorspace="ITU709", dst_color_range="MPEG")
             frame.pts, frame.time_base = moment - pts[0], time_base
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+            packets += stream.encode(frame)
+        packets += stream.encode()
+        # Unit 6 is a comment in which x264 names itself and its settings.
+        strip = BitStreamFilterContext("filter_units=remove_types=6", stream)
+        for packet in packets:
+            out.mux(strip.filter(packet))
     return file.getvalue()
+
+
+def _declare_bt709(context: av.VideoCodecContext) -> None:
+    """Limited range, BT.709 matrix, primaries and transfer: what the conversion from RGB uses."""
+    context.color_range = context.colorspace = context.color_primaries = context.color_trc = 1
 
 
 def encode_lossless(frames: np.ndarray) -> bytes:

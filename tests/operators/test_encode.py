@@ -1,5 +1,7 @@
+import io
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,7 @@ TIME_BASES = [
     Fraction(1001, 30000),
     Fraction(1, 90000),
     Fraction(1, 12),
+    Fraction(1, 10**9),
 ]
 
 
@@ -47,6 +50,28 @@ def test_nothing_but_one_video_and_no_tags() -> None:
     facts = inspect_video(video)
     assert (facts.streams, facts.tags) == (["video"], [])
     assert b"Lavf" not in video
+    assert b"x264" not in video
+
+
+def test_the_index_comes_first() -> None:
+    video = encode_video(pictures(4), [0, 1, 2, 3], Fraction(1, 10), Fraction(10), 20, "veryfast")
+    assert video.index(b"moov") < video.index(b"mdat")
+
+
+@given(st.tuples(*[st.integers(0, 255)] * 3))
+@settings(max_examples=15)
+def test_colours_are_declared_as_they_are_coded(colour: tuple[int, int, int]) -> None:
+    frames = np.full((2, 32, 32, 3), colour, np.uint8)
+    decoded = decode_bytes(encode_video(frames, [0, 1], Fraction(1, 10), Fraction(10), 10, "veryfast"))
+    assert np.abs(decoded.astype(int) - frames).max() <= 4
+
+
+@pytest.mark.parametrize(("pts", "seconds"), [([0, 33, 66], 0.099), ([0, 10, 500], 0.54), ([7], 0.04)])
+def test_the_last_frame_lasts_as_long_as_one_frame(pts: list[int], seconds: float) -> None:
+    fps = Fraction(1000, 33) if pts[-1] == 66 else Fraction(25)
+    video = encode_video(pictures(len(pts)), pts, Fraction(1, 1000), fps, 20, "veryfast")
+    with av.open(io.BytesIO(video)) as container:
+        assert container.duration == pytest.approx(seconds * 1e6)
 
 
 def test_the_same_frames_give_the_same_bytes() -> None:
