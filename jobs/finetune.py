@@ -265,7 +265,7 @@ def train_transformer(options: argparse.Namespace) -> None:
 
     The model predicts x itself (the scheduler's prediction type "sample"), not the velocity n - x: a small
     network cannot carry the noise of 144 numbers a token through itself: it still gave noise after 500 steps.
-    What is to be generated weighs three times as much as what is only kept.
+    What is to be generated weighs six times as much as what is only kept.
     """
     torch.manual_seed(options.seed)
     rng = np.random.default_rng(options.seed)
@@ -293,9 +293,9 @@ def train_transformer(options: argparse.Namespace) -> None:
             (1 - sigma) * x + sigma * noise, 1000 * sigma.flatten(), text, control_hidden_states=z
         ).sample
         changed = z[:, 2 * LATENT :, 1:].mean(dim=1, keepdim=True)
-        loss = (F.mse_loss(made[:, :, 1:], x[:, :, 1:], reduction="none") * (1 + 2 * changed)).mean()
+        loss = (F.mse_loss(made[:, :, 1:], x[:, :, 1:], reduction="none") * (0.2 + changed)).mean()
         descend(optimizer, model, loss)
-        decay = min(0.998, (1 + step) / (10 + step))
+        decay = min(0.995, (1 + step) / (10 + step))
         for name, value in model.state_dict().items():
             average[name].lerp_(value, 1 - decay) if value.is_floating_point() else average[name].copy_(value)
         smooth = 0.99 * smooth + 0.01 * loss.item()
