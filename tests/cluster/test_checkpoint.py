@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -70,8 +69,10 @@ def test_sigkill_half_way_then_the_same_command(place: str) -> None:
     command = [sys.executable, "-m", "tests.cluster.toy", plan, output, "0.15"]
     root = Path(__file__).parents[2]
     with subprocess.Popen(command, cwd=root, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as job:
-        _wait_for_commits(output, 3, job)
-        job.send_signal(signal.SIGKILL)
+        try:
+            _wait_for_commits(output, 3, job)
+        finally:
+            job.kill()
     done = {path.split("/")[1][:-8] for path in store.list_files(output) if _is_committed(path)}
     finished = {path: data for path, data in contents(output).items() if any(name in path for name in done)}
     assert 3 <= len(done) < 10

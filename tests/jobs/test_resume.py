@@ -1,9 +1,7 @@
 """Kill -9 the driver of the real job half-way, run the same command again: nothing twice, missing or touched."""
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -23,8 +21,10 @@ def test_sigkill_half_way_then_the_same_command(tmp_path: Path) -> None:
 
     command = [sys.executable, "-m", "jobs.anonymize", *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
-        _wait_for_commits(output, 2, driver)
-        os.kill(driver.pid, signal.SIGKILL)
+        try:
+            _wait_for_commits(output, 2, driver)
+        finally:
+            driver.kill()
     names = [path.stem for path in _commits(output)]
     finished = {path: path.read_bytes() for name in names for path in output.rglob(f"{name}.*")}
     assert 2 <= len(names) < 6 and json.loads((output / "dataset.json").read_text())["state"] == "running"
