@@ -23,40 +23,32 @@ from schemas.profile import Pool, Profile
 
 
 def anonymize(profile: Profile, policy: Policy, plan: str, output: str) -> None:
-    """The pipeline: one block of clip references in, one shard out."""
+    """The pipeline: a block of clip references in, a shard out."""
+    pools, key = profile.pools, options.read_release_key(plan)
+    provenance = Provenance(weights.check(profile), weights.code_version())
     filesystem, manifest = store.arrow_filesystem(f"{plan}/clips")
-    release_key, provenance = (
-        options.read_release_key(plan),
-        Provenance(weights.check(profile), weights.code_version()),
-    )
-    condition, regenerate, audit = profile.pools.condition, profile.pools.regenerate, profile.pools.audit
     checkpoint.begin(plan, output, profile, policy)
-    for clips_per_shard in (
-        profile.clips_per_shard,
-        1,
-    ):  # what a crash took along is tried again, clip by clip
-        (
-            ray.data.read_parquet(manifest, filesystem=filesystem)
-            .repartition(target_num_rows_per_block=clips_per_shard)
-            .map_batches(Condition, fn_constructor_args=[profile, policy, release_key], **actors(condition))
-            .map_batches(Regenerate, fn_constructor_args=[profile], **actors(regenerate))
-            .map_batches(Audit, fn_constructor_args=[profile, policy, provenance], **actors(audit))
-            .write_datasink(
-                ShardSink(output, policy.publish_conditioning), ray_remote_args={"num_cpus": 0.05}
-            )
-        )
+    # What a crash took along is tried a second time, clip by clip.
+    for clips_per_shard in (profile.clips_per_shard, 1):
+        clips = ray.data.read_parquet(manifest, filesystem=filesystem)
+        clips = clips.repartition(target_num_rows_per_block=clips_per_shard)
+        structure = clips.map_batches(Condition, **on(pools.condition, profile, policy, key))
+        candidates = structure.map_batches(Regenerate, **on(pools.regenerate, profile))
+        audited = candidates.map_batches(Audit, **on(pools.audit, profile, policy, provenance))
+        sink = ShardSink(output, policy.publish_conditioning)
+        audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
+        checkpoint.repair(output)
         if not len(checkpoint.missing(plan, output)):
             break
-        checkpoint.repair(output)
     checkpoint.record_lost(plan, output)
 
 
-def actors(pool: Pool) -> dict[str, Any]:
-    """A stage's actors. A model pool starts whole: growing one by one would take minutes."""
+def on(pool: Pool, *constructor_arguments: Any) -> dict[str, Any]:
+    """A stage's actors, one clip at a time. A pool starts whole: growing by ones would take minutes."""
     return {
+        "fn_constructor_args": constructor_arguments,
         "batch_size": 1,
         "batch_format": "pyarrow",
-        "zero_copy_batch": True,
         "compute": ray.data.ActorPoolStrategy(size=pool.actors, max_tasks_in_flight_per_actor=1),
         "num_cpus": pool.num_cpus,
         "num_gpus": pool.num_gpus,
