@@ -70,6 +70,7 @@ def score_people(frame: Sample, masks: InstanceMasks, poses: PoseDetections, val
     by_mask, by_pose = match(boxes, masks.boxes), match(boxes, poses.boxes)
     for name, found, count in (("segment", by_mask, len(masks.boxes)), ("pose", by_pose, len(poses.boxes))):
         values[f"{name}, boxes on nobody per frame"].append(count - len(found))
+    covered = np.logical_or.reduce(masks.masks)
     for number, (mask, points) in enumerate(people):
         height = boxes[number, 3] - boxes[number, 1]
         size = next((name for name, (low, high) in HEIGHTS.items() if low <= height < high), None)
@@ -78,7 +79,7 @@ def score_people(frame: Sample, masks: InstanceMasks, poses: PoseDetections, val
         values[f"recall, segment, {size}"].append(number in by_mask)
         values[f"recall, pose, {size}"].append(number in by_pose)
         values[f"recall, either, {size}"].append(number in by_mask or number in by_pose)
-        values[f"share of body pixels masked, {size}"].append(float(masks.masks.any(axis=0)[mask].mean()))
+        values[f"share of body pixels masked, {size}"].append(float(covered[mask].mean()))
         if number in by_mask:
             seen = masks.masks[by_mask[number]]
             values["mask IoU of the found"].append((seen & mask).sum() / (seen | mask).sum())
