@@ -17,6 +17,7 @@ from schemas.policy import Policy
 from schemas.profile import Profile
 
 KEY_FILE = "release.key"
+PLAN_FILE = "plan.json"  # written last: a plan that was interrupted has none
 
 
 def parser(description: str | None) -> ArgumentParser:
@@ -60,22 +61,29 @@ def run(main: Callable[[Namespace], int], arguments: ArgumentParser) -> None:
 
 
 def read_release_key(plan: str) -> bytes:
-    """The key from which names and looks derive. Raises UserError if the plan has none."""
-    try:
-        return bytes.fromhex(store.read_bytes(plan, KEY_FILE).decode().strip())
-    except (FileNotFoundError, ValueError):
-        raise UserError(
-            f"{plan}/{KEY_FILE}", "is missing or damaged", "Make the plan with python -m jobs.plan"
-        ) from None
+    """The key from which names and looks derive. Raises UserError if the plan has none, or is not finished."""
+    if PLAN_FILE not in store.list_files(plan):
+        raise UserError(plan, "holds no finished plan", "Make it with python -m jobs.plan")
+    return _read_key(plan)
 
 
 def make_release_key(plan: str) -> bytes:
     """The plan's key, made on first use. Whoever destroys it ends every link between source and output names."""
+    if "://" not in plan:
+        os.makedirs(plan, mode=0o700, exist_ok=True)
     if KEY_FILE not in store.list_files(plan):
         store.write_bytes(plan, KEY_FILE, secrets.token_hex(32).encode())
         if "://" not in plan:
             os.chmod(os.path.join(plan, KEY_FILE), 0o600)
-    return read_release_key(plan)
+    return _read_key(plan)
+
+
+def _read_key(plan: str) -> bytes:
+    try:
+        return bytes.fromhex(store.read_bytes(plan, KEY_FILE).decode().strip())
+    except (FileNotFoundError, ValueError):
+        problem, remedy = "is missing or damaged", "Make the plan with python -m jobs.plan"
+        raise UserError(f"{plan}/{KEY_FILE}", problem, remedy) from None
 
 
 def table(title: str, rows: Iterable[tuple[str, Any]]) -> None:

@@ -1,36 +1,46 @@
 """Plan: videos in, a manifest of clip references out. `python -m jobs.plan INPUT... --plan PLAN`.
 
 INPUT is a video, a folder, or an s3:// prefix. PLAN holds source names and the release key: keep it as
-private as the sources. Nothing is decoded but one frame per video; the same input always gives the same clips.
+private as the sources. Of each video only the first frames are decoded. The same input always gives the same clips.
 """
 
+import json
 from argparse import Namespace
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 import ray
 
-from cluster import session, store
+from cluster import books, session, store
 from jobs import options
-from operators.source import list_videos, plan_source
+from operators.source import Listing, list_sources, plan_source
 from schemas.arrow import to_table
 from schemas.clip import ClipRef
 from schemas.errors import UserError
 from schemas.profile import Clips
 
+MAX_FILES = 1000  # of the manifest, and so the most sources that are probed at once
 
-def plan(inputs: list[str], output: str, clips: Clips) -> None:
-    """List, probe every source in parallel, write the manifest."""
-    sources = [{"uri": uri, "name": name} for prefix in inputs for uri, name in list_videos(prefix)]
+
+def plan(inputs: list[str], output: str, clips: Clips) -> dict[str, Any]:
+    """List, probe every source wherever Ray finds room, write the manifest; returns what plan.json says."""
+    listing = list_sources(inputs)
     key = options.make_release_key(output)
     filesystem, manifest = store.arrow_filesystem(f"{output}/clips")
-    store.delete(output, [path for path in store.list_files(output) if path.startswith("clips/")])
+    old = [path for path in store.list_files(output) if path.startswith("clips/")]
+    store.delete(output, [options.PLAN_FILE, *old])
     (
-        ray.data.from_items(sources, override_num_blocks=min(len(sources), 64))
+        ray.data.from_items(
+            [{"uri": uri, "name": name} for uri, name in listing.videos],
+            override_num_blocks=min(len(listing.videos), MAX_FILES),
+        )
         .map_batches(partial(probe, name_key=key, clips=clips), batch_size=8, batch_format="pyarrow")
         .write_parquet(manifest, filesystem=filesystem)
     )
+    return account(output, listing)
 
 
 def probe(sources: pa.Table, name_key: bytes, clips: Clips) -> pa.Table:
@@ -39,45 +49,48 @@ def probe(sources: pa.Table, name_key: bytes, clips: Clips) -> pa.Table:
     return to_table([ref for source in refs for ref in source], ClipRef)
 
 
-def summarise(output: str, inputs: list[str]) -> list[tuple[str, str, str]]:
-    """Print what was planned; returns (file, what, remedy) of every source that cannot be read.
+def account(output: str, listing: Listing) -> dict[str, Any]:
+    """Write plan.json from what the manifest holds.
 
-    Raises UserError if a listed source is not in the manifest.
+    Raises UserError if a listed source is not in it, or a clip is there twice.
     """
     filesystem, manifest = store.arrow_filesystem(f"{output}/clips")
-    found: set[str] = set()
-    clips, frames, bad = 0, 0, []
-    for batch in arrow_dataset.dataset(manifest, filesystem=filesystem, format="parquet").to_batches(
-        columns=["uri", "pts", "overlap", "problem", "remedy"]
-    ):
-        for row in batch.to_pylist():
-            found.add(row["uri"])
-            clips, frames = clips + 1, frames + len(row["pts"]) - row["overlap"]
-            if row["problem"]:
-                bad.append((row["uri"], row["problem"], row["remedy"]))
-    lost = {uri for prefix in inputs for uri, _ in list_videos(prefix)} - found
+    rows = arrow_dataset.dataset(manifest, filesystem=filesystem, format="parquet")
+    found = set(pc.unique(rows.to_table(columns=["uri"])["uri"]).to_pylist())
+    lost = sorted({uri for uri, _ in listing.videos} - found)
     if lost:
-        raise UserError(min(lost), f"and {len(lost) - 1} more sources could not be probed", "Plan again")
-    options.table(
-        "plan",
-        [
-            ("sources", len(found)),
-            ("of these unreadable", len(bad)),
-            ("clips", clips),
-            ("frames", frames),
-            ("written to", output),
-        ],
-    )
-    return bad
+        raise UserError(lost[0], f"and {len(lost) - 1} more sources could not be probed", "Plan again")
+    bad = rows.to_table(columns=["uri", "problem", "remedy"], filter=pc.field("problem") != "")
+    planned = books.read_plan(output)
+    counts = {
+        "sources": len(found),
+        "clips": len(planned.ids),
+        "frames": planned.frames,
+        "problems": sorted(bad.to_pylist(), key=lambda row: row["uri"]),
+        "other_files": listing.others,
+        "id_digest": books.id_digest(planned.ids),
+    }
+    store.write_bytes(output, options.PLAN_FILE, json.dumps(counts, indent=2).encode())
+    return counts
 
 
 def main(arguments: Namespace) -> int:
     """Plan and say what cannot be; unreadable sources are rows of the plan, and will be failed clips."""
     profile, _ = options.read_settings(arguments)
     session.start()
-    plan(arguments.inputs, arguments.plan, profile.clip)
-    for file, problem, remedy in sorted(summarise(arguments.plan, arguments.inputs)):
-        print(f"unreadable: {file}: {problem}. {remedy}.")
+    output = arguments.plan.rstrip("/")
+    made = plan(arguments.inputs, output, profile.clip)
+    rows = [
+        ("videos", made["sources"]),
+        ("of these unreadable", len(made["problems"])),
+        ("files that are no videos, left out", made["other_files"]),
+        ("clips", made["clips"]),
+        ("frames", made["frames"]),
+        ("plan", output),
+    ]
+    options.table("plan", rows)
+    for bad in made["problems"]:
+        print(f"unreadable: {bad['uri']}: {bad['problem']}. {bad['remedy']}.")
     return 0
 
 

@@ -1,11 +1,13 @@
 """Ranged decode: exactly the frames that a clip reference names, as displayed."""
 
 import contextlib
+from collections.abc import Iterator
 from typing import IO, Any
 
 import av
 import fsspec
 import numpy as np
+from av.container import InputContainer
 
 from operators.encode import to_rgb
 from schemas.clip import ClipRef
@@ -26,12 +28,16 @@ def open_source(uri: str) -> IO[Any]:
 
     With s3fs's default block size, four seconds of a long video fetched over 100 MB; with this, 2 MB.
     """
-    options = (
-        {"block_size": 1 << 20, "cache_type": "readahead"}
-        if "://" in uri and not uri.startswith("file:")
-        else {}
-    )
+    remote = "://" in uri and not uri.startswith("file:")
+    options = {"block_size": 1 << 20, "cache_type": "readahead"} if remote else {}
     return fsspec.open(uri, "rb", **options).open()
+
+
+@contextlib.contextmanager
+def open_video(uri: str) -> Iterator[InputContainer]:
+    """A source's container. Its tags may be in any encoding: they are of no interest here, and never an error."""
+    with open_source(uri) as file, av.open(file, metadata_errors="replace") as container:
+        yield container
 
 
 def decode_clip(ref: ClipRef) -> np.ndarray:
@@ -40,40 +46,41 @@ def decode_clip(ref: ClipRef) -> np.ndarray:
     Frames are found by timestamp, so a variable frame rate or a lost frame cannot shift the clip.
     Raises DecodeError if a frame is missing, is of another size, or the source cannot be read.
     """
-    frames: dict[int, np.ndarray] = {}
+    if ref.problem:
+        raise DecodeError(ref.problem, ref.remedy)
+    frames = np.empty((len(ref.pts), ref.height, ref.width, 3), np.uint8)
+    wanted = {pts: index for index, pts in enumerate(ref.pts)}
     try:
-        for seek in (
-            True,
-            False,
-        ):  # where there is no index, seeking may land behind the clip: then from the start
-            if len(frames) < len(ref.pts):
-                with open_source(ref.uri) as file, av.open(file) as container:
-                    frames |= _collect(container, ref, set(ref.pts) - set(frames), seek)
+        _fill(frames, wanted, ref, seek=True)
+        if wanted:  # where there is no index, seeking may land behind the clip: then from the start
+            _fill(frames, wanted, ref, seek=False)
     except (OSError, av.error.FFmpegError) as error:
         raise DecodeError(f"the source cannot be decoded ({type(error).__name__})") from None
-    if len(frames) < len(ref.pts):
-        raise DecodeError(f"{len(ref.pts) - len(frames)} of {len(ref.pts)} frames cannot be decoded")
-    return np.stack([frames[pts] for pts in ref.pts])
-
-
-def _collect(container: Any, ref: ClipRef, wanted: set[int], seek: bool) -> dict[int, np.ndarray]:
-    """The wanted frames by timestamp, decoded from the keyframe before the clip or from the start."""
-    stream = container.streams.video[0]
-    stream.thread_type = "AUTO"
-    if seek:
-        with contextlib.suppress(av.error.FFmpegError):
-            container.seek(ref.pts[0], stream=stream)
-    frames: dict[int, np.ndarray] = {}
-    for frame in container.decode(stream):
-        if frame.pts in wanted:
-            picture = as_displayed(to_rgb(frame), ref.rotation)
-            if picture.shape != (ref.height, ref.width, 3):
-                raise DecodeError(f"the picture size changes to {picture.shape[1]}x{picture.shape[0]}")
-            frames[frame.pts] = picture
-        # Frames come in order of display: nothing wanted comes after the clip's last.
-        if len(frames) == len(wanted) or (frame.pts is not None and frame.pts > ref.pts[-1]):
-            break
+    if wanted:
+        raise DecodeError(f"{len(wanted)} of {len(ref.pts)} frames cannot be decoded")
     return frames
+
+
+def _fill(frames: np.ndarray, wanted: dict[int, int], ref: ClipRef, seek: bool) -> None:
+    """Put each wanted timestamp's picture at its index, and take it off the list."""
+    with open_video(ref.uri) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        if seek:
+            with contextlib.suppress(av.error.FFmpegError):
+                container.seek(ref.pts[0], stream=stream)
+        for frame in container.decode(stream):
+            if frame.pts in wanted:
+                picture = as_displayed(to_rgb(frame), ref.rotation)
+                if picture.shape != frames.shape[1:]:
+                    size = f"{picture.shape[1]}x{picture.shape[0]}"
+                    raise DecodeError(
+                        f"the picture size changes to {size}", "Split the source where it changes"
+                    )
+                frames[wanted.pop(frame.pts)] = picture
+            # Frames come in order of display: nothing wanted comes after the clip's last.
+            if not wanted or (frame.pts is not None and frame.pts > ref.pts[-1]):
+                break
 
 
 def as_displayed(picture: np.ndarray, rotation: int) -> np.ndarray:

@@ -1,14 +1,18 @@
 """Sources -> clip references: list, probe, cut. Nothing is decoded that need not be, no frame is left out."""
 
+import contextlib
 import hashlib
 import hmac
+from collections import Counter
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import av
 import fsspec
 
-from operators.decode import open_source
+from operators.decode import open_source, open_video
 from schemas.clip import ClipRef
 from schemas.errors import UserError
 from schemas.profile import Clips
@@ -28,6 +32,7 @@ EXTENSIONS = (
     ".wmv",
     ".flv",
 )
+HEAD = 32  # frames decoded to see whether timestamps can be believed: longer than any codec reorders
 _REPLACE = "Replace the file, or leave it out of the input"
 
 
@@ -39,8 +44,36 @@ class Unreadable(Exception):
         self.problem, self.remedy = problem, remedy
 
 
-def list_videos(prefix: str) -> list[tuple[str, str]]:
-    """(uri, name below the prefix) of every video at or below a local path or s3:// prefix, sorted.
+@dataclass(frozen=True)
+class Listing:
+    """Videos as (uri, name below the input), and how many other files lie beside them."""
+
+    videos: list[tuple[str, str]]
+    others: int
+
+
+def list_sources(inputs: list[str]) -> Listing:
+    """Every video of every input once; names that two inputs share gain the last part of their input.
+
+    Raises UserError as `list_videos`, or if two videos still share a name: keys derive from names.
+    """
+    listings = {prefix: list_videos(prefix) for prefix in inputs}
+    shared = Counter(name for _, name in {video for listing in listings.values() for video in listing.videos})
+    names: dict[str, str] = {}
+    for prefix, listing in listings.items():
+        last = prefix.rstrip("/").rsplit("/", 1)[-1]
+        for uri, name in listing.videos:
+            names.setdefault(uri, name if shared[name] == 1 else f"{last}/{name}")
+    for name, count in Counter(names.values()).items():
+        if count > 1:
+            raise UserError(
+                name, f"names {count} videos of different inputs", "Give the folder that holds them all"
+            )
+    return Listing(sorted(names.items()), sum(listing.others for listing in listings.values()))
+
+
+def list_videos(prefix: str) -> Listing:
+    """Every video at or below a local path or s3:// prefix, sorted. Hidden files are not videos.
 
     Raises UserError if the prefix does not exist, cannot be read, or holds no video.
     """
@@ -51,21 +84,25 @@ def list_videos(prefix: str) -> list[tuple[str, str]]:
         reason = f"cannot be listed ({type(error).__name__})"
         raise UserError(prefix, reason, "Check the address, AWS_ENDPOINT_URL and the credentials") from None
     if not found:
-        raise UserError(
-            prefix,
-            "does not exist, is empty, or may not be read",
-            "Give a video file, a folder or an s3:// prefix",
-        )
-    single = found == [path]
-    videos = [file for file in found if single or file.lower().endswith(EXTENSIONS)]
+        remedy = "Give a video file, a folder or an s3:// prefix"
+        raise UserError(prefix, "does not exist, is empty, or may not be read", remedy)
+    if found == [path]:
+        return Listing([(_uri(fs, path, prefix), path.rsplit("/", 1)[-1])], 0)
+    videos = [file for file in found if _is_video(file)]
     if not videos:
-        known = " ".join(EXTENSIONS)
-        raise UserError(prefix, f"holds {len(found)} files but no video", f"Known endings: {known}")
-    names = [file.rsplit("/", 1)[-1] if single else file[len(path.rstrip("/")) + 1 :] for file in videos]
-    return [
-        (fs.unstrip_protocol(file) if "://" in prefix else file, name)
-        for file, name in zip(videos, names, strict=True)
-    ]
+        raise UserError(
+            prefix, f"holds {len(found)} files but no video", f"Known endings: {' '.join(EXTENSIONS)}"
+        )
+    names = [(_uri(fs, file, prefix), file[len(path.rstrip("/")) + 1 :]) for file in videos]
+    return Listing(names, len(found) - len(videos))
+
+
+def _is_video(path: str) -> bool:
+    return path.lower().endswith(EXTENSIONS) and not path.rsplit("/", 1)[-1].startswith(".")
+
+
+def _uri(fs: fsspec.AbstractFileSystem, path: str, prefix: str) -> str:
+    return str(fs.unstrip_protocol(path)) if "://" in prefix else path
 
 
 def plan_source(uri: str, name: str, name_key: bytes, clips: Clips) -> list[ClipRef]:
@@ -80,8 +117,14 @@ def plan_source(uri: str, name: str, name_key: bytes, clips: Clips) -> list[Clip
         return [_clip(uri, key, digest, facts) for facts in _cut(_probe(uri), clips)]
     except Unreadable as error:
         problem, remedy = error.problem, error.remedy
-    except (av.error.FFmpegError, OSError, ValueError) as error:
+    except av.error.FFmpegError as error:
         problem, remedy = f"no readable video ({type(error).__name__})", _REPLACE
+    except OSError as error:
+        problem = f"the file cannot be read ({error.strerror or type(error).__name__})"
+        remedy = "Check that it is still there and may be read, and plan again"
+    except Exception as error:  # whatever a file or its store provokes, the other files are planned
+        problem = f"it cannot be probed ({type(error).__name__})"
+        remedy = "Plan again; if it stays so, replace the file"
     nothing: dict[str, Any] = {
         "index": 0,
         "first_frame": 0,
@@ -120,38 +163,54 @@ def _digest(uri: str) -> str:
 
 def _probe(uri: str) -> dict[str, Any]:
     """Timestamps of every frame, size, rate and rotation, without trusting what headers say of counts and duration."""
-    with open_source(uri) as file, av.open(file) as container:
+    with open_video(uri) as container:
         if not container.streams.video:
-            raise Unreadable(
-                "there is no video stream in it, only "
-                + (", ".join(s.type for s in container.streams) or "nothing")
-            )
+            held = ", ".join(stream.type for stream in container.streams) or "nothing"
+            raise Unreadable(f"there is no video stream in it, only {held}")
         stream = container.streams.video[0]
-        if stream.codec_context is None:
+        if stream.codec_context is None or stream.time_base is None:
             raise Unreadable("its video codec is unknown", "Transcode it to H.264")
-        pts = [p.pts for p in container.demux(stream) if p.size and not p.is_corrupt and not p.is_discard]
+        packets = [p.pts for p in container.demux(stream) if p.size and not p.is_corrupt and not p.is_discard]
         rate, time_base = stream.average_rate or stream.guessed_rate, stream.time_base
-    with open_source(uri) as file, av.open(file) as container:
-        first = next(iter(container.decode(video=0)), None)  # a rotation is only known from a frame
-        if first is None:
-            raise Unreadable("not one frame can be decoded")
-        if None in pts:  # streams without timestamps in their packets: the decoder counts
-            pts = [first.pts, *(frame.pts for frame in container.decode(video=0))]
-    moments = sorted(set(pts))
-    if not moments or None in pts:
-        raise Unreadable("its frames carry no timestamps", "Remux it, for example to mp4")
+    first, moments = _shown(uri, packets)
     rotation = round(first.rotation / 90) * 90 % 360
-    size = (first.height, first.width) if rotation % 180 else (first.width, first.height)
+    width, height = (first.height, first.width) if rotation % 180 else (first.width, first.height)
     span = (moments[-1] - moments[0]) * time_base
     fps = Fraction(rate) if rate else Fraction(len(moments) - 1) / span if span else Fraction(25)
     return {
         "pts": moments,
         "time_base": time_base,
         "fps": fps.limit_denominator(1001),
-        "width": size[0],
-        "height": size[1],
+        "width": width,
+        "height": height,
         "rotation": rotation,
     }
+
+
+def _shown(uri: str, packets: list[int | None]) -> tuple[av.VideoFrame, list[int]]:
+    """The first frame, and the timestamps of all that are shown, in order.
+
+    The packets' timestamps are believed if the first frames that decode agree with them; packets before the first
+    frame belong to one that was cut off. Otherwise the whole video is decoded.
+    """
+    with open_video(uri) as container:
+        decoded = container.decode(video=0)
+        first = next(decoded, None)
+        if first is None:
+            raise Unreadable("not one frame can be decoded")
+        seen = [first.pts]
+        with contextlib.suppress(
+            av.error.FFmpegError
+        ):  # damage further on is a matter of the clip that has it
+            seen += [frame.pts for frame in islice(decoded, HEAD - 1)]
+        if None in packets or not set(seen) <= set(packets):
+            seen += [frame.pts for frame in decoded]
+            packets = seen
+    order = [pts for pts in seen if pts is not None]
+    if len(order) < len(seen) or order != sorted(set(order)):
+        problem = "its timestamps do not tell the order in which its frames are shown"
+        raise Unreadable(problem, "Transcode it, for example to H.264 in mp4")
+    return first, sorted({pts for pts in packets if pts is not None and pts >= order[0]})
 
 
 def _cut(source: dict[str, Any], clips: Clips) -> list[dict[str, Any]]:

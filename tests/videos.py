@@ -6,8 +6,6 @@ from pathlib import Path
 import av
 import numpy as np
 
-RNG = np.random.default_rng(11)
-
 
 def pictures(frames: int, height: int = 96, width: int = 128) -> np.ndarray:
     """Smooth moving colours, no two frames alike: uint8 [T,H,W,3]."""
@@ -26,14 +24,20 @@ def write(
     codec: str = "libx264",
     rotation: int = 0,
     options: dict[str, str] | None = None,
+    title: str = "",
 ) -> Path:
     """A video of `frames`; the container follows from the ending of `path`."""
     with av.open(str(path), "w") as container:
+        container.metadata.update({"title": title} if title else {})
         stream = container.add_stream(codec, rate=10)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = pix_fmt
         stream.codec_context.time_base = stream.time_base = time_base
-        stream.options = {"crf": "12", "g": "12", **(options or {})} if codec == "libx264" else {}
+        stream.options = (
+            {"crf": "12", "g": "12", "preset": "ultrafast", "threads": "1", **(options or {})}
+            if codec == "libx264"
+            else {}
+        )
         if rotation:
             stream.set_display_rotation(rotation)
         for number, picture in enumerate(frames):

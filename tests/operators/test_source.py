@@ -2,14 +2,16 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.decode import DecodeError, decode_clip
-from operators.source import list_videos, plan_source, windows
+from operators.source import list_sources, list_videos, plan_source, windows
 from schemas.clip import ClipRef
 from schemas.errors import UserError
 from schemas.profile import Clips
@@ -37,7 +39,7 @@ def test_windows_part_the_frames(frames: int, length: int, data: st.DataObject) 
     assert all(stop - first == length for first, stop in cuts[:-1])
 
 
-SOURCES = {
+SOURCES: dict[str, dict[str, Any]] = {
     "plain.mp4": {},
     "no-frame-count.mkv": {"time_base": Fraction(1, 1000), "pts": [100 * n for n in range(30)]},
     "stream.ts": {"time_base": Fraction(1, 90000), "pts": [9000 * n + 90000 for n in range(30)]},
@@ -51,7 +53,7 @@ SOURCES = {
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_frame_is_planned_once_and_decoded_as_it_is(tmp_path: Path, name: str) -> None:
     frames = pictures(30)
-    refs = plan(write(tmp_path / name, frames, **SOURCES[name]))  # type: ignore[arg-type]
+    refs = plan(write(tmp_path / name, frames, **SOURCES[name]))
     assert [ref.problem for ref in refs] == ["", "", ""]
     assert [len(ref.pts) for ref in refs] == [17, 17, 6]
     assert refs[0].pts[12:] == refs[1].pts[:5]
@@ -64,9 +66,9 @@ def test_every_frame_is_planned_once_and_decoded_as_it_is(tmp_path: Path, name: 
 
 def test_variable_frame_times_are_planned_exactly(tmp_path: Path) -> None:
     pts = SOURCES["variable-rate.mp4"]["pts"]
-    refs = plan(write(tmp_path / "a.mp4", pictures(30), **SOURCES["variable-rate.mp4"]))  # type: ignore[arg-type]
+    refs = plan(write(tmp_path / "a.mp4", pictures(30), **SOURCES["variable-rate.mp4"]))
     planned = [moment * ref.time_base for ref in refs for moment in ref.pts[ref.overlap :]]
-    assert [moment - planned[0] for moment in planned] == [Fraction(p, 600) for p in pts]  # type: ignore[attr-defined]
+    assert [moment - planned[0] for moment in planned] == [Fraction(p, 600) for p in pts]
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
@@ -147,12 +149,83 @@ def test_ids_and_keys(tmp_path: Path) -> None:
     assert {ref.key for ref in keyed}.isdisjoint(ref.key for ref in first)
 
 
+def test_tags_in_a_foreign_encoding_do_no_harm(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mkv", pictures(5), title="XXXXXXXX")
+    path.write_bytes(path.read_bytes().replace(b"XXXXXXXX", "Stra\xdfe \xfc ".encode("latin-1")[:8]))
+    (ref,) = plan(path)
+    assert ref.problem == ""
+    assert len(decode_clip(ref)) == 5
+
+
+def test_what_comes_before_the_first_keyframe_is_not_planned(tmp_path: Path) -> None:
+    whole = write(
+        tmp_path / "a.ts",
+        pictures(60),
+        time_base=Fraction(1, 90000),
+        pts=[9000 * n for n in range(60)],
+        options={"g": "20", "bf": "2"},
+    ).read_bytes()
+    path = tmp_path / "cut.ts"
+    path.write_bytes(whole[len(whole) // 188 // 3 * 188 :])
+    refs = plan(path)
+    with av.open(str(path)) as container:
+        shown = [frame.pts for frame in container.decode(video=0)]
+    assert 10 < len(shown) < 45
+    assert [moment for ref in refs for moment in ref.pts[ref.overlap :]] == shown
+    assert len(released(refs)) == len(shown)
+
+
+def test_a_container_that_mistimes_its_frames_is_refused(tmp_path: Path) -> None:
+    # AVI holds no presentation times: B-frames of H.264 come out with those of the order of decoding.
+    (ref,) = plan(write(tmp_path / "a.avi", pictures(30), options={"bf": "2"}))
+    assert "order" in ref.problem
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
+def test_a_clip_decodes_to_the_same_pixels_as_the_whole(tmp_path: Path, name: str) -> None:
+    """Open groups of pictures: the frames before a sought keyframe lean on ones that were not decoded."""
+    options = {"x264-params": "open-gop=1:keyint=12:bframes=3"}
+    path = write(
+        tmp_path / name,
+        pictures(60),
+        time_base=Fraction(1, 90000),
+        pts=[9000 * n for n in range(60)],
+        options=options,
+    )
+    refs = plan(path)
+    with av.open(str(path)) as container:
+        whole = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+    np.testing.assert_array_equal(released(refs), whole)
+
+
 def test_listing(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
-    for name in ("b.mp4", "a.MKV", "deep/c.ts", "notes.txt"):
+    for name in ("b.mp4", "a.MKV", "deep/c.ts", "notes.txt", "._b.mp4"):
         (tmp_path / name).write_bytes(b"x")
-    assert [name for _, name in list_videos(str(tmp_path))] == ["a.MKV", "b.mp4", "deep/c.ts"]
-    assert list_videos(str(tmp_path / "notes.txt")) == [(str(tmp_path / "notes.txt"), "notes.txt")]
+    listing = list_videos(str(tmp_path))
+    assert [name for _, name in listing.videos] == ["a.MKV", "b.mp4", "deep/c.ts"]
+    assert listing.others == 2
+    one = list_videos(str(tmp_path / "notes.txt"))
+    assert one.videos == [(str(tmp_path / "notes.txt"), "notes.txt")]
+
+
+def test_names_do_not_depend_on_where_the_folder_lies(tmp_path: Path) -> None:
+    for folder in ("here/videos/deep", "there/videos/deep"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "a.mp4").write_bytes(b"x")
+    here, there = (list_sources([str(tmp_path / place / "videos")]).videos for place in ("here", "there"))
+    assert [name for _, name in here] == [name for _, name in there] == ["deep/a.mp4"]
+
+
+def test_inputs_that_share_names_are_told_apart_or_refused(tmp_path: Path) -> None:
+    for folder in ("front", "rear", "other/front"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "a.mp4").write_bytes(b"x")
+    front, rear, other = str(tmp_path / "front"), str(tmp_path / "rear"), str(tmp_path / "other/front")
+    assert [name for _, name in list_sources([front, rear]).videos] == ["front/a.mp4", "rear/a.mp4"]
+    assert list_sources([front, front + "/", f"{front}/a.mp4"]).videos == [(f"{front}/a.mp4", "a.mp4")]
+    with pytest.raises(UserError, match=r"front/a\.mp4: names 2 videos"):
+        list_sources([front, other])
 
 
 def test_a_place_without_videos_is_the_users_to_mend(tmp_path: Path) -> None:
