@@ -63,8 +63,9 @@ def test_every_clip_once_and_a_second_run_changes_nothing(place: str, cluster: N
     assert contents(f"{place}/out") == before
 
 
-def test_sigkill_half_way_then_the_same_command(place: str) -> None:
-    plan, output, count = f"{place}/plan", f"{place}/out", 40
+def test_sigkill_half_way_then_the_same_command(s3: str, tmp_path: Path) -> None:
+    """In an object store; tests/jobs/test_resume.py does it on disk, with the real job."""
+    plan, output, count = f"{s3}/{tmp_path.name}/plan", f"{s3}/{tmp_path.name}/out", 40
     toy.write_plan(plan, count)
     command = [sys.executable, "-m", "tests.cluster.toy", plan, output, "0.15"]
     root = Path(__file__).parents[2]
