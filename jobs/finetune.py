@@ -277,6 +277,9 @@ def train_transformer(options: argparse.Namespace) -> None:
     shapes, weights = list(groups), np.array([len(group) for group in groups.values()], float)
     model = small_transformer()
     start_from_copy(model)
+    if options.start:
+        weights_before = WanVACETransformer3DModel.from_pretrained(options.start, torch_dtype=torch.float32)
+        model.load_state_dict(weights_before.state_dict())
     average = {name: value.clone() for name, value in model.state_dict().items()}
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
     smooth = 1.0
@@ -286,7 +289,8 @@ def train_transformer(options: argparse.Namespace) -> None:
         batch = [group[i] for i in rng.integers(len(group), size=options.batch)]
         x, z = (torch.stack([item[name] for item in batch]).float() for name in ("x", "z"))
         text = torch.stack([words[item["text"] if rng.random() > 0.1 else ""] for item in batch])
-        uniform = torch.from_numpy(rng.random(len(batch))).float()
+        # Mostly near pure noise: there the model must draw people from structure alone, which is the hard part.
+        uniform = torch.from_numpy(rng.random(len(batch)) ** 0.3).float()
         sigma = (SHIFT * uniform / (1 + (SHIFT - 1) * uniform)).view(-1, 1, 1, 1, 1)
         noise = torch.randn_like(x)
         made = model(
@@ -396,6 +400,7 @@ if __name__ == "__main__":
     parser.add_argument("--stage", choices=["vae", "latents", "transformer"], required=True)
     parser.add_argument("--minutes", type=float, default=30, help="time for the stages vae and transformer")
     parser.add_argument("--passes", type=int, default=1, help="variations of every clip in the stage latents")
+    parser.add_argument("--start", type=Path, help="transformer folder to go on from in the stage transformer")
     parser.add_argument("--batch", type=int, default=8, help="clips per step in the stage transformer")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)

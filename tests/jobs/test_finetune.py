@@ -74,6 +74,8 @@ def test_the_transformer_starts_by_returning_what_is_to_be_kept() -> None:
     control = torch.randn(1, 2 * LATENT + 64, 18, 4, 6)
     noise = torch.randn(1, LATENT, 18, 4, 6)
     with torch.no_grad():
-        made = model(noise, torch.tensor([500.0]), torch.zeros(1, 24, 64), control_hidden_states=control).sample
+        made = model(
+            noise, torch.tensor([500.0]), torch.zeros(1, 24, 64), control_hidden_states=control
+        ).sample
     kept = control[:, :LATENT]
     assert (made - kept).square().mean() < 0.1 * kept.var()
