@@ -30,6 +30,8 @@ def anonymize(profile: Profile, policy: Policy, plan: str, output: str) -> None:
     checkpoint.begin(plan, output, profile, policy)
     # What a crash took along is tried a second time, clip by clip.
     for clips_per_shard in (profile.clips_per_shard, 1):
+        if not checkpoint.missing(plan, output).size:
+            break
         clips = ray.data.read_parquet(manifest, filesystem=filesystem)
         clips = clips.repartition(target_num_rows_per_block=clips_per_shard)
         structure = clips.map_batches(Condition, **on(pools.condition, profile, policy, key))
@@ -38,8 +40,6 @@ def anonymize(profile: Profile, policy: Policy, plan: str, output: str) -> None:
         sink = ShardSink(output, policy.publish_conditioning)
         audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
         checkpoint.repair(output)
-        if not len(checkpoint.missing(plan, output)):
-            break
     checkpoint.record_lost(plan, output)
 
 
@@ -52,7 +52,7 @@ def on(pool: Pool, *constructor_arguments: Any) -> dict[str, Any]:
         "compute": ray.data.ActorPoolStrategy(size=pool.actors, max_tasks_in_flight_per_actor=1),
         "num_cpus": pool.num_cpus,
         "num_gpus": pool.num_gpus,
-        "max_restarts": 4,
+        "max_restarts": -1,
         "max_task_retries": 2,
     }
 

@@ -30,7 +30,8 @@ def open_source(uri: str) -> IO[Any]:
     """
     remote = "://" in uri and not uri.startswith("file:")
     options = {"block_size": 1 << 20, "cache_type": "readahead"} if remote else {}
-    return fsspec.open(uri, "rb", **options).open()
+    filesystem, path = fsspec.core.url_to_fs(uri)
+    return filesystem.open(path, "rb", **options)
 
 
 @contextlib.contextmanager
