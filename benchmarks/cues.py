@@ -7,7 +7,7 @@ Prints a markdown table at the profile's thresholds. A person is found where a b
 from argparse import ArgumentParser, Namespace
 from collections import defaultdict
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -55,10 +55,10 @@ def models(*found: Any) -> list[tuple[str, Any]]:
 
 
 def timed(model: Any, frames: np.ndarray, name: str, values: Values) -> Any:
-    """The model's result; its time per frame goes into the table."""
-    before = perf_counter()
+    """The model's result; its processor time per frame goes into the table."""
+    before = process_time()
     result = model(frames)
-    values[f"{name}, seconds per frame"].append((perf_counter() - before) / len(frames))
+    values[f"{name}, CPU seconds per frame"].append((process_time() - before) / len(frames))
     return result
 
 
