@@ -37,7 +37,7 @@ def plan(inputs: list[str], output: str, clips: Clips) -> dict[str, Any]:
             [{"uri": uri, "name": name} for uri, name in listing.videos],
             override_num_blocks=min(len(listing.videos), MAX_FILES),
         )
-        .map_batches(partial(probe, name_key=key, clips=clips), batch_size=8, batch_format="pyarrow")
+        .map_batches(partial(probe, name_key=key, clips=clips), batch_size=None, batch_format="pyarrow")
         .write_parquet(manifest, filesystem=filesystem)
     )
     return account(output, listing)
