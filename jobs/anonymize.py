@@ -17,7 +17,7 @@ from jobs import options
 from operators.audit import Audit, Provenance
 from operators.condition import Condition
 from operators.regenerate import Regenerate
-from operators.report import write_report, write_review
+from operators.report import keep_apart, write_report, write_review
 from schemas.policy import Policy
 from schemas.profile import Pool, Profile
 
@@ -60,6 +60,8 @@ def on(pool: Pool, *constructor_arguments: Any) -> dict[str, Any]:
 def main(arguments: Namespace) -> int:
     """Run, then account for every clip, write the pages and say what came out."""
     profile, policy = options.read_settings(arguments)
+    if arguments.review:
+        keep_apart(arguments.output, arguments.review)
     session.start(profile)
     anonymize(profile, policy, arguments.plan, arguments.output)
     dataset = checkpoint.finish(arguments.plan, arguments.output)

@@ -62,7 +62,7 @@ class Audit:
             gates.append(
                 Gate(
                     "background",
-                    "PSNR outside the mask, dB",
+                    "luma PSNR outside the mask, dB",
                     score,
                     limits.outside_psnr_db,
                     score >= limits.outside_psnr_db,
@@ -145,7 +145,9 @@ def _spread(pixels: np.ndarray) -> float:
 
 
 def _psnr(output: np.ndarray, source: np.ndarray) -> float:
+    """Of luma, dB, over pixels uint8 [N,3]: H.264 halves the resolution of colour, which is no fault."""
     if not output.size:
         return 99.0
-    error = float(np.mean((output.astype(np.float32) - source.astype(np.float32)) ** 2))
+    weights = np.array([0.299, 0.587, 0.114], np.float32)
+    error = float(np.mean((output @ weights - source @ weights) ** 2))
     return min(99.0, 10 * float(np.log10(255**2 / max(error, 1e-6))))
