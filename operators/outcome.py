@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from operators.decode import DecodeError
+from schemas.certificate import Gate
 from schemas.clip import FailedClip, QuarantinedClip
 
 log = logging.getLogger("recast")
 
 
 class Rejected(Exception):
-    """A gate says no. The message becomes the quarantine's reason, so it names no source."""
+    """A gate says no. The message becomes the quarantine's reason, so it names no source.
 
-    def __init__(self, reason: str, gates: list[Any] | None = None) -> None:
+    `gates` are all scores of the clip known by then.
+    """
+
+    def __init__(self, reason: str, gates: list[Gate]) -> None:
         super().__init__(reason)
-        self.gates = gates or []
+        self.gates = gates
 
 
 def each(stage: str, process: Callable[[Any], Any], rows: list[Any]) -> list[Any]:
@@ -39,8 +43,7 @@ def each(stage: str, process: Callable[[Any], Any], rows: list[Any]) -> list[Any
         except DecodeError as error:
             results.append(FailedClip(ref, stage, error.reason, error.remedy, seconds))
         except Rejected as rejected:
-            gates = getattr(row, "gates", []) + rejected.gates
-            results.append(QuarantinedClip(ref, stage, str(rejected), gates, seconds))
+            results.append(QuarantinedClip(ref, stage, str(rejected), rejected.gates, seconds))
         except Exception as error:
             frame = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"

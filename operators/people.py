@@ -13,6 +13,8 @@ import webdataset as wds
 
 from operators.encode import decode_bytes
 
+MIRRORED = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]  # COCO joints, left and right swapped
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -77,7 +79,7 @@ class Sample:
 
     def mirror(self) -> "Sample":
         """Left and right swapped, in the picture and in the names of the joints."""
-        swapped = self.keypoints[:, :, [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]].copy()
+        swapped = self.keypoints[:, :, MIRRORED].copy()
         swapped[..., 0] = self.frames.shape[2] - swapped[..., 0]
         return replace(
             self,
