@@ -36,6 +36,7 @@ def check(profile: Profile) -> str:
         profile.segment.weights,
         profile.depth.weights,
         profile.generator.weights,
+        *filter(None, [profile.generator.adapter]),
     ):
         found[name] = digest(name)
         if name in lock and lock[name]["sha256"] != found[name]:

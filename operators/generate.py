@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from operators.caption import embed_words
+from operators.caption import embed_phrases
 from schemas.errors import UserError
 
 
@@ -26,13 +26,13 @@ class VideoGenerator:
         flow_shift: float,
         window: int,
         overlap: int,
+        adapter: str = "",
         device: str = "cpu",
     ) -> None:
-        from diffusers import (
-            UniPCMultistepScheduler,
-            WanVACEPipeline,
-        )  # slow to import, and only actors need it
+        from diffusers import UniPCMultistepScheduler, WanVACEPipeline  # slow, and only actors need it
         from diffusers.video_processor import VideoProcessor
+
+        from operators.adapter import load_adapter
 
         if not (Path(weights) / "model_index.json").is_file():
             remedy = "Name a folder saved by diffusers' WanVACEPipeline in the profile (generator.weights)"
@@ -41,6 +41,8 @@ class VideoGenerator:
         self.pipeline = WanVACEPipeline.from_pretrained(
             weights, tokenizer=None, text_encoder=None, dtype=torch.float32, local_files_only=True
         ).to(device)
+        if adapter:
+            load_adapter(self.pipeline, adapter)
         self.pipeline.set_progress_bar_config(disable=True)
         self.pipeline.scheduler = UniPCMultistepScheduler.from_config(
             self.pipeline.scheduler.config, use_flow_sigmas=True, flow_shift=flow_shift
@@ -87,7 +89,7 @@ class VideoGenerator:
     ) -> np.ndarray:
         device = self.pipeline.device
         height, width = video.shape[1:3]
-        words, nothing = (torch.from_numpy(embed_words(text))[None].to(device) for text in (prompt, ""))
+        words, nothing = (torch.from_numpy(embed_phrases(text))[None].to(device) for text in (prompt, ""))
         self.calls += 1
         output = self.pipeline(
             video=[Image.fromarray(frame) for frame in video],

@@ -32,6 +32,7 @@ class Regenerate:
             flow_shift=settings.flow_shift,
             window=settings.window,
             overlap=settings.overlap,
+            adapter=settings.adapter,
             device=pool.device,
         )
 

@@ -41,12 +41,14 @@ class Size(Settings):
 class Generator(Settings):
     """The diffusion backbone (a diffusers WanVACEPipeline folder) and its sampling.
 
+    `adapter` is a .safetensors LoRA of its VACE blocks, under diffusers' names or DiffSynth's.
     `window` frames are generated at once, later windows continue from the last `overlap` of them.
     StructHuman regenerates each person in a `tube`; StructAll the whole `frame`, whose longer side
     matches and whose aspect follows the source.
     """
 
     weights: str
+    adapter: str = ""
     steps: int = Field(ge=1)
     guidance: float = Field(ge=1)
     flow_shift: float = Field(gt=0)

@@ -1,0 +1,93 @@
+"""LoRA adapters of the VACE blocks: which layers, and their names in DiffSynth-Studio's files and in diffusers.
+
+DiffSynth's files (ReGenHuman's released adapters are such) hold a pair of matrices per layer and no scale: W + B A.
+diffusers reads a file without alphas the same way. Given the raw names, its loader silently loads nothing:
+`load_adapter` translates, then counts what is active.
+"""
+
+import re
+from pathlib import Path
+
+import torch
+from diffusers import WanVACEPipeline
+from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors.torch import load_file
+
+from schemas.errors import UserError
+
+# q, k, v, o of self- and cross-attention, ffn.0 and ffn.2, of the VACE blocks only (ReGenHuman, "Implementation").
+TARGETS = r"vace_blocks\.\d+\.(attn[12]\.(to_[qkv]|to_out\.0)|ffn\.net\.(0\.proj|2))"
+_NAMES = {
+    "self_attn": "attn1", "cross_attn": "attn2", "q": "to_q", "k": "to_k", "v": "to_v", "o": "to_out.0",
+    "ffn.0": "ffn.net.0.proj", "ffn.2": "ffn.net.2",
+}  # fmt: skip
+_LAYER = r"(self_attn|cross_attn)\.([qkvo])|(ffn\.[02])"
+_DIFFSYNTH = re.compile(
+    rf"(?:pipe\.)?(?:vace\.)?(vace_blocks\.\d+)\.(?:{_LAYER})\.lora_([AB])(?:\.default)?\.weight"
+)
+_DIFFUSERS = re.compile(rf"(?:transformer\.)?({TARGETS})\.lora_([AB])\.weight")
+
+
+def from_diffsynth(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The same adapter under diffusers' names. Raises ValueError for a key that is no VACE block's."""
+    translated = {}
+    for key, value in weights.items():
+        found = _DIFFSYNTH.fullmatch(key)
+        if not found:
+            raise ValueError(f"{key} is not a layer of a VACE block that an adapter may change")
+        block, attention, projection, feed_forward, matrix = found.groups()
+        layer = _NAMES[feed_forward] if feed_forward else f"{_NAMES[attention]}.{_NAMES[projection]}"
+        translated[f"transformer.{block}.{layer}.lora_{matrix}.weight"] = value
+    return translated
+
+
+def to_diffsynth(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The same adapter under DiffSynth's names, as its trainer writes them. Raises ValueError likewise."""
+    back = {new: old for old, new in _NAMES.items()}
+    translated = {}
+    for key, value in weights.items():
+        found = _DIFFUSERS.fullmatch(key)
+        if not found:
+            raise ValueError(f"{key} is not a layer of a VACE block that an adapter may change")
+        block, layer = found[1].split(".", 2)[1], found[1].split(".", 2)[2]
+        if layer in back:
+            name = back[layer]
+        else:
+            attention, projection = layer.split(".", 1)
+            name = f"{back[attention]}.{back[projection]}"
+        translated[f"vace_blocks.{block}.{name}.lora_{found.groups()[-1]}.default.weight"] = value
+    return translated
+
+
+def load_adapter(pipeline: WanVACEPipeline, path: str | Path) -> int:
+    """Load a .safetensors adapter of either naming into the pipeline; returns the number of layers it changes.
+
+    Raises UserError if the file is no such adapter, does not fit the transformer, or leaves a VACE block alone.
+    """
+    if not Path(path).is_file():
+        raise UserError(
+            str(path), "does not exist", "Name a .safetensors file in the profile (generator.adapter)"
+        )
+    weights = load_file(path)
+    try:
+        if not all(_DIFFUSERS.fullmatch(key) for key in weights):
+            weights = from_diffsynth(weights)
+        prefixed = {
+            key if key.startswith("transformer.") else f"transformer.{key}": v for key, v in weights.items()
+        }
+        pipeline.load_lora_weights(prefixed)
+    except (ValueError, RuntimeError) as error:
+        message = str(error).splitlines()[0]
+        raise UserError(
+            str(path), f"is no adapter for this transformer: {message}", "Train one for it"
+        ) from error
+    expected = {key.rsplit(".lora_", 1)[0].removeprefix("transformer.") for key in prefixed}
+    layers = pipeline.transformer.named_modules()
+    active = {
+        name for name, module in layers if isinstance(module, BaseTunerLayer) and module.active_adapters
+    }
+    blocks = {name.split(".")[1] for name in active}
+    if active != expected or len(blocks) != len(pipeline.transformer.vace_blocks):
+        problem = f"changes {len(active)} layers where {len(expected)} were in the file"
+        raise UserError(str(path), problem, "Train one for this transformer")
+    return len(active)
