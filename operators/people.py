@@ -77,6 +77,13 @@ class Sample:
             keypoints=self.keypoints * scale,
         )
 
+    def caption(self) -> str:
+        """What the main person looks like and wears, in the words of the shards: phrases between commas."""
+        if not self.people:
+            return "no people"
+        looks = self.people[0]["looks"]
+        return ", ".join([f"{looks['skin']} skin", looks["hair"], *self.people[0]["garments"].values()])
+
     def mirror(self) -> "Sample":
         """Left and right swapped, in the picture and in the names of the joints."""
         swapped = self.keypoints[:, :, MIRRORED].copy()
