@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 import torch
 
-from jobs.finetune import HEIGHT, WIDTH_PX, caption_of, degrade_and_fuse, vary_crop
+from operators.degrade import degrade_condition
 from operators.generate import VideoGenerator
+from operators.pairs import vary_crop
 from operators.people import Sample, read_people
 from operators.pose import PoseEstimator
 from schemas.config import load
@@ -25,7 +26,8 @@ ENLARGED = 3  # the detector learnt from people larger than a tube shows them
 
 def pck(frames: np.ndarray, sample: Sample, detector: PoseEstimator, share: float = 0.1) -> tuple[int, int]:
     """(right, all) visible joints of the main person within `share` of their height; undetected people count."""
-    size = (WIDTH_PX * ENLARGED, HEIGHT * ENLARGED)
+    height, width = frames.shape[1:3]
+    size = (width * ENLARGED, height * ENLARGED)
     enlarged = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC) for frame in frames])
     right = total = 0
     for t, found in enumerate(detector(enlarged)):
@@ -35,10 +37,10 @@ def pck(frames: np.ndarray, sample: Sample, detector: PoseEstimator, share: floa
             continue
         total += int(seen.sum())
         if len(found.keypoints):
-            height = np.ptp(np.nonzero(mask)[0]) + 1
+            tall = np.ptp(np.nonzero(mask)[0]) + 1
             places = found.keypoints[:, seen, :2] / ENLARGED
             distance = np.linalg.norm(places - joints[seen, :2], axis=-1)
-            right += int((distance <= share * height).sum(axis=1).max())
+            right += int((distance <= share * tall).sum(axis=1).max())
     return right, total
 
 
@@ -68,10 +70,10 @@ def main() -> None:
     columns, seconds, scores = [], [], np.zeros((2, 2), int)
     samples = read_people(options.data, "crops-val.tar")
     for number, whole in zip(range(options.clips), samples, strict=False):
-        sample = vary_crop(whole, rng)
-        condition, anew = degrade_and_fuse(sample, rng, structall=False)
+        sample = vary_crop(whole, rng, settings.tube)
+        condition, anew = degrade_condition(sample, rng, structall=False)
         start = time.perf_counter()
-        made = generator(condition, anew, caption_of(sample), number)
+        made = generator(condition, anew, sample.caption(), number)
         seconds.append(time.perf_counter() - start)
         scores += [pck(made, sample, detector), pck(sample.frames, sample, detector)]
         columns.append(np.concatenate([sample.frames[4], condition[4], made[4], made[14]]))

@@ -19,7 +19,7 @@ SMALL_TASKS = (
 )
 
 
-def start(profile: Profile | None = None) -> None:
+def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
     """Connect to Ray and set what holds for every dataset made after; if connected already, only the latter."""
     environment = {
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
@@ -29,12 +29,12 @@ def start(profile: Profile | None = None) -> None:
     }
     if not ray.is_initialized():
         try:
-            _connect(profile, environment)
+            _connect(profile, environment, log_to_driver)
         except Exception as error:  # Ray's own wait for its start is 30 s, whatever else the machine is doing
             if "timed out" not in str(error):
                 raise
             ray.shutdown()
-            _connect(profile, environment)
+            _connect(profile, environment, log_to_driver)
     context = DataContext.get_current()
     # A clip that takes its worker down may cost its block, never the run: who is missing is found out after.
     context.max_errored_blocks = -1
@@ -49,15 +49,17 @@ def start(profile: Profile | None = None) -> None:
         progress.addFilter(PlainProgress())
 
 
-def _connect(profile: Profile | None, environment: dict[str, str]) -> None:
+def _connect(profile: Profile | None, environment: dict[str, str], log_to_driver: bool) -> None:
     if "RAY_ADDRESS" in os.environ:
-        ray.init(runtime_env={"env_vars": environment}, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(
+            runtime_env={"env_vars": environment}, log_to_driver=log_to_driver, logging_level=logging.ERROR
+        )
         return
     os.environ |= environment  # the workers inherit it, and need no environment of their own
     ray.init(
         num_cpus=_logical_cpus(profile),
         include_dashboard=False,
-        log_to_driver=False,
+        log_to_driver=log_to_driver,
         logging_level=logging.ERROR,
     )
 

@@ -41,6 +41,16 @@ def parser(description: str | None) -> ArgumentParser:
     return made
 
 
+def plain_parser(description: str | None, name: str, default: str, what: str) -> ArgumentParser:
+    """A parser for a job with one YAML file of settings, `--NAME`, and overrides by dotted name."""
+    made = ArgumentParser(description=description, formatter_class=RawDescriptionHelpFormatter)
+    made.add_argument(f"--{name}", default=default, help=f"{what} (default: %(default)s)")
+    made.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="override a setting; may be repeated"
+    )
+    return made
+
+
 def read_settings(arguments: Namespace) -> tuple[Profile, Policy]:
     """Profile and policy with the command line's overrides; those of the policy begin with `policy.`."""
     own = [item.removeprefix("policy.") for item in arguments.set if item.startswith("policy.")]

@@ -79,10 +79,10 @@ def _declare_bt709(context: av.VideoCodecContext) -> None:
     context.color_range = context.colorspace = context.color_primaries = context.color_trc = 1
 
 
-def encode_lossless(frames: np.ndarray) -> bytes:
+def encode_lossless(frames: np.ndarray, container_format: str = "matroska") -> bytes:
     """uint8 [T,H,W,3] RGB -> H.264 RGB bytes that decode to exactly these frames."""
     file = io.BytesIO()
-    with av.open(file, "w", format="matroska", options={"fflags": "+bitexact"}) as container:
+    with av.open(file, "w", format=container_format, options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libx264rgb", rate=25)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "rgb24"

@@ -1,0 +1,108 @@
+"""The embedded profile's Wan-VACE transformer and the point from which its training starts."""
+
+from collections.abc import Iterable
+
+import torch
+from diffusers import WanVACETransformer3DModel
+
+from operators.caption import WIDTH
+from operators.small_vae import LATENT
+
+PATCH = (1, 2, 2)  # latents per token
+STRIDE = 8  # of the VAE
+
+
+def small_transformer() -> WanVACETransformer3DModel:
+    """2.5 M parameters; 432 tokens for a tube of 17 frames 96 x 64 and its reference.
+
+    Larger ones learn less in an hour of one CPU core: what counts there is the number of steps.
+    """
+    return WanVACETransformer3DModel(
+        patch_size=PATCH,
+        num_attention_heads=4,
+        attention_head_dim=48,
+        in_channels=LATENT,
+        out_channels=LATENT,
+        text_dim=WIDTH,
+        freq_dim=64,
+        ffn_dim=512,
+        num_layers=3,
+        vace_layers=[0],
+        vace_in_channels=2 * LATENT + STRIDE * STRIDE,
+    )
+
+
+@torch.no_grad()
+def start_from_regression(
+    model: WanVACETransformer3DModel, pairs: Iterable[tuple[torch.Tensor, torch.Tensor]]
+) -> None:
+    """Make `model` the best linear prediction of clips x from their conditions z, token by token.
+
+    `pairs` yields x [C,t,h,w] and z [V,t,h,w]. Gradients alone take thousands of steps to get there. Every block
+    starts as the identity with open gates (the usual start nearly closes them: each step then moves the output
+    sixteen times less); the first VACE hint carries the prediction through channels of its own. Two constant
+    channels keep the last layer norm nearly linear, one that stays zero gives back the mean that it takes off.
+    """
+    carried = LATENT * PATCH[0] * PATCH[1] * PATCH[2]
+    steady, zero = 12.0, carried
+    for block in [*model.blocks, *model.vace_blocks]:
+        block.scale_shift_table.zero_()
+        block.scale_shift_table[:, [2, 5]] = 1
+        for layer in (block.attn1.to_out[0], block.attn2.to_out[0], block.ffn.net[2]):
+            layer.weight.zero_()
+            layer.bias.zero_()
+    for block in model.vace_blocks:
+        block.proj_out.weight.zero_()
+        block.proj_out.bias.zero_()
+    first = model.vace_blocks[0]
+    first.proj_in.weight.copy_(torch.eye(len(first.proj_in.weight)))
+    first.proj_in.bias.zero_()
+    first.proj_out.weight.copy_(torch.eye(len(first.proj_out.weight)))
+    first.proj_out.weight[carried : carried + 3] = 0
+    model.condition_embedder.time_proj.weight.zero_()
+    model.condition_embedder.time_proj.bias.zero_()
+    model.patch_embedding.weight.mul_(0.2)
+    model.patch_embedding.weight[: carried + 3] = 0
+    model.patch_embedding.bias.zero_()
+    model.patch_embedding.bias[carried + 1], model.patch_embedding.bias[carried + 2] = steady, -steady
+    control = model.vace_patch_embedding
+    weights, bias = regress(pairs)
+    control.weight[: carried + 3] = 0
+    control.weight[:carried] = weights.view(carried, -1, *PATCH)
+    control.bias.zero_()
+    control.bias[:carried] = bias
+    # Outputs are ordered (time, row, column, channel), inputs (channel, time, row, column).
+    order = torch.arange(carried).view(LATENT, -1).T.flatten()
+    width = len(model.patch_embedding.bias)
+    spread = ((2 * steady**2 + carried / 2 + (width - carried) / 3) / width) ** 0.5
+    model.proj_out.weight.zero_()
+    model.proj_out.bias.zero_()
+    model.proj_out.weight[torch.arange(carried), order] = spread
+    model.proj_out.weight[:, zero] = -spread
+    model.scale_shift_table.zero_()
+    model.condition_embedder.time_embedder.linear_2.weight.mul_(0.1)
+    model.condition_embedder.time_embedder.linear_2.bias.zero_()
+
+
+def regress(
+    pairs: Iterable[tuple[torch.Tensor, torch.Tensor]], ridge: float = 30.0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weights [C*4,V*4] and bias [C*4] of the ridge regression of target tokens on condition tokens."""
+    gram = cross = None
+    for x, z in pairs:
+        features, targets = tokens(z.double()), tokens(x.double())
+        features = torch.cat([features, torch.ones(len(features), 1, dtype=torch.double)], dim=1)
+        gram = features.T @ features if gram is None else gram + features.T @ features
+        cross = features.T @ targets if cross is None else cross + features.T @ targets
+    if gram is None or cross is None:
+        raise ValueError("no pairs to start from")
+    solution = torch.linalg.solve(gram + ridge * torch.eye(len(gram), dtype=torch.double), cross).float()
+    return solution[:-1].T, solution[-1]
+
+
+def tokens(latents: torch.Tensor) -> torch.Tensor:
+    """[C,t,h,w] -> [N,C*4]: patches, each in the order of a convolution's weights."""
+    channels, frames, height, width = latents.shape
+    t, y, x = PATCH
+    parts = latents.view(channels, frames // t, t, height // y, y, width // x, x)
+    return parts.permute(1, 3, 5, 0, 2, 4, 6).flatten(3).flatten(0, 2)
