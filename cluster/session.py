@@ -25,7 +25,6 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "OMP_NUM_THREADS": "1",  # stages raise it for themselves; two pools on two cores would otherwise fight
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_BACKEND_LOG_LEVEL": "fatal",
     }
     if not ray.is_initialized():
         try:
@@ -60,6 +59,7 @@ def _connect(profile: Profile | None, environment: dict[str, str], log_to_driver
         num_cpus=_logical_cpus(profile),
         include_dashboard=False,
         log_to_driver=log_to_driver,
+        logging_config=ray.LoggingConfig(log_level="ERROR") if log_to_driver else None,
         logging_level=logging.ERROR,
     )
 

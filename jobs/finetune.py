@@ -7,6 +7,7 @@ a folder or an s3:// prefix. After any interruption run the same command again: 
 with the batches that come next.
 """
 
+import sys
 import tempfile
 import time
 from argparse import Namespace
@@ -42,6 +43,7 @@ def finetune(recipe: Recipe, pairs: str, output: str, workers: int, use_gpu: boo
             storage_filesystem=filesystem,
             failure_config=ray.train.FailureConfig(max_failures=3),
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=2),
+            logging_config=ray.train.LoggingConfig(log_level="WARNING"),
         ),
     )
     checkpoint = trainer.fit().checkpoint
@@ -108,7 +110,7 @@ class Log:
         self.smooth = 0.98 * self.smooth + 0.02 * loss if self.smooth else loss
         if time.monotonic() - self.last > 10 or step == steps:
             self.last = time.monotonic()
-            print(f"step {step}/{steps}  loss {self.smooth:.4f}", flush=True)
+            sys.stderr.write(f"step {step}/{steps}  loss {self.smooth:.4f}\n")  # Ray Train doubles print
 
     def sample(self, step: int, picture: torch.Tensor) -> None:
         """uint8 [3,H,W]: condition above what the model makes of it in one step."""

@@ -25,7 +25,7 @@ from jobs import options
 from operators.condition import Condition
 from operators.pairfile import members_of
 from operators.pairs import pair_of_people, pairs_of_clip
-from operators.people import read_people
+from operators.people import Sample, read_people
 from operators.vace import LatentsOf
 from schemas.arrow import from_table
 from schemas.clip import ClipRef
@@ -41,6 +41,7 @@ class Prepare:
         self.profile, self.work, self.output = profile, work, output
         if work["plan"]:
             self.condition = Condition(profile, policy, options.read_release_key(work["plan"]))
+        self.scenes: list[Sample] = []
         self.latents = LatentsOf(profile.generator.weights) if work["latents"] else None
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -69,12 +70,16 @@ class Prepare:
             for ref in read_refs(self.work["plan"], row["ids"]):
                 yield from pairs_of_clip(ref, self.condition, self.profile.generator, counts)
             return
-        for sample in read_people(Path(self.work["people"]), row["shard"]):
+        people = Path(self.work["people"])
+        if row["variation"] and not self.scenes:
+            self.scenes = list(read_people(people, "street-train-*.tar"))
+        for sample in read_people(people, row["shard"]):
             if len(sample.frames) < self.profile.generator.window:
                 counts["skipped: too short"] += 1
                 continue
             counts.update(prepared=1)
-            yield pair_of_people(sample, row["variation"], self.profile.generator, self.work["seed"])
+            settings, seed = self.profile.generator, self.work["seed"]
+            yield pair_of_people(sample, row["variation"], settings, seed, self.scenes)
 
 
 def read_refs(plan: str, ids: list[int] | None = None) -> list[ClipRef]:

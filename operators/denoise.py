@@ -40,6 +40,8 @@ class Denoising:
         noise = torch.randn(x.shape, generator=generator).to(x)
         dropped = torch.rand(len(x), 2, generator=generator)
         text = text * (dropped[:, 0] >= self.recipe.drop_text).view(-1, 1, 1).to(text)
+        spoken = torch.rand(*text.shape[:2], 1, generator=generator) >= self.recipe.drop_phrase
+        text = text * spoken.to(text)
         z = z * (dropped[:, 1] >= self.recipe.drop_condition).view(-1, 1, 1, 1, 1).to(z)
         level = self.levels[index].view(-1, 1, 1, 1, 1).to(x)
         noisy = (1 - level) * x + level * noise

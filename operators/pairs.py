@@ -1,6 +1,7 @@
 """Clips -> training pairs, through the same cues, fusion and cutting as anonymization."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -68,15 +69,24 @@ def _windows(clip: Conditioning, tube: Tube, frames: np.ndarray, settings: Gener
     return pairs
 
 
-def pair_of_people(sample: Sample, variation: int, settings: Generator, seed: int) -> TrainingPair:
+def pair_of_people(
+    sample: Sample, variation: int, settings: Generator, seed: int, scenes: Sequence[Sample] = ()
+) -> TrainingPair:
     """One random variation of a rendered clip, from its ground truth, degraded; the same seed gives the same pair.
 
-    Crops become tubes, one in ten of them in StructAll; whole scenes become StructAll frames.
+    Crops become tubes, one in ten of them in StructAll; whole scenes become StructAll frames. From the second
+    variation on crops without occluders stand in front of an empty part of one of the `scenes`: a surrounding
+    seen often would otherwise tell who stood there.
     """
     crop = sample.frames.shape[1] == sample.frames.shape[2]
     rng = np.random.default_rng([seed, variation, int(sample.key.rsplit("-", 1)[-1]), int(not crop)])
+    scenery = None
+    if crop and variation and scenes and not sample.occluders:
+        scenery = scenery_of(scenes[int(rng.integers(len(scenes)))], len(sample.frames), rng)
+    if scenery is not None:
+        sample = sample.before(scenery)
     part = vary_crop(sample, rng, settings.tube) if crop else vary_scene(sample, rng, settings)
-    structall = not crop or bool(rng.random() < 0.1)
+    structall = not crop or bool(scenery is None and rng.random() < 0.1)
     condition, mask = degrade_condition(part, rng, structall)
     return TrainingPair(
         key=f"{sample.key}-{variation}",
@@ -89,6 +99,17 @@ def pair_of_people(sample: Sample, variation: int, settings: Generator, seed: in
         people=len(sample.people),
         source_digest=sample.key,
     )
+
+
+def scenery_of(scene: Sample, frames: int, rng: np.random.Generator) -> np.ndarray | None:
+    """uint8 [frames,128,128,3]: a random square of a scene in which nobody is, None if ten tries find none."""
+    height, width = scene.frames.shape[1:3]
+    for _ in range(10):
+        side = int(rng.integers(96, height + 1))
+        y, x = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+        if not scene.masks[:frames, y : y + side, x : x + side].any():
+            return scene.window(0, frames).crop(x, y, side, side).resize(128, 128).frames
+    return None
 
 
 def vary_crop(sample: Sample, rng: np.random.Generator, size: Size) -> Sample:

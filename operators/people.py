@@ -32,6 +32,7 @@ class Sample:
     depth: np.ndarray
     people: list[dict[str, Any]]
     near: float = 1.0
+    occluders: bool = False  # things that may stand in front of somebody
 
     def window(self, first: int, count: int) -> "Sample":
         """`count` frames from `first` on."""
@@ -84,6 +85,10 @@ class Sample:
         looks = self.people[0]["looks"]
         return ", ".join([f"{looks['skin']} skin", looks["hair"], *self.people[0]["garments"].values()])
 
+    def before(self, scenery: np.ndarray) -> "Sample":
+        """The people cut out and put in front of scenery uint8 [T,H,W,3]."""
+        return replace(self, frames=np.where(self.masks[..., None] > 0, self.frames, scenery))
+
     def mirror(self) -> "Sample":
         """Left and right swapped, in the picture and in the names of the joints."""
         swapped = self.keypoints[:, :, MIRRORED].copy()
@@ -114,4 +119,5 @@ def read_people(folder: Path, pattern: str) -> Iterator[Sample]:
             depth=decode_bytes(sample["depth.mp4"])[..., 0],
             people=facts["people"],
             near=float(facts["depth"]["near_m"]),
+            occluders=bool(facts["occluders"]),
         )

@@ -40,8 +40,9 @@ def start_from_regression(
 
     `pairs` yields x [C,t,h,w] and z [V,t,h,w]. Gradients alone take thousands of steps to get there. Every block
     starts as the identity with open gates (the usual start nearly closes them: each step then moves the output
-    sixteen times less); the first VACE hint carries the prediction through channels of its own. Two constant
-    channels keep the last layer norm nearly linear, one that stays zero gives back the mean that it takes off.
+    sixteen times less); the first VACE hint carries the prediction through channels of its own, and beside it the
+    condition's principal components for the blocks to work on. Two constant channels keep the last layer norm
+    nearly linear, one that stays zero gives back the mean that it takes off.
     """
     carried = LATENT * PATCH[0] * PATCH[1] * PATCH[2]
     steady, zero = 12.0, carried
@@ -66,15 +67,16 @@ def start_from_regression(
     model.patch_embedding.bias.zero_()
     model.patch_embedding.bias[carried + 1], model.patch_embedding.bias[carried + 2] = steady, -steady
     control = model.vace_patch_embedding
-    weights, bias = regress(pairs)
-    control.weight[: carried + 3] = 0
-    control.weight[:carried] = weights.view(carried, -1, *PATCH)
-    control.bias.zero_()
-    control.bias[:carried] = bias
+    width = len(control.bias)
+    predicted, components = regress(pairs, width - carried - 3)
+    for part, (weights, bias) in ((slice(carried), predicted), (slice(carried + 3, width), components)):
+        control.weight[part] = weights.view(len(weights), -1, *PATCH)
+        control.bias[part] = bias
+    control.weight[carried : carried + 3] = 0
+    control.bias[carried : carried + 3] = 0
     # Outputs are ordered (time, row, column, channel), inputs (channel, time, row, column).
     order = torch.arange(carried).view(LATENT, -1).T.flatten()
-    width = len(model.patch_embedding.bias)
-    spread = ((2 * steady**2 + carried / 2 + (width - carried) / 3) / width) ** 0.5
+    spread = ((2 * steady**2 + carried / 2 + width - carried) / width) ** 0.5
     model.proj_out.weight.zero_()
     model.proj_out.bias.zero_()
     model.proj_out.weight[torch.arange(carried), order] = spread
@@ -84,10 +86,16 @@ def start_from_regression(
     model.condition_embedder.time_embedder.linear_2.bias.zero_()
 
 
+Linear = tuple[torch.Tensor, torch.Tensor]  # weights [N,M] and bias [N]
+
+
 def regress(
-    pairs: Iterable[tuple[torch.Tensor, torch.Tensor]], ridge: float = 30.0
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weights [C*4,V*4] and bias [C*4] of the ridge regression of target tokens on condition tokens."""
+    pairs: Iterable[tuple[torch.Tensor, torch.Tensor]], components: int, ridge: float = 30.0
+) -> tuple[Linear, Linear]:
+    """Ridge regression of target tokens [C*4] on condition tokens [V*4]; the latter's first principal components.
+
+    The components have mean 0 and variance 1.
+    """
     gram = cross = None
     for x, z in pairs:
         features, targets = tokens(z.double()), tokens(x.double())
@@ -97,7 +105,10 @@ def regress(
     if gram is None or cross is None:
         raise ValueError("no pairs to start from")
     solution = torch.linalg.solve(gram + ridge * torch.eye(len(gram), dtype=torch.double), cross).float()
-    return solution[:-1].T, solution[-1]
+    mean = gram[-1, :-1] / gram[-1, -1]
+    variance, directions = torch.linalg.eigh(gram[:-1, :-1] / gram[-1, -1] - torch.outer(mean, mean))
+    kept = (directions / variance.clamp(min=1e-3).sqrt())[:, -components:].T
+    return (solution[:-1].T, solution[-1]), (kept.float(), -(kept @ mean).float())
 
 
 def tokens(latents: torch.Tensor) -> torch.Tensor:

@@ -16,7 +16,8 @@ class Recipe(Settings):
     `frames` is the number of frames that a step sees of each pair, 0 for all; fewer only if the VAE does not
     compress time. `last_whole` is the share of the steps, at the end, in which half the batches see all.
     `pure_noise` is the share of samples at the highest noise level, `drop_text` that without words, `drop_condition`
-    that without structure.
+    that without structure, `drop_phrase` the share of phrases left out of the others' words: whole descriptions
+    soon tell the clip.
     """
 
     mode: Literal["lora", "scratch"]
@@ -33,6 +34,7 @@ class Recipe(Settings):
     last_whole: float = Field(default=0.0, ge=0, le=1)
     pure_noise: float = Field(default=0.0, ge=0, le=1)
     drop_text: float = Field(default=0.0, ge=0, lt=1)
+    drop_phrase: float = Field(default=0.0, ge=0, lt=1)
     drop_condition: float = Field(default=0.0, ge=0, lt=1)
     ema: float = Field(default=0.0, ge=0, lt=1)
     rank: int = Field(default=32, ge=1)

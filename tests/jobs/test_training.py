@@ -1,0 +1,154 @@
+"""The training jobs on a real video: pairs through Condition, an adapter on a tiny pipeline, killed and resumed."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from diffusers import WanVACEPipeline
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from cluster.batches import Batches, samples_of
+from jobs.finetune import finetune
+from operators.adapter import load_adapter
+from operators.denoise import Denoising
+from operators.pairfile import latents_from, pair_from
+from operators.trainee import Trainee
+from operators.vace import LatentsOf
+from schemas.recipe import Recipe
+from tests.jobs.small import ROOT, cut_video, job, settings
+
+STEPS, SAVED = 60, 20
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `plan`, `pairs` of a short video, and the `generator` that encoded them."""
+    folder = tmp_path_factory.mktemp("training")
+    cut_video(folder / "a.mp4", 28)
+    options = settings(folder)
+    made = job("plan", str(folder / "a.mp4"), "--plan", str(folder / "plan"), *options)
+    assert made.returncode == 0, made.stderr
+    made = job("prepare", *prepare_arguments(folder))
+    assert made.returncode == 0, made.stderr
+    return folder / "pairs"
+
+
+def prepare_arguments(folder: Path) -> list[str]:
+    """Of jobs.prepare."""
+    places = ["--plan", str(folder / "plan"), "--output", str(folder / "pairs")]
+    return [*places, "--latents", *settings(folder)]
+
+
+def recipe(pairs: Path, **changes: object) -> Recipe:
+    """The paper's, small."""
+    values = {"mode": "lora", "base": str(pairs.parent / "generator"), "prediction": "flow_prediction"}
+    small = {"rank": 4, "alpha": 8, "batch": 2, "rate": 0.01, "shift": 5, "ema": 0.9}
+    return Recipe.model_validate({**values, **small, "steps": STEPS, "save_every": SAVED, **changes})
+
+
+def test_pairs_are_what_condition_makes_of_the_video(pairs: Path) -> None:
+    samples = [s for shard in sorted(pairs.glob("shards/*.tar")) for s in samples_of(shard.read_bytes(), "")]
+    counts = [json.loads(path.read_text())["clips"] for path in pairs.glob("stats/*.json")]
+    assert sum(sum(clips.values()) for clips in counts) == 4  # 28 frames: three windows of 9, and one short
+    assert sum(clips.get("skipped: too short", 0) for clips in counts) == 1
+    assert len(samples) >= 3
+    encoder = LatentsOf(str(pairs.parent / "generator"))
+    for sample in samples:
+        pair = pair_from(sample)
+        assert pair.target.shape == pair.condition.shape == (9, 96, 64, 3) and pair.people >= 1
+        assert pair.mask.any() and not pair.mask.all()
+        unlike = np.abs(pair.target.astype(int) - pair.condition.astype(int)).max(axis=-1)
+        assert np.median(unlike[pair.mask]) > 10 > np.median(unlike[~pair.mask])
+        stored, fresh = latents_from(sample), encoder(pair)
+        assert stored is not None and set(stored) == {"x", "z", "text"}
+        for name, value in stored.items():
+            torch.testing.assert_close(value, fresh[name], atol=0.02, rtol=0.01)
+
+
+def test_prepare_goes_on_where_it_was_interrupted(pairs: Path) -> None:
+    """One shard lost, one file of a half-written one: the same command makes the same bytes, and only those."""
+    before = {path: path.read_bytes() for path in pairs.rglob("*") if path.is_file()}
+    stats = min(pairs.glob("stats/*.json"))
+    shards = [pairs / name for name in json.loads(stats.read_text())["shards"]]
+    stats.unlink()
+    shards[0].write_bytes(b"half")
+    untouched = {path: path.stat().st_mtime_ns for path in before if path not in [stats, *shards]}
+    del untouched[pairs / "pairs.json"]
+    again = job("prepare", *prepare_arguments(pairs.parent))
+    assert again.returncode == 0, again.stderr
+    assert {path: path.read_bytes() for path in pairs.rglob("*") if path.is_file()} == before
+    assert {path: path.stat().st_mtime_ns for path in untouched} == untouched
+
+
+def test_a_few_steps_lower_the_loss_and_change_the_adapter_only(pairs: Path) -> None:
+    settings = recipe(pairs)
+    trainee, batches = Trainee(settings), Batches(str(pairs), settings, 0, 1, torch.device("cpu"))
+    before = {name: value.clone() for name, value in trainee.transformer.state_dict().items()}
+    denoising = Denoising(settings)
+    x, z, text, _ = batches.at(0)
+
+    def loss() -> torch.Tensor:
+        return denoising(trainee.transformer, x, z, text, torch.Generator().manual_seed(0))
+
+    first = loss().item()
+    for _ in range(20):
+        trainee.step(loss())
+    assert loss().item() < 0.95 * first
+    changed = {
+        n for n, value in trainee.transformer.state_dict().items() if not torch.equal(value, before[n])
+    }
+    assert changed and all("vace_blocks" in name and ".lora_" in name for name in changed)
+    assert changed == {name for name in before if ".lora_" in name}
+
+
+@pytest.mark.usefixtures("cluster")
+def test_killed_and_resumed_training_has_the_same_loss_curve(pairs: Path, tmp_path: Path) -> None:
+    settings, folders = recipe(pairs), [tmp_path / "whole", tmp_path / "killed"]
+    start_and_kill(settings, pairs, folders[1])
+    before = losses(folders[1])
+    assert SAVED <= max(before) < STEPS
+    for folder in folders:
+        finetune(settings, str(pairs), str(folder), workers=1, use_gpu=False)
+
+    whole, resumed = (losses(folder) for folder in folders)
+    assert list(whole) == list(range(1, STEPS + 1)) and len(list((folders[1] / "logs").iterdir())) == 2
+    assert resumed == whole
+    adapters = [load_file(folder / "adapter.safetensors") for folder in folders]
+    assert adapters[0] and adapters[0].keys() == adapters[1].keys()
+    assert all(torch.equal(value, adapters[1][name]) for name, value in adapters[0].items())
+    assert load_adapter(WanVACEPipeline.from_pretrained(settings.base), folders[1] / "adapter.safetensors")
+
+
+def start_and_kill(settings: Recipe, pairs: Path, output: Path) -> None:
+    """Kill -9 the job and all of its Ray as soon as there is a checkpoint."""
+    values = [part for name, value in settings.model_dump().items() for part in ("--set", f"{name}={value}")]
+    command = [sys.executable, "-m", "jobs.finetune", "--pairs", str(pairs), "--output", str(output), *values]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
+        deadline = time.monotonic() + 240
+        try:
+            while not list(output.glob("training/checkpoint_*/weights.safetensors")):
+                assert driver.poll() is None and time.monotonic() < deadline
+                time.sleep(0.02)
+        finally:
+            for process in [*psutil.Process(driver.pid).children(recursive=True), driver]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+
+def losses(folder: Path) -> dict[int, float]:
+    """By step, of all logs; what a run repeated after its interruption must come out the same."""
+    found: dict[int, float] = {}
+    for path in sorted((folder / "logs").iterdir()):
+        events = EventAccumulator(str(path))
+        events.Reload()
+        for event in events.Scalars("loss"):
+            assert found.setdefault(event.step, event.value) == event.value
+    return found
