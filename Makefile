@@ -10,6 +10,8 @@ SHELL := /bin/bash
 INPUT ?= tests/data/street.mp4
 VARIANT ?= structhuman
 OUTPUT ?=
+PEOPLE ?=
+MODELS ?= output/models
 JOB_OPTIONS ?=
 PYTHON ?= python3
 export INPUT VARIANT OUTPUT
@@ -28,7 +30,7 @@ apt = { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update 
   DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null; } || \
   { echo "error: $(1) is missing. Install it: sudo apt-get install $(1)" >&2; false; }
 
-.PHONY: help demo test setup browser format lock clean
+.PHONY: help demo test setup browser format lock models clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -75,6 +77,16 @@ lock:
 	.cache/lock/bin/uv pip compile requirements.in --output-file requirements.txt --generate-hashes \
 	  --no-emit-index-url --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	  --override .cache/lock/overrides.txt --custom-compile-command "make lock"
+# The embedded models again, from nothing but shards of synthetic people (hours on two cores; see MODEL.md):
+# PEOPLE=folder of the shards  BACKGROUNDS=video without people  MODELS=where to
+models: .venv/ready
+	@test -n "$(PEOPLE)" || { echo "error: PEOPLE is not set. Name the folder with the people's shards: make models PEOPLE=…" >&2; exit 2; }
+	python -m jobs.train_vae --people "$(PEOPLE)" --output "$(MODELS)/start"
+	python -m jobs.prepare --people "$(PEOPLE)" --variations 4 --latents --output "$(MODELS)/pairs" --set generator.weights="$(MODELS)/start"
+	python -m jobs.finetune --recipe cluster/recipes/scratch.yaml --set base="$(MODELS)/start" --pairs "$(MODELS)/pairs" --output "$(MODELS)"
+	for task in segment pose depth; do \
+	  python -m jobs.train_cues --data "$(PEOPLE)" --out "$(MODELS)" --task $$task \
+	    $${BACKGROUNDS:+--backgrounds "$$BACKGROUNDS"} $$(test $$task = segment || echo --init "$(MODELS)/segment.pt"); done
 
 clean:
 	rm -rf .venv .cache output

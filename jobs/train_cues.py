@@ -42,7 +42,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of the synthetic people's shards")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--backgrounds", type=Path, help="video without people; the first half of it is used")
+    parser.add_argument("--backgrounds", type=Path, help="video of real scenery without people")
     parser.add_argument("--task", choices=list(YAML), required=True)
     parser.add_argument("--init", type=Path, help="checkpoint to start from")
     parser.add_argument("--rate", type=float, default=2e-3, help="AdamW's learning rate at its peak")
@@ -116,7 +116,7 @@ def write_dataset(options: argparse.Namespace) -> Path:
         pictures = [street_pictures(options.data, rng), crop_pictures(crops, rng)]
         if options.backgrounds:
             frames = decode_bytes(options.backgrounds.read_bytes())
-            pictures.append(pasted_pictures(frames[: len(frames) // 2], crops, rng))
+            pictures.append(pasted_pictures(frames, crops, rng))
         for name, sample in itertools.chain(*pictures):
             write_picture(folder, "train", name, sample, rng)
         for name, sample in whole_frames(options.data, "street-val.tar", step=12):
@@ -157,7 +157,7 @@ def pasted_pictures(
 ) -> Iterator[tuple[str, Sample]]:
     """Real scenery uint8 [T,H,W,3]: empty, and with one to four synthetic people cut out and put there."""
     height, width = frames.shape[1:3]
-    for number in range(900):
+    for number in range(1200):
         size = min(int(rng.integers(200, 433)), height, width)
         y, x = int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
         picture = frames[int(rng.integers(len(frames))), y : y + size, x : x + size]

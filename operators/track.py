@@ -18,6 +18,7 @@ _SAME_TRACK_IOU = 0.2  # a detection and a track's last box, a few frames apart
 
 @dataclass
 class _Detection:
+    score: float
     box: np.ndarray  # float32 [4]
     body: np.ndarray  # bool [H,W]
     keypoints: np.ndarray  # float32 [17,3]
@@ -39,7 +40,7 @@ def track_people(
 
     A person whom either model sees counts: a pose without a mask is masked by its box. Tracks are linked
     frame to frame by box overlap (Hungarian assignment), gaps of up to `policy.gap_frames` are filled from
-    both sides, and nothing is discarded for being short or faint: a track of one frame is a track.
+    both sides. A track needs one detection of at least `policy.start_confidence`; nothing is discarded for being short.
     """
     if len(masks) != len(poses):
         raise ValueError(f"{len(masks)} frames of masks but {len(poses)} of poses")
@@ -55,7 +56,12 @@ def track_people(
             if i not in matched:
                 tracks.append(track)
             track.seen[t] = detection
-    return [_finish(i + 1, track, len(masks), size, policy) for i, track in enumerate(tracks)]
+    sure = [
+        track
+        for track in tracks
+        if max(detection.score for detection in track.seen.values()) >= policy.start_confidence
+    ]
+    return [_finish(i + 1, track, len(masks), size, policy) for i, track in enumerate(sure)]
 
 
 def _merge(mask: InstanceMasks, pose: PoseDetections, size: tuple[int, int]) -> list[_Detection]:
@@ -63,8 +69,13 @@ def _merge(mask: InstanceMasks, pose: PoseDetections, size: tuple[int, int]) -> 
     pairs = dict(_match(mask.boxes, pose.boxes, _SAME_PERSON_IOU))
     nothing = np.zeros((17, 3), np.float32)
     people = [
-        _Detection(box, body, pose.keypoints[pairs[i]] if i in pairs else nothing)
-        for i, (box, body) in enumerate(zip(mask.boxes, mask.masks, strict=True))
+        _Detection(
+            max(mask.scores[i], pose.scores[pairs[i]] if i in pairs else 0),
+            mask.boxes[i],
+            body,
+            pose.keypoints[pairs[i]] if i in pairs else nothing,
+        )
+        for i, body in enumerate(mask.masks)
         if body.any()
     ]
     for j in set(range(len(pose.boxes))) - set(pairs.values()):
@@ -72,7 +83,7 @@ def _merge(mask: InstanceMasks, pose: PoseDetections, size: tuple[int, int]) -> 
         body = np.zeros(size, bool)
         body[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = True
         if body.any():
-            people.append(_Detection(pose.boxes[j], body, pose.keypoints[j]))
+            people.append(_Detection(pose.scores[j], pose.boxes[j], body, pose.keypoints[j]))
     return _one_each(people)
 
 
@@ -82,6 +93,7 @@ def _one_each(people: list[_Detection]) -> list[_Detection]:
     for person in sorted(people, key=lambda one: -int(one.body.sum())):
         for other in joined:
             if (person.body & other.body).sum() > _SAME_BODY * person.body.sum():
+                other.score = max(other.score, person.score)
                 other.body |= person.body
                 other.box = np.concatenate(
                     [np.minimum(other.box[:2], person.box[:2]), np.maximum(other.box[2:], person.box[2:])]

@@ -50,7 +50,7 @@ class Trainee:
         edges = {name for name in trained if recipe.mode == "scratch" and any(e in name for e in _EDGES)}
         groups = [
             {"params": [w for name, w in trained.items() if name not in edges], "lr": recipe.rate},
-            {"params": [w for name, w in trained.items() if name in edges], "lr": 0.05 * recipe.rate},
+            {"params": [w for name, w in trained.items() if name in edges], "lr": 0.2 * recipe.rate},
         ]
         self.parameters = list(trained.values())
         self.optimizer = torch.optim.AdamW(

@@ -9,11 +9,14 @@ from schemas.config import Settings
 class MaskPolicy(Settings):
     """How generously people are masked. Recall before precision: one missed frame defeats everything.
 
+    A track is believed from the first detection of at least `start_confidence` on, by either model, and then in
+    every frame in which a detection, however faint, continues it (faint ones above the profile's thresholds).
     Detections are joined over `union_frames` neighbours in both directions, gaps of a track up to
     `gap_frames` are filled, and the whole is grown by `dilate_px` plus `dilate_share` of the person's
     height. `dilate_px` is at least a codec block (8 px).
     """
 
+    start_confidence: float = Field(ge=0, lt=1)
     dilate_px: int = Field(ge=8)
     dilate_share: float = Field(ge=0, le=0.5)
     union_frames: int = Field(ge=1)

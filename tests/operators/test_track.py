@@ -7,15 +7,16 @@ from operators.track import track_people
 from schemas.cues import InstanceMasks, PoseDetections
 from schemas.policy import MaskPolicy
 
-POLICY = MaskPolicy(dilate_px=8, dilate_share=0.0, union_frames=1, gap_frames=3)
+POLICY = MaskPolicy(start_confidence=0.3, dilate_px=8, dilate_share=0.0, union_frames=1, gap_frames=3)
 SIZE = (96, 128)
 
 
-def masks(*boxes: tuple[int, int, int, int]) -> InstanceMasks:
+def masks(*boxes: tuple[int, int, int, int], score: float = 1.0) -> InstanceMasks:
     bodies = np.zeros((len(boxes), *SIZE), bool)
     for body, (x0, y0, x1, y1) in zip(bodies, boxes, strict=True):
         body[y0:y1, x0:x1] = True
-    return InstanceMasks(np.array(boxes, np.float32).reshape(-1, 4), np.ones(len(boxes), np.float32), bodies)
+    scores = np.full(len(boxes), score, np.float32)
+    return InstanceMasks(np.array(boxes, np.float32).reshape(-1, 4), scores, bodies)
 
 
 def poses(*boxes: tuple[int, int, int, int]) -> PoseDetections:
@@ -37,7 +38,15 @@ def test_a_gap_is_filled_from_both_sides() -> None:
     assert all(frame[10:70, 40:60].all() for frame in tracks[0].body)
 
 
-def test_a_single_faint_frame_is_kept_and_reaches_its_neighbours() -> None:
+def test_one_sure_frame_makes_a_track_of_faint_ones_and_faint_ones_alone_make_none() -> None:
+    faint = masks((40, 10, 60, 70), score=0.1)
+    (track,) = track_people([faint, masks((40, 10, 60, 70)), faint], [poses()] * 3, SIZE, POLICY)
+    assert len(track.body) == 3 and all(frame[10:70, 40:60].all() for frame in track.body)
+    assert track_people([faint] * 3, [poses()] * 3, SIZE, POLICY) == []
+    assert len(track_people([faint], [poses((40, 10, 60, 70))], SIZE, POLICY)) == 1
+
+
+def test_a_single_frame_is_kept_and_reaches_its_neighbours() -> None:
     tracks = track_people([masks(), masks((40, 10, 60, 70)), masks()], [poses()] * 3, SIZE, POLICY)
     assert len(tracks) == 1
     assert tracks[0].first == 0

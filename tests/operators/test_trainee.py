@@ -1,0 +1,80 @@
+"""The small transformer trained from scratch: the loss falls, a state goes on exactly, the result is a pipeline."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from operators.caption import PHRASES, WIDTH
+from operators.denoise import Denoising
+from operators.generate import VideoGenerator
+from operators.small_vae import LATENT, small_vae
+from operators.trainee import Trainee
+from schemas.recipe import Recipe
+
+SHAPE = (3, 4, 6)  # latent frames, rows, columns
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an untrained VAE."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("base")
+    small_vae().save_pretrained(folder / "vae")
+    return folder
+
+
+def recipe(base: Path) -> Recipe:
+    values = {"mode": "scratch", "base": str(base), "prediction": "sample", "steps": 20, "batch": 4}
+    return Recipe.model_validate({**values, "rate": 0.001, "shift": 3, "ema": 0.9, "decay": "cosine"})
+
+
+def batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """x, z and text of clips that their conditions do not determine."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(4, LATENT, *SHAPE, generator=generator)
+    z = torch.cat([torch.randn(4, 2 * LATENT, *SHAPE, generator=generator), torch.ones(4, 64, *SHAPE)], dim=1)
+    return x, z, torch.randn(4, PHRASES, WIDTH, generator=generator)
+
+
+def step(trainee: Trainee) -> float:
+    x, z, text = batch()
+    loss = Denoising(trainee.recipe)(trainee.transformer, x, z, text, torch.Generator().manual_seed(0))
+    trainee.step(loss)
+    return loss.item()
+
+
+def test_the_loss_falls_from_the_regression_on(base: Path) -> None:
+    trainee = Trainee(recipe(base))
+    x, z, _ = batch()
+    trainee.start(zip(x, z, strict=True))
+    losses = [step(trainee) for _ in range(12)]
+    assert losses[-1] < 0.9 * losses[0]
+    rates = [group["initial_lr"] for group in trainee.optimizer.param_groups]
+    assert rates == pytest.approx([0.001, 0.0002])  # what carries the regression moves slowly
+
+
+def test_a_state_goes_on_exactly(base: Path) -> None:
+    whole, resumed = Trainee(recipe(base)), Trainee(recipe(base))
+    for _ in range(2):
+        step(whole)
+    resumed.load_state(copy.deepcopy(whole.state()))
+    assert [step(whole) for _ in range(2)] == [step(resumed) for _ in range(2)]
+
+
+def test_a_loss_that_is_not_finite_stops_training(base: Path) -> None:
+    with pytest.raises(FloatingPointError):
+        Trainee(recipe(base)).step(torch.tensor(float("nan")))
+
+
+def test_the_result_is_a_pipeline_that_generates(base: Path, tmp_path: Path) -> None:
+    trainee = Trainee(recipe(base))
+    trainee.start([(batch()[0][0], batch()[1][0])])
+    trainee.save_result(tmp_path)
+    generator = VideoGenerator(
+        str(tmp_path / "generator"), steps=1, guidance=1, flow_shift=3, window=5, overlap=1
+    )
+    frames = generator(np.full((5, 32, 48, 3), 128, np.uint8), np.ones((5, 32, 48), bool), "red top", 1)
+    assert frames.shape == (5, 32, 48, 3) and frames.dtype == np.uint8
