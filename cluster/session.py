@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import ray
@@ -42,6 +43,8 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
     context.print_on_execution_start = False
     context.enable_rich_progress_bars, context.use_ray_tqdm = True, False
     logging.getLogger("ray.data").setLevel(logging.WARNING)
+    # There is no other parameter yet for how often a clip that kills its worker is tried.
+    warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
     if not sys.stdout.isatty():
         progress = logging.getLogger("ray.data._internal.progress.logging_progress")
         progress.setLevel(logging.INFO)

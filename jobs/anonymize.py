@@ -52,8 +52,7 @@ def on(pool: Pool, *constructor_arguments: Any) -> dict[str, Any]:
         "compute": ray.data.ActorPoolStrategy(size=pool.actors, max_tasks_in_flight_per_actor=1),
         "num_cpus": pool.num_cpus,
         "num_gpus": pool.num_gpus,
-        "max_restarts": -1,
-        "max_task_retries": 2,
+        "max_task_retries": 2,  # Ray's default is for ever
     }
 
 
