@@ -38,13 +38,7 @@ class Batches:
     def __init__(self, pairs: str, recipe: Recipe, rank: int, workers: int, device: torch.device) -> None:
         self.pairs, self.recipe, self.rank, self.device = pairs, recipe, rank, device
         self.together = recipe.batch * workers
-        self.sizes: dict[str, list[tuple[str, int]]] = defaultdict(list)
-        for path in sorted(store.list_files(pairs)):
-            if path.startswith("stats/"):
-                for shard, (size, count) in json.loads(store.read_bytes(pairs, path))["shards"].items():
-                    self.sizes[size].append((shard, count))
-        if not self.sizes:
-            raise UserError(pairs, "holds no training pairs", "Make some with python -m jobs.prepare")
+        self.sizes = shards_by_size(pairs)
         self.encoder = LatentsOf(recipe.base, str(device))
         self.group: tuple[Group | None, list[Latents]] = (None, [])
         self.epochs = lru_cache(2)(self._groups)
@@ -143,6 +137,18 @@ class Batches:
             }
             for sample in samples_of(store.read_bytes(self.pairs, shard), shard)
         ]
+
+
+def shards_by_size(pairs: str) -> dict[str, list[tuple[str, int]]]:
+    """Name and number of pairs of each shard below `pairs`, by their size of picture. Raises UserError if there is none."""
+    sizes: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for path in sorted(store.list_files(pairs)):
+        if path.startswith("stats/"):
+            for shard, (size, count) in json.loads(store.read_bytes(pairs, path))["shards"].items():
+                sizes[size].append((shard, count))
+    if not sizes:
+        raise UserError(pairs, "holds no training pairs", "Make some with python -m jobs.prepare")
+    return sizes
 
 
 def samples_of(data: bytes, name: str) -> list[dict[str, Any]]:

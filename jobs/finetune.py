@@ -21,7 +21,7 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from cluster import session, store
-from cluster.batches import Batches
+from cluster.batches import Batches, shards_by_size
 from jobs import options
 from operators.denoise import Denoising
 from operators.trainee import Trainee
@@ -124,11 +124,11 @@ class Log:
 def main(arguments: Namespace) -> int:
     """Train and say where the result lies."""
     recipe = load(Recipe, arguments.recipe, arguments.set)
+    recipe = recipe.model_copy(update={"base": store.absolute(recipe.base)})
+    pairs, output = store.absolute(arguments.pairs), store.absolute(arguments.output)
+    shards_by_size(pairs)
     session.start(log_to_driver=True)
-    output = arguments.output.rstrip("/")
-    if "://" not in output:
-        output = str(Path(output).resolve())
-    finetune(recipe, arguments.pairs.rstrip("/"), output, arguments.workers, arguments.gpu)
+    finetune(recipe, pairs, output, arguments.workers, arguments.gpu)
     result = "adapter.safetensors" if recipe.mode == "lora" else "generator"
     options.table(
         "finetune", [("mode", recipe.mode), ("steps", recipe.steps), ("result", f"{output}/{result}")]

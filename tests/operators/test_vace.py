@@ -8,7 +8,7 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import patchify
 from diffusers.video_processor import VideoProcessor
 from PIL import Image
 
-from operators.small_transformer import small_transformer, start_from_regression
+from operators.small_transformer import look_around, small_transformer, start_from_regression
 from operators.small_vae import LATENT, small_vae, start_from_components
 from operators.vace import VaceEncoder, to_tensor, visibility
 from tests.videos import pictures
@@ -97,3 +97,31 @@ def test_the_transformer_starts_as_the_best_linear_prediction() -> None:
             noise, torch.tensor([500.0]), torch.zeros(1, 24, 64), control_hidden_states=controls[:1]
         ).sample
     assert (made - targets[:1]).square().mean() < 0.1 * targets.var()
+
+
+@pytest.mark.parametrize("distance", [1, 2])
+def test_attention_starts_at_the_neighbours(distance: int) -> None:
+    """Each head's output is most like the input shifted by the head's own offset."""
+    torch.manual_seed(0)
+    model = small_transformer()
+    attention = model.blocks[1].attn1
+    look_around(attention, distance)
+    width, rows, columns = attention.inner_dim, 9, 8
+    for layer in (attention.to_v, attention.to_out[0]):
+        torch.nn.init.eye_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    hidden = torch.randn(1, 2 * rows * columns, width)
+    with torch.no_grad():
+        rotary = model.rope(torch.zeros(1, LATENT, 2, rows, columns))
+        made = attention(hidden, None, None, rotary).view(2, rows, columns, 4, -1)[0, 3:-3, 3:-3]
+    source = hidden.view(2, rows, columns, 4, -1)[0]
+    steps = range(-3, 4)
+    for head, offset in enumerate([(-distance, 0), (distance, 0), (0, -distance), (0, distance)]):
+        likeness = {
+            (y, x): float(
+                (made[:, :, head] * source[3 + y : rows - 3 + y, 3 + x : columns - 3 + x, head]).sum()
+            )
+            for y in steps
+            for x in steps
+        }
+        assert max(likeness, key=likeness.__getitem__) == offset
