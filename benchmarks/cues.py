@@ -1,7 +1,9 @@
 """How well the cue models see held-out synthetic people: `python -m benchmarks.cues --data PEOPLE`.
 
 Prints a markdown table at the profile's thresholds. A person is found where a box overlaps hers by half (IoU);
-"either" is what the pipeline masks. Held out are people, clothes and scenes, but not the way they are rendered.
+"either" is what the pipeline tracks; "uncovered" is what remains after tracks, union and dilation under the policy:
+frames of a person's track in which more than a tenth of her visible pixels lie outside every mask. Held out are
+people, clothes and scenes, but not the way they are rendered.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -20,7 +22,9 @@ from operators.depth import DepthEstimator
 from operators.people import Sample, read_people
 from operators.pose import PoseEstimator
 from operators.segment import PersonSegmenter
+from operators.track import track_people
 from schemas.cues import InstanceMasks, PoseDetections
+from schemas.track import Track
 
 HEIGHTS = {"24–48 px": (24, 48), "48–96 px": (48, 96), "over 96 px": (96, 100_000)}
 Values = dict[str, list[float]]
@@ -29,7 +33,7 @@ Values = dict[str, list[float]]
 def main(arguments: Namespace) -> int:
     """Measure and print."""
     torch.set_num_threads(1)
-    profile, _ = options.read_settings(arguments)
+    profile, policy = options.read_settings(arguments)
     pose = PoseEstimator(profile.pose.weights, profile.pose.confidence, profile.pose.image_size)
     segment = PersonSegmenter(profile.segment.weights, profile.segment.confidence, profile.segment.image_size)
     depth = DepthEstimator(profile.depth.weights, profile.depth.image_size)
@@ -39,6 +43,8 @@ def main(arguments: Namespace) -> int:
         masks, poses, maps = (
             timed(model, frames, name, values) for name, model in models(segment, pose, depth)
         )
+        tracks = track_people(masks, poses, frames.shape[1:3], policy.mask)
+        score_cover(sample.masks[:: arguments.step], tracks, values)
         for number in range(len(frames)):
             frame = sample.window(number * arguments.step, 1)
             score_people(frame, masks[number], poses[number], values)
@@ -89,6 +95,20 @@ def score_people(frame: Sample, masks: InstanceMasks, poses: PoseDetections, val
                 values[f"PCK@{share:.2f} of height, of the found"].extend(
                     away[points[:, 2] == 2] <= share * height
                 )
+
+
+def score_cover(truth: np.ndarray, tracks: list[Track], values: Values) -> None:
+    """Instance masks uint8 [T,H,W] against all tracks' masks: the frames in which somebody is left uncovered."""
+    covered = np.zeros(truth.shape, bool)
+    for track in tracks:
+        covered[track.first : track.first + len(track.mask)] |= track.mask
+    for person in range(1, int(truth.max()) + 1):
+        for t in np.nonzero((truth == person).any(axis=(1, 2)))[0]:
+            body = truth[t] == person
+            top, bottom = box_of(body)[1::2]
+            size = next((name for name, (low, high) in HEIGHTS.items() if low <= bottom - top < high), None)
+            if size is not None:
+                values[f"uncovered, {size}"].append(float(covered[t][body].mean()) < 0.9)
 
 
 def box_of(mask: np.ndarray) -> tuple[int, int, int, int]:

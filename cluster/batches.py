@@ -140,7 +140,7 @@ class Batches:
 
 
 def shards_by_size(pairs: str) -> dict[str, list[tuple[str, int]]]:
-    """Name and number of pairs of each shard below `pairs`, by their size of picture. Raises UserError if there is none."""
+    """Name and number of pairs of each shard below `pairs`, by their size of picture; UserError without any."""
     sizes: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for path in sorted(store.list_files(pairs)):
         if path.startswith("stats/"):

@@ -36,6 +36,11 @@ def arrow_filesystem(uri: str) -> tuple[fs.FileSystem, str]:
     return fs.S3FileSystem(**options), rest.strip("/")
 
 
+def absolute(uri: str) -> str:
+    """`uri` as every worker understands it, wherever it runs, and without a trailing slash."""
+    return uri.rstrip("/") if "://" in uri else str(Path(uri).expanduser().absolute())
+
+
 @contextmanager
 def _reaching(uri: str) -> Iterator[None]:
     """A file that is not there is the caller's matter; a place that cannot be reached is the user's."""

@@ -62,7 +62,8 @@ def train_worker(config: dict[str, Any]) -> None:
     recipe, context = Recipe(**config["recipe"]), ray.train.get_context()
     rank, device = context.get_world_rank(), ray.train.torch.get_device()
     batches = Batches(config["pairs"], recipe, rank, context.get_world_size(), device)
-    trainee, checkpoint, first = Trainee(recipe, device), ray.train.get_checkpoint(), 0
+    channels = batches.channels()
+    trainee, checkpoint, first = Trainee(recipe, device, channels), ray.train.get_checkpoint(), 0
     if checkpoint is None:
         trainee.start(batches)
     else:
@@ -71,12 +72,12 @@ def train_worker(config: dict[str, Any]) -> None:
         first = state.pop("step")
         trainee.load_state(state)
     model = ray.train.torch.prepare_model(trainee.transformer)
-    denoising = Denoising(recipe, batches.channels())
+    denoising = Denoising(recipe, channels)
     log = Log(config["output"], first) if rank == 0 else None
     for step in range(first + 1, recipe.steps + 1):
         x, z, text, generator = batches.at(step - 1)
         with torch.autocast(device.type, torch.bfloat16, enabled=trainee.bf16):
-            loss = denoising(model, x, z, text, generator)
+            loss = denoising(model, x, z, text, generator, trainee.critic_at(step))
         trainee.step(loss)
         if log:
             log.step(step, recipe.steps, loss.item())
@@ -127,6 +128,10 @@ def main(arguments: Namespace) -> int:
     recipe = recipe.model_copy(update={"base": store.absolute(recipe.base)})
     pairs, output = store.absolute(arguments.pairs), store.absolute(arguments.output)
     shards_by_size(pairs)
+    if recipe.critic_share and arguments.workers > 1:
+        raise UserError(
+            "--workers", "a critic learns on one worker only", "Set it to 1, or critic_share to 0"
+        )
     session.start(log_to_driver=True)
     finetune(recipe, pairs, output, arguments.workers, arguments.gpu)
     result = "adapter.safetensors" if recipe.mode == "lora" else "generator"

@@ -157,14 +157,14 @@ def pasted_pictures(
 ) -> Iterator[tuple[str, Sample]]:
     """Real scenery uint8 [T,H,W,3]: empty, and with one to four synthetic people cut out and put there."""
     height, width = frames.shape[1:3]
-    for number in range(1200):
+    for number in range(3600):
         size = min(int(rng.integers(200, 433)), height, width)
         y, x = int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
         picture = frames[int(rng.integers(len(frames))), y : y + size, x : x + size]
         picture = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         empty = np.zeros((1, SIDE, SIDE), np.uint8)
         sample = Sample("", picture[None], empty, np.zeros((1, 0, 17, 3), np.float32), empty, [])
-        for _ in range(int(rng.integers(1, 5)) if number % 3 else 0):
+        for _ in range(int(rng.integers(1, 5)) if number % 2 else 0):
             crop = crops[int(rng.integers(len(crops)))].window(int(rng.integers(17)), 1)
             sample = paste(sample, crop, int(np.exp(rng.uniform(np.log(50), np.log(400)))), rng)
         yield f"pasted-{number}", sample

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from operators.critic import Critic
 from schemas.recipe import Recipe
 
 _LEVELS = 1000  # entries of the table of noise levels
@@ -32,10 +33,14 @@ class Denoising:
         z: torch.Tensor,
         text: torch.Tensor,
         generator: torch.Generator,
+        critic: Critic | None = None,
     ) -> torch.Tensor:
-        """Scalar for x [B,C,1+t,h,w] with its reference first, z [B,V,1+t,h,w], text [B,L,W]; CPU generator."""
+        """Scalar for x [B,C,1+t,h,w] with its reference first, z [B,V,1+t,h,w], text [B,L,W]; CPU generator.
+
+        A critic judges what is made of nothing but noise.
+        """
         index = torch.randint(_LEVELS, (len(x),), generator=generator)
-        pure = torch.rand(len(x), generator=generator) < self.recipe.pure_noise
+        pure = torch.rand(len(x), generator=generator) < (1.0 if critic else self.recipe.pure_noise)
         index = torch.where(pure, _LEVELS - 1, index)
         noise = torch.randn(x.shape, generator=generator).to(x)
         dropped = torch.rand(len(x), 2, generator=generator)
@@ -55,4 +60,5 @@ class Denoising:
         error = (made[:, :, 1:] - x[:, :, 1:]).square() * (0.1 + anew)
         if self.channels is not None:
             error = error * self.channels.view(1, -1, 1, 1, 1).to(x)
-        return error.mean()
+        loss = error.mean()
+        return loss + critic(made, x, z, text, loss) if critic else loss

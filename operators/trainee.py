@@ -12,6 +12,7 @@ from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 from operators.adapter import TARGETS, to_diffsynth
+from operators.critic import Critic
 from operators.small_transformer import small_transformer, start_from_regression
 from schemas.errors import UserError
 from schemas.recipe import Recipe
@@ -23,7 +24,13 @@ _EDGES = ("proj_in", "proj_out", "patch_embedding")
 class Trainee:
     """The recipe's transformer and its optimizer; only the weights that the mode trains require gradients."""
 
-    def __init__(self, recipe: Recipe, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        device: torch.device | str = "cpu",
+        channels: torch.Tensor | None = None,
+    ) -> None:
+        """`channels` [C]: how much each latent shows in pixels, for the critic, if the recipe has one."""
         self.recipe = recipe
         self.bf16 = torch.device(device).type == "cuda" and torch.cuda.is_bf16_supported()
         torch.manual_seed(recipe.seed)
@@ -60,12 +67,18 @@ class Trainee:
         )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, recipe.rate_at)
         self.average = EMAModel(self.parameters, decay=recipe.ema)
+        wanted = recipe.critic_share > 0 and channels is not None
+        self.critic = Critic(recipe.critic_weight, channels, device) if wanted else None
 
     def start(self, pairs: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> None:
         """Where a first run begins: the small transformer at the linear regression of `pairs` (x, z)."""
         if self.recipe.mode == "scratch":
             start_from_regression(self.transformer, pairs)
             self.average = EMAModel(self.parameters, decay=self.recipe.ema)
+
+    def critic_at(self, step: int) -> Critic | None:
+        """The critic in the steps (from 1) that have one."""
+        return self.critic if step > self.recipe.steps * (1 - self.recipe.critic_share) else None
 
     def step(self, loss: torch.Tensor) -> None:
         """One step down the gradient of `loss`. Raises FloatingPointError if that is not finite."""
@@ -85,6 +98,7 @@ class Trainee:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "average": self.average.state_dict(),
+            "critic": self.critic.state() if self.critic else None,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -94,6 +108,8 @@ class Trainee:
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.average.load_state_dict(state["average"])
+        if self.critic:
+            self.critic.load_state(state["critic"])
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The trained weights by name: of the adapter, or all."""

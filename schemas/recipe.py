@@ -17,7 +17,8 @@ class Recipe(Settings):
     compress time. `last_whole` is the share of the steps, at the end, in which half the batches see all.
     `pure_noise` is the share of samples at the highest noise level, `drop_text` that without words, `drop_condition`
     that without structure, `drop_phrase` the share of phrases left out of the others' words: whole descriptions
-    soon tell the clip.
+    soon tell the clip. In the last `critic_share` of the steps of mode scratch a critic pulls `critic_weight` times as
+    hard as the reconstruction.
     """
 
     mode: Literal["lora", "scratch"]
@@ -37,6 +38,8 @@ class Recipe(Settings):
     drop_phrase: float = Field(default=0.0, ge=0, lt=1)
     drop_condition: float = Field(default=0.0, ge=0, lt=1)
     ema: float = Field(default=0.0, ge=0, lt=1)
+    critic_share: float = Field(default=0.0, ge=0, le=1)
+    critic_weight: float = Field(default=0.8, ge=0)
     rank: int = Field(default=32, ge=1)
     alpha: int = Field(default=32, ge=1)
     gradient_checkpointing: bool = False
@@ -47,6 +50,8 @@ class Recipe(Settings):
     def _mode(self) -> "Recipe":
         if self.mode == "scratch" and self.prediction != "sample":
             raise ValueError("mode scratch starts from a regression of x: set prediction to sample")
+        if self.critic_share and (self.mode != "scratch" or self.frames == 1):
+            raise ValueError("a critic judges pairs of frames in mode scratch: set critic_share to 0")
         return self
 
     def rate_at(self, step: int) -> float:

@@ -64,6 +64,38 @@ def test_a_state_goes_on_exactly(base: Path) -> None:
     assert [step(whole) for _ in range(2)] == [step(resumed) for _ in range(2)]
 
 
+def test_the_critic_pulls_by_its_weight_and_adds_nothing_to_the_loss(base: Path) -> None:
+    settings = recipe(base).model_copy(update={"critic_share": 0.5})
+    trainee = Trainee(settings, channels=torch.ones(LATENT))
+    assert trainee.critic_at(10) is None and trainee.critic_at(11) is trainee.critic
+    critic, (x, z, text) = trainee.critic, batch()
+    assert critic
+    made = torch.zeros_like(x, requires_grad=True)
+
+    def gradients() -> tuple[torch.Tensor, torch.Tensor]:
+        loss = (made - x).square().mean()
+        term = critic(made, x, z, text, loss)
+        assert term == 0
+        return tuple(torch.autograd.grad(value, made, retain_graph=True)[0] for value in (loss, term))
+
+    assert not gradients()[1].any()  # of no opinion yet
+    for _ in range(150):
+        plain, pull = gradients()
+    assert critic.loss < 3.3  # has learned that nothing but zeros is no picture
+    assert pull.norm() == pytest.approx(float(0.8 * plain.norm()), rel=1e-3)
+    assert not pull[:, :, 0].any()  # the reference is given, not made
+
+    other = Trainee(settings, channels=torch.ones(LATENT))
+    other.load_state(copy.deepcopy(trainee.state()))
+    assert other.critic
+    loss = (made - x).square().mean()
+    terms = [
+        torch.autograd.grad(one(made, x, z, text, loss), made, retain_graph=True)[0]
+        for one in (critic, other.critic)
+    ]
+    assert torch.equal(*terms)
+
+
 def test_a_loss_that_is_not_finite_stops_training(base: Path) -> None:
     with pytest.raises(FloatingPointError):
         Trainee(recipe(base)).step(torch.tensor(float("nan")))
