@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from cluster import store
 from cluster.batches import Batches, samples_of
 from jobs.finetune import finetune
 from operators.denoise import Denoising
@@ -109,13 +110,20 @@ def test_a_few_steps_lower_the_loss_and_change_the_adapter_only(pairs: Path) -> 
 
 
 @pytest.mark.usefixtures("cluster")
-def test_killed_and_resumed_training_has_the_same_loss_curve(pairs: Path, tmp_path: Path) -> None:
+def test_killed_and_resumed_training_has_the_same_loss_curve(s3: str, pairs: Path, tmp_path: Path) -> None:
+    """Against a run that is not interrupted and keeps everything in an object store."""
     settings, folders = recipe(pairs), [tmp_path / "whole", tmp_path / "killed"]
     start_and_kill(settings, pairs, folders[1])
     before = losses(folders[1])
     assert SAVED <= max(before) < STEPS
-    for folder in folders:
-        finetune(settings, str(pairs), str(folder), workers=1, use_gpu=False)
+    finetune(settings, str(pairs), str(folders[1]), workers=1, use_gpu=False)
+    for name in store.list_files(str(pairs)):
+        store.write_bytes(f"{s3}/training/pairs", name, (pairs / name).read_bytes())
+    done = job(*command_of(settings, f"{s3}/training/pairs", f"{s3}/training/whole"))
+    assert done.returncode == 0, done.stderr
+    for name in store.list_files(f"{s3}/training/whole"):
+        (folders[0] / name).parent.mkdir(parents=True, exist_ok=True)
+        (folders[0] / name).write_bytes(store.read_bytes(f"{s3}/training/whole", name))
 
     whole, resumed = (losses(folder) for folder in folders)
     assert list(whole) == list(range(1, STEPS + 1)) and len(list((folders[1] / "logs").iterdir())) == 2
@@ -130,10 +138,16 @@ def test_killed_and_resumed_training_has_the_same_loss_curve(pairs: Path, tmp_pa
     assert generator.pipeline.get_active_adapters()
 
 
+def command_of(settings: Recipe, pairs: str, output: str) -> list[str]:
+    """Arguments of the job, after `python -m jobs.`."""
+    values = [part for name, value in settings.model_dump().items() for part in ("--set", f"{name}={value}")]
+    return ["finetune", "--pairs", pairs, "--output", output, *values]
+
+
 def start_and_kill(settings: Recipe, pairs: Path, output: Path) -> None:
     """Kill -9 the job and all of its Ray as soon as there is a checkpoint."""
-    values = [part for name, value in settings.model_dump().items() for part in ("--set", f"{name}={value}")]
-    command = [sys.executable, "-m", "jobs.finetune", "--pairs", str(pairs), "--output", str(output), *values]
+    name, *arguments = command_of(settings, str(pairs), str(output))
+    command = [sys.executable, "-m", f"jobs.{name}", *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
         deadline = time.monotonic() + 240
         try:
