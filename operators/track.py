@@ -40,7 +40,8 @@ def track_people(
 
     A person whom either model sees counts: a pose without a mask is masked by its box. Tracks are linked
     frame to frame by box overlap (Hungarian assignment), gaps of up to `policy.gap_frames` are filled from
-    both sides. A track needs one detection of at least `policy.start_confidence`; nothing is discarded for being short.
+    both sides. A track needs `policy.start_frames` detections (all of them, in a shorter clip) of at least
+    `policy.start_confidence`.
     """
     if len(masks) != len(poses):
         raise ValueError(f"{len(masks)} frames of masks but {len(poses)} of poses")
@@ -56,10 +57,11 @@ def track_people(
             if i not in matched:
                 tracks.append(track)
             track.seen[t] = detection
+    needed = min(policy.start_frames, len(masks))
     sure = [
         track
         for track in tracks
-        if max(detection.score for detection in track.seen.values()) >= policy.start_confidence
+        if sum(one.score >= policy.start_confidence for one in track.seen.values()) >= needed
     ]
     return [_finish(i + 1, track, len(masks), size, policy) for i, track in enumerate(sure)]
 

@@ -9,14 +9,16 @@ from schemas.config import Settings
 class MaskPolicy(Settings):
     """How generously people are masked. Recall before precision: one missed frame defeats everything.
 
-    A track is believed from the first detection of at least `start_confidence` on, by either model, and then in
-    every frame in which a detection, however faint, continues it (faint ones above the profile's thresholds).
+    A track is believed if either model sees it with at least `start_confidence` in `start_frames` frames of the
+    clip, and then in every frame in which a detection, however faint, belongs to it (above the profile's
+    thresholds). More than 1 frame is for detectors that flicker on scenery: somebody seen for less is not masked.
     Detections are joined over `union_frames` neighbours in both directions, gaps of a track up to
     `gap_frames` are filled, and the whole is grown by `dilate_px` plus `dilate_share` of the person's
     height. `dilate_px` is at least a codec block (8 px).
     """
 
     start_confidence: float = Field(ge=0, lt=1)
+    start_frames: int = Field(ge=1)
     dilate_px: int = Field(ge=8)
     dilate_share: float = Field(ge=0, le=0.5)
     union_frames: int = Field(ge=1)

@@ -7,7 +7,9 @@ from operators.track import track_people
 from schemas.cues import InstanceMasks, PoseDetections
 from schemas.policy import MaskPolicy
 
-POLICY = MaskPolicy(start_confidence=0.3, dilate_px=8, dilate_share=0.0, union_frames=1, gap_frames=3)
+POLICY = MaskPolicy(
+    start_confidence=0.3, start_frames=1, dilate_px=8, dilate_share=0.0, union_frames=1, gap_frames=3
+)
 SIZE = (96, 128)
 
 
@@ -44,6 +46,14 @@ def test_one_sure_frame_makes_a_track_of_faint_ones_and_faint_ones_alone_make_no
     assert len(track.body) == 3 and all(frame[10:70, 40:60].all() for frame in track.body)
     assert track_people([faint] * 3, [poses()] * 3, SIZE, POLICY) == []
     assert len(track_people([faint], [poses((40, 10, 60, 70))], SIZE, POLICY)) == 1
+
+
+def test_a_flicker_makes_no_track_unless_the_clip_is_as_short() -> None:
+    policy = POLICY.model_copy(update={"start_frames": 2})
+    there, nobody = masks((40, 10, 60, 70)), masks()
+    assert track_people([nobody, there, nobody], [poses()] * 3, SIZE, policy) == []
+    assert len(track_people([there, nobody, there], [poses()] * 3, SIZE, policy)) == 1
+    assert len(track_people([there], [poses()], SIZE, policy)) == 1
 
 
 def test_a_single_frame_is_kept_and_reaches_its_neighbours() -> None:
