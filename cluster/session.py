@@ -26,7 +26,6 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "OMP_NUM_THREADS": "1",  # stages raise it for themselves; two pools on two cores would otherwise fight
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_BACKEND_LOG_LEVEL": "fatal",  # what befalls a clip arrives as an exception
         "RAY_worker_maximum_startup_concurrency": "4",  # Ray warns above a multiple of it
     }
     if not ray.is_initialized():
