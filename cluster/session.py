@@ -42,6 +42,7 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
     context.max_consecutive_actor_init_deaths = 5
     context.execution_no_progress_timeout_s = 4 * 3600.0
     context.print_on_execution_start = False
+    context.issue_detectors_config.detectors = []  # they warn of every actor larger than Ray's guess
     context.enable_rich_progress_bars, context.use_ray_tqdm = True, False
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     # There is no other parameter yet for how often a clip that kills its worker is tried.
