@@ -76,7 +76,8 @@ def score_people(frame: Sample, masks: InstanceMasks, poses: PoseDetections, val
     by_mask, by_pose = match(boxes, masks.boxes), match(boxes, poses.boxes)
     for name, found, count in (("segment", by_mask, len(masks.boxes)), ("pose", by_pose, len(poses.boxes))):
         values[f"{name}, boxes on nobody per frame"].append(count - len(found))
-    covered = np.logical_or.reduce(masks.masks)
+    found_masks = [mask.within(0, 0, *frame.masks.shape[1:]) for mask in masks.masks]
+    covered = np.logical_or.reduce([np.zeros(frame.masks.shape[1:], bool), *found_masks])
     for number, (mask, points) in enumerate(people):
         height = boxes[number, 3] - boxes[number, 1]
         size = next((name for name, (low, high) in HEIGHTS.items() if low <= height < high), None)
@@ -87,7 +88,7 @@ def score_people(frame: Sample, masks: InstanceMasks, poses: PoseDetections, val
         values[f"recall, either, {size}"].append(number in by_mask or number in by_pose)
         values[f"share of body pixels masked, {size}"].append(float(covered[mask].mean()))
         if number in by_mask:
-            seen = masks.masks[by_mask[number]]
+            seen = found_masks[by_mask[number]]
             values["mask IoU of the found"].append((seen & mask).sum() / (seen | mask).sum())
         if number in by_pose:
             away = np.linalg.norm(poses.keypoints[by_pose[number], :, :2] - points[:, :2], axis=1)

@@ -37,6 +37,7 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
             ray.shutdown()
             _connect(profile, environment, log_to_driver)
     context = DataContext.get_current()
+    context.checkpoint_config = None  # of a job before this one in the same process
     # A clip that takes its worker down may cost its block, never the run: who is missing is found out after.
     context.max_errored_blocks = -1
     context.max_consecutive_actor_init_deaths = 5

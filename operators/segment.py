@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from operators.yolo import Yolo, finite
-from schemas.cues import InstanceMasks
+from schemas.cues import InstanceMasks, Patch
 
 
 class PersonSegmenter:
@@ -30,8 +30,8 @@ class PersonSegmenter:
         size, detections = frames.shape[1:3], []
         for result in self.yolo.results(frames):
             boxes, scores = finite(result.boxes.xyxy), finite(result.boxes.conf)
-            masks = np.zeros((0, *size), bool) if result.masks is None else finite(result.masks.data) > 0.5
-            if masks.shape != (len(boxes), *size):
-                raise ValueError(f"{masks.shape} masks for {len(boxes)} boxes in frames of {size}")
-            detections.append(InstanceMasks(boxes, scores, masks))
+            masks = () if result.masks is None else result.masks.data.cpu().numpy()
+            if [mask.shape for mask in masks] != [size] * len(boxes):
+                raise ValueError(f"{len(masks)} masks for {len(boxes)} boxes in frames of {size}")
+            detections.append(InstanceMasks(boxes, scores, [Patch.of(mask > 0) for mask in masks]))
         return detections

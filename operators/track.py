@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from schemas.cues import InstanceMasks, PoseDetections
+from schemas.cues import InstanceMasks, Patch, PoseDetections
 from schemas.policy import MaskPolicy
 from schemas.track import Track
 
@@ -20,7 +20,7 @@ _SAME_TRACK_IOU = 0.2  # a detection and a track's last box, a few frames apart
 class _Detection:
     score: float
     box: np.ndarray  # float32 [4]
-    body: np.ndarray  # bool [H,W]
+    body: Patch
     keypoints: np.ndarray  # float32 [17,3]
 
 
@@ -67,36 +67,43 @@ def track_people(
 
 
 def _merge(mask: InstanceMasks, pose: PoseDetections, size: tuple[int, int]) -> list[_Detection]:
-    """One frame's people: masks with their pose, then the poses that have no mask."""
+    """One frame's people: masks with their pose, then the poses that have no mask; without one, the box is it."""
     pairs = dict(_match(mask.boxes, pose.boxes, _SAME_PERSON_IOU))
     nothing = np.zeros((17, 3), np.float32)
     people = [
         _Detection(
             max(mask.scores[i], pose.scores[pairs[i]] if i in pairs else 0),
             mask.boxes[i],
-            body,
+            body if body.area else _box_patch(mask.boxes[i], size),
             pose.keypoints[pairs[i]] if i in pairs else nothing,
         )
         for i, body in enumerate(mask.masks)
-        if body.any()
     ]
-    for j in set(range(len(pose.boxes))) - set(pairs.values()):
-        x0, y0, x1, y1 = np.clip(pose.boxes[j], 0, [size[1], size[0]] * 2)
-        body = np.zeros(size, bool)
-        body[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = True
-        if body.any():
-            people.append(_Detection(pose.scores[j], pose.boxes[j], body, pose.keypoints[j]))
-    return _one_each(people)
+    people += [
+        _Detection(pose.scores[j], pose.boxes[j], _box_patch(pose.boxes[j], size), pose.keypoints[j])
+        for j in set(range(len(pose.boxes))) - set(pairs.values())
+    ]
+    return _one_each([person for person in people if person.body.area])
+
+
+def _box_patch(box: np.ndarray, size: tuple[int, int]) -> Patch:
+    x0, y0, x1, y1 = np.clip(box, 0, [size[1], size[0]] * 2)
+    x, y = int(x0), int(y0)
+    return Patch(x, y, np.ones((int(np.ceil(y1)) - y, int(np.ceil(x1)) - x), bool))
 
 
 def _one_each(people: list[_Detection]) -> list[_Detection]:
     """Join detections of which one lies mostly within the other: a person seen twice, or in parts, is one person."""
     joined: list[_Detection] = []
-    for person in sorted(people, key=lambda one: -int(one.body.sum())):
+    for person in sorted(people, key=lambda one: -one.body.area):
         for other in joined:
-            if (person.body & other.body).sum() > _SAME_BODY * person.body.sum():
+            window = person.body.x, person.body.y, *person.body.inside.shape
+            if (
+                np.count_nonzero(other.body.within(*window) & person.body.inside)
+                > _SAME_BODY * person.body.area
+            ):
                 other.score = max(other.score, person.score)
-                other.body |= person.body
+                other.body = other.body | person.body
                 other.box = np.concatenate(
                     [np.minimum(other.box[:2], person.box[:2]), np.maximum(other.box[2:], person.box[2:])]
                 )
@@ -127,7 +134,7 @@ def _finish(number: int, track: _Open, frames: int, size: tuple[int, int], polic
     body = np.zeros((stop - first, *size), bool)
     keypoints = np.zeros((stop - first, 17, 3), np.float32)
     for t, detection in track.seen.items():
-        body[t - first], keypoints[t - first] = detection.body, detection.keypoints
+        body[t - first], keypoints[t - first] = detection.body.within(0, 0, *size), detection.keypoints
     for before, after in pairwise(seen):
         for t in range(before + 1, after):
             # Somewhere between the two places: both, and everything between their boxes.
@@ -142,7 +149,7 @@ def _finish(number: int, track: _Open, frames: int, size: tuple[int, int], polic
 
 
 def _sweep(before: _Detection, after: _Detection, share: float, size: tuple[int, int]) -> np.ndarray:
-    body = before.body | after.body
+    body = (before.body | after.body).within(0, 0, *size)
     box = (1 - share) * before.box + share * after.box
     x0, y0, x1, y1 = (int(v) for v in np.clip(np.round(box), 0, [size[1], size[0]] * 2))
     body[y0:y1, x0:x1] = True

@@ -14,8 +14,17 @@ hypothesis.settings.load_profile("recast")
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[None]:
-    """One local Ray for all tests of this session, configured as the jobs configure it."""
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running S3 server as the environment's default; gives `s3://` and its bucket."""
+    with serve(tmp_path_factory.mktemp("s3")) as environment, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield f"s3://{BUCKET}"
+
+
+@pytest.fixture(scope="session")
+def cluster(s3: str) -> Iterator[None]:
+    """One local Ray for all tests of this session, configured as the jobs configure it; its workers know the server."""
     import ray
 
     from cluster import session
@@ -23,18 +32,6 @@ def cluster() -> Iterator[None]:
     session.start()
     yield
     ray.shutdown()
-
-
-@pytest.fixture(scope="session")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running S3 server as the environment's default; gives `s3://` and its bucket.
-
-    Requested before `cluster`, so that Ray's workers inherit the environment.
-    """
-    with serve(tmp_path_factory.mktemp("s3")) as environment, pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        yield f"s3://{BUCKET}"
 
 
 @pytest.fixture(params=["local", "s3"])

@@ -1,12 +1,16 @@
 """The real jobs made small: a short video of synthetic people, a tiny generator, one sampling step."""
 
-import subprocess
+import contextlib
+import io
+import runpy
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
+import pytest
 
 from operators.encode import encode_video
 from tests.tiny import save_generator
@@ -44,7 +48,24 @@ def cut_video(path: Path, frames: int, first: int = 0) -> Path:
     return path
 
 
-def job(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m jobs.NAME` to its end."""
-    command = [sys.executable, "-m", f"jobs.{name}", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+class Done(NamedTuple):
+    """What a job that ended leaves."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def job(name: str, *arguments: str) -> Done:
+    """Run `python -m jobs.NAME` to its end, here: the fixture `cluster` spares it Ray's start, most of its time."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.chdir(ROOT)
+        patch.setattr(sys, "argv", [name, *arguments])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(f"jobs/{name}.py", run_name="__main__")
+    return Done(int(end.value.code or 0), out.getvalue(), err.getvalue())

@@ -5,11 +5,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import pyarrow.dataset as arrow_dataset
+import pytest
 import webdataset
 
 from operators.encode import inspect_video
 from tests.jobs.small import job, settings
 from tests.videos import pictures, write, write_audio
+
+pytestmark = pytest.mark.usefixtures("cluster")
 
 BAD = {
     "empty": "empty",

@@ -7,7 +7,11 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.jobs.small import ROOT, cut_video, job, settings
+
+pytestmark = pytest.mark.usefixtures("cluster")
 
 
 def test_sigkill_half_way_then_the_same_command(tmp_path: Path) -> None:

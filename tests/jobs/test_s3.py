@@ -12,6 +12,8 @@ from cluster import store
 from operators.encode import inspect_video
 from tests.jobs.small import cut_video, job, settings
 
+pytestmark = pytest.mark.usefixtures("cluster")
+
 FRAMES = 20
 
 

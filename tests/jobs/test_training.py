@@ -29,7 +29,7 @@ STEPS, SAVED = 60, 20
 
 
 @pytest.fixture(scope="module")
-def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pairs(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `plan`, `pairs` of a short video, and the `generator` that encoded them."""
     folder = tmp_path_factory.mktemp("training")
     cut_video(folder / "a.mp4", 28)
@@ -109,7 +109,6 @@ def test_a_few_steps_lower_the_loss_and_change_the_adapter_only(pairs: Path) -> 
     assert changed == {name for name in before if ".lora_" in name}
 
 
-@pytest.mark.usefixtures("cluster")
 def test_killed_and_resumed_training_has_the_same_loss_curve(s3: str, pairs: Path, tmp_path: Path) -> None:
     """Against a run that is not interrupted and keeps everything in an object store."""
     settings, folders = recipe(pairs), [tmp_path / "whole", tmp_path / "killed"]

@@ -2,8 +2,6 @@
 
 import io
 import json
-import subprocess
-import sys
 import tarfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +19,7 @@ from schemas.arrow import from_table, to_table
 from schemas.errors import UserError
 from schemas.manifest import ManifestRow
 from tests.cluster import toy
+from tests.jobs.small import job
 
 pytestmark = pytest.mark.usefixtures("cluster")
 
@@ -256,14 +255,10 @@ def test_other_settings_than_demanded(dataset: Path) -> None:
 
 
 def test_the_command_tells_by_its_exit_status(dataset: Path) -> None:
-    def run(path: Path) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "jobs.verify", str(path)]
-        return subprocess.run(command, cwd=toy.ROOT, capture_output=True, text=True, timeout=120, check=False)
-
     add_a_stray_tar(dataset)
-    bad = run(dataset)
+    bad = job("verify", str(dataset))
     assert bad.returncode == 1
     assert "shards/original.tar" in bad.stdout and "must not be published" in bad.stdout
-    none = run(dataset / "nowhere")
+    none = job("verify", str(dataset / "nowhere"))
     assert none.returncode == 2
     assert "nowhere" in none.stderr and "Traceback" not in none.stderr

@@ -31,7 +31,7 @@ from schemas.clip import (
     ReleasedClip,
 )
 from schemas.config import load
-from schemas.cues import InstanceMasks, PoseDetections
+from schemas.cues import InstanceMasks, Patch, PoseDetections
 from schemas.policy import Policy
 from schemas.profile import Profile
 from tests.tiny import save_generator
@@ -52,7 +52,7 @@ class Cues:
 
     def segment(self, frames: np.ndarray) -> list[InstanceMasks]:
         box = np.array([[50, 20, 74, 76]], np.float32)
-        return [InstanceMasks(box, np.ones(1, np.float32), BODY[None]) for _ in frames]
+        return [InstanceMasks(box, np.ones(1, np.float32), [Patch.of(BODY)]) for _ in frames]
 
     def depth(self, frames: np.ndarray) -> np.ndarray:
         return np.tile(np.arange(WIDTH, dtype=np.float32), (len(frames), HEIGHT, 1))
@@ -136,12 +136,6 @@ def failing(error: Exception) -> Callable[..., Any]:
 
 def not_finite(*_: Any, **__: Any) -> Any:
     return np.full((FRAMES, HEIGHT, WIDTH), np.nan, np.float32)
-
-
-def empty_masks(frames: np.ndarray) -> list[InstanceMasks]:
-    """Somebody, but not a pixel of whom is known."""
-    found = Cues().segment(frames)
-    return [InstanceMasks(one.boxes, one.scores, np.zeros_like(one.masks)) for one in found]
 
 
 def passed_through(*_: Any, **__: Any) -> np.ndarray:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.track import track_people
-from schemas.cues import InstanceMasks, PoseDetections
+from schemas.cues import InstanceMasks, Patch, PoseDetections
 from schemas.policy import MaskPolicy
 
 POLICY = MaskPolicy(
@@ -14,9 +14,7 @@ SIZE = (96, 128)
 
 
 def masks(*boxes: tuple[int, int, int, int], score: float = 1.0) -> InstanceMasks:
-    bodies = np.zeros((len(boxes), *SIZE), bool)
-    for body, (x0, y0, x1, y1) in zip(bodies, boxes, strict=True):
-        body[y0:y1, x0:x1] = True
+    bodies = [Patch(x0, y0, np.ones((y1 - y0, x1 - x0), bool)) for x0, y0, x1, y1 in boxes]
     scores = np.full(len(boxes), score, np.float32)
     return InstanceMasks(np.array(boxes, np.float32).reshape(-1, 4), scores, bodies)
 
@@ -31,6 +29,14 @@ def test_two_people_who_cross_the_frame_are_two_tracks() -> None:
     tracks = track_people(frames, [poses()] * 6, SIZE, POLICY)
     assert [track.first for track in tracks] == [0, 0]
     assert all(len(track.mask) == 6 for track in tracks)
+
+
+def test_a_mask_without_a_pixel_is_its_box_also_where_a_pose_agrees() -> None:
+    box = np.array([[40, 10, 60, 70]], np.float32)
+    empty = InstanceMasks(box, np.ones(1, np.float32), [Patch.of(np.zeros(SIZE, bool))])
+    for pose in (poses(), poses((40, 10, 60, 70))):
+        (track,) = track_people([empty], [pose], SIZE, POLICY)
+        assert track.mask[0, 10:70, 40:60].all()
 
 
 def test_a_gap_is_filled_from_both_sides() -> None:
