@@ -104,7 +104,13 @@ def begin(plan: str, output: str, profile: Profile, policy: Policy) -> None:
         remedy = "Give the plan that it was begun with, or choose another output"
         raise UserError(output, f"holds {unknown} clips that {plan} does not name", remedy)
     if made is None or done.size < planned.ids.size:
-        header = {"schema_version": SCHEMA_VERSION, "state": "running", "variant": policy.variant, **settings}
+        header = {
+            "schema_version": SCHEMA_VERSION,
+            "state": "running",
+            "variant": policy.variant,
+            "planned": {"clips": int(planned.ids.size), "frames": planned.frames},
+            **settings,
+        }
         store.write_bytes(output, "dataset.json", _json(header))
     ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(output)
 

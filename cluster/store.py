@@ -7,6 +7,7 @@ instance roles, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL), on every machine anew: no
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from pyarrow import fs
@@ -59,6 +60,14 @@ def list_files(uri: str) -> dict[str, int]:
     with _reaching(uri):
         found = filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
     return {info.path[len(root) + 1 :]: info.size for info in found if info.type == fs.FileType.File}
+
+
+def modified(uri: str) -> dict[str, datetime]:
+    """When every file below `uri` was last written, by its path relative to it."""
+    filesystem, root = arrow_filesystem(uri)
+    with _reaching(uri):
+        found = filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
+    return {info.path[len(root) + 1 :]: info.mtime for info in found if info.type == fs.FileType.File}
 
 
 def read_bytes(uri: str, name: str) -> bytes:

@@ -34,7 +34,8 @@ class Audit:
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         rows = from_table(batch, CandidateClip, QuarantinedClip, FailedClip)
-        return to_table(each("audit", self.audit, rows), ReleasedClip, QuarantinedClip, FailedClip)
+        done = each("audit", self.audit, rows, self.profile.clip.max_seconds)
+        return to_table(done, ReleasedClip, QuarantinedClip, FailedClip)
 
     def audit(self, clip: CandidateClip) -> ReleasedClip:
         """Raises Rejected, with all scores, unless every gate passes."""

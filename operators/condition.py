@@ -50,7 +50,7 @@ class Condition:
             self.depth = DepthEstimator(depth.weights, depth.image_size, device, depth.batch)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        rows = each("condition", self.condition, from_table(batch, ClipRef))
+        rows = each("condition", self.condition, from_table(batch, ClipRef), self.profile.clip.max_seconds)
         return to_table(rows, Conditioning, QuarantinedClip, FailedClip)
 
     def condition(self, ref: ClipRef) -> Conditioning | FailedClip:

@@ -1,8 +1,10 @@
 """Failing closed: what becomes of a clip when a stage raises."""
 
+import contextlib
+import faulthandler
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,8 @@ class Rejected(Exception):
         self.gates = gates
 
 
-def each(stage: str, process: Callable[[Any], Any], rows: list[Any]) -> list[Any]:
-    """`process` every row; clips that already ended pass by.
+def each(stage: str, process: Callable[[Any], Any], rows: list[Any], max_seconds: float) -> list[Any]:
+    """`process` every row, each within `max_seconds`; clips that already ended pass by.
 
     A source that cannot be read is a failed clip, everything else that goes wrong a quarantined one. Neither
     holds a pixel. An unexpected exception's message may quote file names or data, so the record only says
@@ -39,7 +41,8 @@ def each(stage: str, process: Callable[[Any], Any], rows: list[Any]) -> list[Any
         ref = getattr(row, "ref", row)
         seconds = getattr(row, "seconds", {})
         try:
-            results.append(process(row))
+            with _time_limit(max_seconds):
+                results.append(process(row))
         except DecodeError as error:
             results.append(FailedClip(ref, stage, error.reason, error.remedy, seconds))
         except Rejected as rejected:
@@ -50,3 +53,18 @@ def each(stage: str, process: Callable[[Any], Any], rows: list[Any]) -> list[Any
             log.error("clip %d quarantined in %s: %s", ref.clip_id, stage, reason)
             results.append(QuarantinedClip(ref, stage, reason, getattr(row, "gates", []), seconds))
     return results
+
+
+@contextlib.contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """End this process if it takes longer: nothing less interrupts a native decoder that hangs.
+
+    Who runs the stage starts it anew, tries again, and records the clip as failed if that ends alike.
+    """
+    faulthandler.dump_traceback_later(
+        seconds, exit=True, file=2
+    )  # stderr itself: tests and notebooks replace it
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()

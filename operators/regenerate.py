@@ -24,7 +24,7 @@ class Regenerate:
 
     def __init__(self, profile: Profile) -> None:
         settings, pool = profile.generator, profile.pools.regenerate
-        self.encoding = profile.encoding
+        self.profile = profile
         self.generator = VideoGenerator(
             settings.weights,
             steps=settings.steps,
@@ -38,7 +38,8 @@ class Regenerate:
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         rows = from_table(batch, Conditioning, QuarantinedClip, FailedClip)
-        return to_table(each("regenerate", self.regenerate, rows), CandidateClip, QuarantinedClip, FailedClip)
+        done = each("regenerate", self.regenerate, rows, self.profile.clip.max_seconds)
+        return to_table(done, CandidateClip, QuarantinedClip, FailedClip)
 
     def regenerate(self, clip: Conditioning) -> CandidateClip:
         """One clip. Raises ValueError if anything of the mask stays uncovered or a generated frame is not finite."""
@@ -59,8 +60,8 @@ class Regenerate:
             ref.pts[new],
             ref.time_base,
             ref.fps,
-            crf=self.encoding.crf,
-            preset=self.encoding.preset,
+            crf=self.profile.encoding.crf,
+            preset=self.profile.encoding.preset,
         )
         seeds = ",".join(str(tube.seed) for tube in clip.tubes)
         return CandidateClip(

@@ -9,11 +9,13 @@ from schemas.config import Settings
 
 class Clips(Settings):
     """How sources are cut. `frames` is 4k+1 (the Wan VAE's temporal stride is 4); `overlap` frames are
-    shared with the previous clip. A clip whose decoded frames would exceed `max_bytes` is cut shorter."""
+    shared with the previous clip. A clip whose decoded frames would exceed `max_bytes` is cut shorter. A stage
+    that works on one for more than `max_seconds` is ended and tries again; then the clip is recorded as failed."""
 
     frames: int = Field(ge=5)
     overlap: int = Field(ge=0)
     max_bytes: int = Field(gt=0)
+    max_seconds: float = Field(default=900, gt=0)
 
     @model_validator(mode="after")
     def _windows(self) -> "Clips":

@@ -1,16 +1,19 @@
 """A small job around the real sink and checkpoints, without models: `python -m tests.cluster.toy PLAN OUT SECONDS`.
 
 Every tenth clip is quarantined, every tenth plus one fails, the others are released after SECONDS each.
-`crash=ID` kills the worker that meets that clip; `foreign=ID` makes a row that the sink must refuse.
+`crash=ID` kills the worker that meets that clip, `hang=ID` never lets it go on; `foreign=ID` makes a row that the
+sink must refuse.
 """
 
 import hashlib
 import io
 import os
+import re
 import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +23,7 @@ import ray
 from cluster import checkpoint, session, store
 from cluster.datasink import ShardNames, ShardSink
 from operators.encode import encode_video
+from operators.outcome import each
 from operators.sink import write_shard
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Certificate, Gate
@@ -140,11 +144,11 @@ def write_plan(plan: str, count: int, files: int = 3) -> list[ClipRef]:
 class Toy:
     """Stands for all stages."""
 
-    def __init__(self, seconds: float, crash: int = -1, foreign: int = -1) -> None:
-        self.seconds, self.crash, self.foreign = seconds, crash, foreign
+    def __init__(self, seconds: float, crash: int, hang: int, foreign: int) -> None:
+        self.seconds, self.crash, self.hang, self.foreign = seconds, crash, hang, foreign
 
     def __call__(self, clips: pa.Table) -> pa.Table:
-        rows = [self.process(ref) for ref in from_table(clips, ClipRef)]
+        rows = each("toy", self.process, from_table(clips, ClipRef), max_seconds=3)
         table = to_table(rows, ReleasedClip, QuarantinedClip, FailedClip)
         if self.foreign in table["clip_id"].to_pylist():
             unknown = pa.array(
@@ -157,12 +161,14 @@ class Toy:
         time.sleep(self.seconds)
         if ref.clip_id == self.crash:
             os._exit(1)
+        if ref.clip_id == self.hang:  # in native code that lets no other Python thread run
+            re.fullmatch("(a+)+b", "a" * 99)
         return ended(ref)
 
 
 def run(
-    plan: str, output: str, seconds: float = 0.0, crash: int = -1, foreign: int = -1
-) -> dict[str, object]:
+    plan: str, output: str, seconds: float = 0.0, crash: int = -1, hang: int = -1, foreign: int = -1
+) -> dict[str, Any]:
     """The real job's frame: begin, run, run again clip by clip, record what is lost, finish."""
     checkpoint.begin(plan, output, PROFILE, POLICY)
     filesystem, root = store.arrow_filesystem(plan)
@@ -174,7 +180,7 @@ def run(
             .repartition(target_num_rows_per_block=clips_per_shard)
             .map_batches(
                 Toy,
-                fn_constructor_args=(seconds, crash, foreign),
+                fn_constructor_args=(seconds, crash, hang, foreign),
                 batch_format="pyarrow",
                 batch_size=None,
                 compute=ray.data.ActorPoolStrategy(size=1, max_tasks_in_flight_per_actor=1),

@@ -1,0 +1,50 @@
+"""What a run is said to have done, from its output alone, however it ended."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cluster import checkpoint, store
+from jobs.status import status
+from schemas.errors import UserError
+from tests.cluster import toy
+from tests.jobs.small import job
+
+
+def test_a_finished_run(place: str) -> None:
+    toy.write_output(f"{place}/plan", f"{place}/out", 22)
+    found = status(f"{place}/out", datetime.now(UTC) + timedelta(hours=2))
+    assert (found["state"], found["planned"], found["left"], found["shards"]) == ("complete", 22, 0, 6)
+    assert (found["released"], found["quarantined"], found["failed"]) == (16, 3, 3)
+    assert found["clips per hour"] > 0 and found["time left"] is None
+    assert found["last shard"].startswith("2:00:")
+
+
+def test_an_interrupted_run_counts_what_is_committed(place: str) -> None:
+    names = toy.write_output(f"{place}/plan", f"{place}/out", 22)
+    store.delete(f"{place}/out", ["dataset.json", *(f"checkpoint/{name}.parquet" for name in names[3:])])
+    header = {"schema_version": 1, "state": "running", "planned": {"clips": 22, "frames": 110}}
+    store.write_bytes(f"{place}/out", "dataset.json", json.dumps(header).encode())
+    found = status(f"{place}/out", datetime.now(UTC))
+    assert (found["state"], found["shards"], found["left"]) == ("running", 3, 10)
+    assert found["released"] + found["quarantined"] + found["failed"] == 12
+    assert found["time left"] is not None
+
+
+def test_a_run_that_has_only_begun(place: str) -> None:
+    toy.write_plan(f"{place}/plan", 5)
+    checkpoint.begin(f"{place}/plan", f"{place}/out", toy.PROFILE, toy.POLICY)
+    found = status(f"{place}/out", datetime.now(UTC))
+    assert (found["planned"], found["left"], found["released"]) == (5, 5, 0)
+    assert found["clips per hour"] is found["time left"] is found["last shard"] is None
+    with pytest.raises(UserError, match="no run was begun"):
+        status(f"{place}/plan", datetime.now(UTC))
+
+
+def test_the_command(place: str) -> None:
+    toy.write_output(f"{place}/plan", f"{place}/out", 4)
+    assert json.loads(job("status", f"{place}/out", "--json").stdout)["planned"] == 4
+    assert "released" in job("status", f"{place}/out").stdout
+    nothing = job("status", f"{place}/nothing")
+    assert nothing.returncode == 2 and "nothing" in nothing.stderr
