@@ -35,12 +35,7 @@ def main(arguments: Namespace) -> int:
     torch.set_num_threads(1)
     profile, policy = options.read_settings(arguments)
     pose = PoseEstimator(profile.pose.weights, profile.pose.confidence, profile.pose.image_size)
-    segment = PersonSegmenter(
-        profile.segment.weights,
-        profile.segment.confidence,
-        profile.segment.image_size,
-        scales=profile.segment.scales,
-    )
+    segment = PersonSegmenter(profile.segment.weights, profile.segment.confidence, profile.segment.image_size)
     depth = DepthEstimator(profile.depth.weights, profile.depth.image_size)
     values: Values = defaultdict(list)
     for sample in read_people(arguments.data, arguments.shards):

@@ -44,7 +44,7 @@ class Condition:
         )
         self.pose = PoseEstimator(pose.weights, pose.confidence, pose.image_size, device, pose.batch)
         self.segment = PersonSegmenter(
-            segment.weights, segment.confidence, segment.image_size, device, segment.batch, segment.scales
+            segment.weights, segment.confidence, segment.image_size, device, segment.batch
         )
         if policy.variant == "structall":
             self.depth = DepthEstimator(depth.weights, depth.image_size, device, depth.batch)

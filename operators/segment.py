@@ -1,7 +1,5 @@
 """Instance masks of every person in every frame: ultralytics YOLO segmentation."""
 
-from collections.abc import Sequence
-from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +12,7 @@ class PersonSegmenter:
     """Frames uint8 [T,H,W,3] RGB -> T InstanceMasks.
 
     Raises UserError for unusable weights, ValueError if the model's output is not finite.
-    Every frame is looked at on its own, once per scale: whoever enters later is found, which prompting on frame 0
-    misses. Who is found at several scales is there several times.
+    Every frame is looked at on its own: whoever enters later is found, which prompting on frame 0 misses.
     """
 
     def __init__(
@@ -25,31 +22,16 @@ class PersonSegmenter:
         image_size: int = 1280,
         device: str = "cpu",
         batch: int = 8,
-        scales: Sequence[float] = (1.0,),
     ) -> None:
         self.yolo = Yolo(weights, "segment", image_size, device, batch, confidence)
-        self.scales = scales
         self.yolo.options |= {"retina_masks": True, "classes": [0]}  # class 0 is person, in COCO too
 
     def __call__(self, frames: np.ndarray) -> list[InstanceMasks]:
-        looks = [self._look(frames, scale) for scale in self.scales]
-        return [reduce(_both, found) for found in zip(*looks, strict=True)]
-
-    def _look(self, frames: np.ndarray, scale: float) -> list[InstanceMasks]:
         size, detections = frames.shape[1:3], []
-        for result in self.yolo.results(frames, scale):
+        for result in self.yolo.results(frames):
             boxes, scores = finite(result.boxes.xyxy), finite(result.boxes.conf)
             masks = () if result.masks is None else result.masks.data.cpu().numpy()
             if [mask.shape for mask in masks] != [size] * len(boxes):
                 raise ValueError(f"{len(masks)} masks for {len(boxes)} boxes in frames of {size}")
             detections.append(InstanceMasks(boxes, scores, [Patch.of(mask > 0) for mask in masks]))
         return detections
-
-
-def _both(one: InstanceMasks, other: InstanceMasks) -> InstanceMasks:
-    """Whoever either look found; the tracker joins who was found twice."""
-    return InstanceMasks(
-        np.concatenate([one.boxes, other.boxes]),
-        np.concatenate([one.scores, other.scores]),
-        one.masks + other.masks,
-    )

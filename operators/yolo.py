@@ -47,20 +47,18 @@ class Yolo:
         }
         self.model.add_callback("on_predict_start", _watch)
 
-    def results(self, frames: np.ndarray, scale: float = 1.0) -> Iterator[Any]:
-        """frames uint8 [T,H,W,3] RGB, seen `scale` times as large -> one ultralytics result each, in order."""
-        height, width = frames.shape[1:3]
-        size = self.input_size(height, width, scale)
+    def results(self, frames: np.ndarray) -> Iterator[Any]:
+        """frames uint8 [T,H,W,3] RGB -> one ultralytics result each, in order."""
         for start in range(0, len(frames), self.batch):
             # ultralytics takes arrays as OpenCV reads them: blue first.
             pictures = [
                 np.ascontiguousarray(frame[..., ::-1]) for frame in frames[start : start + self.batch]
             ]
-            yield from self.model.predict(pictures, imgsz=size, **self.options)
+            yield from self.model.predict(pictures, imgsz=self.input_size(*frames.shape[1:3]), **self.options)
 
-    def input_size(self, height: int, width: int, scale: float = 1.0) -> tuple[int, int]:
-        """Height and width at which the model sees a frame: `scale` times what fits, up to the next stride."""
-        scale *= min(1.0, self.image_size / max(height, width))
+    def input_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width at which the model sees a frame: as it is, or smaller, up to the next stride."""
+        scale = min(1.0, self.image_size / max(height, width))
         return _up(height * scale), _up(width * scale)
 
 

@@ -1,7 +1,5 @@
 """The profile: which models run, with what sampling, on what resources. `cluster/profiles/*.yaml`."""
 
-from typing import Annotated
-
 from pydantic import Field, model_validator
 
 from schemas.config import Settings
@@ -33,12 +31,6 @@ class Cue(Settings):
     image_size: int = Field(ge=32, multiple_of=32)
     batch: int = Field(default=8, ge=1)
     confidence: float = Field(default=0.25, gt=0, lt=1)
-
-
-class SegmentCue(Cue):
-    """Every frame is looked at once per scale: enlarged, small people are seen that are missed otherwise."""
-
-    scales: list[Annotated[float, Field(gt=0, le=4)]] = Field(default=[1.0], min_length=1)
 
 
 class Size(Settings):
@@ -105,7 +97,7 @@ class Profile(Settings):
     name: str
     clip: Clips
     pose: Cue
-    segment: SegmentCue
+    segment: Cue
     depth: Cue
     generator: Generator
     persona: dict[str, list[str]]

@@ -36,17 +36,6 @@ def test_a_mask_stays_inside_its_box(weights: Path) -> None:
         assert xs.min() >= x0 - 1 and xs.max() <= x1 + 1 and ys.min() >= y0 - 1 and ys.max() <= y1 + 1
 
 
-def test_every_scale_is_a_look_of_its_own_and_all_count(weights: Path) -> None:
-    frames = noise(2, 64, 96)
-    once, twice, both = (
-        PersonSegmenter(weights, 1e-6, image_size=96, scales=scales)(frames) for scales in ([1], [2], [1, 2])
-    )
-    for one, other, joined in zip(once, twice, both, strict=True):
-        assert np.array_equal(joined.boxes, np.concatenate([one.boxes, other.boxes]))
-        assert len(joined.masks) == len(joined.scores) == len(joined.boxes)
-        assert not np.array_equal(one.boxes[:5], other.boxes[:5])
-
-
 def test_nobody_is_an_empty_result(weights: Path) -> None:
     (found,) = PersonSegmenter(weights, 0.99, image_size=96)(noise(1, 64, 96))
     assert (found.boxes.shape, found.masks) == ((0, 4), [])
