@@ -27,6 +27,7 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
         "OMP_NUM_THREADS": "1",  # stages raise it for themselves; two pools on two cores would otherwise fight
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_worker_maximum_startup_concurrency": "4",  # Ray warns above a multiple of it
+        "RAY_prestart_worker_first_driver": "0",  # on two cores, starting idle workers ahead costs three seconds
     }
     if not ray.is_initialized():
         try:
