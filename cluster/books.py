@@ -1,50 +1,17 @@
-"""The books: what a plan asks for, and what a dataset says of itself."""
+"""The books: what a dataset says of itself."""
 
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 
 from cluster import store
 from schemas.errors import UserError
 
 SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Planned:
-    """Ids (int64, sorted) of a plan's clips, and the number of frames they stand for."""
-
-    ids: np.ndarray
-    frames: int
-
-
-def read_plan(plan: str) -> Planned:
-    """Raises UserError if there is no plan, or if it names a clip twice."""
-    filesystem, root = store.arrow_filesystem(plan)
-    try:
-        clips = arrow_dataset.dataset(f"{root}/clips", filesystem=filesystem, format="parquet")
-    except (FileNotFoundError, pa.ArrowInvalid):
-        raise UserError(plan, "holds no plan", "Make one with python -m jobs.plan") from None
-    ids, frames = [np.empty(0, np.int64)], 0
-    for batch in clips.to_batches(columns=["clip_id", "pts", "overlap"]):
-        ids.append(batch["clip_id"].to_numpy())
-        frames += sum(pc.subtract(pc.list_value_length(batch["pts"]), batch["overlap"]).to_pylist())
-    found = np.sort(np.concatenate(ids))
-    twice = found[1:][found[1:] == found[:-1]]
-    if twice.size:
-        raise UserError(
-            plan,
-            f"names {np.unique(twice).size} clips more than once (first: {twice[0]})",
-            "Make the plan anew",
-        )
-    return Planned(found, frames)
 
 
 def finished_ids(output: str) -> np.ndarray:

@@ -27,11 +27,11 @@ from cluster.books import (
     finished_ids,
     id_digest,
     read_dataset,
-    read_plan,
     read_stats,
     stats_digest,
 )
 from cluster.datasink import ShardSink
+from cluster.plans import Plan
 from operators.sink import FOLDERS, files_of, total
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
@@ -78,38 +78,42 @@ def checkpoint_config(output: str) -> CheckpointConfig:
     return config
 
 
-def begin(plan: str, output: str, profile: Profile, policy: Policy) -> None:
+def begin(plan: Plan, output: str, profile: Profile, policy: Policy) -> None:
     """Make `output` ready for a run or its continuation, and switch Ray's checkpoints on.
 
     Raises UserError if the plan names a clip twice, or if `output` was made with other settings, by another plan,
     or by something else.
     """
-    settings = {
+    used = {
+        "partition": plan.partition,
         "profile": {"name": profile.name, "digest": profile.digest()},
         "policy": {"name": policy.name, "digest": policy.digest()},
     }
-    planned, made = read_plan(plan), read_dataset(output)
+    planned, made = plan.planned(), read_dataset(output)
     if made is None and store.list_files(output):
         raise UserError(
             output, "holds files but no dataset.json, so it is no dataset of ours", "Choose an empty output"
         )
-    for name, used in settings.items():
-        if made and made[name]["digest"] != used["digest"]:
+    for name, value in used.items():
+        if made and made.get(name) != value:
+            begun = made[name]["name"] if isinstance(value, dict) else made.get(name)
             remedy = "Use the same settings again, or choose another output"
-            raise UserError(output, f"was begun with another {name} ({made[name]['name']})", remedy)
+            raise UserError(output, f"was begun with another {name} ({begun})", remedy)
     repair(output)
     done = finished_ids(output)
     unknown = np.setdiff1d(done, planned.ids).size
     if unknown:
         remedy = "Give the plan that it was begun with, or choose another output"
-        raise UserError(output, f"holds {unknown} clips that {plan} does not name", remedy)
+        raise UserError(
+            output, f"holds {unknown} clips that {plan.uri}, part {plan.partition}, does not name", remedy
+        )
     if made is None or done.size < planned.ids.size:
         header = {
             "schema_version": SCHEMA_VERSION,
             "state": "running",
             "variant": policy.variant,
             "planned": {"clips": int(planned.ids.size), "frames": planned.frames},
-            **settings,
+            **used,
         }
         store.write_bytes(output, "dataset.json", _json(header))
     ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(output)
@@ -134,12 +138,12 @@ def repair(output: str) -> None:
     store.delete(output, [match[0] for match in records if match[2] or match[1] not in kept])
 
 
-def missing(plan: str, output: str) -> np.ndarray:
+def missing(plan: Plan, output: str) -> np.ndarray:
     """int64 ids of the planned clips that no finished shard accounts for, sorted."""
-    return np.setdiff1d(read_plan(plan).ids, finished_ids(output))
+    return np.setdiff1d(plan.planned().ids, finished_ids(output))
 
 
-def record_lost(plan: str, output: str) -> int:
+def record_lost(plan: Plan, output: str) -> int:
     """Record every clip that is still missing as failed; returns how many those were.
 
     They take the same way as all others, through the sink and its commit, so a later run leaves them alone.
@@ -148,18 +152,18 @@ def record_lost(plan: str, output: str) -> int:
     lost = missing(plan, output).size
     if lost:
         ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(output)
-        filesystem, root = store.arrow_filesystem(plan)
-        clips = ray.data.read_parquet(f"{root}/clips", filesystem=filesystem)
+        filesystem, paths = plan.files()
+        clips = ray.data.read_parquet(paths, filesystem=filesystem)
         clips.map_batches(_lost, batch_format="pyarrow", batch_size=None).write_datasink(ShardSink(output))
     return int(lost)
 
 
-def finish(plan: str, output: str) -> dict[str, Any]:
+def finish(plan: Plan, output: str) -> dict[str, Any]:
     """Write OUT/dataset.json, which says that the dataset is complete; returns it.
 
     Raises UserError as long as a planned clip is missing, or one is there twice.
     """
-    planned, ids, stats = read_plan(plan), finished_ids(output), read_stats(output)
+    planned, ids, stats = plan.planned(), finished_ids(output), read_stats(output)
     if not np.array_equal(ids, planned.ids):
         problem = f"accounts for {ids.size} clips where {planned.ids.size} are planned, or not for each once"
         raise UserError(output, problem, "Run the same command again")

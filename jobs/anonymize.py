@@ -11,8 +11,9 @@ from typing import Any
 
 import ray
 
-from cluster import checkpoint, session, store, weights
+from cluster import checkpoint, session, weights
 from cluster.datasink import ShardSink
+from cluster.plans import Plan
 from jobs import options
 from operators.audit import Audit, Provenance
 from operators.condition import Condition
@@ -22,11 +23,11 @@ from schemas.policy import Policy
 from schemas.profile import Pool, Profile
 
 
-def anonymize(profile: Profile, policy: Policy, plan: str, output: str) -> None:
+def anonymize(profile: Profile, policy: Policy, plan: Plan, output: str) -> None:
     """The pipeline: a block of clip references in, a shard out."""
-    pools, key = profile.pools, options.read_release_key(plan)
+    pools, key = profile.pools, options.read_release_key(plan.uri)
     provenance = Provenance(weights.check(profile), weights.code_version())
-    filesystem, manifest = store.arrow_filesystem(f"{plan}/clips")
+    filesystem, manifest = plan.files()
     checkpoint.begin(plan, output, profile, policy)
     # What a crash took along is tried a second time, clip by clip.
     for clips_per_shard in (profile.clips_per_shard, 1):
@@ -62,8 +63,9 @@ def main(arguments: Namespace) -> int:
     if arguments.review:
         keep_apart(arguments.output, arguments.review)
     session.start(profile)
-    anonymize(profile, policy, arguments.plan, arguments.output)
-    dataset = checkpoint.finish(arguments.plan, arguments.output)
+    plan = Plan.of(arguments.plan, arguments.partition)
+    anonymize(profile, policy, plan, arguments.output)
+    dataset = checkpoint.finish(plan, arguments.output)
     write_report(arguments.output)
     if arguments.review:
         write_review(arguments.plan, arguments.output, arguments.review)
@@ -75,6 +77,12 @@ if __name__ == "__main__":
     parser = options.parser(__doc__)
     parser.add_argument("--plan", required=True, help="folder or s3:// prefix written by jobs.plan")
     parser.add_argument("--output", required=True, help="folder or s3:// prefix for the anonymized dataset")
+    parser.add_argument(
+        "--partition",
+        metavar="K/N",
+        default="1/1",
+        help="the K-th of N parts of the plan, each with its own output",
+    )
     parser.add_argument("--variant", choices=["structhuman", "structall"], help="instead of the policy's")
     parser.add_argument(
         "--review", metavar="DIR", help="also write a page with originals beside results, into DIR only"

@@ -10,14 +10,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from cluster import store
+from cluster import plans, store
 from schemas.config import load
 from schemas.errors import UserError
 from schemas.policy import Policy
 from schemas.profile import Profile
 
 KEY_FILE = "release.key"
-PLAN_FILE = "plan.json"  # written last: a plan that was interrupted has none
 
 
 def parser(description: str | None) -> ArgumentParser:
@@ -72,7 +71,7 @@ def run(main: Callable[[Namespace], int], arguments: ArgumentParser) -> None:
 
 def read_release_key(plan: str) -> bytes:
     """The key from which names and looks derive. Raises UserError if the plan has none, or is not finished."""
-    if PLAN_FILE not in store.list_files(plan):
+    if plans.PLAN_FILE not in store.list_files(plan):
         raise UserError(plan, "holds no finished plan", "Make it with python -m jobs.plan")
     return _read_key(plan)
 

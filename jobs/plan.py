@@ -2,93 +2,138 @@
 
 INPUT is a video, a folder, or an s3:// prefix. PLAN holds source names and the release key: keep it as
 private as the sources. Of each video only the first frames are decoded. The same input always gives the same clips.
+
+The same command again probes what is new or has changed since, and nothing else. Sources that are gone stay in the
+plan: what was made of them stands, what was not will fail. Other inputs or settings make the plan anew.
 """
 
 import json
+import uuid
 from argparse import Namespace
+from collections import defaultdict
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 import ray
 
-from cluster import books, session, store
+from cluster import books, plans, session, store
 from jobs import options
-from operators.source import Listing, list_sources, plan_source
+from operators.outcome import time_limit
+from operators.source import Listing, Source, list_sources, plan_source, source_key, unplannable
 from schemas.arrow import to_table
 from schemas.clip import ClipRef
-from schemas.errors import UserError
 from schemas.profile import Clips
 
-MAX_FILES = 1000  # of the manifest, and so the most sources that are probed at once
+SOURCES_PER_FILE = 100  # of the manifest; one task probes them
+MAX_TASKS = 1000  # at once
 
 
-def plan(inputs: list[str], output: str, clips: Clips) -> dict[str, Any]:
-    """List, probe every source wherever Ray finds room, write the manifest; returns what plan.json says."""
+def plan(inputs: list[str], output: str, clips: Clips) -> tuple[dict[str, Any], dict[str, int]]:
+    """List, probe wherever Ray finds room, write the manifest; returns what plan.json says, and what has changed."""
     listing = list_sources(inputs)
     key = options.make_release_key(output)
-    filesystem, manifest = store.arrow_filesystem(f"{output}/clips")
-    old = [path for path in store.list_files(output) if path.startswith("clips/")]
-    store.delete(output, [options.PLAN_FILE, *old])
-    (
-        ray.data.from_items(
-            [{"uri": uri, "name": name} for uri, name in listing.videos],
-            override_num_blocks=min(len(listing.videos), MAX_FILES),
+    made_from = {"inputs": [store.absolute(one) for one in inputs], "clip": clips.model_dump()}
+    known = plans.read_sources(output, made_from)
+    gone = known.keys() - {source.uri for source in listing.videos}
+    same = {source.uri for source in listing.videos if known.get(source.uri) == source}
+    new = {source.uri for source in listing.videos} - known.keys()
+    changes = {"new": len(new), "changed": len(listing.videos) - len(same) - len(new), "gone": len(gone)}
+    finished = plans.PLAN_FILE in store.list_files(output)
+    if finished and len(same) == len(listing.videos):
+        return json.loads(store.read_bytes(output, plans.PLAN_FILE)), changes
+    session.start()
+    store.delete(output, [plans.PLAN_FILE])
+    left = plans.keep_clips(output, same | gone)
+    todo = [source for source in listing.videos if source.uri not in left]
+    # What a crash took along is tried a second time, source by source.
+    for sources_per_file in (SOURCES_PER_FILE, 1):
+        pieces = cut(todo, key, sources_per_file)
+        if not pieces:
+            break
+        (
+            ray.data.from_items(pieces, override_num_blocks=min(len(pieces), MAX_TASKS))
+            .map(partial(probe, output=output, name_key=key, clips=clips), max_retries=1)
+            .materialize()
         )
-        .map_batches(partial(probe, name_key=key, clips=clips), batch_size=None, batch_format="pyarrow")
-        .write_parquet(manifest, filesystem=filesystem)
-    )
-    return account(output, listing)
+        left |= plans.keep_clips(output, left | {source.uri for source in todo})
+        todo = [source for source in todo if source.uri not in left]
+    for piece in cut(todo, key, SOURCES_PER_FILE):
+        refuse(piece, output, key)
+    kept = [known[uri] for uri in sorted(gone & left)]
+    plans.write_sources(output, [*listing.videos, *kept], made_from)
+    return account(output, listing), changes
 
 
-def probe(sources: pa.Table, name_key: bytes, clips: Clips) -> pa.Table:
-    """A batch of sources -> their clip references."""
-    refs = [plan_source(row["uri"], row["name"], name_key, clips) for row in sources.to_pylist()]
-    return to_table([ref for source in refs for ref in source], ClipRef)
+def cut(sources: list[Source], name_key: bytes, size: int) -> list[dict[str, Any]]:
+    """Up to `size` sources of one bucket each, and the name of the file that will hold their clips."""
+    buckets = defaultdict(list)
+    for source in sources:
+        buckets[plans.bucket(source_key(source.name, name_key))].append(asdict(source))
+    return [
+        {"file": f"{bucket}-{uuid.uuid4().hex}", "sources": own[first : first + size]}
+        for bucket, own in sorted(buckets.items())
+        for first in range(0, len(own), size)
+    ]
+
+
+def probe(piece: dict[str, Any], output: str, name_key: bytes, clips: Clips) -> dict[str, Any]:
+    """A piece's sources -> its file of clip references. One that hangs takes the worker with it, not the plan."""
+    refs = []
+    for source in piece["sources"]:
+        with time_limit(clips.max_seconds):
+            refs += plan_source(source["uri"], source["name"], name_key, clips)
+    plans.write_clips(output, piece["file"], to_table(refs, ClipRef))
+    return {"file": piece["file"]}
+
+
+def refuse(piece: dict[str, Any], output: str, name_key: bytes) -> None:
+    """Sources that took their worker down, twice: in the plan, as what cannot be planned."""
+    problem, remedy = "it crashed or hung whatever probed it", "Transcode it, or leave it out of the input"
+    refs = [
+        unplannable(source["uri"], source_key(source["name"], name_key), problem, remedy)
+        for source in piece["sources"]
+    ]
+    plans.write_clips(output, piece["file"], to_table(refs, ClipRef))
 
 
 def account(output: str, listing: Listing) -> dict[str, Any]:
-    """Write plan.json from what the manifest holds.
-
-    Raises UserError if a listed source is not in it, or a clip is there twice.
-    """
-    filesystem, manifest = store.arrow_filesystem(f"{output}/clips")
-    rows = arrow_dataset.dataset(manifest, filesystem=filesystem, format="parquet")
-    found = set(pc.unique(rows.to_table(columns=["uri"])["uri"]).to_pylist())
-    lost = sorted({uri for uri, _ in listing.videos} - found)
-    if lost:
-        raise UserError(lost[0], f"and {len(lost) - 1} more sources could not be probed", "Plan again")
+    """Write plan.json from what the manifest holds. Raises UserError if a clip is there twice."""
+    filesystem, paths = plans.Plan(output).files()
+    rows = arrow_dataset.dataset(paths, filesystem=filesystem, format="parquet")
     bad = rows.to_table(columns=["uri", "problem", "remedy"], filter=pc.field("problem") != "")
-    planned = books.read_plan(output)
+    planned = plans.Plan(output).planned()
     counts = {
-        "sources": len(found),
+        "sources": len(pc.unique(rows.to_table(columns=["uri"])["uri"])),
         "clips": len(planned.ids),
         "frames": planned.frames,
         "problems": sorted(bad.to_pylist(), key=lambda row: row["uri"]),
         "other_files": listing.others,
         "id_digest": books.id_digest(planned.ids),
     }
-    store.write_bytes(output, options.PLAN_FILE, json.dumps(counts, indent=2).encode())
+    store.write_bytes(output, plans.PLAN_FILE, json.dumps(counts, indent=2).encode())
     return counts
 
 
 def main(arguments: Namespace) -> int:
     """Plan and say what cannot be; unreadable sources are rows of the plan, and will be failed clips."""
     profile, _ = options.read_settings(arguments)
-    session.start()
     output = arguments.plan.rstrip("/")
-    made = plan(arguments.inputs, output, profile.clip)
+    made, changes = plan(arguments.inputs, output, profile.clip)
     rows = [
         ("videos", made["sources"]),
-        ("of these unreadable", len(made["problems"])),
+        ("of these new, changed", f"{changes['new']}, {changes['changed']}"),
+        ("gone since, kept in the plan", changes["gone"]),
+        ("unreadable", len(made["problems"])),
         ("files that are no videos, left out", made["other_files"]),
         ("clips", made["clips"]),
         ("frames", made["frames"]),
         ("plan", output),
     ]
-    options.table("plan", rows)
+    unchanged = not any(changes.values())
+    options.table("plan: nothing has changed, nothing to do" if unchanged else "plan", rows)
     for bad in made["problems"]:
         print(f"unreadable: {bad['uri']}: {bad['problem']}. {bad['remedy']}.")
     return 0

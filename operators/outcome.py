@@ -41,7 +41,7 @@ def each(stage: str, process: Callable[[Any], Any], rows: list[Any], max_seconds
         ref = getattr(row, "ref", row)
         seconds = getattr(row, "seconds", {})
         try:
-            with _time_limit(max_seconds):
+            with time_limit(max_seconds):
                 results.append(process(row))
         except DecodeError as error:
             results.append(FailedClip(ref, stage, error.reason, error.remedy, seconds))
@@ -56,7 +56,7 @@ def each(stage: str, process: Callable[[Any], Any], rows: list[Any], max_seconds
 
 
 @contextlib.contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
+def time_limit(seconds: float) -> Iterator[None]:
     """End this process if it takes longer: nothing less interrupts a native decoder that hangs.
 
     Who runs the stage starts it anew, tries again, and records the clip as failed if that ends alike.

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import hmac
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from typing import Any
@@ -45,10 +45,20 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True)
-class Listing:
-    """Videos as (uri, name below the input), and how many other files lie beside them."""
+class Source:
+    """A video: where it lies, its name below the input, and a stamp that changes with its content (the store's ETag,
+    or size and time of the last change)."""
 
-    videos: list[tuple[str, str]]
+    uri: str
+    name: str
+    stamp: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Videos, and how many other files lie beside them."""
+
+    videos: list[Source]
     others: int
 
 
@@ -58,18 +68,22 @@ def list_sources(inputs: list[str]) -> Listing:
     Raises UserError as `list_videos`, or if two videos still share a name: keys derive from names.
     """
     listings = {prefix: list_videos(prefix) for prefix in inputs}
-    shared = Counter(name for _, name in {video for listing in listings.values() for video in listing.videos})
-    names: dict[str, str] = {}
+    shared = Counter(
+        video.name for video in {video for listing in listings.values() for video in listing.videos}
+    )
+    found: dict[str, Source] = {}
     for prefix, listing in listings.items():
         last = prefix.rstrip("/").rsplit("/", 1)[-1]
-        for uri, name in listing.videos:
-            names.setdefault(uri, name if shared[name] == 1 else f"{last}/{name}")
-    for name, count in Counter(names.values()).items():
+        for video in listing.videos:
+            name = video.name if shared[video.name] == 1 else f"{last}/{video.name}"
+            found.setdefault(video.uri, replace(video, name=name))
+    for name, count in Counter(video.name for video in found.values()).items():
         if count > 1:
             raise UserError(
                 name, f"names {count} videos of different inputs", "Give the folder that holds them all"
             )
-    return Listing(sorted(names.items()), sum(listing.others for listing in listings.values()))
+    videos = sorted(found.values(), key=lambda video: video.uri)
+    return Listing(videos, sum(listing.others for listing in listings.values()))
 
 
 def list_videos(prefix: str) -> Listing:
@@ -79,22 +93,28 @@ def list_videos(prefix: str) -> Listing:
     """
     try:
         fs, path = fsspec.core.url_to_fs(prefix)
-        found = [path] if fs.isfile(path) else sorted(fs.find(path))
+        fs.invalidate_cache()  # of an earlier listing in this process
+        found = {path: fs.info(path)} if fs.isfile(path) else fs.find(path, detail=True)
     except Exception as error:  # every backend raises its own; whichever it is, nothing was listed
         reason = f"cannot be listed ({type(error).__name__})"
         raise UserError(prefix, reason, "Check the address, AWS_ENDPOINT_URL and the credentials") from None
     if not found:
         remedy = "Give a video file, a folder or an s3:// prefix"
         raise UserError(prefix, "does not exist, is empty, or may not be read", remedy)
-    if found == [path]:
-        return Listing([(_uri(fs, path, prefix), path.rsplit("/", 1)[-1])], 0)
-    videos = [file for file in found if _is_video(file)]
+    if list(found) == [path]:
+        return Listing([Source(_uri(fs, path, prefix), path.rsplit("/", 1)[-1], _stamp(found[path]))], 0)
+    videos = sorted(filter(_is_video, found))
     if not videos:
         raise UserError(
             prefix, f"holds {len(found)} files but no video", f"Known endings: {' '.join(EXTENSIONS)}"
         )
-    names = [(_uri(fs, file, prefix), file[len(path.rstrip("/")) + 1 :]) for file in videos]
-    return Listing(names, len(found) - len(videos))
+    start = len(path.rstrip("/")) + 1
+    sources = [Source(_uri(fs, file, prefix), file[start:], _stamp(found[file])) for file in videos]
+    return Listing(sources, len(found) - len(videos))
+
+
+def _stamp(info: dict[str, Any]) -> str:
+    return str(info.get("ETag") or f"{info['size']}-{info.get('mtime', info.get('LastModified'))}")
 
 
 def _is_video(path: str) -> bool:
@@ -110,8 +130,7 @@ def plan_source(uri: str, name: str, name_key: bytes, clips: Clips) -> list[Clip
 
     `name` is the source's name below the input prefix: keys depend on it and not on where the data lies.
     """
-    key = hmac.digest(name_key, f"name:{name}".encode(), hashlib.sha256).hex()[:20]
-    digest = ""
+    key, digest = source_key(name, name_key), ""
     try:
         digest = _digest(uri)
         return [_clip(uri, key, digest, facts) for facts in _cut(_probe(uri), clips)]
@@ -125,6 +144,16 @@ def plan_source(uri: str, name: str, name_key: bytes, clips: Clips) -> list[Clip
     except Exception as error:  # whatever a file or its store provokes, the other files are planned
         problem = f"it cannot be probed ({type(error).__name__})"
         remedy = "Plan again; if it stays so, replace the file"
+    return [unplannable(uri, key, problem, remedy, digest)]
+
+
+def source_key(name: str, name_key: bytes) -> str:
+    """What a source is called in the output: 20 hex digits, an HMAC of its name."""
+    return hmac.digest(name_key, f"name:{name}".encode(), hashlib.sha256).hex()[:20]
+
+
+def unplannable(uri: str, key: str, problem: str, remedy: str, digest: str = "") -> ClipRef:
+    """The one reference, without frames, of a source that cannot be planned."""
     nothing: dict[str, Any] = {
         "index": 0,
         "first_frame": 0,
@@ -134,7 +163,7 @@ def plan_source(uri: str, name: str, name_key: bytes, clips: Clips) -> list[Clip
         "fps": Fraction(1),
     }
     nothing |= {"width": 0, "height": 0, "rotation": 0}
-    return [_clip(uri, key, digest, nothing, problem, remedy)]
+    return _clip(uri, key, digest, nothing, problem, remedy)
 
 
 def windows(frames: int, length: int, overlap: int) -> list[tuple[int, int]]:

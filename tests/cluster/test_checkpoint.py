@@ -15,6 +15,7 @@ import ray
 
 from cluster import books, checkpoint, store
 from cluster.datasink import ShardNames
+from cluster.plans import Plan
 from schemas.errors import UserError
 from schemas.policy import Policy
 from tests.cluster import toy
@@ -127,7 +128,7 @@ def test_a_record_both_pending_and_committed_keeps_its_shard(finished: tuple[str
     store.write_bytes(output, f"checkpoint/{name}.pending.parquet", before[f"checkpoint/{name}.parquet"])
     checkpoint.repair(output)
     assert contents(output) == before
-    assert not checkpoint.missing(plan, output).size
+    assert not checkpoint.missing(Plan(plan), output).size
 
 
 def test_files_of_a_pending_record_go(finished: tuple[str, str, list[str]]) -> None:
@@ -138,7 +139,7 @@ def test_files_of_a_pending_record_go(finished: tuple[str, str, list[str]]) -> N
     assert len([path for path in store.list_files(output) if name in path]) == 4  # tar, two parquet, record
     checkpoint.repair(output)
     assert not [path for path in store.list_files(output) if name in path]
-    assert checkpoint.missing(plan, output).tolist() == [0, 1, 2, 3]
+    assert checkpoint.missing(Plan(plan), output).tolist() == [0, 1, 2, 3]
 
 
 def test_files_without_any_record_go(finished: tuple[str, str, list[str]]) -> None:
@@ -148,7 +149,7 @@ def test_files_without_any_record_go(finished: tuple[str, str, list[str]]) -> No
     store.write_bytes(output, f"shards/{zombie}.tar", b"half a tar")
     store.write_bytes(output, f"manifest/{zombie}.parquet", before[f"manifest/{name}.parquet"])
     with pytest.raises(UserError, match="not for each once"):
-        checkpoint.finish(plan, output)
+        checkpoint.finish(Plan(plan), output)
     checkpoint.repair(output)
     assert contents(output) == before
 
@@ -161,7 +162,7 @@ def test_of_two_shards_with_the_same_clip_one_goes(finished: tuple[str, str, lis
         data = before[path].replace(name.encode(), zombie.encode()) if "stats" in path else before[path]
         store.write_bytes(output, path.replace(name, zombie), data)
     with pytest.raises(UserError, match="not for each once"):
-        checkpoint.finish(plan, output)
+        checkpoint.finish(Plan(plan), output)
     checkpoint.repair(output)
     assert contents(output) == before
 
@@ -180,9 +181,9 @@ def test_a_damaged_shard_is_to_be_done_again(
         store.write_bytes(output, path, before[path][: len(before[path]) // 2])
     checkpoint.repair(output)
     assert contents(output) == {path: data for path, data in before.items() if name not in path}
-    assert checkpoint.missing(plan, output).tolist() == [0, 1, 2, 3]
+    assert checkpoint.missing(Plan(plan), output).tolist() == [0, 1, 2, 3]
     with pytest.raises(UserError, match="accounts for 8 clips where 12 are planned"):
-        checkpoint.finish(plan, output)
+        checkpoint.finish(Plan(plan), output)
 
 
 @pytest.mark.parametrize("count", [12, 4])
@@ -232,7 +233,7 @@ def test_shard_names_are_never_prefixes_of_one_another() -> None:
 
 def test_missing_and_digest_go_by_the_plan(tmp_path: Path) -> None:
     toy.write_plan(f"{tmp_path}/plan", 5)
-    assert checkpoint.missing(f"{tmp_path}/plan", f"{tmp_path}/out").tolist() == [0, 1, 2, 3, 4]
+    assert checkpoint.missing(Plan(f"{tmp_path}/plan"), f"{tmp_path}/out").tolist() == [0, 1, 2, 3, 4]
     assert books.id_digest(np.array([3, -1])) == books.id_digest(np.array([-1, 3]))
     assert books.id_digest(np.array([3, -1])) != books.id_digest(np.array([3, 1]))
 
@@ -241,7 +242,7 @@ class TestBegin:
     """What is refused before anything is computed or removed."""
 
     def begin(self, folder: Path, policy: Policy = toy.POLICY) -> None:
-        checkpoint.begin(f"{folder}/plan", f"{folder}/out", toy.PROFILE, policy)
+        checkpoint.begin(Plan(f"{folder}/plan"), f"{folder}/out", toy.PROFILE, policy)
 
     def test_no_plan(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="no plan"):
@@ -249,7 +250,7 @@ class TestBegin:
 
     def test_a_plan_that_names_a_clip_twice(self, tmp_path: Path) -> None:
         toy.write_plan(f"{tmp_path}/plan", 4)
-        os.link(tmp_path / "plan/clips/00000.parquet", tmp_path / "plan/clips/00009.parquet")
+        os.link(tmp_path / "plan/clips/00-toy.parquet", tmp_path / "plan/clips/09-toy.parquet")
         with pytest.raises(UserError, match="names 2 clips more than once"):
             self.begin(tmp_path)
 
@@ -275,12 +276,29 @@ class TestBegin:
         assert store.list_files(f"{tmp_path}/out/shards")
 
 
+def test_parts_of_a_plan_are_jobs_of_their_own(tmp_path: Path) -> None:
+    """Together they are the plan; an output belongs to one of them."""
+    toy.write_plan(f"{tmp_path}/plan", 20, files=7)
+    whole = Plan(f"{tmp_path}/plan").planned()
+    parts = [Plan.of(f"{tmp_path}/plan", f"{k}/3").planned() for k in (1, 2, 3)]
+    assert np.array_equal(np.sort(np.concatenate([part.ids for part in parts])), whole.ids)
+    assert sum(part.frames for part in parts) == whole.frames and all(part.ids.size for part in parts)
+    assert Plan.of(f"{tmp_path}/plan", "9/9").planned().ids.size == 0
+    checkpoint.begin(Plan.of(f"{tmp_path}/plan", "2/3"), f"{tmp_path}/out", toy.PROFILE, toy.POLICY)
+    assert checkpoint.missing(Plan.of(f"{tmp_path}/plan", "2/3"), f"{tmp_path}/out").size == parts[1].ids.size
+    with pytest.raises(UserError, match=r"begun with another partition \(2/3\)"):
+        checkpoint.begin(Plan(f"{tmp_path}/plan"), f"{tmp_path}/out", toy.PROFILE, toy.POLICY)
+    for wrong in ("0/3", "4/3", "1/257", "half"):
+        with pytest.raises(UserError, match="no part of a plan"):
+            Plan.of(f"{tmp_path}/plan", wrong)
+
+
 def test_another_plan_is_refused(finished: tuple[str, str, list[str]]) -> None:
     plan, output, _ = finished
     before = contents(output)
     toy.write_plan(f"{plan}2", 7)
     with pytest.raises(UserError, match="holds 5 clips that"):
-        checkpoint.begin(f"{plan}2", output, toy.PROFILE, toy.POLICY)
+        checkpoint.begin(Plan(f"{plan}2"), output, toy.PROFILE, toy.POLICY)
     assert contents(output) == before
 
 

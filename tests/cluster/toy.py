@@ -20,8 +20,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 
-from cluster import checkpoint, session, store
+from cluster import checkpoint, plans, session, store
 from cluster.datasink import ShardNames, ShardSink
+from cluster.plans import Plan
 from operators.encode import encode_video
 from operators.outcome import each
 from operators.sink import write_shard
@@ -100,7 +101,7 @@ def ended(ref: ClipRef, seed: int | None = None) -> ReleasedClip | QuarantinedCl
 def write_output(plan: str, output: str, count: int, clips_per_shard: int = 4) -> list[str]:
     """A finished dataset over a plan of `count` clips, made without Ray; returns the names of its shards."""
     refs = write_plan(plan, count)
-    checkpoint.begin(plan, output, PROFILE, POLICY)
+    checkpoint.begin(Plan(plan), output, PROFILE, POLICY)
     names = [
         ShardNames().get_filename_for_task("a" * 32, task) for task in range(-(-count // clips_per_shard))
     ]
@@ -113,7 +114,7 @@ def write_output(plan: str, output: str, count: int, clips_per_shard: int = 4) -
         record = pa.BufferOutputStream()
         pq.write_table(pa.table({"clip_id": [ref.clip_id for ref in part]}), record)
         store.write_bytes(output, f"checkpoint/{name}.parquet", record.getvalue().to_pybytes())
-    checkpoint.finish(plan, output)
+    checkpoint.finish(Plan(plan), output)
     ray.data.DataContext.get_current().checkpoint_config = None
     return names
 
@@ -135,9 +136,7 @@ def write_plan(plan: str, count: int, files: int = 3) -> list[ClipRef]:
     """A plan of `count` clips in several parquet files."""
     refs = [make_ref(number) for number in range(count)]
     for index in range(files):
-        sink = pa.BufferOutputStream()
-        pq.write_table(to_table(refs[index::files], ClipRef), sink)
-        store.write_bytes(plan, f"clips/{index:05d}.parquet", sink.getvalue().to_pybytes())
+        plans.write_clips(plan, f"{index:02x}-toy", to_table(refs[index::files], ClipRef))
     return refs
 
 
@@ -167,16 +166,23 @@ class Toy:
 
 
 def run(
-    plan: str, output: str, seconds: float = 0.0, crash: int = -1, hang: int = -1, foreign: int = -1
+    uri: str,
+    output: str,
+    seconds: float = 0.0,
+    crash: int = -1,
+    hang: int = -1,
+    foreign: int = -1,
+    partition: str = "1/1",
 ) -> dict[str, Any]:
     """The real job's frame: begin, run, run again clip by clip, record what is lost, finish."""
+    plan = Plan.of(uri, partition)
     checkpoint.begin(plan, output, PROFILE, POLICY)
-    filesystem, root = store.arrow_filesystem(plan)
+    filesystem, paths = plan.files()
     for clips_per_shard in (4, 1):
         if not checkpoint.missing(plan, output).size:
             break
         (
-            ray.data.read_parquet(f"{root}/clips", filesystem=filesystem)
+            ray.data.read_parquet(paths, filesystem=filesystem)
             .repartition(target_num_rows_per_block=clips_per_shard)
             .map_batches(
                 Toy,

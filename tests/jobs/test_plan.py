@@ -1,6 +1,7 @@
 """The plan as a job: every source accounted for, the same input the same plan, an interrupted plan none."""
 
 import json
+import os
 import shutil
 import stat
 from pathlib import Path
@@ -39,7 +40,8 @@ def clips(folder: str) -> list[ClipRef]:
 @pytest.mark.usefixtures("cluster")
 def test_a_folder_is_planned_whole_and_again_the_same(videos: Path, tmp_path: Path) -> None:
     output = str(tmp_path / "plan")
-    made = plan([str(videos)], output, CLIPS)
+    made, changes = plan([str(videos)], output, CLIPS)
+    assert changes == {"new": 3, "changed": 0, "gone": 0}
     assert (made["sources"], made["clips"], made["frames"], made["other_files"]) == (3, 7, 40, 1)
     (problem,) = made["problems"]
     assert problem["uri"] == str(videos / "bad.mp4")
@@ -49,13 +51,60 @@ def test_a_folder_is_planned_whole_and_again_the_same(videos: Path, tmp_path: Pa
     first = clips(output)
     assert sum(len(decode_clip(ref)[ref.overlap :]) for ref in first if not ref.problem) == 40
 
-    assert plan([str(videos)], output, CLIPS) == made
-    assert clips(output) == first
+    before = {path: path.stat().st_mtime_ns for path in Path(output).rglob("*")}
+    assert plan([str(videos)], output, CLIPS) == (made, {"new": 0, "changed": 0, "gone": 0})
+    assert {path: path.stat().st_mtime_ns for path in Path(output).rglob("*")} == before
 
     moved = tmp_path / "elsewhere"
     videos.rename(moved)
     plan([str(moved)], output, CLIPS)
-    assert [(ref.clip_id, ref.key) for ref in clips(output)] == [(ref.clip_id, ref.key) for ref in first]
+    assert sorted((ref.clip_id, ref.key) for ref in clips(output)) == sorted(
+        (ref.clip_id, ref.key) for ref in first
+    )
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_growing_folder_is_planned_by_what_is_new(videos: Path, tmp_path: Path) -> None:
+    """New and changed sources are probed, one that is gone stays; an interrupted run leaves nothing twice."""
+    output = str(tmp_path / "plan")
+    plan([str(videos)], output, CLIPS)
+    first = {(ref.uri, ref.clip_id) for ref in clips(output)}
+    files = {path: path.read_bytes() for path in Path(output, "clips").iterdir()}
+    write(videos / "new.mp4", pictures(12))
+    write(videos / "deep/a.mp4", pictures(9))
+    (videos / "a.mp4").unlink()
+    made, changes = plan([str(videos)], output, CLIPS)
+    assert changes == {"new": 1, "changed": 1, "gone": 1}
+    now = {(ref.uri, ref.clip_id) for ref in clips(output)}
+    stay = {(uri, number) for uri, number in first if not uri.endswith("deep/a.mp4")}
+    assert stay < now and {uri for uri, _ in now - stay} == {
+        str(videos / "new.mp4"),
+        str(videos / "deep/a.mp4"),
+    }
+    assert not now - stay & first and made["sources"] == 4 and made["frames"] == 20 + 12 + 9
+    assert any(path.exists() and path.read_bytes() == data for path, data in files.items())
+
+    # Killed before the listing was written, and before the counts were.
+    shutil.copy(videos / "new.mp4", videos / "newer.mp4")
+    shutil.copy(Path(output, "sources.parquet"), tmp_path / "sources.parquet")
+    plan([str(videos)], output, CLIPS)
+    shutil.copy(tmp_path / "sources.parquet", Path(output, "sources.parquet"))
+    Path(output, "plan.json").unlink()
+    made, changes = plan([str(videos)], output, CLIPS)
+    assert changes == {"new": 1, "changed": 0, "gone": 1} and made["frames"] == 20 + 12 + 9 + 12
+    Path(output, "plan.json").unlink()
+    assert plan([str(videos)], output, CLIPS)[0] == made
+    assert plan([str(videos)], output, CLIPS.model_copy(update={"frames": 5}))[0]["sources"] == 4
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_source_that_hangs_its_prober_is_in_the_plan_as_unreadable(videos: Path, tmp_path: Path) -> None:
+    """Nobody ever writes into this pipe. Its neighbours in the same bucket, if any, are planned all the same."""
+    os.mkfifo(videos / "pipe.mp4")
+    made, _ = plan([str(videos)], str(tmp_path / "plan"), CLIPS.model_copy(update={"max_seconds": 2}))
+    problems = {row["uri"]: row["problem"] for row in made["problems"]}
+    assert problems[str(videos / "pipe.mp4")] == "it crashed or hung whatever probed it"
+    assert (made["sources"], len(problems), made["frames"]) == (4, 2, 40)
 
 
 def test_a_plan_that_was_interrupted_is_not_run(tmp_path: Path) -> None:

@@ -25,6 +25,11 @@ def test_from_s3_to_s3(s3: str, tmp_path: Path) -> None:
 
     planned = job("plan", f"{s3}/videos", "--plan", plan, *options)
     assert planned.returncode == 0, planned.stderr
+    unchanged = job("plan", f"{s3}/videos", "--plan", plan, *options)
+    assert "nothing has changed" in unchanged.stdout and "nothing has changed" not in planned.stdout
+    store.write_bytes(f"{s3}/videos", "south/notes.mp4", b"this is no video, too")
+    changed = job("plan", f"{s3}/videos", "--plan", plan, *options)
+    assert "0, 1" in changed.stdout and "nothing has changed" not in changed.stdout
     done = job("anonymize", "--plan", plan, "--output", output, *options)
     assert done.returncode == 0, done.stderr
     proved = job("verify", output, "--same-settings", *options)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cluster import checkpoint, store
+from cluster.plans import Plan
 from jobs.status import status
 from schemas.errors import UserError
 from tests.cluster import toy
@@ -34,7 +35,7 @@ def test_an_interrupted_run_counts_what_is_committed(place: str) -> None:
 
 def test_a_run_that_has_only_begun(place: str) -> None:
     toy.write_plan(f"{place}/plan", 5)
-    checkpoint.begin(f"{place}/plan", f"{place}/out", toy.PROFILE, toy.POLICY)
+    checkpoint.begin(Plan(f"{place}/plan"), f"{place}/out", toy.PROFILE, toy.POLICY)
     found = status(f"{place}/out", datetime.now(UTC))
     assert (found["planned"], found["left"], found["released"]) == (5, 5, 0)
     assert found["clips per hour"] is found["time left"] is found["last shard"] is None

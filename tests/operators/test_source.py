@@ -203,10 +203,10 @@ def test_listing(tmp_path: Path) -> None:
     for name in ("b.mp4", "a.MKV", "deep/c.ts", "notes.txt", "._b.mp4"):
         (tmp_path / name).write_bytes(b"x")
     listing = list_videos(str(tmp_path))
-    assert [name for _, name in listing.videos] == ["a.MKV", "b.mp4", "deep/c.ts"]
+    assert [video.name for video in listing.videos] == ["a.MKV", "b.mp4", "deep/c.ts"]
     assert listing.others == 2
     one = list_videos(str(tmp_path / "notes.txt"))
-    assert one.videos == [(str(tmp_path / "notes.txt"), "notes.txt")]
+    assert [(video.uri, video.name) for video in one.videos] == [(str(tmp_path / "notes.txt"), "notes.txt")]
 
 
 def test_names_do_not_depend_on_where_the_folder_lies(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_names_do_not_depend_on_where_the_folder_lies(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "a.mp4").write_bytes(b"x")
     here, there = (list_sources([str(tmp_path / place / "videos")]).videos for place in ("here", "there"))
-    assert [name for _, name in here] == [name for _, name in there] == ["deep/a.mp4"]
+    assert [video.name for video in here] == [video.name for video in there] == ["deep/a.mp4"]
 
 
 def test_inputs_that_share_names_are_told_apart_or_refused(tmp_path: Path) -> None:
@@ -222,8 +222,9 @@ def test_inputs_that_share_names_are_told_apart_or_refused(tmp_path: Path) -> No
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "a.mp4").write_bytes(b"x")
     front, rear, other = str(tmp_path / "front"), str(tmp_path / "rear"), str(tmp_path / "other/front")
-    assert [name for _, name in list_sources([front, rear]).videos] == ["front/a.mp4", "rear/a.mp4"]
-    assert list_sources([front, front + "/", f"{front}/a.mp4"]).videos == [(f"{front}/a.mp4", "a.mp4")]
+    assert [video.name for video in list_sources([front, rear]).videos] == ["front/a.mp4", "rear/a.mp4"]
+    (once,) = list_sources([front, front + "/", f"{front}/a.mp4"]).videos
+    assert (once.uri, once.name) == (f"{front}/a.mp4", "a.mp4")
     with pytest.raises(UserError, match=r"front/a\.mp4: names 2 videos"):
         list_sources([front, other])
 
