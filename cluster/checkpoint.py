@@ -21,7 +21,7 @@ from pyarrow import fs
 from ray.data.checkpoint import CheckpointConfig
 from ray.data.checkpoint.checkpoint_filter import CheckpointManager
 
-from cluster import store
+from cluster import limits, store
 from cluster.books import (
     SCHEMA_VERSION,
     finished_ids,
@@ -32,6 +32,7 @@ from cluster.books import (
 )
 from cluster.datasink import ShardSink
 from cluster.plans import Plan
+from operators import attempts
 from operators.sink import FOLDERS, files_of, total
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
@@ -117,6 +118,7 @@ def begin(plan: Plan, output: str, profile: Profile, policy: Policy) -> None:
         }
         store.write_bytes(output, "dataset.json", _json(header))
     ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(output)
+    limits.stop_above(policy.failures, output)
 
 
 def repair(output: str) -> None:
@@ -158,10 +160,10 @@ def record_lost(plan: Plan, output: str) -> int:
     return int(lost)
 
 
-def finish(plan: Plan, output: str) -> dict[str, Any]:
+def finish(plan: Plan, output: str, policy: Policy) -> dict[str, Any]:
     """Write OUT/dataset.json, which says that the dataset is complete; returns it.
 
-    Raises UserError as long as a planned clip is missing, or one is there twice.
+    Raises UserError as long as a planned clip is missing, or one is there twice, or if too many failed.
     """
     planned, ids, stats = plan.planned(), finished_ids(output), read_stats(output)
     if not np.array_equal(ids, planned.ids):
@@ -172,9 +174,11 @@ def finish(plan: Plan, output: str) -> dict[str, Any]:
     if made is None or totals["planned"] != {"clips": planned.ids.size, "frames": planned.frames}:
         raise UserError(output, "has stats that do not add up to the plan", "Run the same command again")
     made |= {"state": "complete", "id_digest": id_digest(ids), **totals, "shards": len(stats)}
+    limits.require(policy.failures, output, [json.loads(written) for written in stats.values()])
     digests = [hashlib.sha256(written).hexdigest() for written in stats.values()]
     made |= {"stats_digest": stats_digest(digests), "licence_notes": LICENCE_NOTES}
     store.write_bytes(output, "dataset.json", _json(made))
+    attempts.forget(store.absolute(output))
     return made
 
 

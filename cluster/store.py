@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from pyarrow import fs
 
@@ -30,7 +31,10 @@ def arrow_filesystem(uri: str) -> tuple[fs.FileSystem, str]:
             "Give a local path or s3://BUCKET/PREFIX",
         )
     # Region and endpoint are given, as Arrow would otherwise ask AWS itself where a bucket lies.
-    options = {"region": os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"}
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    # Arrow's own 3 attempts take half a second; with 9 a store may be away, or ask for patience, for 20 s and more.
+    retries = fs.AwsStandardS3RetryStrategy(max_attempts=9)
+    options: dict[str, Any] = {"region": region, "retry_strategy": retries}
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     if endpoint:
         options |= dict(zip(("scheme", "endpoint_override"), endpoint.rstrip("/").split("://"), strict=True))

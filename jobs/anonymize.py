@@ -11,10 +11,11 @@ from typing import Any
 
 import ray
 
-from cluster import checkpoint, session, weights
+from cluster import checkpoint, session, store, weights
 from cluster.datasink import ShardSink
 from cluster.plans import Plan
 from jobs import options
+from operators.attempts import LIMIT, Attempts
 from operators.audit import Audit, Provenance
 from operators.condition import Condition
 from operators.regenerate import Regenerate
@@ -28,6 +29,7 @@ def anonymize(profile: Profile, policy: Policy, plan: Plan, output: str) -> None
     pools, key = profile.pools, options.read_release_key(plan.uri)
     provenance = Provenance(weights.check(profile), weights.code_version())
     filesystem, manifest = plan.files()
+    attempts = Attempts(profile.clip.max_seconds, store.absolute(output))
     checkpoint.begin(plan, output, profile, policy)
     # What a crash took along is tried a second time, clip by clip.
     for clips_per_shard in (profile.clips_per_shard, 1):
@@ -35,9 +37,9 @@ def anonymize(profile: Profile, policy: Policy, plan: Plan, output: str) -> None
             break
         clips = ray.data.read_parquet(manifest, filesystem=filesystem)
         clips = clips.repartition(target_num_rows_per_block=clips_per_shard)
-        structure = clips.map_batches(Condition, **on(pools.condition, profile, policy, key))
-        candidates = structure.map_batches(Regenerate, **on(pools.regenerate, profile))
-        audited = candidates.map_batches(Audit, **on(pools.audit, profile, policy, provenance))
+        structure = clips.map_batches(Condition, **on(pools.condition, profile, policy, key, attempts))
+        candidates = structure.map_batches(Regenerate, **on(pools.regenerate, profile, attempts))
+        audited = candidates.map_batches(Audit, **on(pools.audit, profile, policy, provenance, attempts))
         sink = ShardSink(output, policy.publish_conditioning)
         audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
         checkpoint.repair(output)
@@ -53,7 +55,7 @@ def on(pool: Pool, *constructor_arguments: Any) -> dict[str, Any]:
         "compute": ray.data.ActorPoolStrategy(size=pool.actors, max_tasks_in_flight_per_actor=1),
         "num_cpus": pool.num_cpus,
         "num_gpus": pool.num_gpus,
-        "max_task_retries": 2,  # Ray's default is for ever
+        "max_task_retries": LIMIT,  # after as many attempts at a clip, the next records it as failed
     }
 
 
@@ -65,7 +67,7 @@ def main(arguments: Namespace) -> int:
     session.start(profile)
     plan = Plan.of(arguments.plan, arguments.partition)
     anonymize(profile, policy, plan, arguments.output)
-    dataset = checkpoint.finish(plan, arguments.output)
+    dataset = checkpoint.finish(plan, arguments.output, policy)
     write_report(arguments.output)
     if arguments.review:
         write_review(arguments.plan, arguments.output, arguments.review)

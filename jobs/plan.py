@@ -21,7 +21,7 @@ import ray
 
 from cluster import books, plans, session, store
 from jobs import options
-from operators.outcome import time_limit
+from operators.attempts import time_limit
 from operators.source import Listing, Source, list_sources, plan_source, source_key, unplannable
 from schemas.arrow import to_table
 from schemas.clip import ClipRef

@@ -7,6 +7,7 @@ from time import perf_counter
 import numpy as np
 import pyarrow as pa
 
+from operators.attempts import Attempts
 from operators.copied import copied_share
 from operators.decode import decode_clip
 from operators.encode import ContainerFacts, decode_bytes, inspect_video
@@ -29,12 +30,15 @@ class Provenance:
 class Audit:
     """Every gate on every clip: one failure, or one gate that cannot be computed, and the clip is quarantined."""
 
-    def __init__(self, profile: Profile, policy: Policy, provenance: Provenance) -> None:
+    def __init__(
+        self, profile: Profile, policy: Policy, provenance: Provenance, attempts: Attempts | None = None
+    ) -> None:
         self.profile, self.policy, self.provenance = profile, policy, provenance
+        self.attempts = attempts or Attempts(profile.clip.max_seconds)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         rows = from_table(batch, CandidateClip, QuarantinedClip, FailedClip)
-        done = each("audit", self.audit, rows, self.profile.clip.max_seconds)
+        done = each("audit", self.audit, rows, self.attempts)
         return to_table(done, ReleasedClip, QuarantinedClip, FailedClip)
 
     def audit(self, clip: CandidateClip) -> ReleasedClip:

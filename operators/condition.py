@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
+from operators.attempts import Attempts
 from operators.caption import caption_from_cues, sample_persona
 from operators.decode import decode_clip
 from operators.depth import DepthEstimator
@@ -34,8 +35,11 @@ _PREVIEW_SIDE = 640  # px; the conditioning video is for looking at
 class Condition:
     """Decode, pose, masks, depth; track, join over time, dilate; fuse; gate 1: is anyone left?"""
 
-    def __init__(self, profile: Profile, policy: Policy, release_key: bytes) -> None:
+    def __init__(
+        self, profile: Profile, policy: Policy, release_key: bytes, attempts: Attempts | None = None
+    ) -> None:
         self.profile, self.policy, self.release_key = profile, policy, release_key
+        self.attempts = attempts or Attempts(profile.clip.max_seconds)
         device, pose, segment, depth = (
             profile.pools.condition.device,
             profile.pose,
@@ -50,7 +54,7 @@ class Condition:
             self.depth = DepthEstimator(depth.weights, depth.image_size, device, depth.batch)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        rows = each("condition", self.condition, from_table(batch, ClipRef), self.profile.clip.max_seconds)
+        rows = each("condition", self.condition, from_table(batch, ClipRef), self.attempts)
         return to_table(rows, Conditioning, QuarantinedClip, FailedClip)
 
     def condition(self, ref: ClipRef) -> Conditioning | FailedClip:

@@ -8,6 +8,7 @@ import av
 import fsspec
 import numpy as np
 from av.container import InputContainer
+from fsspec.implementations.local import LocalFileSystem
 
 from operators.encode import to_rgb
 from schemas.clip import ClipRef
@@ -28,10 +29,20 @@ def open_source(uri: str) -> IO[Any]:
 
     With s3fs's default block size, four seconds of a long video fetched over 100 MB; with this, 2 MB.
     """
-    remote = "://" in uri and not uri.startswith("file:")
+    filesystem, path = filesystem_of(uri)
+    remote = not isinstance(filesystem, LocalFileSystem)
     options = {"block_size": 1 << 20, "cache_type": "readahead"} if remote else {}
-    filesystem, path = fsspec.core.url_to_fs(uri)
     return filesystem.open(path, "rb", **options)
+
+
+def filesystem_of(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The fsspec file system of a local path or URI, and the path in it.
+
+    An object store is asked again for about a minute: s3fs's own five seconds would turn every clip that is read
+    while the store restarts into a failed one.
+    """
+    retries = {"config_kwargs": {"retries": {"max_attempts": 8, "mode": "standard"}}}
+    return fsspec.core.url_to_fs(uri, **(retries if uri.startswith("s3://") else {}))
 
 
 @contextlib.contextmanager

@@ -1,13 +1,12 @@
 """Failing closed: what becomes of a clip when a stage raises."""
 
-import contextlib
-import faulthandler
 import logging
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from operators.attempts import Attempts, Exhausted, Unrecorded
 from operators.decode import DecodeError
 from schemas.certificate import Gate
 from schemas.clip import FailedClip, QuarantinedClip
@@ -26,12 +25,13 @@ class Rejected(Exception):
         self.gates = gates
 
 
-def each(stage: str, process: Callable[[Any], Any], rows: list[Any], max_seconds: float) -> list[Any]:
-    """`process` every row, each within `max_seconds`; clips that already ended pass by.
+def each(stage: str, process: Callable[[Any], Any], rows: list[Any], attempts: Attempts) -> list[Any]:
+    """`process` every row, each as one of its attempts; clips that already ended pass by.
 
-    A source that cannot be read is a failed clip, everything else that goes wrong a quarantined one. Neither
-    holds a pixel. An unexpected exception's message may quote file names or data, so the record only says
-    what was raised and where in our code.
+    A source that cannot be read, or a clip whose attempts are used up, is a failed clip, everything else that
+    goes wrong a quarantined one. Neither holds a pixel. An unexpected exception's message may quote file names
+    or data, so the record only says what was raised and where in our code. Raises Unrecorded: a clip is not
+    tried without a record.
     """
     results = []
     for row in rows:
@@ -41,8 +41,13 @@ def each(stage: str, process: Callable[[Any], Any], rows: list[Any], max_seconds
         ref = getattr(row, "ref", row)
         seconds = getattr(row, "seconds", {})
         try:
-            with time_limit(max_seconds):
+            with attempts.attempt(stage, ref.clip_id):
                 results.append(process(row))
+        except Unrecorded:
+            raise
+        except Exhausted as error:
+            remedy = "See the workers' logs; give the stage more memory or time, or leave the source out"
+            results.append(FailedClip(ref, stage, str(error), remedy, seconds))
         except DecodeError as error:
             results.append(FailedClip(ref, stage, error.reason, error.remedy, seconds))
         except Rejected as rejected:
@@ -53,18 +58,3 @@ def each(stage: str, process: Callable[[Any], Any], rows: list[Any], max_seconds
             log.error("clip %d quarantined in %s: %s", ref.clip_id, stage, reason)
             results.append(QuarantinedClip(ref, stage, reason, getattr(row, "gates", []), seconds))
     return results
-
-
-@contextlib.contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """End this process if it takes longer: nothing less interrupts a native decoder that hangs.
-
-    Who runs the stage starts it anew, tries again, and records the clip as failed if that ends alike.
-    """
-    faulthandler.dump_traceback_later(
-        seconds, exit=True, file=2
-    )  # stderr itself: tests and notebooks replace it
-    try:
-        yield
-    finally:
-        faulthandler.cancel_dump_traceback_later()

@@ -6,6 +6,7 @@ from time import perf_counter
 import numpy as np
 import pyarrow as pa
 
+from operators.attempts import Attempts
 from operators.composite import composite
 from operators.encode import decode_bytes, encode_video
 from operators.generate import VideoGenerator
@@ -22,9 +23,10 @@ class Regenerate:
     frames of the window were context; only the others are encoded.
     """
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, attempts: Attempts | None = None) -> None:
         settings, pool = profile.generator, profile.pools.regenerate
         self.profile = profile
+        self.attempts = attempts or Attempts(profile.clip.max_seconds)
         self.generator = VideoGenerator(
             settings.weights,
             steps=settings.steps,
@@ -38,7 +40,7 @@ class Regenerate:
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         rows = from_table(batch, Conditioning, QuarantinedClip, FailedClip)
-        done = each("regenerate", self.regenerate, rows, self.profile.clip.max_seconds)
+        done = each("regenerate", self.regenerate, rows, self.attempts)
         return to_table(done, CandidateClip, QuarantinedClip, FailedClip)
 
     def regenerate(self, clip: Conditioning) -> CandidateClip:

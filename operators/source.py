@@ -12,7 +12,7 @@ from typing import Any
 import av
 import fsspec
 
-from operators.decode import open_source, open_video
+from operators.decode import filesystem_of, open_source, open_video
 from schemas.clip import ClipRef
 from schemas.errors import UserError
 from schemas.profile import Clips
@@ -92,7 +92,7 @@ def list_videos(prefix: str) -> Listing:
     Raises UserError if the prefix does not exist, cannot be read, or holds no video.
     """
     try:
-        fs, path = fsspec.core.url_to_fs(prefix)
+        fs, path = filesystem_of(prefix)
         fs.invalidate_cache()  # of an earlier listing in this process
         found = {path: fs.info(path)} if fs.isfile(path) else fs.find(path, detail=True)
     except Exception as error:  # every backend raises its own; whichever it is, nothing was listed

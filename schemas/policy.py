@@ -40,6 +40,20 @@ class Gates(Settings):
     empty_spread: float = Field(ge=0)
 
 
+class Failures(Settings):
+    """When a run stops: a fault of the set-up should not end as a million records of it.
+
+    failed, quarantined  share of the clips so far that may end so, counted
+    after_clips          once so many have ended
+    in_shard             share of one shard's clips that may fail; 1 never stops a run
+    """
+
+    failed: float = Field(ge=0, le=1)
+    quarantined: float = Field(ge=0, le=1)
+    after_clips: int = Field(ge=1)
+    in_shard: float = Field(ge=0, le=1)
+
+
 class Policy(Settings):
     """What may leave."""
 
@@ -47,4 +61,5 @@ class Policy(Settings):
     variant: Variant
     mask: MaskPolicy
     gates: Gates
+    failures: Failures
     publish_conditioning: bool

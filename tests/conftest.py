@@ -16,8 +16,8 @@ hypothesis.settings.load_profile("recast")
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A running S3 server as the environment's default; gives `s3://` and its bucket."""
-    with serve(tmp_path_factory.mktemp("s3")) as environment, pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
+    with serve(tmp_path_factory.mktemp("s3")) as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
             patch.setenv(name, value)
         yield f"s3://{BUCKET}"
 

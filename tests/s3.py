@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 
 import boto3
@@ -19,50 +20,56 @@ from botocore.exceptions import BotoCoreError, ClientError
 BUCKET = "clips"
 
 
-@contextmanager
-def serve(folder: Path) -> Iterator[dict[str, str]]:
-    """Serve S3 from `folder` with one empty bucket; yields the environment that makes it the default."""
-    identity = {
-        "name": "test",
-        "credentials": [{"accessKey": "testkey", "secretKey": "testsecret"}],
-        "actions": ["Admin", "Read", "List", "Tagging", "Write"],
-    }
-    config = folder / "s3.json"
-    config.write_text(json.dumps({"identities": [identity]}))
-    s3, master, volume, filer = _free_ports(4)
-    command = [
-        *(
+class Server:
+    """A server over `folder` with one empty bucket and one key; stopped and started again, it holds what it held."""
+
+    def __init__(self, folder: Path) -> None:
+        identity = {
+            "name": "test",
+            "credentials": [{"accessKey": "testkey", "secretKey": "testsecret"}],
+            "actions": ["Admin", "Read", "List", "Tagging", "Write"],
+        }
+        config = folder / "s3.json"
+        config.write_text(json.dumps({"identities": [identity]}))
+        s3, master, volume, filer = _free_ports(4)
+        self.folder = folder
+        self.command = [
             str(Path(sys.executable).parent / "weed"),
             "mini",
-            f"-dir={folder}",
-            "-ip=127.0.0.1",
-            "-ip.bind=127.0.0.1",
-            f"-s3.config={config}",
-        ),
-        *(f"-s3.port={s3}", "-s3.port.iceberg=0", "-s3.port.lance=0", f"-master.port={master}"),
-        *(
-            f"-volume.port={volume}",
-            f"-filer.port={filer}",
-            "-admin.ui=false",
-            "-webdav=false",
-            f"-bucket={BUCKET}",
-        ),
-    ]
-    environment = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3}",
-        "AWS_ACCESS_KEY_ID": "testkey",
-        "AWS_SECRET_ACCESS_KEY": "testsecret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    with (folder / "weed.log").open("w") as log:
-        limits = {**os.environ, "GOMEMLIMIT": "300MiB", "TMPDIR": str(folder)}
-        server = subprocess.Popen(command, stdout=log, stderr=log, env=limits, cwd=folder)
-        try:
-            _wait(client(environment), server)
-            yield environment
-        finally:
-            server.kill()
-            server.wait()
+            *(f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={config}"),
+            *(f"-s3.port={s3}", "-s3.port.iceberg=0", "-s3.port.lance=0", f"-master.port={master}"),
+            *(f"-volume.port={volume}", f"-filer.port={filer}"),
+            *("-admin.ui=false", "-webdav=false", f"-bucket={BUCKET}"),
+        ]
+        self.environment = {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3}",
+            "AWS_ACCESS_KEY_ID": "testkey",
+            "AWS_SECRET_ACCESS_KEY": "testsecret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
+    def start(self) -> None:
+        """Returns once the server answers."""
+        with (self.folder / "weed.log").open("a") as log:
+            limits = {**os.environ, "GOMEMLIMIT": "300MiB", "TMPDIR": str(self.folder)}
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=limits, cwd=self.folder)
+        _wait(client(self.environment), self.process)
+
+    def stop(self, signal: int = SIGKILL) -> None:
+        """With SIGTERM it writes down first what it has acknowledged."""
+        self.process.send_signal(signal)
+        self.process.wait()
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[Server]:
+    """A running server, whose `environment` makes it the default."""
+    server = Server(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def client(environment: dict[str, str]) -> Any:

@@ -102,7 +102,8 @@ def test_a_clip_that_kills_or_hangs_its_worker_is_recorded_and_costs_no_other(
     dataset = toy.run(f"{tmp_path}/plan", f"{tmp_path}/out", crash=6, hang=3)
     rows = {row["clip_id"]: row for row in manifest(f"{tmp_path}/out")}
     assert sorted(rows) == list(range(9))
-    assert all((rows[number]["verdict"], rows[number]["stage"]) == ("failed", "run") for number in (3, 6))
+    assert all((rows[number]["verdict"], rows[number]["stage"]) == ("failed", "toy") for number in (3, 6))
+    assert all("3 attempts ended with the worker" in str(rows[number]["reason"]) for number in (3, 6))
     assert [rows[number]["verdict"] for number in (2, 4, 5, 7, 8)] == ["released"] * 5
     assert dataset["failed"] == {"clips": 3, "frames": 15}
 
@@ -112,6 +113,22 @@ def test_a_row_that_the_sink_refuses_is_recorded_and_costs_no_other(tmp_path: Pa
     toy.run(f"{tmp_path}/plan", f"{tmp_path}/out", foreign=3)
     rows = {row["clip_id"]: row["verdict"] for row in manifest(f"{tmp_path}/out")}
     assert rows == {0: "quarantined", 1: "failed", 2: "released", 3: "failed", 4: "released", 5: "released"}
+
+
+def test_a_run_in_which_too_much_fails_is_stopped(tmp_path: Path, cluster: None) -> None:
+    """And the same command again does not go on."""
+    toy.write_plan(f"{tmp_path}/plan", 200)
+    limits = toy.POLICY.failures.model_copy(update={"after_clips": 8, "failed": 0.05})
+    policy = toy.POLICY.model_copy(update={"failures": limits})
+    with pytest.raises(UserError, match="of the clips so far failed"):
+        toy.run(f"{tmp_path}/plan", f"{tmp_path}/out", 0.2, policy=policy)
+    done = books.finished_ids(f"{tmp_path}/out").size
+    assert 8 <= done < 150
+    with pytest.raises(UserError, match="of the clips so far failed"):
+        toy.run(f"{tmp_path}/plan", f"{tmp_path}/out", 0.2, policy=policy)
+    assert books.finished_ids(f"{tmp_path}/out").size < 150
+    dataset = books.read_dataset(f"{tmp_path}/out")
+    assert dataset is not None and dataset["state"] == "running"
 
 
 @pytest.fixture
@@ -149,7 +166,7 @@ def test_files_without_any_record_go(finished: tuple[str, str, list[str]]) -> No
     store.write_bytes(output, f"shards/{zombie}.tar", b"half a tar")
     store.write_bytes(output, f"manifest/{zombie}.parquet", before[f"manifest/{name}.parquet"])
     with pytest.raises(UserError, match="not for each once"):
-        checkpoint.finish(Plan(plan), output)
+        checkpoint.finish(Plan(plan), output, toy.POLICY)
     checkpoint.repair(output)
     assert contents(output) == before
 
@@ -162,7 +179,7 @@ def test_of_two_shards_with_the_same_clip_one_goes(finished: tuple[str, str, lis
         data = before[path].replace(name.encode(), zombie.encode()) if "stats" in path else before[path]
         store.write_bytes(output, path.replace(name, zombie), data)
     with pytest.raises(UserError, match="not for each once"):
-        checkpoint.finish(Plan(plan), output)
+        checkpoint.finish(Plan(plan), output, toy.POLICY)
     checkpoint.repair(output)
     assert contents(output) == before
 
@@ -183,7 +200,7 @@ def test_a_damaged_shard_is_to_be_done_again(
     assert contents(output) == {path: data for path, data in before.items() if name not in path}
     assert checkpoint.missing(Plan(plan), output).tolist() == [0, 1, 2, 3]
     with pytest.raises(UserError, match="accounts for 8 clips where 12 are planned"):
-        checkpoint.finish(Plan(plan), output)
+        checkpoint.finish(Plan(plan), output, toy.POLICY)
 
 
 @pytest.mark.parametrize("count", [12, 4])

@@ -23,6 +23,7 @@ import ray
 from cluster import checkpoint, plans, session, store
 from cluster.datasink import ShardNames, ShardSink
 from cluster.plans import Plan
+from operators.attempts import LIMIT, Attempts
 from operators.encode import encode_video
 from operators.outcome import each
 from operators.sink import write_shard
@@ -114,7 +115,7 @@ def write_output(plan: str, output: str, count: int, clips_per_shard: int = 4) -
         record = pa.BufferOutputStream()
         pq.write_table(pa.table({"clip_id": [ref.clip_id for ref in part]}), record)
         store.write_bytes(output, f"checkpoint/{name}.parquet", record.getvalue().to_pybytes())
-    checkpoint.finish(Plan(plan), output)
+    checkpoint.finish(Plan(plan), output, POLICY)
     ray.data.DataContext.get_current().checkpoint_config = None
     return names
 
@@ -143,11 +144,12 @@ def write_plan(plan: str, count: int, files: int = 3) -> list[ClipRef]:
 class Toy:
     """Stands for all stages."""
 
-    def __init__(self, seconds: float, crash: int, hang: int, foreign: int) -> None:
+    def __init__(self, output: str, seconds: float, crash: int, hang: int, foreign: int) -> None:
+        self.attempts = Attempts(max_seconds=3, output=store.absolute(output))
         self.seconds, self.crash, self.hang, self.foreign = seconds, crash, hang, foreign
 
     def __call__(self, clips: pa.Table) -> pa.Table:
-        rows = each("toy", self.process, from_table(clips, ClipRef), max_seconds=3)
+        rows = each("toy", self.process, from_table(clips, ClipRef), self.attempts)
         table = to_table(rows, ReleasedClip, QuarantinedClip, FailedClip)
         if self.foreign in table["clip_id"].to_pylist():
             unknown = pa.array(
@@ -173,10 +175,11 @@ def run(
     hang: int = -1,
     foreign: int = -1,
     partition: str = "1/1",
+    policy: Policy = POLICY,
 ) -> dict[str, Any]:
     """The real job's frame: begin, run, run again clip by clip, record what is lost, finish."""
     plan = Plan.of(uri, partition)
-    checkpoint.begin(plan, output, PROFILE, POLICY)
+    checkpoint.begin(plan, output, PROFILE, policy)
     filesystem, paths = plan.files()
     for clips_per_shard in (4, 1):
         if not checkpoint.missing(plan, output).size:
@@ -186,18 +189,18 @@ def run(
             .repartition(target_num_rows_per_block=clips_per_shard)
             .map_batches(
                 Toy,
-                fn_constructor_args=(seconds, crash, hang, foreign),
+                fn_constructor_args=(output, seconds, crash, hang, foreign),
                 batch_format="pyarrow",
                 batch_size=None,
                 compute=ray.data.ActorPoolStrategy(size=1, max_tasks_in_flight_per_actor=1),
                 num_cpus=0.8,
-                max_task_retries=1,
+                max_task_retries=LIMIT,
             )
             .write_datasink(ShardSink(output), ray_remote_args={"num_cpus": 0.25})
         )
         checkpoint.repair(output)
     checkpoint.record_lost(plan, output)
-    return checkpoint.finish(plan, output)
+    return checkpoint.finish(plan, output, policy)
 
 
 if __name__ == "__main__":

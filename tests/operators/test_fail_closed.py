@@ -14,6 +14,7 @@ import pytest
 
 import operators.condition
 import operators.regenerate
+from operators.attempts import Attempts
 from operators.audit import Audit, Provenance
 from operators.condition import Condition
 from operators.decode import DecodeError
@@ -69,7 +70,7 @@ class Stages:
         self.policy = load(Policy, "cluster/policies/default.yaml", [f"variant={variant}"])
         self.condition = Condition.__new__(Condition)
         self.condition.profile, self.condition.policy = self.profile, self.policy
-        self.condition.release_key = b"key"
+        self.condition.release_key, self.condition.attempts = b"key", Attempts(60)
         self.condition.pose, self.condition.segment, self.condition.depth = (  # type: ignore[assignment]
             Cues().pose,
             Cues().segment,

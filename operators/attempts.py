@@ -1,0 +1,87 @@
+"""Attempts at a clip, counted across processes, machines and runs: whatever ends its worker is not tried for ever."""
+
+import contextlib
+import faulthandler
+from collections.abc import Iterator
+from itertools import takewhile
+
+from fsspec.implementations.local import LocalFileSystem
+
+from operators.decode import filesystem_of
+
+LIMIT = 3  # attempts at a clip by one stage
+FOLDER = "attempts"
+
+
+class Exhausted(Exception):
+    """Every attempt at the clip ended the process that made it. The message names no source."""
+
+
+class Unrecorded(Exception):
+    """An attempt cannot be recorded, as its place cannot be reached: nothing is known of the clip itself."""
+
+
+class Attempts:
+    """At most three attempts at a clip by a stage, each of at most `max_seconds`.
+
+    While a stage works on a clip, OUTPUT/attempts/CLIP.STAGE.N stands there: it is written before and removed after,
+    however that ended. So what is found there is of a process that died over this clip, or with its machine.
+    Without an `output`, as in training, nothing is counted.
+    """
+
+    def __init__(self, max_seconds: float, output: str = "") -> None:
+        self.max_seconds, self.output = max_seconds, output
+
+    @contextlib.contextmanager
+    def attempt(self, stage: str, clip_id: int) -> Iterator[None]:
+        """Raises Exhausted if `LIMIT` attempts have ended badly, Unrecorded if this one's mark cannot be written."""
+        marks = self._mark(stage, clip_id) if self.output else []
+        try:
+            with time_limit(self.max_seconds):
+                yield
+        finally:
+            with contextlib.suppress(OSError):  # a mark that stays counts against the clip only, and once
+                for mark in marks:
+                    filesystem_of(mark)[0].rm_file(mark)
+
+    def _mark(self, stage: str, clip_id: int) -> list[str]:
+        """Write this attempt's mark; returns it after those of earlier ones."""
+        name = f"{self.output}/{FOLDER}/{clip_id & (1 << 64) - 1:016x}.{stage}"
+        marks = [f"{name}.{number}" for number in range(1, LIMIT + 1)]
+        try:
+            files, _ = filesystem_of(name)
+            if isinstance(files, LocalFileSystem):
+                files.makedirs(f"{self.output}/{FOLDER}", exist_ok=True)
+            files.invalidate_cache()
+            made = len(list(takewhile(files.exists, marks)))
+            if made < LIMIT:
+                files.pipe_file(marks[made], b"")
+                return marks[: made + 1]
+        except Exception as error:  # every backend raises its own
+            raise Unrecorded(type(error).__name__) from None
+        problem = f"{LIMIT} attempts ended with the worker: a crash, out of memory, a lost machine"
+        raise Exhausted(f"{problem}, or more than {self.max_seconds:g} s")
+
+
+def forget(output: str) -> None:
+    """Remove all marks below `output`."""
+    files, root = filesystem_of(f"{output}/{FOLDER}")
+    files.invalidate_cache()
+    for mark in files.find(root):
+        files.rm_file(mark)
+    if isinstance(files, LocalFileSystem) and files.exists(root):
+        files.rmdir(root)
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """End this process if it takes longer: nothing less interrupts a native decoder that hangs.
+
+    Who runs the stage starts it anew, tries again, and records the clip as failed if that ends alike.
+    """
+    # Standard error by its number: tests and notebooks replace it.
+    faulthandler.dump_traceback_later(seconds, exit=True, file=2)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
