@@ -30,7 +30,7 @@ apt = { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update 
   DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null; } || \
   { echo "error: $(1) is missing. Install it: sudo apt-get install $(1)" >&2; false; }
 
-.PHONY: help demo test setup browser format lock models clean
+.PHONY: help demo test faults setup browser format lock models clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -60,6 +60,11 @@ test: .venv/ready browser
 	ruff format --check .
 	mypy
 	python -m pytest
+
+# What kills a run, in so many random orders and at so many random moments (two minutes each).
+ROUNDS ?= 10
+faults: .venv/ready
+	RECAST_FAULT_ROUNDS=$(ROUNDS) python -m pytest tests/faults
 
 # Chromium opens the report in a test. Without it that test is skipped, saying so; with CI set it fails instead.
 browser:

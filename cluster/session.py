@@ -63,6 +63,7 @@ def _connect(profile: Profile | None, environment: dict[str, str], log_to_driver
         return
     os.environ |= environment  # the workers inherit it, and need no environment of their own
     ray.init(
+        "local",  # not a cluster that another user of this machine started, or that a crash left in Ray's notes
         num_cpus=_logical_cpus(profile),
         include_dashboard=False,
         log_to_driver=log_to_driver,

@@ -3,9 +3,6 @@
 import json
 import os
 import re
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -64,35 +61,8 @@ def test_every_clip_once_and_a_second_run_changes_nothing(place: str, cluster: N
     assert contents(f"{place}/out") == before
 
 
-def test_sigkill_half_way_then_the_same_command(s3: str, tmp_path: Path) -> None:
-    """In an object store; tests/jobs/test_resume.py does it on disk, with the real job."""
-    plan, output, count = f"{s3}/{tmp_path.name}/plan", f"{s3}/{tmp_path.name}/out", 40
-    toy.write_plan(plan, count)
-    command = [sys.executable, "-m", "tests.cluster.toy", plan, output, "0.15"]
-    root = Path(__file__).parents[2]
-    with subprocess.Popen(command, cwd=root, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as job:
-        try:
-            _wait_for_commits(output, 3, job)
-        finally:
-            job.kill()
-    done = {path.split("/")[1][:-8] for path in store.list_files(output) if _is_committed(path)}
-    finished = {path: data for path, data in contents(output).items() if any(name in path for name in done)}
-    assert 3 <= len(done) < 10
-    subprocess.run(command, cwd=root, check=True, timeout=120, capture_output=True)
-    assert_complete(output, count)
-    after = contents(output)
-    assert {path: after[path] for path in finished} == finished
-
-
-def _is_committed(path: str) -> bool:
+def is_committed(path: str) -> bool:
     return bool(re.fullmatch(r"checkpoint/\w+-\d+\.parquet", path))
-
-
-def _wait_for_commits(output: str, count: int, job: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 120
-    while sum(map(_is_committed, store.list_files(output))) < count:
-        assert job.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_a_clip_that_kills_or_hangs_its_worker_is_recorded_and_costs_no_other(

@@ -1,4 +1,4 @@
-"""A small job around the real sink and checkpoints, without models: `python -m tests.cluster.toy PLAN OUT SECONDS`.
+"""A small job around the real sink and checkpoints, without models.
 
 Every tenth clip is quarantined, every tenth plus one fails, the others are released after SECONDS each.
 `crash=ID` kills the worker that meets that clip, `hang=ID` never lets it go on; `foreign=ID` makes a row that the
@@ -9,7 +9,6 @@ import hashlib
 import io
 import os
 import re
-import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 
-from cluster import checkpoint, plans, session, store
+from cluster import checkpoint, plans, store
 from cluster.datasink import ShardNames, ShardSink
 from cluster.plans import Plan
 from operators.attempts import LIMIT, Attempts
@@ -201,8 +200,3 @@ def run(
         checkpoint.repair(output)
     checkpoint.record_lost(plan, output)
     return checkpoint.finish(plan, output, policy)
-
-
-if __name__ == "__main__":
-    session.start()
-    run(sys.argv[1], sys.argv[2], float(sys.argv[3]))

@@ -1,0 +1,118 @@
+"""A job on a cluster of three nodes, for faults to happen to: `python -m tests.faults.job PLAN OUT SECONDS PIDS`.
+
+The three stages of jobs/anonymize.py with their types, without models; each takes SECONDS a clip. Into the file PIDS
+go the process ids of the two nodes beside the head.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import ray
+from ray.cluster_utils import Cluster
+
+from cluster import checkpoint, session, store
+from cluster.datasink import ShardSink
+from cluster.plans import Plan
+from operators.attempts import LIMIT, Attempts
+from operators.outcome import each
+from schemas.arrow import from_table, to_table
+from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip, ReleasedClip
+from tests.cluster import toy
+
+ENDED = (QuarantinedClip, FailedClip)
+NOTHING = np.zeros((1, 1, 1), bool)
+
+
+class Stage:
+    """What the three have in common."""
+
+    name: str
+
+    def __init__(self, output: str, seconds: float) -> None:
+        self.seconds, self.attempts = seconds, Attempts(60, store.absolute(output))
+
+    def work(self, table: pa.Table, taken: type, made: type) -> pa.Table:
+        rows = from_table(table, taken) if taken is ClipRef else from_table(table, taken, *ENDED)
+        done = each(self.name, self.slowly, rows, self.attempts)
+        return to_table(done, made, *ENDED)
+
+    def slowly(self, row: Any) -> Any:
+        time.sleep(self.seconds)
+        return self.one(row)
+
+    def one(self, row: Any) -> Any:
+        raise NotImplementedError
+
+
+class Condition(Stage):
+    name = "condition"
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        return self.work(table, ClipRef, Conditioning)
+
+    def one(self, row: ClipRef) -> Conditioning:
+        return Conditioning(row, "structhuman", b"", b"", NOTHING, NOTHING, [], 0, [], {})
+
+
+class Regenerate(Stage):
+    name = "regenerate"
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        return self.work(table, Conditioning, CandidateClip)
+
+    def one(self, row: Conditioning) -> CandidateClip:
+        return CandidateClip(row.ref, row.variant, b"", b"", row.mask, row.body, 0, 0, 0, "s", [], {})
+
+
+class Audit(Stage):
+    name = "audit"
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        return self.work(table, CandidateClip, ReleasedClip)
+
+    def one(self, row: CandidateClip) -> ReleasedClip | QuarantinedClip | FailedClip:
+        return toy.ended(row.ref)
+
+
+def main(plan_uri: str, output: str, seconds: float) -> None:
+    """As `anonymize` and `finish`."""
+    plan = Plan(plan_uri)
+    checkpoint.begin(plan, output, toy.PROFILE, toy.POLICY)
+    filesystem, paths = plan.files()
+    for clips_per_shard in (4, 1):
+        if not checkpoint.missing(plan, output).size:
+            break
+        clips = ray.data.read_parquet(paths, filesystem=filesystem)
+        clips = clips.repartition(target_num_rows_per_block=clips_per_shard)
+        for operator in (Condition, Regenerate, Audit):
+            clips = clips.map_batches(
+                operator,
+                fn_constructor_args=(output, seconds),
+                batch_format="pyarrow",
+                batch_size=1,
+                compute=ray.data.ActorPoolStrategy(size=1, max_tasks_in_flight_per_actor=1),
+                num_cpus=0.8,
+                max_task_retries=LIMIT,
+            )
+        clips.write_datasink(ShardSink(output), ray_remote_args={"num_cpus": 0.25})
+        checkpoint.repair(output)
+    checkpoint.record_lost(plan, output)
+    checkpoint.finish(plan, output, toy.POLICY)
+
+
+if __name__ == "__main__":
+    # A node that is gone is seen to be within seconds.
+    os.environ |= {"RAY_health_check_period_ms": "1000", "RAY_health_check_failure_threshold": "3"}
+    memory = 100 << 20
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 4, "object_store_memory": memory})
+    others = [nodes.add_node(num_cpus=2, object_store_memory=memory) for _ in range(2)]
+    pids = [node.all_processes["raylet"][0].process.pid for node in others]
+    Path(sys.argv[4]).write_text(" ".join(map(str, pids)))
+    os.environ["RAY_ADDRESS"] = nodes.address
+    session.start()
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))

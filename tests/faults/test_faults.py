@@ -1,0 +1,124 @@
+"""Exactly once, whatever dies: a job on three nodes, its source and output in an object store, and random faults.
+
+Once in every test run; `make faults ROUNDS=20` does it with so many other orders and moments.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cluster import store
+from tests.cluster import toy
+from tests.cluster.test_checkpoint import assert_complete, is_committed
+from tests.s3 import BUCKET, Server, serve
+
+CLIPS = 80
+ROUNDS = int(os.environ.get("RECAST_FAULT_ROUNDS", "1"))
+OUTAGE = 20  # s
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A store of its own, as it will be taken away."""
+    with serve(tmp_path) as made:
+        for name, value in made.environment.items():
+            monkeypatch.setenv(name, value)
+        yield made
+
+
+@contextmanager
+def running(plan: str, output: str, pids: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The job; whatever is left of its cluster is gone at the end."""
+    command = [sys.executable, "-m", "tests.faults.job", plan, output, "0.3", str(pids)]
+    pids.unlink(missing_ok=True)
+    with log.open("a") as file:
+        job = subprocess.Popen(command, cwd=toy.ROOT, stdout=file, stderr=file)
+    family: list[psutil.Process] = []
+    try:
+        yield job
+    finally:
+        if job.poll() is None:
+            family = psutil.Process(job.pid).children(recursive=True)
+            job.kill()
+        job.wait()
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+def kill_worker(job: subprocess.Popen[bytes], title: str) -> None:
+    """SIGKILL a process that Ray shows under `title`, as soon as there is one."""
+    deadline = time.monotonic() + 60
+    while job.poll() is None and time.monotonic() < deadline:
+        for process in psutil.Process(job.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                if title in " ".join(process.cmdline()):
+                    process.kill()
+                    return
+        time.sleep(0.02)
+    raise AssertionError(f"nothing was seen to run {title}")
+
+
+def wait_for_commits(output: str, count: int, job: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 180
+    while sum(map(is_committed, store.list_files(output))) < count:
+        assert job.poll() is None, "the job ended"
+        assert time.monotonic() < deadline, "the job stands still"
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_whatever_dies_every_clip_ends_once(server: Server, tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    plan, output, pids = f"s3://{BUCKET}/plan", f"s3://{BUCKET}/out", tmp_path / "pids"
+    toy.write_plan(plan, CLIPS)
+
+    def lose_a_node() -> None:
+        os.kill(chance.choice([int(pid) for pid in pids.read_text().split()]), 9)
+
+    def lose_the_store() -> None:
+        server.stop()
+        time.sleep(OUTAGE)
+        server.start()
+
+    with running(plan, output, pids, tmp_path / "log") as job:
+        wait_for_commits(output, 1, job)
+        faults: list[Callable[[], None]] = [
+            lambda: kill_worker(job, "MapBatches(Condition)"),
+            lambda: kill_worker(job, "MapBatches(Regenerate)"),
+            lambda: kill_worker(job, "MapBatches(Audit)"),
+            lambda: kill_worker(job, "ray::Write"),
+            lose_a_node,
+            lose_the_store,
+        ]
+        chance.shuffle(faults)
+        for fault in faults:
+            time.sleep(chance.uniform(0, 3))
+            assert job.poll() is None, (tmp_path / "log").read_text()[-3000:]
+            fault()
+        time.sleep(chance.uniform(0, 3))
+        assert job.poll() is None, "it was to be killed before its end"
+    finished = committed(output)
+    with running(plan, output, pids, tmp_path / "log") as job:
+        assert job.wait(timeout=240) == 0, (tmp_path / "log").read_text()[-3000:]
+    assert_complete(output, CLIPS)
+    assert {path: store.read_bytes(output, path) for path in finished} == finished
+    assert json.loads(store.read_bytes(output, "dataset.json"))["state"] == "complete"
+
+
+def committed(output: str) -> dict[str, bytes]:
+    """Every file of every shard that is committed by now."""
+    paths = list(store.list_files(output))
+    names = [path.split("/")[1].removesuffix(".parquet") for path in paths if is_committed(path)]
+    return {
+        path: store.read_bytes(output, path) for path in paths if any(f"/{name}." in path for name in names)
+    }
