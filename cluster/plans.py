@@ -23,6 +23,8 @@ from pyarrow import fs
 
 from cluster import store
 from operators.source import Source
+from schemas.arrow import from_table
+from schemas.clip import ClipRef
 from schemas.errors import UserError
 
 BUCKETS = 256
@@ -88,6 +90,16 @@ class Plan:
             problem = f"names {np.unique(twice).size} clips more than once (first: {twice[0]})"
             raise UserError(self.uri, problem, "Make the plan anew")
         return Planned(found, frames)
+
+    def sample(self, count: int, seed: int = 0) -> list[ClipRef]:
+        """Up to `count` clips of this part that can be read, drawn at random without returning."""
+        filesystem, paths = self.files()
+        if not paths:
+            return []
+        clips = arrow_dataset.dataset(paths, filesystem=filesystem, format="parquet")
+        readable = clips.to_table(columns=["clip_id"], filter=pc.field("problem") == "")["clip_id"].to_numpy()
+        chosen = np.random.default_rng(seed).permutation(np.sort(readable))[:count]
+        return from_table(clips.to_table(filter=pc.field("clip_id").isin(chosen)), ClipRef)
 
 
 def bucket(key: str) -> str:

@@ -5,6 +5,9 @@ private as the sources. Of each video only the first frames are decoded. The sam
 
 The same command again probes what is new or has changed since, and nothing else. Sources that are gone stay in the
 plan: what was made of them stands, what was not will fail. Other inputs or settings make the plan anew.
+
+--estimate K is a dry run: it conditions and regenerates K clips of each part, drawn at random, and says what the
+whole will cost, with the error of sampling. Nothing of that is kept.
 """
 
 import json
@@ -15,20 +18,34 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 import ray
 
 from cluster import books, plans, session, store
 from jobs import options
+from jobs.anonymize import on
 from operators.attempts import time_limit
+from operators.condition import Condition
+from operators.estimate import Estimate, Sampled, estimate
+from operators.regenerate import Regenerate
 from operators.source import Listing, Source, list_sources, plan_source, source_key, unplannable
-from schemas.arrow import to_table
-from schemas.clip import ClipRef
-from schemas.profile import Clips
+from schemas.arrow import from_table, to_table
+from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip
+from schemas.errors import UserError
+from schemas.policy import Policy
+from schemas.profile import Clips, Profile
 
 SOURCES_PER_FILE = 100  # of the manifest; one task probes them
 MAX_TASKS = 1000  # at once
+FIGURES = pa.schema(
+    {
+        "people": pa.int64(),
+        "video_seconds": pa.float64(),
+        "stage_seconds": pa.struct({"condition": pa.float64(), "regenerate": pa.float64()}),
+    }
+)
 
 
 def plan(inputs: list[str], output: str, clips: Clips) -> tuple[dict[str, Any], dict[str, int]]:
@@ -117,9 +134,48 @@ def account(output: str, listing: Listing) -> dict[str, Any]:
     return counts
 
 
+def dry_run(
+    profile: Profile, policy: Policy, plan: str, clips: int, parts: int, price: float
+) -> list[tuple[str, Any]]:
+    """Figures for the whole plan from `clips` clips of each of its `parts`; `price` is of a GPU for an hour."""
+    session.start(profile)
+    chosen = [ref for part in range(1, parts + 1) for ref in plans.Plan(plan, part, parts).sample(clips)]
+    if not chosen:
+        raise UserError(plan, "has no clip that can be read", "See the list of unreadable videos")
+    pools, key = profile.pools, options.read_release_key(plan)
+    rows = ray.data.from_arrow(to_table(chosen, ClipRef)).repartition(len(chosen))
+    rows = rows.map_batches(Condition, **on(pools.condition, profile, policy, key))
+    rows = rows.map_batches(Regenerate, **on(pools.regenerate, profile))
+    sample = [Sampled(**row) for row in rows.map_batches(figures, batch_format="pyarrow").take_all()]
+    if len(sample) < 2:
+        raise UserError(plan, "gives fewer than two clips to estimate from", "Give --estimate more clips")
+    shares = {"condition": pools.condition.num_gpus, "regenerate": pools.regenerate.num_gpus}
+    found = estimate(sample, plans.Plan(plan).planned().ids.size, shares)
+    hours = found["GPU-hours"]
+    cost = Estimate(hours.value * price, hours.error * price)
+    return [
+        ("sampled clips, of these quarantined or failed", f"{len(chosen)}, {len(chosen) - len(sample)}"),
+        *found.items(),
+        *([("cost", cost)] if price else []),
+    ]
+
+
+def figures(clips: pa.Table) -> pa.Table:
+    """What `Sampled` holds, of each clip that was regenerated."""
+    rows = []
+    for clip in from_table(clips, CandidateClip, QuarantinedClip, FailedClip):
+        if isinstance(clip, CandidateClip):
+            seconds = dict(clip.seconds)
+            regenerate = seconds.pop("generate") + seconds.pop("composite")
+            stages = {"condition": sum(seconds.values()), "regenerate": regenerate}
+            length = clip.ref.frames * clip.ref.fps_den / clip.ref.fps_num
+            rows.append({"people": clip.people, "video_seconds": length, "stage_seconds": stages})
+    return pa.Table.from_pylist(rows, schema=FIGURES)
+
+
 def main(arguments: Namespace) -> int:
     """Plan and say what cannot be; unreadable sources are rows of the plan, and will be failed clips."""
-    profile, _ = options.read_settings(arguments)
+    profile, policy = options.read_settings(arguments)
     output = arguments.plan.rstrip("/")
     made, changes = plan(arguments.inputs, output, profile.clip)
     rows = [
@@ -136,6 +192,9 @@ def main(arguments: Namespace) -> int:
     options.table("plan: nothing has changed, nothing to do" if unchanged else "plan", rows)
     for bad in made["problems"]:
         print(f"unreadable: {bad['uri']}: {bad['problem']}. {bad['remedy']}.")
+    if arguments.estimate:
+        found = dry_run(profile, policy, output, arguments.estimate, arguments.parts, arguments.price)
+        options.table("estimate (95 %, of sampling alone)", found)
     return 0
 
 
@@ -145,4 +204,10 @@ if __name__ == "__main__":
     parser.add_argument(
         "--plan", required=True, help="folder or s3:// prefix for the plan; as private as the sources"
     )
+    parser.add_argument(
+        "--estimate", type=int, default=0, metavar="K", help="dry run on K clips of each part"
+    )
+    parser.add_argument("--parts", type=int, default=1, metavar="N", help="that --partition K/N will have")
+    parser.add_argument("--price", type=float, default=0, help="of a GPU for an hour, for the estimate")
+    parser.add_argument("--variant", choices=["structhuman", "structall"], help="of the estimate")
     options.run(main, parser)

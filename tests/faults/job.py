@@ -1,7 +1,7 @@
-"""A job on a cluster of three nodes, for faults to happen to: `python -m tests.faults.job PLAN OUT SECONDS PIDS`.
+"""A job on three nodes, for faults to happen to: `python -m tests.faults.job PLAN OUT SECONDS PIDS [EATER]`.
 
 The three stages of jobs/anonymize.py with their types, without models; each takes SECONDS a clip. Into the file PIDS
-go the process ids of the two nodes beside the head.
+go the process ids of the two nodes beside the head. The clip EATER takes memory until somebody stops it.
 """
 
 import os
@@ -33,8 +33,8 @@ class Stage:
 
     name: str
 
-    def __init__(self, output: str, seconds: float) -> None:
-        self.seconds, self.attempts = seconds, Attempts(60, store.absolute(output))
+    def __init__(self, output: str, seconds: float, eater: int) -> None:
+        self.eater, self.seconds, self.attempts = eater, seconds, Attempts(60, store.absolute(output))
 
     def work(self, table: pa.Table, taken: type, made: type) -> pa.Table:
         rows = from_table(table, taken) if taken is ClipRef else from_table(table, taken, *ENDED)
@@ -66,6 +66,9 @@ class Regenerate(Stage):
         return self.work(table, Conditioning, CandidateClip)
 
     def one(self, row: Conditioning) -> CandidateClip:
+        if row.ref.clip_id == self.eater:
+            eaten = [np.ones(100 << 17) for _ in range(60)]  # 100 MiB each
+            raise MemoryError(f"not stopped at {len(eaten) * 100} MiB")
         return CandidateClip(row.ref, row.variant, b"", b"", row.mask, row.body, 0, 0, 0, "s", [], {})
 
 
@@ -79,7 +82,7 @@ class Audit(Stage):
         return toy.ended(row.ref)
 
 
-def main(plan_uri: str, output: str, seconds: float) -> None:
+def main(plan_uri: str, output: str, seconds: float, eater: int) -> None:
     """As `anonymize` and `finish`."""
     plan = Plan(plan_uri)
     checkpoint.begin(plan, output, toy.PROFILE, toy.POLICY)
@@ -92,7 +95,7 @@ def main(plan_uri: str, output: str, seconds: float) -> None:
         for operator in (Condition, Regenerate, Audit):
             clips = clips.map_batches(
                 operator,
-                fn_constructor_args=(output, seconds),
+                fn_constructor_args=(output, seconds, eater),
                 batch_format="pyarrow",
                 batch_size=1,
                 compute=ray.data.ActorPoolStrategy(size=1, max_tasks_in_flight_per_actor=1),
@@ -115,4 +118,4 @@ if __name__ == "__main__":
     Path(sys.argv[4]).write_text(" ".join(map(str, pids)))
     os.environ["RAY_ADDRESS"] = nodes.address
     session.start()
-    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), int((*sys.argv, -1)[5]))

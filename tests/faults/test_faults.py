@@ -18,7 +18,7 @@ import pytest
 
 from cluster import store
 from tests.cluster import toy
-from tests.cluster.test_checkpoint import assert_complete, is_committed
+from tests.cluster.test_checkpoint import assert_complete, is_committed, manifest
 from tests.s3 import BUCKET, Server, serve
 
 CLIPS = 80
@@ -36,9 +36,11 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 @contextmanager
-def running(plan: str, output: str, pids: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    plan: str, output: str, pids: Path, log: Path, eater: int = -1
+) -> Iterator[subprocess.Popen[bytes]]:
     """The job; whatever is left of its cluster is gone at the end."""
-    command = [sys.executable, "-m", "tests.faults.job", plan, output, "0.3", str(pids)]
+    command = [sys.executable, "-m", "tests.faults.job", plan, output, "0.3", str(pids), str(eater)]
     pids.unlink(missing_ok=True)
     with log.open("a") as file:
         job = subprocess.Popen(command, cwd=toy.ROOT, stdout=file, stderr=file)
@@ -113,6 +115,24 @@ def test_whatever_dies_every_clip_ends_once(server: Server, tmp_path: Path, seed
     assert_complete(output, CLIPS)
     assert {path: store.read_bytes(output, path) for path in finished} == finished
     assert json.loads(store.read_bytes(output, "dataset.json"))["state"] == "complete"
+
+
+def test_a_clip_that_eats_memory_is_recorded_and_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray ends the worker before the machine has none left; here, 3 GiB from now."""
+    memory = psutil.virtual_memory()
+    limit = (memory.total - memory.available + (3 << 30)) / memory.total
+    assert limit < 1, "this test needs 3 GiB of free memory"
+    monkeypatch.setenv("RAY_memory_usage_threshold", f"{limit:.3f}")
+    plan, output, log = f"{tmp_path}/plan", f"{tmp_path}/out", tmp_path / "log"
+    toy.write_plan(plan, 8)
+    with running(plan, output, tmp_path / "pids", log, eater=6) as job:
+        assert job.wait(timeout=240) == 0, log.read_text()[-3000:]
+    ended = {row["clip_id"]: row for row in manifest(output)}
+    assert (ended[6]["verdict"], ended[6]["stage"]) == ("failed", "regenerate")
+    assert "3 attempts ended with the worker" in str(ended[6]["reason"])
+    assert [ended[number]["verdict"] for number in (2, 3, 4, 5, 7)] == ["released"] * 5
 
 
 def committed(output: str) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import stat
 from pathlib import Path
@@ -16,6 +17,7 @@ from schemas.arrow import from_table
 from schemas.clip import ClipRef
 from schemas.errors import UserError
 from schemas.profile import Clips
+from tests.jobs.small import cut_video, job, settings
 from tests.videos import pictures, write
 
 CLIPS = Clips(frames=9, overlap=1, max_bytes=10**9)
@@ -121,3 +123,16 @@ def test_a_missing_place_leaves_an_earlier_plan_alone(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         plan([str(tmp_path / "nothing")], str(tmp_path), CLIPS)
     assert (tmp_path / "plan.json").exists()
+
+
+def test_a_dry_run_says_what_the_plan_will_cost(tmp_path: Path, cluster: None) -> None:
+    """Through the real stages; what it says is in the tests of operators/estimate.py."""
+    cut_video(tmp_path / "a.mp4", 24)
+    extra = [*settings(tmp_path), "--set", "pools.regenerate.num_gpus=0", "--price", "2.5", "--parts", "2"]
+    done = job("plan", str(tmp_path / "a.mp4"), "--plan", f"{tmp_path}/p", "--estimate", "2", *extra)
+    assert done.returncode == 0, done.stderr
+    figures = dict(re.findall(r"│ ([^│]+?) +│ ([^│]+?) +│", done.stdout))
+    assert figures["sampled clips, of these quarantined or failed"] == "2, 0"
+    for name in ("people per minute of video", "actor-hours in condition", "actor-hours in regenerate"):
+        assert float(figures[name].split(" ± ")[0]) > 0
+    assert float(figures["cost"].split(" ± ")[0]) == 0  # of GPUs, which this profile has none of
