@@ -21,7 +21,7 @@ from pyarrow import fs
 from ray.data.checkpoint import CheckpointConfig
 from ray.data.checkpoint.checkpoint_filter import CheckpointManager
 
-from cluster import limits, store
+from cluster import limits, logs, store
 from cluster.books import (
     SCHEMA_VERSION,
     finished_ids,
@@ -33,7 +33,7 @@ from cluster.books import (
 from cluster.datasink import ShardSink
 from cluster.plans import Plan
 from operators import attempts
-from operators.sink import FOLDERS, files_of, total
+from operators.sink import FOLDERS, VERDICTS, files_of, total
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.errors import UserError
@@ -119,6 +119,7 @@ def begin(plan: Plan, output: str, profile: Profile, policy: Policy) -> None:
         store.write_bytes(output, "dataset.json", _json(header))
     ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(output)
     limits.stop_above(policy.failures, output)
+    logs.emit("begun", planned=int(planned.ids.size))
 
 
 def repair(output: str) -> None:
@@ -179,6 +180,7 @@ def finish(plan: Plan, output: str, policy: Policy) -> dict[str, Any]:
     made |= {"stats_digest": stats_digest(digests), "licence_notes": LICENCE_NOTES}
     store.write_bytes(output, "dataset.json", _json(made))
     attempts.forget(store.absolute(output))
+    logs.emit("complete", **{name: made[name]["clips"] for name in ("planned", *VERDICTS.values())})
     return made
 
 

@@ -4,6 +4,7 @@ A shard's name holds the write's id, so that no run ever writes over another's f
 its name; they start from nothing.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,10 +14,12 @@ from ray._common.retry import call_with_retry
 from ray.data.block import BlockAccessor
 from ray.data.datasource import BlockBasedFileDatasink, FilenameProvider
 
+from cluster import logs, metrics
 from cluster.store import arrow_filesystem, delete
-from operators.sink import FOLDERS, Outcome, files_of, write_shard
+from operators.sink import FOLDERS, VERDICTS, Outcome, files_of, write_shard
 from schemas.arrow import from_table
 from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
+from schemas.profile import Pools
 
 
 class ShardNames(FilenameProvider):
@@ -30,10 +33,10 @@ class ShardNames(FilenameProvider):
 class ShardSink(BlockBasedFileDatasink):
     """Writes blocks of `schema_of(ReleasedClip, QuarantinedClip, FailedClip)` as shards below `output`."""
 
-    def __init__(self, output: str, publish_conditioning: bool = True) -> None:
+    def __init__(self, output: str, publish_conditioning: bool = True, pools: Pools | None = None) -> None:
         filesystem, root = arrow_filesystem(output)
         super().__init__(root, filesystem=filesystem, filename_provider=ShardNames())
-        self.output, self.publish_conditioning = output, publish_conditioning
+        self.output, self.publish_conditioning, self.pools = output, publish_conditioning, pools
 
     def on_write_start(self, schema: pa.Schema | None = None) -> None:
         """Make the folders, which an object store does without."""
@@ -47,22 +50,46 @@ class ShardSink(BlockBasedFileDatasink):
         table = block.to_arrow()
         name = self.filename_provider.get_filename_for_task(ctx.kwargs["write_uuid"], ctx.task_idx)
 
-        def write() -> None:
+        def write() -> tuple[dict[str, Any], metrics.Counts]:
             # A retried task may have fewer files to write than its first attempt left behind.
             delete(self.output, list(files_of(name).values()))
             filesystem, root = arrow_filesystem(self.output)
-            write_shard(
-                _rows(table),
+            counts: metrics.Counts = Counter()
+            stats = write_shard(
+                metrics.tally(_rows(table), counts, self.pools),
                 table["clip_id"].to_pylist(),
                 name,
                 lambda path: filesystem.open_output_stream(f"{root}/{path}"),
                 self.publish_conditioning,
             )
+            return stats, counts
 
-        call_with_retry(write, description=f"write shard {name}", match=self._data_context.retried_io_errors)
+        stats, counts = call_with_retry(
+            write, description=f"write shard {name}", match=self._data_context.retried_io_errors
+        )
+        metrics.publish(counts)
+        _log(table, stats)
 
     def on_write_complete(self, write_result: Any) -> None:
         """Nothing: the stock sink deletes the whole dataset's folder after a run that had nothing to write."""
+
+
+def _log(table: pa.Table, stats: dict[str, Any]) -> None:
+    """The shard, and each clip of it that was not released."""
+    for row in _rows(table):
+        if isinstance(row, QuarantinedClip | FailedClip):
+            gates = row.gates if isinstance(row, QuarantinedClip) else []
+            logs.emit(
+                "clip",
+                clip_id=row.ref.clip_id,
+                verdict=VERDICTS[type(row)],
+                stage=row.stage,
+                gates=",".join(gate.name for gate in gates if not gate.passed),
+                frames=row.ref.frames,
+            )
+    counts = {name: stats[name]["clips"] for name in ("planned", *VERDICTS.values())}
+    seconds = round(sum(stats["seconds"].values()), 3)
+    logs.emit("shard", shard=stats["name"], **counts, people=stats["people"], seconds=seconds)
 
 
 def _rows(table: pa.Table) -> Iterator[Outcome]:

@@ -26,6 +26,7 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "OMP_NUM_THREADS": "1",  # stages raise it for themselves; two pools on two cores would otherwise fight
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RECAST_LOG": os.environ.get("RECAST_LOG", ""),
         "RAY_worker_maximum_startup_concurrency": "4",  # Ray warns above a multiple of it
         "RAY_prestart_worker_first_driver": "0",  # on two cores, starting idle workers ahead costs three seconds
     }
@@ -69,6 +70,7 @@ def _connect(profile: Profile | None, environment: dict[str, str], log_to_driver
         log_to_driver=log_to_driver,
         logging_config=ray.LoggingConfig(log_level="ERROR") if log_to_driver else None,
         logging_level=logging.ERROR,
+        _metrics_export_port=int(os.environ.get("RECAST_METRICS_PORT", "0")) or None,
     )
 
 

@@ -40,7 +40,7 @@ def anonymize(profile: Profile, policy: Policy, plan: Plan, output: str) -> None
         structure = clips.map_batches(Condition, **on(pools.condition, profile, policy, key, attempts))
         candidates = structure.map_batches(Regenerate, **on(pools.regenerate, profile, attempts))
         audited = candidates.map_batches(Audit, **on(pools.audit, profile, policy, provenance, attempts))
-        sink = ShardSink(output, policy.publish_conditioning)
+        sink = ShardSink(output, policy.publish_conditioning, pools)
         audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
         checkpoint.repair(output)
     checkpoint.record_lost(plan, output)

@@ -31,7 +31,7 @@ class Server:
         }
         config = folder / "s3.json"
         config.write_text(json.dumps({"identities": [identity]}))
-        s3, master, volume, filer = _free_ports(4)
+        s3, master, volume, filer = free_ports(4)
         self.folder = folder
         self.command = [
             str(Path(sys.executable).parent / "weed"),
@@ -96,7 +96,7 @@ def _wait(s3: Any, server: subprocess.Popen[bytes], seconds: float = 30) -> None
     raise RuntimeError("SeaweedFS did not come up; see weed.log")
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that are free together with their gRPC neighbours, which SeaweedFS puts 10000 above."""
     ports: list[int] = []
     while len(ports) < count:
