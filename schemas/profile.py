@@ -92,7 +92,11 @@ class Pools(Settings):
 
 
 class Profile(Settings):
-    """Everything that decides how a run computes; what may be published is the policy's."""
+    """Everything that decides how a run computes; what may be published is the policy's.
+
+    `spill` is the folder into which Ray on this machine writes what does not fit into memory, frames among it: on an
+    encrypted mount, if there is one. A cluster has its own setting (`ray start --object-spilling-directory`).
+    """
 
     name: str
     clip: Clips
@@ -103,4 +107,5 @@ class Profile(Settings):
     persona: dict[str, list[str]]
     encoding: Encoding
     clips_per_shard: int = Field(ge=1)
+    spill: str = ""
     pools: Pools

@@ -1,10 +1,17 @@
-"""Plain progress: one line a report, with the stages' names."""
+"""Plain progress, one line a report with the stages' names; what is spilled does not stay."""
 
 import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from cluster import spill
 from cluster.session import PlainProgress
+from schemas.errors import UserError
+from tests.cluster import toy
 
 
 def test_a_report_becomes_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -22,3 +29,38 @@ def test_a_report_becomes_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         assert not progress.filter(logging.LogRecord("ray", logging.INFO, "", 0, line, (), None))
     lines = capsys.readouterr().out.splitlines()
     assert [line[10:] for line in lines] == ["Condition 3/9  Write 1/9"] * 2
+
+
+SPILL = """
+import os, sys
+import numpy as np
+import ray
+from cluster import session
+from tests.cluster import toy
+session.start(toy.PROFILE.model_copy(update={"spill": sys.argv[1]}))
+kept = [ray.put(np.zeros(20 << 20, np.uint8)) for _ in range(12)]
+print(sum(len(files) for _, _, files in os.walk(sys.argv[1])))
+if sys.argv[2] == "killed":
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_is_spilled_is_swept_at_the_end_or_by_the_next_run(tmp_path: Path) -> None:
+    environment = {**os.environ, "RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES": str(100 << 20)}
+    environment.pop("RAY_ADDRESS", None)
+    other = tmp_path / "recast-spill-elsewhere-1"  # of a machine that shares the mount
+    other.mkdir()
+    for end, left in (("killed", 1), ("ended", 0)):
+        command = [sys.executable, "-c", SPILL, str(tmp_path), end]
+        done = subprocess.run(
+            command, check=False, cwd=toy.ROOT, env=environment, capture_output=True, text=True
+        )
+        assert int(done.stdout) > 0, done.stderr[-2000:]
+        assert len(list(tmp_path.iterdir())) == 1 + left
+    assert other.exists()
+
+
+def test_a_spill_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match=r"spill: .*file cannot be used"):
+        spill.directory(str(tmp_path / "file"))
