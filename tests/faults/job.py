@@ -1,7 +1,8 @@
-"""A job on three nodes, for faults to happen to: `python -m tests.faults.job PLAN OUT SECONDS PIDS [EATER]`.
+"""A job on three nodes, for faults to happen to: `python -m tests.faults.job PLAN OUT SECONDS PIDS [EATER PAYLOAD]`.
 
 The three stages of jobs/anonymize.py with their types, without models; each takes SECONDS a clip. Into the file PIDS
-go the process ids of the two nodes beside the head. The clip EATER takes memory until somebody stops it.
+go the process ids of the two nodes beside the head. The clip EATER takes memory until somebody stops it; each
+carries PAYLOAD MiB between stages.
 """
 
 import os
@@ -33,8 +34,9 @@ class Stage:
 
     name: str
 
-    def __init__(self, output: str, seconds: float, eater: int) -> None:
-        self.eater, self.seconds, self.attempts = eater, seconds, Attempts(60, store.absolute(output))
+    def __init__(self, output: str, seconds: float, eater: int, payload: int) -> None:
+        self.eater, self.payload, self.seconds = eater, payload, seconds
+        self.attempts = Attempts(60, store.absolute(output))
 
     def work(self, table: pa.Table, taken: type, made: type) -> pa.Table:
         rows = from_table(table, taken) if taken is ClipRef else from_table(table, taken, *ENDED)
@@ -56,7 +58,8 @@ class Condition(Stage):
         return self.work(table, ClipRef, Conditioning)
 
     def one(self, row: ClipRef) -> Conditioning:
-        return Conditioning(row, "structhuman", b"", b"", NOTHING, NOTHING, [], 0, [], {})
+        preview = os.urandom(self.payload << 20)
+        return Conditioning(row, "structhuman", b"", preview, NOTHING, NOTHING, [], 0, [], {})
 
 
 class Regenerate(Stage):
@@ -82,7 +85,7 @@ class Audit(Stage):
         return toy.ended(row.ref)
 
 
-def main(plan_uri: str, output: str, seconds: float, eater: int) -> None:
+def main(plan_uri: str, output: str, seconds: float, eater: int = -1, payload: int = 0) -> None:
     """As `anonymize` and `finish`."""
     plan = Plan(plan_uri)
     checkpoint.begin(plan, output, toy.PROFILE, toy.POLICY)
@@ -95,7 +98,7 @@ def main(plan_uri: str, output: str, seconds: float, eater: int) -> None:
         for operator in (Condition, Regenerate, Audit):
             clips = clips.map_batches(
                 operator,
-                fn_constructor_args=(output, seconds, eater),
+                fn_constructor_args=(output, seconds, eater, payload),
                 batch_format="pyarrow",
                 batch_size=1,
                 compute=ray.data.ActorPoolStrategy(size=1, max_tasks_in_flight_per_actor=1),
@@ -118,4 +121,6 @@ if __name__ == "__main__":
     Path(sys.argv[4]).write_text(" ".join(map(str, pids)))
     os.environ["RAY_ADDRESS"] = nodes.address
     session.start()
-    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), int((*sys.argv, -1)[5]))
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), *map(int, sys.argv[5:]))
+    ray.shutdown()
+    nodes.shutdown()

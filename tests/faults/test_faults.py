@@ -37,10 +37,20 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 @contextmanager
 def running(
-    plan: str, output: str, pids: Path, log: Path, eater: int = -1
+    plan: str, output: str, pids: Path, log: Path, eater: int = -1, payload: int = 0
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The job; whatever is left of its cluster is gone at the end."""
-    command = [sys.executable, "-m", "tests.faults.job", plan, output, "0.3", str(pids), str(eater)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.faults.job",
+        plan,
+        output,
+        "0.3",
+        str(pids),
+        str(eater),
+        str(payload),
+    ]
     pids.unlink(missing_ok=True)
     with log.open("a") as file:
         job = subprocess.Popen(command, cwd=toy.ROOT, stdout=file, stderr=file)
@@ -133,6 +143,17 @@ def test_a_clip_that_eats_memory_is_recorded_and_costs_no_other(
     assert (ended[6]["verdict"], ended[6]["stage"]) == ("failed", "regenerate")
     assert "3 attempts ended with the worker" in str(ended[6]["reason"])
     assert [ended[number]["verdict"] for number in (2, 3, 4, 5, 7)] == ["released"] * 5
+
+
+def test_a_full_spill_disk_costs_no_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block of four clips neither fits into Ray's memory nor onto the disk; then each goes alone."""
+    monkeypatch.setenv("RAY_local_fs_capacity_threshold", "0.0001")
+    plan, output, log = f"{tmp_path}/plan", f"{tmp_path}/out", tmp_path / "log"
+    toy.write_plan(plan, 8)
+    with running(plan, output, tmp_path / "pids", log, payload=35) as job:
+        assert job.wait(timeout=240) == 0, log.read_text()[-3000:]
+    assert "OutOfDiskError" in log.read_text()
+    assert_complete(output, 8)
 
 
 def committed(output: str) -> dict[str, bytes]:
