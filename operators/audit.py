@@ -63,7 +63,7 @@ class Audit:
             ),
         ]
         if clip.variant == "structhuman":
-            score = _psnr(output[~clip.mask], source[clip.ref.overlap :][~clip.mask])
+            score = _psnr(output, source[clip.ref.overlap :], ~clip.mask)
             gates.append(
                 Gate(
                     "background",
@@ -149,10 +149,13 @@ def _spread(pixels: np.ndarray) -> float:
     return float((high - low).max())
 
 
-def _psnr(output: np.ndarray, source: np.ndarray) -> float:
-    """Of luma, dB, over pixels uint8 [N,3]: H.264 halves the resolution of colour, which is no fault."""
-    if not output.size:
+def _psnr(output: np.ndarray, source: np.ndarray, region: np.ndarray) -> float:
+    """Of luma, dB, over the pixels `region` bool [T,H,W] of uint8 [T,H,W,3]: H.264 halves the resolution of colour,
+    which is no fault. Frame by frame: as floating point numbers a clip would take gigabytes."""
+    if not region.any():
         return 99.0
-    weights = np.array([0.299, 0.587, 0.114], np.float32)
-    error = float(np.mean((output @ weights - source @ weights) ** 2))
-    return min(99.0, 10 * float(np.log10(255**2 / max(error, 1e-6))))
+    weights, error = np.array([0.299, 0.587, 0.114], np.float32), 0.0
+    for after, before, where in zip(output, source, region, strict=True):
+        difference = (after.astype(np.float32) - before) @ weights
+        error += float(np.square(difference[where]).sum(dtype=np.float64))
+    return min(99.0, 10 * float(np.log10(255**2 / max(error / region.sum(), 1e-6))))

@@ -18,16 +18,23 @@ def copied_share(output: np.ndarray, source: np.ndarray, region: np.ndarray, off
     region's outermost two pixels are left out: they show background as often as a person. A region without
     texture is judged on all its pixels. 0 where the region is empty everywhere.
     """
-    inner = [cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0 for mask in region]
-    luma_out = [_luma(frame) for frame in output]
-    luma_source = [_luma(frame) for frame in source]
     worst = 0.0
-    for t, body in enumerate(inner):
+    for t, mask in enumerate(region):
+        body = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         if not body.any():
             continue
+        part = _surroundings(body)
+        inside, own = body[part], _luma(output[t][part])
         for s in range(max(0, offset + t - 1), min(len(source), offset + t + 2)):
-            worst = max(worst, _copied(luma_out[t], luma_source[s], body))
+            worst = max(worst, _copied(own, _luma(source[s][part]), inside))
     return worst
+
+
+def _surroundings(body: np.ndarray) -> tuple[slice, slice]:
+    """The rectangle that holds `body` bool [H,W] and all that a patch around one of its pixels covers."""
+    spans = [np.flatnonzero(body.any(axis=axis)) for axis in (1, 0)]
+    rows, columns = [slice(max(0, int(span[0]) - _PATCH), int(span[-1]) + _PATCH + 1) for span in spans]
+    return rows, columns
 
 
 def _copied(output: np.ndarray, source: np.ndarray, body: np.ndarray) -> float:

@@ -1,0 +1,112 @@
+"""Memory of a whole run over one long video: `python -m benchmarks.memory --minutes 60 --fps 1`.
+
+The sample street, enlarged to 1920x1080 and repeated, goes through jobs.plan and jobs.anonymize as they are. Printed is
+the greatest resident set of each kind of process, shared pages (Ray's object store) apart, and of the object store.
+Exits with 1 if one of them is beyond its limit: a video's length must not show in them.
+"""
+
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from argparse import ArgumentParser
+from collections import defaultdict
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import psutil
+
+ROOT = Path(__file__).parents[1]
+LIMITS = {"driver": 1000, "write": 500, "object store": 1500}  # MiB
+STAGE = 3500  # MiB of a stage's actor: one clip decoded is at most clip.max_bytes, here 330 MB
+
+
+def make_video(path: Path, frames: int, fps: int) -> None:
+    """The sample, enlarged and encoded once; its packets are then repeated."""
+    with av.open(str(ROOT / "tests/data/street.mp4")) as source:
+        pictures = [frame.reformat(1920, 1080, "yuv420p") for frame in source.decode(video=0)][:48]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = 1920, 1080, "yuv420p"
+        stream.options = {"preset": "veryfast", "g": "48", "bf": "0"}
+        step = Fraction(1, fps)
+        stream.codec_context.time_base = stream.time_base = step
+        packets = []
+        for number, picture in enumerate(pictures):
+            picture.pts, picture.time_base = number, step
+            packets += stream.encode(picture)
+        packets += stream.encode()
+        copies = [(bytes(packet), packet.is_keyframe) for packet in packets]
+        for number in range(frames):
+            data, key = copies[number % len(copies)]
+            packet = av.Packet(data)
+            packet.pts = packet.dts = number
+            packet.time_base, packet.stream, packet.is_keyframe = step, stream, key
+            container.mux(packet)
+
+
+def watch(pid: int, peaks: dict[str, int], ended: threading.Event) -> None:
+    """Note the greatest memory of each kind of process below `pid` in MiB, several times a second."""
+    while not ended.wait(0.3):
+        try:
+            driver = psutil.Process(pid)
+            family = [driver, *driver.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return
+        for process in family:
+            try:
+                title, memory = " ".join(process.cmdline()), process.memory_info()
+            except (psutil.NoSuchProcess, psutil.ZombieProcess):
+                continue
+            own, shared = (memory.rss - memory.shared) >> 20, memory.shared >> 20
+            kind = (
+                "driver"
+                if process.pid == pid
+                else title.split("(")[-1].split(")")[0]
+                if "ray::Map" in title
+                else ""
+            )
+            kind = kind or ("write" if "ray::Write" in title else "")
+            if kind:
+                peaks[kind] = max(peaks[kind], own)
+            if "raylet/raylet" in title:
+                peaks["object store"] = max(peaks["object store"], shared)
+
+
+def main() -> int:
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--fps", type=int, default=1)
+    arguments = parser.parse_args()
+    peaks: dict[str, int] = defaultdict(int)
+    with tempfile.TemporaryDirectory() as folder:
+        frames = int(arguments.minutes * 60 * arguments.fps)
+        make_video(Path(folder, "long.mp4"), frames, arguments.fps)
+        start = time.monotonic()
+        for job in (
+            ["plan", f"{folder}/long.mp4", "--plan", f"{folder}/plan"],
+            ["anonymize", "--plan", f"{folder}/plan", "--output", f"{folder}/out"],
+        ):
+            process = subprocess.Popen([sys.executable, "-m", f"jobs.{job[0]}", *job[1:]], cwd=ROOT)
+            ended = threading.Event()
+            watcher = threading.Thread(target=watch, args=(process.pid, peaks, ended))
+            watcher.start()
+            status = process.wait()
+            ended.set()
+            watcher.join()
+            if status:
+                return status
+        seconds = time.monotonic() - start
+    print(f"{arguments.minutes:g} minutes, {frames} frames of 1920x1080: {seconds:.0f} s")
+    beyond = 0
+    for kind, peak in sorted(peaks.items()):
+        limit = LIMITS.get(kind, STAGE)
+        beyond += peak > limit
+        print(f"{kind:14} {peak:6} MiB of {limit} allowed")
+    return 1 if beyond else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
