@@ -1,6 +1,6 @@
 """Exactly once, whatever dies: a job on three nodes, its source and output in an object store, and random faults.
 
-Once in every test run; `make faults ROUNDS=20` does it with so many other orders and moments.
+Once in every test run; `make faults ROUNDS=20` does it in so many orders, and uses up memory and disk.
 """
 
 import json
@@ -22,7 +22,8 @@ from tests.cluster.test_checkpoint import assert_complete, is_committed, manifes
 from tests.s3 import BUCKET, Server, serve
 
 CLIPS = 80
-ROUNDS = int(os.environ.get("RECAST_FAULT_ROUNDS", "1"))
+ROUNDS = int(os.environ.get("RECAST_FAULT_ROUNDS", "0"))
+thorough = pytest.mark.skipif(not ROUNDS, reason="takes minutes: make faults")
 OUTAGE = 20  # s
 
 
@@ -88,7 +89,7 @@ def wait_for_commits(output: str, count: int, job: subprocess.Popen[bytes]) -> N
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("seed", range(ROUNDS))
+@pytest.mark.parametrize("seed", range(max(ROUNDS, 1)))
 def test_whatever_dies_every_clip_ends_once(server: Server, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     plan, output, pids = f"s3://{BUCKET}/plan", f"s3://{BUCKET}/out", tmp_path / "pids"
@@ -127,6 +128,7 @@ def test_whatever_dies_every_clip_ends_once(server: Server, tmp_path: Path, seed
     assert json.loads(store.read_bytes(output, "dataset.json"))["state"] == "complete"
 
 
+@thorough
 def test_a_clip_that_eats_memory_is_recorded_and_costs_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +147,7 @@ def test_a_clip_that_eats_memory_is_recorded_and_costs_no_other(
     assert [ended[number]["verdict"] for number in (2, 3, 4, 5, 7)] == ["released"] * 5
 
 
+@thorough
 def test_a_full_spill_disk_costs_no_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A block of four clips neither fits into Ray's memory nor onto the disk; then each goes alone."""
     monkeypatch.setenv("RAY_local_fs_capacity_threshold", "0.0001")
