@@ -28,7 +28,7 @@ def stop_above(limits: Failures, output: str) -> None:
 def require(limits: Failures, output: str, stats: list[dict[str, Any]]) -> None:
     """Raises UserError if the shards that `stats` tell of are beyond a limit."""
     if problem := check(limits, stats):
-        remedy = "See OUT/quarantine for the reasons, mend the cause, begin anew; or raise policy.failures"
+        remedy = "See OUT/quarantine for the reasons, mend the cause and begin anew, or raise policy.failures"
         raise UserError(output, f"stopped: {problem}", remedy)
 
 
