@@ -19,7 +19,10 @@ def shard(released: int, quarantined: int, failed: int, name: str = "a") -> dict
         "name": name,
         "planned": {"clips": sum(counts.values()), "frames": 0},
         **{verdict: {"clips": clips, "frames": 0} for verdict, clips in counts.items()},
-        **{"people": 0, "diffusion_calls": 0, "bypassed": 0, "seconds": {}},
+        "people": 0,
+        "diffusion_calls": 0,
+        "bypassed": 0,
+        "seconds": {},
     }
 
 
