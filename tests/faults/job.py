@@ -1,7 +1,7 @@
-"""A job on three nodes, for faults to happen to: `python -m tests.faults.job PLAN OUT SECONDS PIDS [EATER PAYLOAD]`.
+"""A job on two nodes, for faults to happen to: `python -m tests.faults.job PLAN OUT SECONDS PIDS [EATER PAYLOAD]`.
 
 The three stages of jobs/anonymize.py with their types, without models; each takes SECONDS a clip. Into the file PIDS
-go the process ids of the two nodes beside the head. The clip EATER takes memory until somebody stops it; each
+goes the process id of the node beside the head. The clip EATER takes memory until somebody stops it; each
 carries PAYLOAD MiB between stages.
 """
 
@@ -116,9 +116,8 @@ if __name__ == "__main__":
     os.environ |= {"RAY_health_check_period_ms": "1000", "RAY_health_check_failure_threshold": "3"}
     memory = 100 << 20
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 4, "object_store_memory": memory})
-    others = [nodes.add_node(num_cpus=2, object_store_memory=memory) for _ in range(2)]
-    pids = [node.all_processes["raylet"][0].process.pid for node in others]
-    Path(sys.argv[4]).write_text(" ".join(map(str, pids)))
+    other = nodes.add_node(num_cpus=4, object_store_memory=memory)
+    Path(sys.argv[4]).write_text(str(other.all_processes["raylet"][0].process.pid))
     os.environ["RAY_ADDRESS"] = nodes.address
     session.start()
     main(sys.argv[1], sys.argv[2], float(sys.argv[3]), *map(int, sys.argv[5:]))

@@ -25,7 +25,7 @@ from operators.vace import LatentsOf
 from schemas.recipe import Recipe
 from tests.jobs.small import ROOT, cut_video, job, settings
 
-STEPS, SAVED = 60, 20
+STEPS, SAVED = 36, 12
 
 
 @pytest.fixture(scope="module")
