@@ -55,6 +55,7 @@ def on(pool: Pool, *constructor_arguments: Any) -> dict[str, Any]:
         "compute": ray.data.ActorPoolStrategy(size=pool.actors, max_tasks_in_flight_per_actor=1),
         "num_cpus": pool.num_cpus,
         "num_gpus": pool.num_gpus,
+        "resources": pool.resources or None,
         "max_task_retries": LIMIT,  # after as many attempts at a clip, the next records it as failed
     }
 

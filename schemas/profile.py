@@ -74,11 +74,12 @@ class Encoding(Settings):
 
 
 class Pool(Settings):
-    """One stage's actors."""
+    """One stage's actors. `resources` are Ray's own by name, which only the nodes that the stage belongs on have."""
 
     actors: int = Field(ge=1)
     num_cpus: float = Field(gt=0)
     num_gpus: float = Field(default=0, ge=0)
+    resources: dict[str, float] = Field(default_factory=dict)
     device: str = "cpu"
     threads: int = Field(default=1, ge=1)
 
