@@ -32,6 +32,7 @@ from cluster.books import (
 )
 from cluster.datasink import ShardSink
 from cluster.plans import Plan
+from cluster.withdraw import withdraw_changed
 from operators import attempts
 from operators.sink import FOLDERS, VERDICTS, files_of, total
 from schemas.arrow import from_table, to_table
@@ -79,11 +80,11 @@ def checkpoint_config(output: str) -> CheckpointConfig:
     return config
 
 
-def begin(plan: Plan, output: str, profile: Profile, policy: Policy) -> None:
+def begin(plan: Plan, output: str, profile: Profile, policy: Policy, withdraw: bool = False) -> None:
     """Make `output` ready for a run or its continuation, and switch Ray's checkpoints on.
 
     Raises UserError if the plan names a clip twice, or if `output` was made with other settings, by another plan,
-    or by something else.
+    or by something else. With `withdraw`, shards of sources that have changed since are taken out first.
     """
     used = {
         "partition": plan.partition,
@@ -101,10 +102,12 @@ def begin(plan: Plan, output: str, profile: Profile, policy: Policy) -> None:
             remedy = "Use the same settings again, or choose another output"
             raise UserError(output, f"was begun with another {name} ({begun})", remedy)
     repair(output)
+    if withdraw:
+        withdraw_changed(plan, output)
     done = finished_ids(output)
     unknown = np.setdiff1d(done, planned.ids).size
     if unknown:
-        remedy = "Give the plan that it was begun with, or choose another output"
+        remedy = "If sources have changed, --withdraw; or give the plan that it was begun with"
         raise UserError(
             output, f"holds {unknown} clips that {plan.uri}, part {plan.partition}, does not name", remedy
         )

@@ -24,13 +24,13 @@ from schemas.policy import Policy
 from schemas.profile import Pool, Profile
 
 
-def anonymize(profile: Profile, policy: Policy, plan: Plan, output: str) -> None:
+def anonymize(profile: Profile, policy: Policy, plan: Plan, output: str, withdraw: bool = False) -> None:
     """The pipeline: a block of clip references in, a shard out."""
     pools, key = profile.pools, options.read_release_key(plan.uri)
     provenance = Provenance(weights.check(profile), weights.code_version())
     filesystem, manifest = plan.files()
     attempts = Attempts(profile.clip.max_seconds, store.absolute(output))
-    checkpoint.begin(plan, output, profile, policy)
+    checkpoint.begin(plan, output, profile, policy, withdraw)
     # What a crash took along is tried a second time, clip by clip.
     for clips_per_shard in (profile.clips_per_shard, 1):
         if not checkpoint.missing(plan, output).size:
@@ -67,7 +67,7 @@ def main(arguments: Namespace) -> int:
         keep_apart(arguments.output, arguments.review)
     session.start(profile)
     plan = Plan.of(arguments.plan, arguments.partition)
-    anonymize(profile, policy, plan, arguments.output)
+    anonymize(profile, policy, plan, arguments.output, arguments.withdraw)
     dataset = checkpoint.finish(plan, arguments.output, policy)
     write_report(arguments.output)
     if arguments.review:
@@ -85,6 +85,9 @@ if __name__ == "__main__":
         metavar="K/N",
         default="1/1",
         help="the K-th of N parts of the plan, each with its own output",
+    )
+    parser.add_argument(
+        "--withdraw", action="store_true", help="make shards anew that hold clips of sources changed since"
     )
     parser.add_argument("--variant", choices=["structhuman", "structall"], help="instead of the policy's")
     parser.add_argument(

@@ -1,7 +1,7 @@
-"""What KubeRay accepts, as strict JSON schemas: unknown fields are errors, though the API server would drop them silently.
+"""What KubeRay accepts, as strict JSON schemas: an unknown field is an error, where the API server would drop it.
 
-Written from the field reference of KubeRay v1.6.2 (ray.io/v1: RayJob, RayCronJob, RayCluster), as no package carries the
-CRDs. It is the subset that files here may use; what lies below a pod template is checked by Kubernetes's own schemas.
+Written from the CRDs and types of KubeRay at commit 034971d (ray.io/v1: RayJob, RayCronJob, RayCluster), as no package
+carries them: the subset that releases from 1.6 know. Pod templates are checked by Kubernetes's own schemas.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,8 @@ import jsonschema
 import kubernetes_validate
 
 KUBERNETES = "1.34"
-TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}  # Ray's start parameters are all strings
+# Also Ray's start parameters, numbers and JSON among them: KubeRay takes nothing but strings.
+TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 COUNT = {"type": "integer", "minimum": 0}
 TEMPLATE = {"type": "object", "required": ["spec"], "x-kubernetes": "PodTemplate"}
 
@@ -116,10 +117,15 @@ def validate(document: dict[str, Any]) -> None:
         made = {"apiVersion": "v1", "kind": "PodTemplate", "template": template}
         kubernetes_validate.validate(made, KUBERNETES, strict=True)
         for container in template["spec"]["containers"]:
-            if "image" not in container:  # optional in Kubernetes's schema, for templates that another layer completes
+            # Optional in Kubernetes's schema, for templates that something else completes.
+            if "image" not in container:
                 raise jsonschema.ValidationError(f"{container['name']} has no image")
     options = job(document)["rayClusterSpec"].get("autoscalerOptions", {})
-    parts = {name: options[name] for name in ("resources", "securityContext", "env", "volumeMounts") if name in options}
+    parts = {
+        name: options[name]
+        for name in ("resources", "securityContext", "env", "volumeMounts")
+        if name in options
+    }
     pod = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "autoscaler", **parts}]}}
     kubernetes_validate.validate(pod, KUBERNETES, strict=True)
 

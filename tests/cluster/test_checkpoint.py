@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 import ray
 
-from cluster import books, checkpoint, store
+from cluster import books, checkpoint, plans, store
 from cluster.datasink import ShardNames
 from cluster.plans import Plan
+from schemas.arrow import to_table
+from schemas.clip import ClipRef
 from schemas.errors import UserError
 from schemas.policy import Policy
 from tests.cluster import toy
@@ -286,6 +289,32 @@ def test_another_plan_is_refused(finished: tuple[str, str, list[str]]) -> None:
     toy.write_plan(f"{plan}2", 7)
     with pytest.raises(UserError, match="holds 5 clips that"):
         checkpoint.begin(Plan(f"{plan}2"), output, toy.PROFILE, toy.POLICY)
+    assert contents(output) == before
+
+
+def test_of_a_changed_source_the_shards_are_made_anew_if_asked(finished: tuple[str, str, list[str]]) -> None:
+    plan, output, names = finished
+    before, refs = contents(output), [toy.make_ref(number) for number in range(12)]
+    refs[5] = replace(refs[5], clip_id=105)  # the same source, with another content
+    plans.write_clips(f"{plan}2", "00-toy", to_table(refs, ClipRef))
+    arguments = Plan(f"{plan}2"), output, toy.PROFILE, toy.POLICY
+    with pytest.raises(UserError, match=r"holds 1 clips that .* --withdraw"):
+        checkpoint.begin(*arguments)
+    assert contents(output) == before
+    checkpoint.begin(*arguments, withdraw=True)
+    kept = {path: data for path, data in before.items() if names[1] not in path and path != "dataset.json"}
+    after = contents(output)
+    assert {path: data for path, data in after.items() if path != "dataset.json"} == kept
+    assert json.loads(after["dataset.json"])["state"] == "running"
+    assert checkpoint.missing(Plan(f"{plan}2"), output).tolist() == [4, 6, 7, 105]
+
+
+def test_another_plan_withdraws_nothing(finished: tuple[str, str, list[str]]) -> None:
+    plan, output, _ = finished
+    before = contents(output)
+    toy.write_plan(f"{plan}2", 7)
+    with pytest.raises(UserError, match="holds clips of 5 videos that"):
+        checkpoint.begin(Plan(f"{plan}2"), output, toy.PROFILE, toy.POLICY, withdraw=True)
     assert contents(output) == before
 
 
