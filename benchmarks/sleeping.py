@@ -1,0 +1,141 @@
+"""The three stages with their types, their models replaced by sleeps, and what they leave to be measured by.
+
+A stage writes when its model was busy with a clip into a file of its own process: FOLDER/STAGE-PID, lines of
+`from to` in seconds of the monotonic clock, which all processes of a machine share.
+"""
+
+import hashlib
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from operators.attempts import Attempts
+from operators.outcome import each
+from schemas.arrow import from_table, to_table
+from schemas.certificate import Certificate, Gate
+from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip, ReleasedClip
+
+PAYLOAD = 1 << 20  # bytes of video that a clip carries from stage to stage: two seconds of 1080p
+SHARE = {
+    "condition": 0.25,
+    "regenerate": 1.0,
+    "audit": 0.125,
+}  # of the seconds that Regenerate takes for a clip
+FRAMES, OVERLAP = 53, 5
+ENDED = (QuarantinedClip, FailedClip)
+_GATE = Gate("benchmark", "always 0", 0.0, 1.0, True)
+_MASK = np.zeros((FRAMES, 96, 160), bool)
+
+
+class Stage:
+    """`seconds` are those of Regenerate; the other stages sleep their share of them."""
+
+    name: str
+    taken: tuple[type, ...]
+    made: tuple[type, ...]
+
+    def __init__(self, folder: str, output: str, seconds: float) -> None:
+        self.seconds, self.attempts = seconds * SHARE[self.name], Attempts(900, output)
+        self.times = Path(folder, f"{self.name}-{os.getpid()}")
+        self.video = np.random.default_rng(os.getpid()).bytes(PAYLOAD)
+
+    def __call__(self, clips: pa.Table) -> pa.Table:
+        """One table of clips to the next, as the real stages do it."""
+        return to_table(
+            each(self.name, self.slowly, from_table(clips, *self.taken), self.attempts), *self.made
+        )
+
+    def slowly(self, row: Any) -> Any:
+        """Sleep, write down when, and make the next type."""
+        begin = time.monotonic()
+        time.sleep(self.seconds)
+        end = time.monotonic()
+        with self.times.open("a") as times:
+            times.write(f"{begin} {end}\n")
+        return self.one(row)
+
+    def one(self, row: Any) -> Any:
+        """A row of the next type."""
+        raise NotImplementedError
+
+
+class Condition(Stage):
+    """ClipRef -> Conditioning, without tubes."""
+
+    name, taken, made = "condition", (ClipRef,), (Conditioning, *ENDED)
+
+    def one(self, row: ClipRef) -> Conditioning:
+        """The background is what weighs."""
+        return Conditioning(row, "structhuman", self.video, b"", _MASK, _MASK, [], 1, [_GATE], {})
+
+
+class Regenerate(Stage):
+    """Conditioning -> CandidateClip: what holds the GPU."""
+
+    name, taken, made = "regenerate", (Conditioning, *ENDED), (CandidateClip, *ENDED)
+
+    def one(self, row: Conditioning) -> CandidateClip:
+        """The video is what weighs."""
+        ref, variant, mask, body = row.ref, row.variant, row.mask, row.body
+        return CandidateClip(ref, variant, self.video, b"", mask, body, 1, 1, 4, "s", [], row.seconds)
+
+
+class Audit(Stage):
+    """CandidateClip -> ReleasedClip, with a certificate that certifies nothing."""
+
+    name, taken, made = "audit", (CandidateClip, *ENDED), (ReleasedClip, *ENDED)
+
+    def one(self, row: CandidateClip) -> ReleasedClip:
+        """Hashes the video, as the real one."""
+        ref, digest = row.ref, hashlib.sha256(row.video).hexdigest()
+        about = (ref.clip_id, ref.key, row.variant, ref.frames, 1, 1, row.diffusion_calls, [_GATE], digest)
+        certificate = Certificate(*about, ref.source_digest, "w", "p", "p", "c", row.seed_commitment)
+        return ReleasedClip(ref, row.video, row.preview, certificate, row.seconds)
+
+
+STAGES: tuple[type[Stage], ...] = (Condition, Regenerate, Audit)
+
+
+def references(clips: int) -> pa.Table:
+    """Ids 0 to `clips` - 1, each of a source of its own."""
+    names = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(clips)]
+    pts = list(range(FRAMES))
+    refs = [
+        ClipRef(
+            number, name[:24], f"file:///{number}.mp4", name, 0, OVERLAP, pts, 1, 30, 30, 1, 1920, 1080, 0
+        )
+        for number, name in enumerate(names)
+    ]
+    return to_table(refs, ClipRef)
+
+
+def packed(clips: pa.Table) -> bytes:
+    """A table as Arrow IPC bytes."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, clips.schema) as writer:
+        writer.write_table(clips)
+    return sink.getvalue().to_pybytes()
+
+
+def unpacked(data: bytes) -> pa.Table:
+    """What `packed` took."""
+    return pa.ipc.open_stream(data).read_all()
+
+
+def busy_times(folder: str, stage: str = "regenerate") -> np.ndarray:
+    """float64 [clips,2]: from when to when the stage's models were busy, by the end."""
+    lines = [
+        line.split() for path in Path(folder).glob(f"{stage}-*") for line in path.read_text().splitlines()
+    ]
+    times = np.array(lines, np.float64).reshape(-1, 2)
+    return times[np.argsort(times[:, 1])]
+
+
+def busy_share(times: np.ndarray, begin: float, end: float, gpus: int) -> float:
+    """What part of `gpus` x (`end` - `begin`) seconds was busy."""
+    overlap = np.minimum(times[:, 1], end) - np.maximum(times[:, 0], begin)
+    return float(np.clip(overlap, 0, None).sum() / (gpus * (end - begin)))
