@@ -1,8 +1,8 @@
 """What orchestration costs: `python -m benchmarks.orchestration [--gpus 1 2 8] [--clips-per-gpu 32] [--seconds 1]`.
 
 The stages of jobs/anonymize.py with models that sleep, so the GPUs are fake and any machine has as many as it likes.
-Calibration: Regenerate holds its GPU for SECONDS a clip, Condition takes a quarter and Audit an eighth of that. There is
-one Regenerate actor per GPU, one Condition actor per two and one Audit actor per four: those are busy half the time.
+Calibration: Regenerate holds its GPU for SECONDS a clip, Condition takes a quarter and Audit an eighth of that. There
+is one Regenerate actor per GPU, one Condition actor per two and one Audit actor per four: those are busy half the time.
 A clip carries 1 MiB from stage to stage. The same three operators and the same writer of shards run
 
     loop    in a plain Python loop, one clip after the other in one process, on one GPU
@@ -101,7 +101,7 @@ def run_ray(folder: str, plan: Plan, clips: int, gpus: int, seconds: float, clip
     stages = (pools.condition, pools.regenerate, pools.audit)
     cpus = math.ceil(sum(pool.actors * pool.num_cpus for pool in stages)) + session.SMALL_TASKS
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_prestart_worker_first_driver": "0"}
-    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     ray.init(
         "local",
         num_cpus=cpus,

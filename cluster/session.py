@@ -64,8 +64,7 @@ def _connect(profile: Profile | None, environment: dict[str, str], log_to_driver
             runtime_env={"env_vars": environment}, log_to_driver=log_to_driver, logging_level=logging.ERROR
         )
         return
-    if "RAY_AUTH_MODE" not in os.environ:  # Ray would put a token into the user's home
-        environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # Ray would put one into the user's home
     os.environ |= environment  # the workers inherit it, and need no environment of their own
     ray.init(
         "local",  # not a cluster that another user of this machine started, or that a crash left in Ray's notes
