@@ -142,7 +142,7 @@ def test_every_stage_fits_into_its_group(document: dict[str, Any], monkeypatch: 
 
 
 @pytest.mark.parametrize("document", JOBS)
-def test_gpus_are_spot_and_the_driver_is_not(document: dict[str, Any]) -> None:
+def test_gpus_prefer_spot_and_the_driver_never_is(document: dict[str, Any]) -> None:
     spec = kuberay.job(document)
     cluster = spec["rayClusterSpec"]
     assert cluster["enableInTreeAutoscaling"]
@@ -155,7 +155,12 @@ def test_gpus_are_spot_and_the_driver_is_not(document: dict[str, Any]) -> None:
         limits = group["template"]["spec"]["containers"][0]["resources"]["limits"]
         if GPU in limits:
             assert group["minReplicas"] == 0
-            assert group["template"]["spec"]["nodeSelector"]["karpenter.sh/capacity-type"] == "spot"
+            pod = group["template"]["spec"]
+            assert "nodeSelector" not in pod, "without spot nodes the run would wait for ever"
+            affinity = pod["affinity"]["nodeAffinity"]
+            (wish,) = affinity["preferredDuringSchedulingIgnoredDuringExecution"]
+            assert wish["preference"]["matchExpressions"][0]["values"] == ["spot"]
+            assert "requiredDuringSchedulingIgnoredDuringExecution" not in affinity
             assert {each["key"] for each in group["template"]["spec"]["tolerations"]} >= {GPU}
 
 
