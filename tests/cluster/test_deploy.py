@@ -159,7 +159,8 @@ def test_gpus_prefer_spot_and_the_driver_never_is(document: dict[str, Any]) -> N
             assert "nodeSelector" not in pod, "without spot nodes the run would wait for ever"
             affinity = pod["affinity"]["nodeAffinity"]
             (wish,) = affinity["preferredDuringSchedulingIgnoredDuringExecution"]
-            assert wish["preference"]["matchExpressions"][0]["values"] == ["spot"]
+            (spot,) = wish["preference"]["matchExpressions"]
+            assert spot == {"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["spot"]}
             assert "requiredDuringSchedulingIgnoredDuringExecution" not in affinity
             assert {each["key"] for each in group["template"]["spec"]["tolerations"]} >= {GPU}
 
