@@ -49,7 +49,7 @@ from schemas.config import load
 from schemas.policy import Policy
 from schemas.profile import Pool, Pools, Profile
 
-PROFILE, POLICY = "cluster/profiles/embedded.yaml", "cluster/policies/default.yaml"
+PROFILE, POLICY = "cluster/profiles/embedded.yaml", "cluster/policies/driving.yaml"
 
 
 def main(arguments: Namespace) -> int:

@@ -70,7 +70,7 @@ class Condition(Stage):
 
     def one(self, row: ClipRef) -> Conditioning:
         """The background is what weighs."""
-        return Conditioning(row, "structhuman", self.video, b"", _MASK, _MASK, [], 1, [_GATE], {})
+        return Conditioning(row, "structhuman", self.video, b"", _MASK, _MASK, [], 1, [_GATE], [], {})
 
 
 class Regenerate(Stage):
@@ -81,7 +81,7 @@ class Regenerate(Stage):
     def one(self, row: Conditioning) -> CandidateClip:
         """The video is what weighs."""
         ref, variant, mask, body = row.ref, row.variant, row.mask, row.body
-        return CandidateClip(ref, variant, self.video, b"", mask, body, 1, 1, 4, "s", [], row.seconds)
+        return CandidateClip(ref, variant, self.video, b"", mask, body, 1, 1, 4, "s", [], [], row.seconds)
 
 
 class Audit(Stage):
@@ -92,7 +92,7 @@ class Audit(Stage):
     def one(self, row: CandidateClip) -> ReleasedClip:
         """Hashes the video, as the real one."""
         ref, digest = row.ref, hashlib.sha256(row.video).hexdigest()
-        about = (ref.clip_id, ref.key, row.variant, ref.frames, 1, 1, row.diffusion_calls, [_GATE], digest)
+        about = (ref.clip_id, ref.key, row.variant, ref.frames, 1, 1, row.diffusion_calls, [_GATE], [], digest)
         certificate = Certificate(*about, ref.source_digest, "w", "p", "p", "c", row.seed_commitment)
         return ReleasedClip(ref, row.video, row.preview, certificate, row.seconds)
 

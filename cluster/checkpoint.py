@@ -33,7 +33,7 @@ from cluster.books import (
 from cluster.datasink import ShardSink
 from cluster.plans import Plan
 from cluster.withdraw import withdraw_changed
-from operators import attempts
+from operators import attempts, escalate
 from operators.sink import FOLDERS, VERDICTS, files_of, total
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
@@ -182,7 +182,8 @@ def finish(plan: Plan, output: str, policy: Policy) -> dict[str, Any]:
     digests = [hashlib.sha256(written).hexdigest() for written in stats.values()]
     made |= {"stats_digest": stats_digest(digests), "licence_notes": LICENCE_NOTES}
     store.write_bytes(output, "dataset.json", _json(made))
-    attempts.forget(store.absolute(output))
+    for folder in (attempts.FOLDER, escalate.FOLDER):
+        attempts.forget(store.absolute(output), folder)
     logs.emit("complete", **{name: made[name]["clips"] for name in ("planned", *VERDICTS.values())})
     return made
 

@@ -18,6 +18,7 @@ from jobs import options
 from operators.attempts import LIMIT, Attempts
 from operators.audit import Audit, Provenance
 from operators.condition import Condition
+from operators.escalate import Ladder
 from operators.regenerate import Regenerate
 from operators.report import keep_apart, write_report, write_review
 from schemas.policy import Policy
@@ -30,16 +31,21 @@ def anonymize(profile: Profile, policy: Policy, plan: Plan, output: str, withdra
     provenance = Provenance(weights.check(profile), weights.code_version())
     filesystem, manifest = plan.files()
     attempts = Attempts(profile.clip.max_seconds, store.absolute(output))
+    ladder = Ladder(policy.escalation, store.absolute(output))
     checkpoint.begin(plan, output, profile, policy, withdraw)
-    # What a crash took along is tried a second time, clip by clip.
-    for clips_per_shard in (profile.clips_per_shard, 1):
+    # What a gate refused is tried again one rung up, what a crash took along clip by clip.
+    for clips_per_shard in [profile.clips_per_shard] * (1 + len(policy.escalation)) + [1]:
         if not checkpoint.missing(plan, output).size:
             break
         clips = ray.data.read_parquet(manifest, filesystem=filesystem)
         clips = clips.repartition(target_num_rows_per_block=clips_per_shard)
-        structure = clips.map_batches(Condition, **on(pools.condition, profile, policy, key, attempts))
+        structure = clips.map_batches(
+            Condition, **on(pools.condition, profile, policy, key, attempts, ladder)
+        )
         candidates = structure.map_batches(Regenerate, **on(pools.regenerate, profile, attempts))
-        audited = candidates.map_batches(Audit, **on(pools.audit, profile, policy, provenance, attempts))
+        audited = candidates.map_batches(
+            Audit, **on(pools.audit, profile, policy, provenance, attempts, ladder)
+        )
         sink = ShardSink(output, policy.publish_conditioning, pools)
         audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
         checkpoint.repair(output)

@@ -27,7 +27,7 @@ def parser(description: str | None) -> ArgumentParser:
     )
     made.add_argument(
         "--policy",
-        default="cluster/policies/default.yaml",
+        default="cluster/policies/driving.yaml",
         help="what may be published (default: %(default)s)",
     )
     made.add_argument(
@@ -56,7 +56,15 @@ def read_settings(arguments: Namespace) -> tuple[Profile, Policy]:
     if getattr(arguments, "variant", None):
         own.append(f"variant={arguments.variant}")
     others = [item for item in arguments.set if not item.startswith("policy.")]
-    return load(Profile, arguments.profile, others), load(Policy, arguments.policy, own)
+    profile, policy = load(Profile, arguments.profile, others), load(Policy, arguments.policy, own)
+    for name, weights in policy.persona.items():
+        if unknown := set(weights) - set(profile.persona.get(name, [])):
+            remedy = f"Weigh words of the profile's persona.{name}, or add them there"
+            problem = (
+                f"{', '.join(sorted(unknown))}: the generator of profile {profile.name} does not know that"
+            )
+            raise UserError(f"{arguments.policy}: persona.{name}", problem, remedy)
+    return profile, policy
 
 
 def run(main: Callable[[Namespace], int], arguments: ArgumentParser) -> None:

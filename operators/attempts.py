@@ -63,9 +63,9 @@ class Attempts:
         raise Exhausted(f"{problem}, or more than {self.max_seconds:g} s")
 
 
-def forget(output: str) -> None:
+def forget(output: str, folder: str = FOLDER) -> None:
     """Remove all marks below `output`."""
-    files, root = filesystem_of(f"{output}/{FOLDER}")
+    files, root = filesystem_of(f"{output}/{folder}")
     files.invalidate_cache()
     for mark in files.find(root):
         files.rm_file(mark)

@@ -11,6 +11,7 @@ from operators.attempts import Attempts
 from operators.copied import copied_share
 from operators.decode import decode_clip
 from operators.encode import ContainerFacts, decode_bytes, inspect_video
+from operators.escalate import Ladder, filled
 from operators.outcome import Rejected, each
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Certificate, Gate
@@ -31,14 +32,19 @@ class Audit:
     """Every gate on every clip: one failure, or one gate that cannot be computed, and the clip is quarantined."""
 
     def __init__(
-        self, profile: Profile, policy: Policy, provenance: Provenance, attempts: Attempts | None = None
+        self,
+        profile: Profile,
+        policy: Policy,
+        provenance: Provenance,
+        attempts: Attempts | None = None,
+        ladder: Ladder | None = None,
     ) -> None:
         self.profile, self.policy, self.provenance = profile, policy, provenance
-        self.attempts = attempts or Attempts(profile.clip.max_seconds)
+        self.attempts, self.ladder = attempts or Attempts(profile.clip.max_seconds), ladder or Ladder()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         rows = from_table(batch, CandidateClip, QuarantinedClip, FailedClip)
-        done = each("audit", self.audit, rows, self.attempts)
+        done = each("audit", self.audit, rows, self.attempts, self.ladder)
         return to_table(done, ReleasedClip, QuarantinedClip, FailedClip)
 
     def audit(self, clip: CandidateClip) -> ReleasedClip:
@@ -54,14 +60,11 @@ class Audit:
                 "share of textured body area equal to the source",
                 _copied(clip, output, source),
                 limits.copied_share,
-            ),
-            _at_most(
-                "content",
-                "frames left empty",
-                _empty_frames(clip, output, source[clip.ref.overlap :], limits.empty_spread),
-                0,
-            ),
+            )
         ]
+        if not filled(clip.steps):  # gray is what was asked for
+            empty = _empty_frames(clip, output, source[clip.ref.overlap :], limits.empty_spread)
+            gates.append(_at_most("content", "frames left empty", empty, 0))
         if clip.variant == "structhuman":
             score = _psnr(output, source[clip.ref.overlap :], ~clip.mask)
             gates.append(
@@ -89,6 +92,7 @@ class Audit:
             tracks=clip.tracks,
             diffusion_calls=clip.diffusion_calls,
             gates=gates,
+            steps=clip.steps,
             output_sha256=hashlib.sha256(clip.video).hexdigest(),
             source_digest=clip.ref.source_digest,
             weights_digest=self.provenance.weights,

@@ -15,13 +15,22 @@ COLOURS = {
 }  # fmt: skip
 
 
-def sample_persona(seed: int, distribution: Mapping[str, Sequence[str]]) -> str:
-    """One look, e.g. "adult; long-sleeved red top, black trousers", drawn uniformly from each list of the profile.
+def sample_persona(
+    seed: int,
+    distribution: Mapping[str, Sequence[str]],
+    weights: Mapping[str, Mapping[str, float]] | None = None,
+) -> str:
+    """One look, e.g. "adult; long-sleeved red top, black trousers", a word from each list of the profile.
 
-    The same seed always gives the same look; balance between groups is a matter of the lists alone.
+    Uniformly, or by the policy's `weights` of words, 1 where it names none. The same seed always gives the same look;
+    balance between groups is a matter of lists and weights alone.
     """
-    rng = np.random.default_rng(seed)
-    return ", ".join(str(rng.choice(list(choices))) for choices in distribution.values())
+    rng, words = np.random.default_rng(seed), []
+    for name, choices in distribution.items():
+        shares = np.array([(weights or {}).get(name, {}).get(choice, 1.0) for choice in choices])
+        even = (shares == shares[0]).all()
+        words.append(str(rng.choice(list(choices), p=None if even else shares / shares.sum())))
+    return ", ".join(words)
 
 
 def caption_from_cues(personas: Sequence[str]) -> str:

@@ -14,8 +14,9 @@ from operators.caption import caption_from_cues, sample_persona
 from operators.decode import decode_clip
 from operators.depth import DepthEstimator
 from operators.encode import encode_lossless, encode_video
+from operators.escalate import Ladder, larger
 from operators.fuse import fuse_structall, fuse_structhuman
-from operators.identity import pseudo_identity
+from operators.identity import pseudo_identity, scope_of
 from operators.outcome import each
 from operators.pose import PoseEstimator
 from operators.residual import nobody_left
@@ -36,9 +37,15 @@ class Condition:
     """Decode, pose, masks, depth; track, join over time, dilate; fuse; gate 1: is anyone left?"""
 
     def __init__(
-        self, profile: Profile, policy: Policy, release_key: bytes, attempts: Attempts | None = None
+        self,
+        profile: Profile,
+        policy: Policy,
+        release_key: bytes,
+        attempts: Attempts | None = None,
+        ladder: Ladder | None = None,
     ) -> None:
         self.profile, self.policy, self.release_key = profile, policy, release_key
+        self.ladder = ladder or Ladder()
         self.attempts = attempts or Attempts(profile.clip.max_seconds)
         device, pose, segment, depth = (
             profile.pools.condition.device,
@@ -54,17 +61,18 @@ class Condition:
             self.depth = DepthEstimator(depth.weights, depth.image_size, device, depth.batch)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        rows = each("condition", self.condition, from_table(batch, ClipRef), self.attempts)
+        rows = each("condition", self.condition, from_table(batch, ClipRef), self.attempts, self.ladder)
         return to_table(rows, Conditioning, QuarantinedClip, FailedClip)
 
     def condition(self, ref: ClipRef) -> Conditioning | FailedClip:
         """One clip. A source that could not be planned ends here, with the plan's reason."""
         if ref.problem:
             return FailedClip(ref, "plan", ref.problem, ref.remedy, {})
-        clock = [perf_counter()]
+        clock, steps = [perf_counter()], self.ladder.steps(ref.clip_id)
         frames = decode_clip(ref)
         clock.append(perf_counter())
-        people = track_people(self.segment(frames), self.pose(frames), frames.shape[1:3], self.policy.mask)
+        settings = larger(self.policy.mask, steps)
+        people = track_people(self.segment(frames), self.pose(frames), frames.shape[1:3], settings)
         mask, body, skeletons = (
             _union(people, "mask", frames),
             _union(people, "body", frames),
@@ -76,11 +84,23 @@ class Condition:
         clock.append(perf_counter())
         if self.policy.variant == "structhuman":
             fused = fuse_structhuman(frames, mask, skeletons)
-            tubes = [self._tube(ref, track, background, mask, people) for track in people]
+            looks = self._looks(ref, [track.number for track in people], len(steps))
+            tubes = [
+                cut_tube(
+                    track,
+                    background,
+                    mask,
+                    people,
+                    self.profile.generator.tube,
+                    caption_from_cues([look]),
+                    seed,
+                )
+                for track, (seed, look) in zip(people, looks, strict=True)
+            ]
             lossless = encode_lossless(background)
         else:
             fused = fuse_structall(self.depth(frames), mask, skeletons)
-            tubes = [self._whole_frame(ref, fused, len(people))]
+            tubes = [self._whole_frame(ref, fused, len(people), len(steps))]
             mask, lossless = np.ones_like(mask), b""
         preview = _preview(ref, fused)
         clock.append(perf_counter())
@@ -89,24 +109,33 @@ class Condition:
             stage: after - before for stage, before, after in zip(stages, clock, clock[1:], strict=False)
         }
         return Conditioning(
-            ref, self.policy.variant, lossless, preview, mask, body, tubes, len(people), [gate], seconds
+            ref,
+            self.policy.variant,
+            lossless,
+            preview,
+            mask,
+            body,
+            tubes,
+            len(people),
+            [gate],
+            steps,
+            seconds,
         )
 
-    def _tube(
-        self, ref: ClipRef, track: Track, background: np.ndarray, mask: np.ndarray, people: list[Track]
-    ) -> Tube:
-        seed = pseudo_identity(self.release_key, ref.key, track.number)
-        prompt = caption_from_cues([sample_persona(seed, self.profile.persona)])
-        return cut_tube(track, background, mask, people, self.profile.generator.tube, prompt, seed)
+    def _looks(self, ref: ClipRef, numbers: list[int], attempt: int) -> list[tuple[int, str]]:
+        """Seed and sampled look of each track number."""
+        scope = scope_of(ref, self.policy.identity)
+        seeds = [pseudo_identity(self.release_key, scope, number, attempt) for number in numbers]
+        return [(seed, sample_persona(seed, self.profile.persona, self.policy.persona)) for seed in seeds]
 
-    def _whole_frame(self, ref: ClipRef, fused: np.ndarray, people: int) -> Tube:
+    def _whole_frame(self, ref: ClipRef, fused: np.ndarray, people: int, attempt: int) -> Tube:
         """StructAll: the frame as one tube at model resolution, standing or lying like the source."""
         frames, height, width = fused.shape[:3]
         size = self.profile.generator.frame
         if height > width:
             size = Size(height=size.width, width=size.height)
-        seeds = [pseudo_identity(self.release_key, ref.key, number) for number in range(people + 1)]
-        prompt = caption_from_cues([sample_persona(seed, self.profile.persona) for seed in seeds[1:]])
+        (seed, _), *looks = self._looks(ref, list(range(people + 1)), attempt)
+        prompt = caption_from_cues([look for _, look in looks])
         small = [
             cv2.resize(frame, (size.width, size.height), interpolation=cv2.INTER_AREA) for frame in fused
         ]
@@ -115,7 +144,7 @@ class Condition:
             np.ones((frames, height, width), bool),
             np.ones((frames, size.height, size.width), bool),
         )
-        return Tube(0, 0, boxes, np.stack(small), anew, everywhere, prompt, seeds[0])
+        return Tube(0, 0, boxes, np.stack(small), anew, everywhere, prompt, seed)
 
 
 def _union(people: list[Track], name: str, frames: np.ndarray) -> np.ndarray:

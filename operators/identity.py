@@ -3,11 +3,29 @@
 import hashlib
 import hmac
 
+from schemas.clip import ClipRef
+from schemas.policy import Identity
 
-def pseudo_identity(release_key: bytes, scope: str, track: int) -> int:
+
+def pseudo_identity(release_key: bytes, scope: str, track: int, attempt: int = 0) -> int:
     """Seed of a person's new look: HMAC-SHA256 of scope and track. Destroying the key ends all linkage.
 
-    `scope` is the clip's key. A non-negative 63-bit integer, because torch's seeds are signed.
+    `scope` is `scope_of` the clip; another `attempt` gives another look. A non-negative 63-bit integer, because
+    torch's seeds are signed.
     """
-    digest = hmac.digest(release_key, f"identity:{scope}:{track}".encode(), hashlib.sha256)
+    again = f":{attempt}" if attempt else ""
+    digest = hmac.digest(release_key, f"identity:{scope}:{track}{again}".encode(), hashlib.sha256)
     return int.from_bytes(digest[:8], "big") >> 1
+
+
+def scope_of(ref: ClipRef, identity: Identity) -> str:
+    """What the policy's scope is called for this clip. A rig is the folder that its source lies in."""
+    match identity.scope:
+        case "clip":
+            return ref.key
+        case "video":
+            return ref.key.rpartition("-")[0]
+        case "rig":
+            return f"rig:{ref.uri.rpartition('/')[0]}"
+        case "release":
+            return "release"

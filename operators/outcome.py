@@ -8,7 +8,8 @@ from typing import Any
 
 from operators.attempts import Attempts, Exhausted, Unrecorded
 from operators.decode import DecodeError
-from schemas.certificate import Gate
+from operators.escalate import Ladder
+from schemas.certificate import Gate, Step
 from schemas.clip import FailedClip, QuarantinedClip
 
 log = logging.getLogger("recast")
@@ -25,11 +26,18 @@ class Rejected(Exception):
         self.gates = gates
 
 
-def each(stage: str, process: Callable[[Any], Any], rows: list[Any], attempts: Attempts) -> list[Any]:
+def each(
+    stage: str,
+    process: Callable[[Any], Any],
+    rows: list[Any],
+    attempts: Attempts,
+    ladder: Ladder | None = None,
+) -> list[Any]:
     """`process` every row, each as one of its attempts; clips that already ended pass by.
 
     A source that cannot be read, or a clip whose attempts are used up, is a failed clip, everything else that
-    goes wrong a quarantined one. Neither holds a pixel. An unexpected exception's message may quote file names
+    goes wrong a quarantined one. Neither holds a pixel. A clip that a gate refuses is left out of the result while
+    the ladder has a rung for it: it has no verdict yet. An unexpected exception's message may quote file names
     or data, so the record only says what was raised and where in our code. Raises Unrecorded: a clip is not
     tried without a record.
     """
@@ -51,10 +59,20 @@ def each(stage: str, process: Callable[[Any], Any], rows: list[Any], attempts: A
         except DecodeError as error:
             results.append(FailedClip(ref, stage, error.reason, error.remedy, seconds))
         except Rejected as rejected:
-            results.append(QuarantinedClip(ref, stage, str(rejected), rejected.gates, seconds))
+            steps = _steps(row, ladder)
+            if not (ladder and ladder.climb(ref.clip_id, steps, f"{stage}: {rejected}")):
+                results.append(QuarantinedClip(ref, stage, str(rejected), rejected.gates, steps, seconds))
         except Exception as error:
             frame = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
             log.error("clip %d quarantined in %s: %s", ref.clip_id, stage, reason)
-            results.append(QuarantinedClip(ref, stage, reason, getattr(row, "gates", []), seconds))
+            gates, steps = getattr(row, "gates", []), _steps(row, ladder)
+            results.append(QuarantinedClip(ref, stage, reason, gates, steps, seconds))
     return results
+
+
+def _steps(row: Any, ladder: Ladder | None) -> list[Step]:
+    """The steps that a row carries; a reference carries none yet, and the ladder knows them."""
+    if hasattr(row, "steps"):
+        return list(row.steps)
+    return ladder.steps(row.clip_id) if ladder else []

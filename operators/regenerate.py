@@ -9,6 +9,8 @@ import pyarrow as pa
 from operators.attempts import Attempts
 from operators.composite import composite
 from operators.encode import decode_bytes, encode_video
+from operators.escalate import filled
+from operators.fuse import GRAY
 from operators.generate import VideoGenerator
 from operators.outcome import each
 from schemas.arrow import from_table, to_table
@@ -19,7 +21,8 @@ from schemas.profile import Profile
 class Regenerate:
     """Every tube through the diffusion backbone, pasted into the background, encoded.
 
-    A clip without people has no tubes: it costs no diffusion call, only the encoding. The first `overlap`
+    A clip without people has no tubes: it costs no diffusion call, only the encoding; nor does one whose people are
+    filled with gray, as the last rung of the policy's ladder. The first `overlap`
     frames of the window were context; only the others are encoded.
     """
 
@@ -47,7 +50,10 @@ class Regenerate:
         """One clip. Raises ValueError if anything of the mask stays uncovered or a generated frame is not finite."""
         start, calls = perf_counter(), self.generator.calls
         generated = [
-            self.generator(tube.conditioning, tube.generate, tube.prompt, tube.seed) for tube in clip.tubes
+            np.full_like(tube.conditioning, GRAY)
+            if filled(clip.steps)
+            else self.generator(tube.conditioning, tube.generate, tube.prompt, tube.seed)
+            for tube in clip.tubes
         ]
         calls, generate_end = self.generator.calls - calls, perf_counter()
         background = (
@@ -78,6 +84,7 @@ class Regenerate:
             diffusion_calls=calls,
             seed_commitment=hashlib.sha256(seeds.encode()).hexdigest(),
             gates=clip.gates,
+            steps=clip.steps,
             seconds=clip.seconds
             | {"generate": generate_end - start, "composite": perf_counter() - generate_end},
         )

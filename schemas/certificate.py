@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Variant = Literal["structhuman", "structall"]
+Rung = Literal["other seed", "larger mask", "opaque fill"]
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,26 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class Step:
+    """Something done differently for one clip, because a gate refused it before or a reviewer asked for it.
+
+    `by` is empty, or the reviewer's name. `accept` waives what the policy lets a reviewer waive, for the video whose
+    sha256 is `output_sha256` and for no other.
+    """
+
+    name: Literal["other seed", "larger mask", "opaque fill", "accept"]
+    reason: str
+    by: str = ""
+    output_sha256: str = ""
+
+
+@dataclass(frozen=True)
 class Certificate:
     """Everything needed to check a released clip later, from the output alone. Holds no source name.
 
-    `frames` counts released frames; digests are sha256 in hex. `seed_commitment` is the sha256 of the
-    seeds used: it proves a later claim about them without making the look predictable now.
+    `steps` led to this output, in order; none for most clips. `frames` counts released frames; digests are sha256 in
+    hex. `seed_commitment` is the sha256 of the seeds used: it proves a later claim about them without making the look
+    predictable now.
     """
 
     clip_id: int
@@ -33,6 +49,7 @@ class Certificate:
     tracks: int
     diffusion_calls: int
     gates: list[Gate]
+    steps: list[Step]
     output_sha256: str
     source_digest: str
     weights_digest: str

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from schemas.certificate import Certificate, Gate, Variant
+from schemas.certificate import Certificate, Gate, Step, Variant
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ class Conditioning:
     tubes: list[Tube]
     people: int
     gates: list[Gate]
+    steps: list[Step]
     seconds: dict[str, float]
 
 
@@ -114,6 +115,7 @@ class CandidateClip:
     diffusion_calls: int
     seed_commitment: str
     gates: list[Gate]
+    steps: list[Step]
     seconds: dict[str, float]
 
 
@@ -149,6 +151,7 @@ class QuarantinedClip:
     stage: str
     reason: str
     gates: list[Gate]
+    steps: list[Step]
     seconds: dict[str, float]
 
 

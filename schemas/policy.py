@@ -1,9 +1,50 @@
 """The policy: what counts as safe to publish. What legal reads. `cluster/policies/*.yaml`."""
 
-from pydantic import Field
+from typing import Literal, get_args
 
-from schemas.certificate import Variant
+from pydantic import Field, model_validator
+
+from schemas.certificate import Rung, Variant
 from schemas.config import Settings
+
+Topic = Literal["person", "face", "plate", "text", "screen", "audio", "metadata", "other_streams"]
+Action = Literal["regenerate", "blackout", "blur", "keep", "drop"]
+_ALLOWED: dict[Topic, set[Action]] = {
+    "person": {"regenerate"},
+    "face": {"regenerate"},
+    "plate": {"regenerate", "blackout", "blur", "keep"},
+    "text": {"regenerate", "blackout", "blur", "keep"},
+    "screen": {"regenerate", "blackout", "blur", "keep"},
+    "audio": {"drop"},
+    "metadata": {"drop"},
+    "other_streams": {"drop"},
+}
+
+
+class Rule(Settings):
+    """What is done about one topic in one region; of several rules for a topic the first whose region holds it applies.
+
+    where  everywhere, or a rectangle x0, y0, x1, y1 in shares of the frame's width and height, such as a burnt-in
+           caption: what lies mostly within it
+    do     regenerate  by the generator (a person always is: a face is part of one)
+           blackout, blur  painted over in the source before anything else sees it
+           keep        stays as it is
+           drop        is never written: sound, tags, further streams (Recast writes one video stream and nothing else)
+    """
+
+    what: Topic
+    where: Literal["everywhere"] | tuple[float, float, float, float] = "everywhere"
+    do: Action
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Rule":
+        if self.do not in _ALLOWED[self.what]:
+            raise ValueError(f"{self.what} can be: {', '.join(sorted(_ALLOWED[self.what]))}")
+        if self.where != "everywhere":
+            x0, y0, x1, y1 = self.where
+            if not (0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1):
+                raise ValueError("where is everywhere, or x0, y0, x1, y1 in shares of the frame, 0 to 1")
+        return self
 
 
 class MaskPolicy(Settings):
@@ -54,12 +95,55 @@ class Failures(Settings):
     in_shard: float = Field(ge=0, le=1)
 
 
+class Identity(Settings):
+    """Whose new look is whose.
+
+    scope      within which the n-th person has one look: a clip, a video, a rig (the source's folder), the release.
+               Persons are followed within a clip only, so in a wider scope the n-th person of every clip looks the same
+    keep_map   none is written, and no policy can ask for one: whoever destroys the plan's release key ends linkage
+    """
+
+    scope: Literal["clip", "video", "rig", "release"] = "clip"
+    keep_map: Literal[False] = False
+
+
+class Reviewers(Settings):
+    """Who may see the review pages, where originals stand beside results, and what they may decide.
+
+    groups     names of those who are given the restricted prefix; for the reader of the policy and its audit
+    may_waive  gates that a named reviewer may overrule for a clip by `accept`; of none, if empty
+    """
+
+    groups: list[str]
+    may_waive: list[str] = Field(default_factory=list)
+
+
 class Policy(Settings):
-    """What may leave."""
+    """What may leave.
+
+    `persona` weighs the words of the profile's lists, e.g. `skin: {dark brown skin: 2}`; what it does not name is as
+    likely as any other. `escalation` is what is tried, in this order, before a clip that a gate refused is quarantined.
+    """
 
     name: str
     variant: Variant
+    rules: list[Rule]
+    identity: Identity = Identity()
+    persona: dict[str, dict[str, float]] = Field(default_factory=dict)
     mask: MaskPolicy
     gates: Gates
+    escalation: list[Rung]
     failures: Failures
+    reviewers: Reviewers
     publish_conditioning: bool
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Policy":
+        covered = {rule.what for rule in self.rules if rule.where == "everywhere"}
+        if missing := [topic for topic in get_args(Topic) if topic not in covered]:
+            raise ValueError(f"rules say nothing about {', '.join(missing)} everywhere")
+        return self
+
+    def rules_for(self, topic: Topic) -> list[Rule]:
+        """The rules about a topic, in order; the last one that is reached holds everywhere."""
+        return [rule for rule in self.rules if rule.what == topic]

@@ -41,7 +41,7 @@ def test_a_shard_counts_what_is_in_it() -> None:
     pools = pools.model_copy(update={"regenerate": pools.regenerate.model_copy(update={"num_gpus": 0.5})})
     rows = [
         replace(toy.released(ref, b"video"), seconds=seconds),
-        QuarantinedClip(toy.make_ref(3), "audit", "reason", [passed, stopped], {"generate": 2.0}),
+        QuarantinedClip(toy.make_ref(3), "audit", "reason", [passed, stopped], [], {"generate": 2.0}),
         FailedClip(toy.make_ref(4), "condition", "reason", "remedy", {}),
     ]
     counts: metrics.Counts = Counter()

@@ -35,7 +35,7 @@ from schemas.profile import Profile
 
 ROOT = Path(__file__).parents[2]
 PROFILE = load(Profile, ROOT / "cluster/profiles/embedded.yaml")
-POLICY = load(Policy, ROOT / "cluster/policies/default.yaml")
+POLICY = load(Policy, ROOT / "cluster/policies/driving.yaml")
 GATE = Gate("toy", "always 0", 0.0, 1.0, True)
 
 
@@ -72,6 +72,7 @@ def released(ref: ClipRef, video: bytes, preview: bytes = b"", diffusion_calls: 
         tracks=1,
         diffusion_calls=diffusion_calls,
         gates=[GATE],
+        steps=[],
         output_sha256=digest,
         source_digest=ref.source_digest,
         weights_digest="w",
@@ -92,7 +93,7 @@ def noise(ref: ClipRef, seed: int | None = None) -> bytes:
 def ended(ref: ClipRef, seed: int | None = None) -> ReleasedClip | QuarantinedClip | FailedClip:
     """The verdict follows from the number."""
     if ref.clip_id % 10 == 0:
-        return QuarantinedClip(ref, "audit", "toy", [GATE], {"audit": 0.125})
+        return QuarantinedClip(ref, "audit", "toy", [GATE], [], {"audit": 0.125})
     if ref.clip_id % 10 == 1:
         return FailedClip(ref, "decode", "toy", "none", {})
     return released(ref, noise(ref, seed), noise(ref, 0))

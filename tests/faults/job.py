@@ -59,7 +59,7 @@ class Condition(Stage):
 
     def one(self, row: ClipRef) -> Conditioning:
         preview = os.urandom(self.payload << 20)
-        return Conditioning(row, "structhuman", b"", preview, NOTHING, NOTHING, [], 0, [], {})
+        return Conditioning(row, "structhuman", b"", preview, NOTHING, NOTHING, [], 0, [], [], {})
 
 
 class Regenerate(Stage):
@@ -72,7 +72,7 @@ class Regenerate(Stage):
         if row.ref.clip_id == self.eater:
             eaten = [np.ones(100 << 17) for _ in range(60)]  # 100 MiB each
             raise MemoryError(f"not stopped at {len(eaten) * 100} MiB")
-        return CandidateClip(row.ref, row.variant, b"", b"", row.mask, row.body, 0, 0, 0, "s", [], {})
+        return CandidateClip(row.ref, row.variant, b"", b"", row.mask, row.body, 0, 0, 0, "s", [], [], {})
 
 
 class Audit(Stage):

@@ -22,7 +22,7 @@ from schemas.profile import Profile
 
 RNG = np.random.default_rng(5)
 PROFILE = load(Profile, "cluster/profiles/embedded.yaml")
-POLICY = load(Policy, "cluster/policies/default.yaml")
+POLICY = load(Policy, "cluster/policies/driving.yaml")
 NOTHING_LEFT = Gate("nobody left", "confidence of a person outside the mask", 0.0, 0.4, True)
 
 
@@ -60,6 +60,7 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> CandidateClip:
         diffusion_calls=1,
         seed_commitment="0" * 64,
         gates=[NOTHING_LEFT],
+        steps=[],
         seconds={},
     )
 

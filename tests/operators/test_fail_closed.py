@@ -19,6 +19,7 @@ from operators.audit import Audit, Provenance
 from operators.condition import Condition
 from operators.decode import DecodeError
 from operators.encode import decode_bytes, encode_video
+from operators.escalate import Ladder
 from operators.regenerate import Regenerate
 from operators.sink import write_shard
 from operators.source import plan_source
@@ -67,10 +68,11 @@ class Stages:
         settings = ["window=9", "overlap=1", "steps=1", "guidance=1.0", f"weights={weights}"]
         settings = [f"generator.{setting}" for setting in settings]
         self.profile = load(Profile, "cluster/profiles/embedded.yaml", settings)
-        self.policy = load(Policy, "cluster/policies/default.yaml", [f"variant={variant}"])
+        self.policy = load(Policy, "cluster/policies/driving.yaml", [f"variant={variant}"])
         self.condition = Condition.__new__(Condition)
         self.condition.profile, self.condition.policy = self.profile, self.policy
         self.condition.release_key, self.condition.attempts = b"key", Attempts(60)
+        self.condition.ladder = Ladder()
         self.condition.pose, self.condition.segment, self.condition.depth = (  # type: ignore[assignment]
             Cues().pose,
             Cues().segment,

@@ -38,6 +38,7 @@ def mixed() -> list[Any]:
             "audit",
             "gate failed: copied",
             [Gate("copied", "share", 0.4, 0.1, False)],
+            [],
             {"audit": 1.0},
         ),
         FailedClip(make_ref(3), "plan", "holds no video", "Remove it", {}),

@@ -18,7 +18,7 @@ def conditioning(mask: np.ndarray, clip_id: int = 5) -> Conditioning:
     video = np.arange(96, dtype=np.uint8).reshape(1, 4, 8, 3)
     tube = Tube(1, 0, boxes, video, video[..., 0] > 3, mask, "red top", 7)
     return Conditioning(
-        clip_ref(clip_id), "structhuman", b"\x00\xff", b"", mask, ~mask, [tube], 1, [], {"decode": 0.5}
+        clip_ref(clip_id), "structhuman", b"\x00\xff", b"", mask, ~mask, [tube], 1, [], [], {"decode": 0.5}
     )
 
 

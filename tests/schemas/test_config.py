@@ -8,7 +8,7 @@ from schemas.policy import Policy
 from schemas.profile import Profile
 
 PROFILE = "cluster/profiles/embedded.yaml"
-POLICY = "cluster/policies/default.yaml"
+POLICY = "cluster/policies/driving.yaml"
 
 
 def test_what_is_shipped_is_valid() -> None:

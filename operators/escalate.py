@@ -1,0 +1,75 @@
+"""The ladder: what is tried, once each and in order, before a clip that a gate refused is quarantined."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from fsspec.implementations.local import LocalFileSystem
+
+from operators.decode import filesystem_of
+from schemas.certificate import Rung, Step
+from schemas.policy import MaskPolicy
+
+FOLDER = "escalation"
+
+
+class Ladder:
+    """The policy's rungs, and where each clip stands on them: OUTPUT/escalation/CLIP.json, a list of steps.
+
+    A clip that is refused and has a rung left is written there and leaves the run's stream without a verdict, so it is
+    missing and the run's next pass takes it up again, from its source. Without an `output`, as in training and tests
+    of single stages, nothing is tried again.
+    """
+
+    def __init__(self, rungs: Sequence[Rung] = (), output: str = "") -> None:
+        self.rungs, self.output = rungs, output
+
+    def steps(self, clip_id: int) -> list[Step]:
+        """The steps due for a clip, in order. Raises whatever the store does: unread is not the same as none."""
+        if not self.output:
+            return []
+        files, path = filesystem_of(self._path(clip_id))
+        files.invalidate_cache()
+        if not files.exists(path):
+            return []
+        return [Step(**step) for step in json.loads(files.cat_file(path))]
+
+    def climb(self, clip_id: int, steps: Sequence[Step], reason: str) -> bool:
+        """Record the next rung for a clip refused after `steps`; False if there is none.
+
+        What a reviewer asked for is tried as asked and not further.
+        """
+        if not self.output or len(steps) >= len(self.rungs) or any(step.by for step in steps):
+            return False
+        self.write(clip_id, [*steps, Step(self.rungs[len(steps)], reason)])
+        return True
+
+    def write(self, clip_id: int, steps: Sequence[Step]) -> None:
+        """Record the steps due for a clip."""
+        files, path = filesystem_of(self._path(clip_id))
+        if isinstance(files, LocalFileSystem):
+            files.makedirs(path.rpartition("/")[0], exist_ok=True)
+        files.pipe_file(path, json.dumps([asdict(step) for step in steps]).encode())
+
+    def _path(self, clip_id: int) -> str:
+        return f"{self.output}/{FOLDER}/{clip_id & (1 << 64) - 1:016x}.json"
+
+
+def larger(mask: MaskPolicy, steps: Sequence[Step]) -> MaskPolicy:
+    """The mask's settings after these steps: at each "larger mask" twice as wide, over more frames, sooner believed."""
+    for _ in [step for step in steps if step.name == "larger mask"]:
+        changes: dict[str, Any] = {
+            "start_confidence": mask.start_confidence / 2,
+            "start_frames": max(1, mask.start_frames - 1),
+            "dilate_px": 2 * mask.dilate_px,
+            "dilate_share": min(0.5, 2 * mask.dilate_share),
+            "union_frames": mask.union_frames + 2,
+        }
+        mask = mask.model_copy(update=changes)
+    return mask
+
+
+def filled(steps: Sequence[Step]) -> bool:
+    """Whether these steps ask for a flat fill in place of generated people."""
+    return any(step.name == "opaque fill" for step in steps)
