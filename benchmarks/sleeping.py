@@ -92,8 +92,9 @@ class Audit(Stage):
     def one(self, row: CandidateClip) -> ReleasedClip:
         """Hashes the video, as the real one."""
         ref, digest = row.ref, hashlib.sha256(row.video).hexdigest()
-        about = (ref.clip_id, ref.key, row.variant, ref.frames, 1, 1, row.diffusion_calls, [_GATE], [], digest)
-        certificate = Certificate(*about, ref.source_digest, "w", "p", "p", "c", row.seed_commitment)
+        about = (ref.clip_id, ref.key, row.variant, ref.frames, 1, 1, row.diffusion_calls)
+        digests = (digest, ref.source_digest, "w", "p", "p", "c", row.seed_commitment)
+        certificate = Certificate(*about, [_GATE], [], *digests)
         return ReleasedClip(ref, row.video, row.preview, certificate, row.seconds)
 
 
