@@ -13,6 +13,7 @@ from operators.decode import decode_clip
 from operators.encode import ContainerFacts, decode_bytes, inspect_video
 from operators.escalate import Ladder, filled
 from operators.outcome import Rejected, each
+from operators.spoiled import spoiled_frames
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Certificate, Gate
 from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
@@ -62,11 +63,10 @@ class Audit:
                 limits.copied_share,
             )
         ]
-        if not filled(clip.steps):  # gray is what was asked for
-            empty = _empty_frames(clip, output, source[clip.ref.overlap :], limits.empty_spread)
-            gates.append(_at_most("content", "frames left empty", empty, 0))
+        new = source[clip.ref.overlap :]
+        gates += spoiled_frames(output, new, clip.mask, limits, filled(clip.steps))
         if clip.variant == "structhuman":
-            score = _psnr(output, source[clip.ref.overlap :], ~clip.mask)
+            score = _psnr(output, new, ~clip.mask)
             gates.append(
                 Gate(
                     "background",
@@ -136,21 +136,6 @@ def _copied(clip: CandidateClip, output: np.ndarray, source: np.ndarray) -> floa
     """Copied share of the bodies; of everything regenerated where no body was found (StructAll)."""
     region = clip.body if clip.body.any() else clip.mask
     return copied_share(output, source, region, clip.ref.overlap)
-
-
-def _empty_frames(clip: CandidateClip, output: np.ndarray, source: np.ndarray, least: float) -> int:
-    """Frames whose regenerated part is of one colour although the source's is not."""
-    empty = 0
-    for t, mask in enumerate(clip.mask):
-        region = mask if mask.any() else np.ones_like(mask)
-        empty += bool(_spread(output[t][region]) < least <= _spread(source[t][region]))
-    return empty
-
-
-def _spread(pixels: np.ndarray) -> float:
-    """Levels between the 10th and 90th percentile: the codec's ringing along an edge does not count."""
-    low, high = np.percentile(pixels, [10, 90], axis=0)
-    return float((high - low).max())
 
 
 def _psnr(output: np.ndarray, source: np.ndarray, region: np.ndarray) -> float:

@@ -73,12 +73,16 @@ class Gates(Settings):
     copied_share         share of textured body patches that may coincide with the source
     outside_psnr_db      StructHuman: the output outside the mask must be the source's, at least this well
     empty_spread         levels between the 10th and 90th percentile below which a region counts as empty
+    black_level          luma that the brightest hundredth of a frame must reach where the source's is twice as bright
+    frozen_share         of the source's change between frames that the output must show, inside and outside the mask
     """
 
     residual_confidence: float = Field(gt=0, lt=1)
     copied_share: float = Field(ge=0, lt=1)
     outside_psnr_db: float = Field(gt=0)
     empty_spread: float = Field(ge=0)
+    black_level: float = Field(ge=0, lt=128)
+    frozen_share: float = Field(ge=0, lt=1)
 
 
 class Failures(Settings):

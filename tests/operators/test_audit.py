@@ -37,6 +37,11 @@ MASK[:, 16:80, 32:96] = True
 REGENERATED = np.where(MASK[..., None], PERSON, SOURCE)
 
 
+def blacked(frames: np.ndarray) -> np.ndarray:
+    """The fourth frame gone dark."""
+    return frames * (np.arange(len(frames)) != 3).astype(np.uint8)[:, None, None, None]
+
+
 def encode(frames: np.ndarray, pts: list[int] | None = None) -> bytes:
     return encode_video(
         frames, pts or list(range(len(frames))), Fraction(1, 10), Fraction(10), 12, "veryfast"
@@ -89,6 +94,8 @@ def test_a_sound_clip_is_released_with_every_score(candidate: CandidateClip) -> 
         "container",
         "copy",
         "content",
+        "black",
+        "frozen",
         "background",
     }
 
@@ -131,6 +138,9 @@ FAULTS: dict[str, tuple[str, Callable[[CandidateClip], bytes]]] = {
     "other timestamps": ("timestamps", lambda clip: encode(REGENERATED, [0, *range(2, 10)])),
     "another size": ("size", lambda clip: encode(REGENERATED[:, :80])),
     "left empty": ("content", lambda clip: encode(np.where(MASK[..., None], np.uint8(128), SOURCE))),
+    "a black frame": ("black", lambda clip: encode(blacked(REGENERATED))),
+    "frozen": ("frozen", lambda clip: encode(REGENERATED[:1].repeat(len(REGENERATED), axis=0))),
+    "frozen people": ("frozen", lambda clip: encode(np.where(MASK[..., None], REGENERATED[:1], REGENERATED))),
     "a voice": ("container", swap_audio_in),
     "a name in the tags": ("container", tag),
 }
