@@ -1,5 +1,7 @@
 """The profile: which models run, with what sampling, on what resources. `cluster/profiles/*.yaml`."""
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from schemas.config import Settings
@@ -47,6 +49,16 @@ class Generator(Settings):
     `window` frames are generated at once, later windows continue from the last `overlap` of them.
     StructHuman regenerates each person in a `tube`; StructAll the whole `frame`, whose longer side
     matches and whose aspect follows the source.
+
+    Switches, each off by default. `negative_prompt`: what guidance leads away from. `batch`: so many windows, of
+    one clip or several, are denoised at once; what does not fit into memory is halved. `dtype`: the transformer's;
+    the VAE stays float32. `guidance_until`: guidance in this first share of the steps only. `step_cache`: the
+    transformer runs in every n-th step, in between its last output is used again. `distilled`: a .safetensors LoRA
+    with which few steps suffice. `vae`: a folder with another AutoencoderKLWan of the same latents. `vae_tiling`:
+    less memory, more time. `attention`: a backend of diffusers. `compile`: the transformer's blocks are compiled.
+    `whole_known`: every latent of the frames that a window continues is known, not only those that the pipeline's
+    resampling of the mask hits. `text_device`: where the text encoder is, if not beside the transformer. `warm_up`:
+    a first call before the first clip.
     """
 
     weights: str
@@ -58,6 +70,19 @@ class Generator(Settings):
     overlap: int = Field(ge=1)
     tube: Size
     frame: Size
+    negative_prompt: str = ""
+    batch: int = Field(default=1, ge=1)
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    guidance_until: float = Field(default=1, ge=0, le=1)
+    step_cache: int = Field(default=1, ge=1)
+    distilled: str = ""
+    vae: str = ""
+    vae_tiling: bool = False
+    attention: Literal["", "native", "_native_cudnn", "_native_flash", "flash", "_flash_3", "sage"] = ""
+    compile: bool = False
+    whole_known: bool = False
+    text_device: str = ""
+    warm_up: bool = False
 
     @model_validator(mode="after")
     def _windows(self) -> "Generator":
