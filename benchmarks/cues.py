@@ -18,10 +18,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import spearmanr
 
 from jobs import options
-from operators.depth import DepthEstimator
+from operators.extractors import depth_model, pose_model, segment_model
 from operators.people import Sample, read_people
-from operators.pose import PoseEstimator
-from operators.segment import PersonSegmenter
 from operators.track import track_people
 from schemas.cues import InstanceMasks, PoseDetections
 from schemas.track import Track
@@ -34,9 +32,8 @@ def main(arguments: Namespace) -> int:
     """Measure and print."""
     torch.set_num_threads(1)
     profile, policy = options.read_settings(arguments)
-    pose = PoseEstimator(profile.pose.weights, profile.pose.confidence, profile.pose.image_size)
-    segment = PersonSegmenter(profile.segment.weights, profile.segment.confidence, profile.segment.image_size)
-    depth = DepthEstimator(profile.depth.weights, profile.depth.image_size)
+    pose, segment = pose_model(profile.pose, "cpu"), segment_model(profile.segment, "cpu")
+    depth = depth_model(profile.depth, "cpu")
     values: Values = defaultdict(list)
     for sample in read_people(arguments.data, arguments.shards):
         frames = sample.frames[:: arguments.step]

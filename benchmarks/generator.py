@@ -17,10 +17,10 @@ import torch
 
 from operators.caption import sample_persona
 from operators.degrade import degrade_condition
+from operators.extractors import PoseModel, pose_model
 from operators.generate import VideoGenerator
 from operators.pairs import vary_crop
 from operators.people import Sample, read_people
-from operators.pose import PoseEstimator
 from schemas.config import load
 from schemas.profile import Profile
 
@@ -28,7 +28,7 @@ ENLARGED = 3  # the detector learnt from people larger than a tube shows them
 TORSO = [5, 6, 11, 12]  # COCO: shoulders and hips
 
 
-def pck(frames: np.ndarray, sample: Sample, detector: PoseEstimator, share: float = 0.1) -> tuple[int, int]:
+def pck(frames: np.ndarray, sample: Sample, detector: PoseModel, share: float = 0.1) -> tuple[int, int]:
     """(right, all) visible joints of the main person within `share` of their height; undetected people count."""
     height, width = frames.shape[1:3]
     size = (width * ENLARGED, height * ENLARGED)
@@ -119,7 +119,7 @@ def main() -> None:
         settings.window,
         settings.overlap,
     )
-    detector = PoseEstimator(profile.pose.weights, profile.pose.confidence, profile.pose.image_size)
+    detector = pose_model(profile.pose, "cpu")
     columns, seconds, poses, warps, garments = [], [], np.zeros((2, 2), int), [], []
     samples = read_people(options.data, "crops-val.tar")
     for number, whole in zip(range(options.clips), samples, strict=False):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from schemas.config import Settings
 from schemas.errors import UserError
 from schemas.profile import Profile
 
@@ -24,6 +25,20 @@ def digest(path: str | Path) -> str:
     return total.hexdigest()
 
 
+def named(settings: Settings, prefix: str = "") -> dict[str, str]:
+    """Everything that a profile loads: path by dotted field name."""
+    found: dict[str, str] = {}
+    for field in type(settings).model_fields:
+        value = getattr(settings, field)
+        if field in ("weights", "adapter") and value:
+            found[prefix + field] = value
+        for number, part in enumerate(value if isinstance(value, list) else [value]):
+            if isinstance(part, Settings):
+                inner = f"{field}.{number}" if isinstance(value, list) else field
+                found |= named(part, f"{prefix}{inner}.")
+    return found
+
+
 def check(profile: Profile) -> str:
     """Digest over all weights that the profile names; raises UserError where one differs from the lock.
 
@@ -31,13 +46,7 @@ def check(profile: Profile) -> str:
     """
     lock = yaml.safe_load(LOCK.read_text()) or {}
     found = {}
-    for name in (
-        profile.pose.weights,
-        profile.segment.weights,
-        profile.depth.weights,
-        profile.generator.weights,
-        *filter(None, [profile.generator.adapter]),
-    ):
+    for name in named(profile).values():
         found[name] = digest(name)
         if name in lock and lock[name]["sha256"] != found[name]:
             raise UserError(

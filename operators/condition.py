@@ -12,15 +12,13 @@ import pyarrow as pa
 from operators.attempts import Attempts
 from operators.caption import caption_from_cues, sample_persona
 from operators.decode import decode_clip
-from operators.depth import DepthEstimator
 from operators.encode import encode_lossless, encode_video
 from operators.escalate import Ladder, larger
+from operators.extractors import depth_model, pose_model, segment_model
 from operators.fuse import fuse_structall, fuse_structhuman
 from operators.identity import pseudo_identity, scope_of
 from operators.outcome import each
-from operators.pose import PoseEstimator
 from operators.residual import nobody_left
-from operators.segment import PersonSegmenter
 from operators.skeleton import draw_skeleton
 from operators.track import track_people
 from operators.tube import cut_tube
@@ -47,18 +45,10 @@ class Condition:
         self.profile, self.policy, self.release_key = profile, policy, release_key
         self.ladder = ladder or Ladder()
         self.attempts = attempts or Attempts(profile.clip.max_seconds)
-        device, pose, segment, depth = (
-            profile.pools.condition.device,
-            profile.pose,
-            profile.segment,
-            profile.depth,
-        )
-        self.pose = PoseEstimator(pose.weights, pose.confidence, pose.image_size, device, pose.batch)
-        self.segment = PersonSegmenter(
-            segment.weights, segment.confidence, segment.image_size, device, segment.batch
-        )
+        device = profile.pools.condition.device
+        self.pose, self.segment = pose_model(profile.pose, device), segment_model(profile.segment, device)
         if policy.variant == "structall":
-            self.depth = DepthEstimator(depth.weights, depth.image_size, device, depth.batch)
+            self.depth = depth_model(profile.depth, device)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         rows = each("condition", self.condition, from_table(batch, ClipRef), self.attempts, self.ladder)
@@ -160,7 +150,7 @@ def _draw(people: list[Track], frames: np.ndarray) -> np.ndarray:
         [track.keypoints[t - track.first] for track in people if 0 <= t - track.first < len(track.keypoints)]
         for t in range(len(frames))
     ]
-    return np.stack([draw_skeleton(np.reshape(points, (-1, 17, 3)), height, width) for points in present])
+    return np.stack([draw_skeleton(np.array(points), height, width) for points in present])
 
 
 def _preview(ref: ClipRef, fused: np.ndarray) -> bytes:

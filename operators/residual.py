@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from operators.extractors import PoseModel
 from operators.outcome import Rejected
-from operators.pose import PoseEstimator
 from schemas.certificate import Gate
 
 
-def nobody_left(background: np.ndarray, mask: np.ndarray, detect: PoseEstimator, threshold: float) -> Gate:
+def nobody_left(background: np.ndarray, mask: np.ndarray, detect: PoseModel, threshold: float) -> Gate:
     """Look again at the frames with the people taken out.
 
     background uint8 [T,H,W,3], gray inside `mask` bool [T,H,W]. Whoever is now detected with a box that lies

@@ -11,6 +11,13 @@ _LIMBS = [
     *[(1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10)],
     *[(1, 11), (11, 12), (12, 13), (1, 0), (0, 14), (14, 16), (0, 15), (15, 17)],
 ]
+# From the wrist along each finger; a hand's 21 points are COCO-WholeBody's.
+_FINGERS = [
+    (0 if step == 0 else finger + step, finger + step + 1)
+    for finger in (0, 4, 8, 12, 16)
+    for step in range(4)
+]
+_HANDS, _FACE = (17, 38), 59  # where the hands' points begin, and the face's
 _LIMB_SHADE = 0.6  # limbs are drawn darker than the joints on top of them
 
 
@@ -34,20 +41,41 @@ def openpose(keypoints: np.ndarray, min_score: float) -> np.ndarray:
 def draw_skeleton(keypoints: np.ndarray, height: int, width: int, min_score: float = 0.3) -> np.ndarray:
     """People's skeletons, uint8 [H,W,3] RGB on black.
 
-    keypoints float32 [P,17,3], COCO order: x, y in pixels, score. Points scoring `min_score` or less are not
-    drawn. Strokes grow with the frame so that they stay readable at model resolution. Source of the layout:
-    OpenPose (18 body points), as rendered by DWPose.
+    keypoints float32 [P,K,3] as in PoseDetections: body, then hands and face if there are any: x, y in pixels,
+    score. Points scoring `min_score` or less are not drawn. Strokes grow with the frame so that they stay readable at
+    model resolution. Source of the layout: OpenPose (18 body points), as rendered by DWPose.
     """
     canvas = np.zeros((height, width, 3), np.uint8)
     stroke = max(2, round(min(height, width) / 48))
-    for person in openpose(np.asarray(keypoints, np.float32).reshape(-1, 17, 3), min_score):
-        known = (person[:, 2] > min_score) & np.isfinite(person).all(axis=1)
-        # cv2 takes 16-bit coordinates at most; far outside is outside.
-        places = [tuple(int(v) for v in np.clip(np.nan_to_num(point[:2]), -9999, 9999)) for point in person]
+    people = np.asarray(keypoints, np.float32)
+    people = people if people.size else np.zeros((0, 17, 3), np.float32)
+    for person, points in zip(openpose(people, min_score), people, strict=True):
+        known, places = _places(person, min_score)
         for number, (a, b) in enumerate(_LIMBS):
             if known[a] and known[b]:
                 colour = tuple(int(channel * _LIMB_SHADE) for channel in _hue(number))
                 cv2.line(canvas, places[a], places[b], colour, stroke, cv2.LINE_AA)
         for joint in np.nonzero(known)[0].tolist():
             cv2.circle(canvas, places[joint], stroke, _hue(joint), -1, cv2.LINE_AA)
+        _draw_details(canvas, points, max(1, stroke // 4), min_score)
     return canvas
+
+
+def _draw_details(canvas: np.ndarray, points: np.ndarray, stroke: int, min_score: float) -> None:
+    """Fingers and the dots of a face, onto `canvas`."""
+    known, places = _places(points, min_score)
+    for first in (start for start in _HANDS if len(points) > start):
+        for number, (a, b) in enumerate(_FINGERS):
+            if known[first + a] and known[first + b]:
+                colour = _hue(number * 18 // len(_FINGERS))
+                cv2.line(canvas, places[first + a], places[first + b], colour, stroke, cv2.LINE_AA)
+    for dot in range(_FACE, len(points)):
+        if known[dot]:
+            cv2.circle(canvas, places[dot], stroke, (255, 255, 255), -1, cv2.LINE_AA)
+
+
+def _places(points: np.ndarray, min_score: float) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Of float32 [K,3]: which are known, and the pixel of each. cv2 takes 16 bits at most; far outside is outside."""
+    known = (points[:, 2] > min_score) & np.isfinite(points).all(axis=1)
+    pixels = np.clip(np.nan_to_num(points[:, :2]), -9999, 9999).astype(int)
+    return known, [(int(x), int(y)) for x, y in pixels]

@@ -21,7 +21,7 @@ class _Detection:
     score: float
     box: np.ndarray  # float32 [4]
     body: Patch
-    keypoints: np.ndarray  # float32 [17,3]
+    keypoints: np.ndarray  # float32 [K,3]
 
 
 @dataclass
@@ -69,7 +69,7 @@ def track_people(
 def _merge(mask: InstanceMasks, pose: PoseDetections, size: tuple[int, int]) -> list[_Detection]:
     """One frame's people: masks with their pose, then the poses that have no mask; without one, the box is it."""
     pairs = dict(_match(mask.boxes, pose.boxes, _SAME_PERSON_IOU))
-    nothing = np.zeros((17, 3), np.float32)
+    nothing = np.zeros(pose.keypoints.shape[1:], np.float32)
     people = [
         _Detection(
             max(mask.scores[i], pose.scores[pairs[i]] if i in pairs else 0),
@@ -132,7 +132,7 @@ def _finish(number: int, track: _Open, frames: int, size: tuple[int, int], polic
     seen, reach = sorted(track.seen), policy.union_frames
     first, stop = max(0, seen[0] - reach), min(frames, seen[-1] + reach + 1)
     body = np.zeros((stop - first, *size), bool)
-    keypoints = np.zeros((stop - first, 17, 3), np.float32)
+    keypoints = np.zeros((stop - first, *track.seen[seen[0]].keypoints.shape), np.float32)
     for t, detection in track.seen.items():
         body[t - first], keypoints[t - first] = detection.body.within(0, 0, *size), detection.keypoints
     for before, after in pairwise(seen):

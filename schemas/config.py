@@ -1,6 +1,7 @@
 """Reading a profile or a policy: YAML, overrides by dotted name, validation that names file, field, remedy."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,10 +44,21 @@ def load(cls: type[T], path: str | Path, overrides: list[str] | None = None) -> 
         return cls.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
+        field = _field(first, data)
         known = ", ".join(cls.model_fields) if first["type"] == "extra_forbidden" else ""
         remedy = f"Known here: {known}" if known and len(first["loc"]) == 1 else "Mend this field"
         raise UserError(f"{path}: {field}", f"{first['msg']} (got {first['input']!r})", remedy) from None
+
+
+def _field(error: Mapping[str, Any], data: Any) -> str:
+    """The dotted name of what pydantic complains of, without the tags of union members on its way there."""
+    names = []
+    for part in error["loc"]:
+        if part in data if isinstance(data, dict) else isinstance(part, int):
+            names.append(str(part))
+            data = data[part]
+    missing = [str(error["loc"][-1])] if error["type"] == "missing" else []
+    return ".".join([*names, *missing])
 
 
 def _override(data: dict[str, Any], override: str) -> None:

@@ -6,8 +6,20 @@ import numpy as np
 
 
 @dataclass(frozen=True)
+class PersonBoxes:
+    """boxes float32 [N,4], scores float32 [N]."""
+
+    boxes: np.ndarray
+    scores: np.ndarray
+
+
+@dataclass(frozen=True)
 class PoseDetections:
-    """boxes float32 [N,4], scores float32 [N], keypoints float32 [N,17,3] (COCO order: x, y in pixels, score)."""
+    """boxes float32 [N,4], scores float32 [N], keypoints float32 [N,K,3] (x, y in pixels, score).
+
+    K is 17 (COCO's order), 59 with the 21 points of the left and of the right hand, or 127 with 68 of the face as
+    well (COCO-WholeBody's order of each).
+    """
 
     boxes: np.ndarray
     scores: np.ndarray

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from schemas.config import Settings
+from schemas.extractors import Depth, Poses, Segments
 
 
 class Clips(Settings):
@@ -24,15 +25,6 @@ class Clips(Settings):
         if self.overlap >= self.frames:
             raise ValueError("clip.overlap must be smaller than clip.frames")
         return self
-
-
-class Cue(Settings):
-    """One cue model: its checkpoint, and the settings of inference at native resolution up to `image_size`."""
-
-    weights: str
-    image_size: int = Field(ge=32, multiple_of=32)
-    batch: int = Field(default=8, ge=1)
-    confidence: float = Field(default=0.25, gt=0, lt=1)
 
 
 class Size(Settings):
@@ -126,9 +118,9 @@ class Profile(Settings):
 
     name: str
     clip: Clips
-    pose: Cue
-    segment: Cue
-    depth: Cue
+    pose: Poses
+    segment: Segments
+    depth: Depth
     generator: Generator
     persona: dict[str, list[str]]
     encoding: Encoding

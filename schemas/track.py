@@ -12,7 +12,7 @@ class Track:
     body       bool [N,H,W]: what was detected (or filled in between detections); may be empty in frames
                that the union over neighbours reaches into
     mask       bool [N,H,W]: `body` joined over neighbouring frames and dilated; what gets regenerated
-    keypoints  float32 [N,17,3], COCO order, x, y in pixels and score; score 0 where nothing is known
+    keypoints  float32 [N,K,3], K as in PoseDetections, x, y in pixels and score; score 0 where nothing is known
     """
 
     number: int

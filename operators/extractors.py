@@ -1,0 +1,101 @@
+"""From a profile's settings to the operators that look at the footage: a match for each cue."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torchvision.ops import box_iou
+
+from operators.depth import DepthEstimator
+from operators.depth_anything import DepthAnything
+from operators.pose import PoseEstimator
+from operators.rt_detr import RtDetr
+from operators.segment import PersonSegmenter
+from operators.vitpose import VitPose
+from schemas import extractors as choice
+from schemas.cues import InstanceMasks, PoseDetections
+
+_SAME_PERSON_IOU = 0.5  # of two detectors' boxes
+
+PoseModel = Callable[[np.ndarray], list[PoseDetections]]
+SegmentModel = Callable[[np.ndarray], list[InstanceMasks]]
+DepthModel = Callable[[np.ndarray], np.ndarray]
+
+
+def pose_model(settings: choice.Poses, device: str) -> PoseModel:
+    """The pose estimator that the profile names; of several, each adds whom those before it did not find."""
+    if isinstance(settings, list):
+        models = [pose_model(one, device) for one in settings]
+        return lambda frames: [unite_poses(found) for found in _by_frame(models, frames)]
+    match settings:
+        case choice.Yolo():
+            return PoseEstimator(
+                settings.weights, settings.confidence, settings.image_size, device, settings.batch
+            )
+        case choice.VitPose():
+            detect = detector(settings.detector, device)
+            return VitPose(settings.weights, detect, device, settings.batch, settings.dtype, settings.face)
+
+
+def segment_model(settings: choice.Segments, device: str) -> SegmentModel:
+    """The segmenter that the profile names; of several, all masks count (tracking joins those of one person)."""
+    if isinstance(settings, list):
+        models = [segment_model(one, device) for one in settings]
+        return lambda frames: [unite_masks(found) for found in _by_frame(models, frames)]
+    return PersonSegmenter(settings.weights, settings.confidence, settings.image_size, device, settings.batch)
+
+
+def depth_model(settings: choice.Depth, device: str) -> DepthModel:
+    """The depth estimator that the profile names."""
+    match settings:
+        case choice.Yolo():
+            return DepthEstimator(settings.weights, settings.image_size, device, settings.batch)
+        case choice.DepthAnything():
+            return DepthAnything(settings.weights, device, settings.batch, settings.dtype, settings.steady)
+
+
+def detector(settings: choice.Boxes, device: str) -> Callable[[np.ndarray], Sequence[Any]]:
+    """What finds the persons that another model looks at closely: anything with boxes and scores for each frame."""
+    match settings:
+        case choice.Yolo():
+            return segment_model(settings, device)
+        case choice.RtDetr():
+            return RtDetr(
+                settings.weights,
+                settings.confidence,
+                settings.image_size,
+                device,
+                settings.batch,
+                settings.dtype,
+            )
+
+
+def unite_poses(found: Sequence[PoseDetections]) -> PoseDetections:
+    """One frame as several models see it. A person whom two find is the earlier's; unknown points score 0."""
+    width = max(one.keypoints.shape[1] for one in found)
+    people: list[PoseDetections] = []
+    for one in found:
+        known = np.concatenate([np.zeros((0, 4), np.float32), *(other.boxes for other in people)])
+        iou = box_iou(torch.from_numpy(one.boxes), torch.from_numpy(known))
+        new = ~(iou > _SAME_PERSON_IOU).any(dim=1).numpy()
+        points = np.pad(one.keypoints[new], ((0, 0), (0, width - one.keypoints.shape[1]), (0, 0)))
+        people.append(PoseDetections(one.boxes[new], one.scores[new], points))
+    return PoseDetections(
+        np.concatenate([one.boxes for one in people]),
+        np.concatenate([one.scores for one in people]),
+        np.concatenate([one.keypoints for one in people]),
+    )
+
+
+def unite_masks(found: Sequence[InstanceMasks]) -> InstanceMasks:
+    """One frame as several models see it: all of it."""
+    boxes, scores = [one.boxes for one in found], [one.scores for one in found]
+    return InstanceMasks(
+        np.concatenate(boxes), np.concatenate(scores), [mask for one in found for mask in one.masks]
+    )
+
+
+def _by_frame(models: Sequence[Callable[[np.ndarray], list[Any]]], frames: np.ndarray) -> list[Any]:
+    """For every frame what each model says of it. Raises ValueError if one left a frame out."""
+    return list(zip(*(model(frames) for model in models), strict=True))

@@ -1,0 +1,79 @@
+"""Which models look at the footage: the `pose`, `segment`, `depth` and `caption` of a profile, told apart by `model`.
+
+Weights of transformers models are folders as `save_pretrained` writes them, in safetensors.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from schemas.config import Settings
+
+
+class Yolo(Settings):
+    """An ultralytics checkpoint (.pt; AGPL-3.0), run at native resolution up to a longer side of `image_size` px."""
+
+    model: Literal["yolo"]
+    weights: str
+    image_size: int = Field(ge=32, multiple_of=32)
+    batch: int = Field(default=8, ge=1)
+    confidence: float = Field(default=0.25, gt=0, lt=1)
+
+
+class Network(Settings):
+    """What every transformers model has: its folder, frames (ViTPose: people) at a time, and precision."""
+
+    weights: str
+    batch: int = Field(default=8, ge=1)
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32"
+
+
+class RtDetr(Network):
+    """Boxes of persons by RT-DETR (Apache-2.0), each frame scaled to a square of `image_size` px."""
+
+    model: Literal["rt_detr"]
+    image_size: int = Field(default=640, ge=32, multiple_of=32)
+    confidence: float = Field(default=0.25, gt=0, lt=1)
+
+
+# Of a YOLO segmentation checkpoint, the boxes serve.
+Boxes = Annotated[Yolo | RtDetr, Field(discriminator="model")]
+
+
+class VitPose(Network):
+    """Joints of the persons in a detector's boxes by ViTPose (Apache-2.0).
+
+    A whole-body checkpoint (133 points) also gives hands; `face` keeps its 68 landmarks of the face, which carry
+    identity.
+    """
+
+    model: Literal["vitpose"]
+    detector: Boxes
+    face: bool = False
+
+
+class DepthAnything(Network):
+    """Depth Anything V2. Small is Apache-2.0, base and large are CC-BY-NC-4.0. `steady`: smoothed over time."""
+
+    model: Literal["depth_anything"]
+    steady: bool = True
+
+
+Pose = Annotated[Yolo | VitPose, Field(discriminator="model")]
+Segment = Annotated[Yolo, Field()]
+Depth = Annotated[Yolo | DepthAnything, Field(discriminator="model")]
+
+
+def _one_or_several(value: Any) -> str:
+    return "several" if isinstance(value, list) else "one"
+
+
+# One, or a list of those whose findings are united: whom any of them sees is masked.
+Poses = Annotated[
+    Annotated[Pose, Tag("one")] | Annotated[list[Pose], Field(min_length=1), Tag("several")],
+    Discriminator(_one_or_several),
+]
+Segments = Annotated[
+    Annotated[Segment, Tag("one")] | Annotated[list[Segment], Field(min_length=1), Tag("several")],
+    Discriminator(_one_or_several),
+]
