@@ -95,7 +95,7 @@ class Audit(Stage):
         about = (ref.clip_id, ref.key, row.variant, ref.frames, 1, 1, row.diffusion_calls)
         digests = (digest, ref.source_digest, "w", "p", "p", "c", row.seed_commitment)
         certificate = Certificate(*about, [_GATE], [], *digests)
-        return ReleasedClip(ref, row.video, row.preview, certificate, row.seconds)
+        return ReleasedClip(ref, row.video, row.preview, certificate, row.seconds)  # type: ignore[arg-type]
 
 
 STAGES: tuple[type[Stage], ...] = (Condition, Regenerate, Audit)

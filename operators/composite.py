@@ -13,7 +13,7 @@ def composite(
 
     background uint8 [T,H,W,3] holds no person: it is gray inside `mask` bool [T,H,W]. People who stand
     lower in the picture are nearer and pasted last. Raises ValueError if a pixel of `mask` is left without
-    a generated one, or if a tube reaches outside it.
+    a generated one, if a tube reaches outside it, or if what was generated is no uint8 picture.
     """
     frames, covered = background.copy(), np.zeros_like(mask)
     for tube, people in sorted(
@@ -21,6 +21,8 @@ def composite(
     ):
         if len(people) != len(tube.boxes):
             raise ValueError(f"tube {tube.track} has {len(tube.boxes)} frames, {len(people)} were generated")
+        if people.dtype != np.uint8:  # NaN would be cast to black
+            raise ValueError(f"tube {tube.track} was generated as {people.dtype}, not as uint8")
         for i, box in enumerate(tube.boxes):
             t = tube.first + i
             _paste(frames[t], people[i], box, tube.mask[i], ~mask[t])

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING, Never
 
 import numpy as np
 
@@ -121,7 +122,7 @@ class CandidateClip:
 
 @dataclass(frozen=True)
 class ReleasedClip:
-    """A clip that may be published. Made by operators/audit.py and nowhere else (a test holds that).
+    """A clip that may be published. Made by operators/audit.py and nowhere else, which types and a test hold.
 
     Proves itself wherever it is rebuilt: raises ValueError unless the certificate is this clip's,
     every gate passed, and the digest is that of the bytes.
@@ -132,6 +133,12 @@ class ReleasedClip:
     preview: bytes
     certificate: Certificate
     seconds: dict[str, float]
+
+    if (
+        TYPE_CHECKING
+    ):  # a call of it is an error to the type checker, which only Audit's one call is excused from
+
+        def __init__(self, *nobody_else_makes_one: Never) -> None: ...
 
     def __post_init__(self) -> None:
         certificate = self.certificate

@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 
+import mypy.api
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +39,19 @@ def test_only_audit_makes_a_released_clip() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "ReleasedClip"
     ]
     assert makers == ["audit.py"]
+
+
+def test_the_type_checker_lets_nobody_else_make_one(tmp_path: Path) -> None:
+    other = tmp_path / "other.py"
+    other.write_text(
+        "from schemas.certificate import Certificate\n"
+        "from schemas.clip import ClipRef, ReleasedClip\n"
+        "def publish(ref: ClipRef, certificate: Certificate) -> ReleasedClip:\n"
+        "    return ReleasedClip(ref, b'', b'', certificate, {})\n"
+    )
+    said, _, status = mypy.api.run(["--config-file", str(ROOT / "pyproject.toml"), str(other)])
+    assert status == 1
+    assert set(re.findall(r"^(\S+): error:.*(\[.*\])$", said, re.MULTILINE)) == {(f"{other}:4", "[arg-type]")}
 
 
 def test_the_lock_has_a_hash_for_every_package_and_names_no_index() -> None:

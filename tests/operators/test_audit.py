@@ -154,6 +154,24 @@ def test_a_fault_is_caught_by_its_gate(candidate: CandidateClip, fault: str) -> 
     assert gate in [score.name for score in result.gates if not score.passed]
 
 
+CONDITIONINGS: dict[str, tuple[str, Callable[[CandidateClip], bytes]]] = {
+    "the source": ("conditioning copy", lambda clip: encode(SOURCE)),
+    "the source, small": ("conditioning copy", lambda clip: encode(SOURCE[:, ::2, ::2])),
+    "a name in the tags": ("conditioning container", tag),
+    "a voice": ("conditioning container", swap_audio_in),
+}
+
+
+@pytest.mark.parametrize("fault", CONDITIONINGS)
+def test_the_conditioning_beside_it_is_audited_too(candidate: CandidateClip, fault: str) -> None:
+    gate, make = CONDITIONINGS[fault]
+    gray = replace(candidate, preview=encode(np.where(MASK[..., None], np.uint8(128), SOURCE)))
+    assert isinstance(audit(gray), ReleasedClip)
+    result = audit(replace(gray, preview=make(gray)))
+    assert isinstance(result, QuarantinedClip)
+    assert [score.name for score in result.gates if not score.passed] == [gate]
+
+
 def test_bytes_that_are_no_video_are_quarantined(candidate: CandidateClip) -> None:
     result = audit(replace(candidate, video=b"not a video"))
     assert isinstance(result, QuarantinedClip)

@@ -3,121 +3,33 @@
 The operators are the real ones; only the three cue models are replaced, so that masks are known.
 """
 
-import io
 from collections.abc import Callable
-from fractions import Fraction
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pytest
 
 import operators.condition
 import operators.regenerate
-from operators.attempts import Attempts
-from operators.audit import Audit, Provenance
-from operators.condition import Condition
 from operators.decode import DecodeError
-from operators.encode import decode_bytes, encode_video
-from operators.escalate import Ladder
-from operators.regenerate import Regenerate
-from operators.sink import write_shard
-from operators.source import plan_source
-from schemas.arrow import from_table, to_table
-from schemas.clip import (
-    CandidateClip,
-    ClipRef,
-    Conditioning,
-    FailedClip,
-    QuarantinedClip,
-    ReleasedClip,
+from operators.encode import decode_bytes
+from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
+from schemas.cues import PoseDetections
+from tests.operators.stages import (
+    BODY,
+    FRAMES,
+    HEIGHT,
+    WIDTH,
+    Cues,
+    Stages,
+    source_frames,
+    written,
 )
-from schemas.config import load
-from schemas.cues import InstanceMasks, Patch, PoseDetections
-from schemas.policy import Policy
-from schemas.profile import Profile
-from tests.tiny import save_generator
-from tests.videos import pictures
-
-HEIGHT, WIDTH, FRAMES = 96, 128, 9
-BODY = np.zeros((HEIGHT, WIDTH), bool)
-BODY[20:76, 50:74] = True
-OUTCOMES = (ReleasedClip, QuarantinedClip, FailedClip)
-
-
-class Cues:
-    """Pose, segmentation and depth of a person who stands still."""
-
-    def pose(self, frames: np.ndarray) -> list[PoseDetections]:
-        nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 17, 3), np.float32)
-        return [PoseDetections(*nothing) for _ in frames]
-
-    def segment(self, frames: np.ndarray) -> list[InstanceMasks]:
-        box = np.array([[50, 20, 74, 76]], np.float32)
-        return [InstanceMasks(box, np.ones(1, np.float32), [Patch.of(BODY)]) for _ in frames]
-
-    def depth(self, frames: np.ndarray) -> np.ndarray:
-        return np.tile(np.arange(WIDTH, dtype=np.float32), (len(frames), HEIGHT, 1))
-
-
-class Stages:
-    """The three operators of one run, and the clip they are given."""
-
-    def __init__(self, folder: Path, variant: str) -> None:
-        weights = save_generator(folder / "generator")
-        settings = ["window=9", "overlap=1", "steps=1", "guidance=1.0", f"weights={weights}"]
-        settings = [f"generator.{setting}" for setting in settings]
-        self.profile = load(Profile, "cluster/profiles/embedded.yaml", settings)
-        self.policy = load(Policy, "cluster/policies/driving.yaml", [f"variant={variant}"])
-        self.condition = Condition.__new__(Condition)
-        self.condition.profile, self.condition.policy = self.profile, self.policy
-        self.condition.release_key, self.condition.attempts = b"key", Attempts(60)
-        self.condition.ladder = Ladder()
-        self.condition.pose, self.condition.segment, self.condition.depth = (  # type: ignore[assignment]
-            Cues().pose,
-            Cues().segment,
-            Cues().depth,
-        )
-        self.regenerate = Regenerate(self.profile)
-        self.audit = Audit(self.profile, self.policy, Provenance("w", "c"))
-        path = folder / "a.mp4"
-        pts = list(range(FRAMES))
-        path.write_bytes(encode_video(source_frames(), pts, Fraction(1, 10), Fraction(10), 4, "veryfast"))
-        (self.ref,) = plan_source(str(path), "a.mp4", b"key", self.profile.clip)
-
-    def run(self) -> Any:
-        """The outcome of the clip, through tables as between the stages of a job."""
-        table = self.audit(self.regenerate(self.condition(to_table([self.ref], ClipRef))))
-        (outcome,) = from_table(table, *OUTCOMES)
-        return outcome
-
-
-def source_frames() -> np.ndarray:
-    """A smooth scene; the person is coarse noise, as unlike anything generated as can be."""
-    frames = pictures(FRAMES, HEIGHT, WIDTH)
-    rng = np.random.default_rng(2)
-    person = rng.integers(0, 255, (FRAMES, 24, 32, 3), np.uint8).repeat(4, axis=1).repeat(4, axis=2)
-    return np.where(BODY[None, :, :, None], person, frames)
 
 
 @pytest.fixture(scope="module", params=["structhuman", "structall"])
 def stages(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stages:
     return Stages(tmp_path_factory.mktemp(request.param), request.param)
-
-
-def written(outcome: Any) -> dict[str, bytes]:
-    """What the sink writes for an outcome, by path."""
-    files: dict[str, io.BytesIO] = {}
-
-    class Kept(io.BytesIO):
-        def close(self) -> None:
-            pass
-
-    def open_output(path: str) -> IO[bytes]:
-        return files.setdefault(path, Kept())
-
-    write_shard([outcome], [outcome.ref.clip_id], "run-00000000", open_output)
-    return {path: file.getvalue() for path, file in files.items()}
 
 
 def test_without_a_fault_the_clip_is_released_and_the_person_replaced(stages: Stages) -> None:
@@ -200,28 +112,3 @@ def test_a_person_missed_by_the_masks_is_not_published(
     outcome = stages.run()
     assert isinstance(outcome, QuarantinedClip)
     assert [gate.name for gate in outcome.gates if not gate.passed] == ["nobody left"]
-
-
-def test_pixels_inside_the_mask_do_not_matter(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Non-interference: with the same cues, another person under the mask gives the same bytes."""
-    cases = (Conditioning, QuarantinedClip, FailedClip)
-
-    def conditioned(frames: np.ndarray) -> Conditioning:
-        monkeypatch.setattr(operators.condition, "decode_clip", lambda _: frames)
-        (clip,) = from_table(stages.condition(to_table([stages.ref], ClipRef)), *cases)
-        assert isinstance(clip, Conditioning)
-        return clip
-
-    changed = source_frames()
-    changed[:, BODY] = 255 - changed[:, BODY]
-    first, second = conditioned(source_frames()), conditioned(changed)
-    assert first.background == second.background
-    assert first.preview == second.preview
-    for one, other in zip(first.tubes, second.tubes, strict=True):
-        np.testing.assert_array_equal(one.conditioning, other.conditioning)
-    results = [
-        from_table(stages.regenerate(to_table([clip], *cases)), CandidateClip, QuarantinedClip, FailedClip)[0]
-        for clip in (first, second)
-    ]
-    assert isinstance(results[0], CandidateClip), results[0]
-    assert results[0].video == results[1].video

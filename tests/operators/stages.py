@@ -1,0 +1,100 @@
+"""The stages of a run with known masks: real operators, of which only the three cue models are replaced."""
+
+import io
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from operators.attempts import Attempts
+from operators.audit import Audit, Provenance
+from operators.condition import Condition
+from operators.encode import encode_video
+from operators.escalate import Ladder
+from operators.regenerate import Regenerate
+from operators.sink import write_shard
+from operators.source import plan_source
+from schemas.arrow import from_table, to_table
+from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.config import load
+from schemas.cues import InstanceMasks, Patch, PoseDetections
+from schemas.policy import Policy
+from schemas.profile import Profile
+from tests.tiny import save_generator
+from tests.videos import pictures
+
+HEIGHT, WIDTH, FRAMES = 96, 128, 9
+BODY = np.zeros((HEIGHT, WIDTH), bool)
+BODY[20:76, 50:74] = True
+OUTCOMES = (ReleasedClip, QuarantinedClip, FailedClip)
+
+
+class Cues:
+    """Pose, segmentation and depth of a person who stands still."""
+
+    def pose(self, frames: np.ndarray) -> list[PoseDetections]:
+        nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 17, 3), np.float32)
+        return [PoseDetections(*nothing) for _ in frames]
+
+    def segment(self, frames: np.ndarray) -> list[InstanceMasks]:
+        box = np.array([[50, 20, 74, 76]], np.float32)
+        return [InstanceMasks(box, np.ones(1, np.float32), [Patch.of(BODY)]) for _ in frames]
+
+    def depth(self, frames: np.ndarray) -> np.ndarray:
+        return np.tile(np.arange(WIDTH, dtype=np.float32), (len(frames), HEIGHT, 1))
+
+
+class Stages:
+    """The three operators of one run, and the clip they are given."""
+
+    def __init__(self, folder: Path, variant: str) -> None:
+        weights = save_generator(folder / "generator")
+        settings = ["window=9", "overlap=1", "steps=1", "guidance=1.0", f"weights={weights}"]
+        settings = [f"generator.{setting}" for setting in settings]
+        self.profile = load(Profile, "cluster/profiles/embedded.yaml", settings)
+        self.policy = load(Policy, "cluster/policies/driving.yaml", [f"variant={variant}"])
+        self.condition = Condition.__new__(Condition)
+        self.condition.profile, self.condition.policy = self.profile, self.policy
+        self.condition.release_key, self.condition.attempts = b"key", Attempts(60)
+        self.condition.ladder = Ladder()
+        self.condition.pose, self.condition.segment, self.condition.depth = (  # type: ignore[assignment]
+            Cues().pose,
+            Cues().segment,
+            Cues().depth,
+        )
+        self.regenerate = Regenerate(self.profile)
+        self.audit = Audit(self.profile, self.policy, Provenance("w", "c"))
+        path = folder / "a.mp4"
+        pts = list(range(FRAMES))
+        path.write_bytes(encode_video(source_frames(), pts, Fraction(1, 10), Fraction(10), 4, "veryfast"))
+        (self.ref,) = plan_source(str(path), "a.mp4", b"key", self.profile.clip)
+
+    def run(self) -> Any:
+        """The outcome of the clip, through tables as between the stages of a job."""
+        table = self.audit(self.regenerate(self.condition(to_table([self.ref], ClipRef))))
+        (outcome,) = from_table(table, *OUTCOMES)
+        return outcome
+
+
+def source_frames() -> np.ndarray:
+    """A smooth scene; the person is coarse noise, as unlike anything generated as can be."""
+    frames = pictures(FRAMES, HEIGHT, WIDTH)
+    rng = np.random.default_rng(2)
+    person = rng.integers(0, 255, (FRAMES, 24, 32, 3), np.uint8).repeat(4, axis=1).repeat(4, axis=2)
+    return np.where(BODY[None, :, :, None], person, frames)
+
+
+def written(outcome: Any) -> dict[str, bytes]:
+    """What the sink writes for an outcome, by path."""
+    files: dict[str, io.BytesIO] = {}
+
+    class Kept(io.BytesIO):
+        def close(self) -> None:
+            pass
+
+    def open_output(path: str) -> IO[bytes]:
+        return files.setdefault(path, Kept())
+
+    write_shard([outcome], [outcome.ref.clip_id], "run-00000000", open_output)
+    return {path: file.getvalue() for path, file in files.items()}

@@ -1,0 +1,91 @@
+"""Non-interference: what a person looks like cannot reach the output, as no pixel under the mask does.
+
+With the same cues and seed, any change of the pixels inside the mask leaves the result the same, bit by bit.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import operators.condition
+from schemas.arrow import from_table, to_table
+from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip
+from tests.operators.stages import FRAMES, HEIGHT, WIDTH, Stages, source_frames
+
+
+@pytest.fixture(scope="module", params=["structhuman", "structall"])
+def stages(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stages:
+    return Stages(tmp_path_factory.mktemp(request.param), request.param)
+
+
+def conditioned(stages: Stages, frames: np.ndarray) -> Conditioning:
+    """What Condition makes of these frames, whatever the file holds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operators.condition, "decode_clip", lambda _: frames)
+        table = stages.condition(to_table([stages.ref], ClipRef))
+    (clip,) = from_table(table, Conditioning, QuarantinedClip, FailedClip)
+    assert isinstance(clip, Conditioning), clip
+    return clip
+
+
+def regenerated(stages: Stages, clip: Conditioning) -> CandidateClip:
+    table = stages.regenerate(to_table([clip], Conditioning, QuarantinedClip, FailedClip))
+    (candidate,) = from_table(table, CandidateClip, QuarantinedClip, FailedClip)
+    assert isinstance(candidate, CandidateClip), candidate
+    return candidate
+
+
+def area(clip: Conditioning) -> np.ndarray:
+    """bool [T,H,W]: what the mask hides. StructAll's holds the frame, whose outside the cues alone come from."""
+    return clip.mask if clip.variant == "structhuman" else np.ones_like(clip.mask)
+
+
+changes = st.fixed_dictionaries(
+    {
+        "seed": st.integers(0, 2**32 - 1),
+        "grain": st.sampled_from([1, 2, 8, 96]),
+        "frames": st.tuples(st.integers(0, FRAMES - 1), st.integers(1, FRAMES)),
+        "rows": st.tuples(st.integers(0, HEIGHT - 1), st.integers(1, HEIGHT)),
+        "columns": st.tuples(st.integers(0, WIDTH - 1), st.integers(1, WIDTH)),
+    }
+)
+
+
+def changed(frames: np.ndarray, inside: np.ndarray, change: dict[str, Any]) -> np.ndarray:
+    """Noise of some grain over a box of the video, wherever that lies inside."""
+    grain, rng = change["grain"], np.random.default_rng(change["seed"])
+    coarse = rng.integers(0, 256, (FRAMES, -(-HEIGHT // grain), -(-WIDTH // grain), 3), np.uint8)
+    noise = coarse.repeat(grain, axis=1).repeat(grain, axis=2)[:, :HEIGHT, :WIDTH]
+    box = np.zeros_like(inside)
+    slices = [
+        slice(first, first + size) for first, size in (change[key] for key in ("frames", "rows", "columns"))
+    ]
+    box[tuple(slices)] = True
+    return np.where((box & inside)[..., None], noise, frames)
+
+
+@settings(max_examples=25, deadline=None)
+@given(change=changes)
+def test_pixels_inside_the_mask_do_not_matter(stages: Stages, change: dict[str, Any]) -> None:
+    first = conditioned(stages, source_frames())
+    second = conditioned(stages, changed(source_frames(), area(first), change))
+    assert first.background == second.background
+    assert first.preview == second.preview
+    for one, other in zip(first.tubes, second.tubes, strict=True):
+        np.testing.assert_array_equal(one.conditioning, other.conditioning)
+        np.testing.assert_array_equal(one.generate, other.generate)
+    assert regenerated(stages, first).video == regenerated(stages, second).video
+
+
+def test_pixels_outside_the_mask_do_matter(tmp_path: Path) -> None:
+    """Or else the test above would hold for anything. (StructAll shows the generator cues only.)"""
+    stages = Stages(tmp_path, "structhuman")
+    first = conditioned(stages, source_frames())
+    everything = {"seed": 1, "grain": 8, "frames": (0, FRAMES), "rows": (0, HEIGHT), "columns": (0, WIDTH)}
+    second = conditioned(stages, changed(source_frames(), ~area(first), everything))
+    assert first.background != second.background
+    assert regenerated(stages, first).video != regenerated(stages, second).video
