@@ -71,7 +71,7 @@ def write_plan(uri: str, clips: int) -> None:
 def write_output(plan: Plan, output: str, clips: int) -> None:
     """What a run leaves that failed on every clip but the last, which it did not come to."""
     facts = ["", "failed", "", "decode", "benchmark", "d" * 32, 0, FRAMES - 5, FRAMES, 1920, 1080, 30, 1]
-    values: list[Any] = [0, *facts, 0, 0, 0, False, 0, "", "", "", {}]
+    values: list[Any] = [0, *facts, 0, 0, 0, [], -1.0, False, 0, "", "", "", {}]
     rows = [ManifestRow(*values)] * CLIPS_PER_SHARD
     table, stats = to_table(rows, ManifestRow), json.dumps(account(rows) | {"files": {}}).encode()
     for folder in (*FOLDERS, "checkpoint"):

@@ -11,7 +11,7 @@ import pyarrow.dataset as arrow_dataset
 from cluster import store
 from schemas.errors import UserError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def finished_ids(output: str) -> np.ndarray:

@@ -16,7 +16,7 @@ from operators.escalate import Ladder, filled
 from operators.outcome import Rejected, each
 from operators.spoiled import spoiled_frames
 from schemas.arrow import from_table, to_table
-from schemas.certificate import Certificate, Gate
+from schemas.certificate import Certificate, Gate, Step, refused
 from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.policy import Policy
 from schemas.profile import Profile
@@ -51,9 +51,9 @@ class Audit:
 
     def audit(self, clip: CandidateClip) -> ReleasedClip:
         """Raises Rejected, with all scores, unless every gate passes."""
-        start = perf_counter()
+        start, digest = perf_counter(), hashlib.sha256(clip.video).hexdigest()
         gates = [*clip.gates, *_container_gates(clip, inspect_video(clip.video))]
-        _require(gates)  # before frames are compared: they must fit
+        self._require(gates, clip.steps, digest)  # before frames are compared: they must fit
         output, source = decode_bytes(clip.video), decode_clip(clip.ref)
         limits = self.policy.gates
         gates += [
@@ -79,13 +79,28 @@ class Audit:
                     score >= limits.outside_psnr_db,
                 )
             )
-        _require(gates)
-        certificate = self._certify(clip, gates)
+        if accepted := [step.output_sha256 for step in clip.steps if step.name == "accept"]:
+            other = len(accepted) - accepted.count(digest)
+            gates.append(
+                _at_most("accepted", "videos that a reviewer accepted, other than this one", other, 0)
+            )
+        self._require(gates, clip.steps, digest)
+        certificate = self._certify(clip, gates, digest)
         seconds = clip.seconds | {"audit": perf_counter() - start}
         # The one call that the type checker is told to let pass; see ReleasedClip.
         return ReleasedClip(clip.ref, clip.video, clip.preview, certificate, seconds)  # type: ignore[arg-type]
 
-    def _certify(self, clip: CandidateClip, gates: list[Gate]) -> Certificate:
+    def _require(self, gates: list[Gate], steps: list[Step], digest: str) -> None:
+        """Raises Rejected unless every gate passed, or was waived by a reviewer for these bytes as the policy allows.
+
+        NaN compares false, so a score that could not be computed has not passed.
+        """
+        waivable = set(self.policy.reviewers.may_waive)
+        failed = refused(gates, [step for step in steps if set(step.waives) <= waivable], digest)
+        if failed or not gates:
+            raise Rejected(f"gate failed: {', '.join(failed)}", gates)
+
+    def _certify(self, clip: CandidateClip, gates: list[Gate], digest: str) -> Certificate:
         return Certificate(
             clip_id=clip.ref.clip_id,
             key=clip.ref.key,
@@ -96,7 +111,7 @@ class Audit:
             diffusion_calls=clip.diffusion_calls,
             gates=gates,
             steps=clip.steps,
-            output_sha256=hashlib.sha256(clip.video).hexdigest(),
+            output_sha256=digest,
             source_digest=clip.ref.source_digest,
             weights_digest=self.provenance.weights,
             profile_digest=self.profile.digest(),
@@ -104,13 +119,6 @@ class Audit:
             code_version=self.provenance.code,
             seed_commitment=clip.seed_commitment,
         )
-
-
-def _require(gates: list[Gate]) -> None:
-    # NaN compares false, so a score that could not be computed has not passed.
-    failed = [gate.name for gate in gates if not gate.passed]
-    if failed or not gates:
-        raise Rejected(f"gate failed: {', '.join(failed)}", gates)
 
 
 def _at_most(name: str, measure: str, score: float, threshold: float) -> Gate:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from operators.encode import inspect_video
 from operators.sink import account, files_of
 from schemas.arrow import from_table
+from schemas.certificate import Gate, Step, refused
 from schemas.manifest import Breach, ManifestRow, QuarantineRow
 
 REDO = "Remove this shard's files and its record in checkpoint/, then run jobs.anonymize again"
@@ -133,12 +134,18 @@ def _check_clip(
     for name, value in settings.items():
         checked.demand(certificate[name] == value, where, f"certificate and dataset.json differ in {name}")
     checked.demand(certificate["output_sha256"] == row.sha256, where, "certificate is of another video")
-    gates = certificate["gates"]
+    gates, steps = (
+        [Gate(**gate) for gate in certificate["gates"]],
+        [Step(**step) for step in certificate["steps"]],
+    )
     checked.demand(
-        bool(gates) and all(gate["passed"] is True for gate in gates),
+        bool(gates)
+        and all(isinstance(gate.passed, bool) for gate in gates)
+        and not refused(gates, steps, certificate["output_sha256"]),
         where,
         "certificate has a gate that did not pass",
     )
+    checked.demand(steps == row.steps, where, "certificate and manifest differ in steps")
     checked.demand(row.bypassed == (row.diffusion_calls == 0), where, "bypass and diffusion calls disagree")
     shape = (record["frames"], record["width"], record["height"], *record["fps"])
     checked.demand(

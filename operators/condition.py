@@ -13,7 +13,7 @@ from operators.attempts import Attempts
 from operators.caption import caption_from_cues, sample_persona
 from operators.decode import decode_clip
 from operators.encode import encode_lossless, encode_video
-from operators.escalate import Ladder, larger
+from operators.escalate import Ladder, attempt, larger
 from operators.extractors import depth_model, pose_model, segment_model
 from operators.fuse import fuse_structall, fuse_structhuman
 from operators.identity import pseudo_identity, scope_of
@@ -74,7 +74,7 @@ class Condition:
         clock.append(perf_counter())
         if self.policy.variant == "structhuman":
             fused = fuse_structhuman(frames, mask, skeletons)
-            looks = self._looks(ref, [track.number for track in people], len(steps))
+            looks = self._looks(ref, [track.number for track in people], attempt(steps))
             tubes = [
                 cut_tube(
                     track,
@@ -90,7 +90,7 @@ class Condition:
             lossless = encode_lossless(background)
         else:
             fused = fuse_structall(self.depth(frames), mask, skeletons)
-            tubes = [self._whole_frame(ref, fused, len(people), len(steps))]
+            tubes = [self._whole_frame(ref, fused, len(people), attempt(steps))]
             mask, lossless = np.ones_like(mask), b""
         preview = _preview(ref, fused)
         clock.append(perf_counter())

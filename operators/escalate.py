@@ -70,6 +70,12 @@ def larger(mask: MaskPolicy, steps: Sequence[Step]) -> MaskPolicy:
     return mask
 
 
+def attempt(steps: Sequence[Step]) -> int:
+    """Which try at a clip these steps ask for, 0 the first: each but `accept`, which asks for the same video again."""
+    return sum(step.name != "accept" for step in steps)
+
+
 def filled(steps: Sequence[Step]) -> bool:
-    """Whether these steps ask for a flat fill in place of generated people."""
-    return any(step.name == "opaque fill" for step in steps)
+    """Whether these steps ask for a flat fill in place of generated people; "other seed" after it takes it back."""
+    fills = [step.name == "opaque fill" for step in steps if step.name in ("opaque fill", "other seed")]
+    return bool(fills) and fills[-1]

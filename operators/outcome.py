@@ -1,5 +1,6 @@
 """Failing closed: what becomes of a clip when a stage raises."""
 
+import hashlib
 import logging
 import traceback
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from operators.attempts import Attempts, Exhausted, Unrecorded
 from operators.decode import DecodeError
 from operators.escalate import Ladder
 from schemas.certificate import Gate, Step
-from schemas.clip import FailedClip, QuarantinedClip
+from schemas.clip import CandidateClip, FailedClip, QuarantinedClip
 
 log = logging.getLogger("recast")
 
@@ -61,14 +62,22 @@ def each(
         except Rejected as rejected:
             steps = _steps(row, ladder)
             if not (ladder and ladder.climb(ref.clip_id, steps, f"{stage}: {rejected}")):
-                results.append(QuarantinedClip(ref, stage, str(rejected), rejected.gates, steps, seconds))
+                gates = rejected.gates
+                results.append(
+                    QuarantinedClip(ref, stage, str(rejected), gates, steps, seconds, _digest(row))
+                )
         except Exception as error:
             frame = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
             log.error("clip %d quarantined in %s: %s", ref.clip_id, stage, reason)
             gates, steps = getattr(row, "gates", []), _steps(row, ladder)
-            results.append(QuarantinedClip(ref, stage, reason, gates, steps, seconds))
+            results.append(QuarantinedClip(ref, stage, reason, gates, steps, seconds, _digest(row)))
     return results
+
+
+def _digest(row: Any) -> str:
+    """sha256 in hex of a candidate's video; empty for a clip that was none yet."""
+    return hashlib.sha256(row.video).hexdigest() if isinstance(row, CandidateClip) else ""
 
 
 def _steps(row: Any, ladder: Ladder | None) -> list[Step]:

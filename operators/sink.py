@@ -21,6 +21,7 @@ from typing import IO, Any
 import pyarrow.parquet as pq
 
 from schemas.arrow import to_table
+from schemas.certificate import Gate, Step, margin
 from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
 from schemas.manifest import ManifestRow, QuarantineRow, Verdict
 
@@ -210,6 +211,7 @@ def _manifest_row(row: Outcome, shard: str, record: bytes, condition: bytes) -> 
         raise ValueError(
             f"clip {ref.clip_id}: {ref.frames} frames are due, {certificate.frames} are certified"
         )
+    gates, steps = _gates_and_steps(row)
     return ManifestRow(
         clip_id=ref.clip_id,
         key=ref.key,
@@ -228,6 +230,8 @@ def _manifest_row(row: Outcome, shard: str, record: bytes, condition: bytes) -> 
         people=certificate.people if certificate else 0,
         tracks=certificate.tracks if certificate else 0,
         diffusion_calls=certificate.diffusion_calls if certificate else 0,
+        steps=steps,
+        margin=margin(gates),
         bypassed=released and certificate is not None and certificate.diffusion_calls == 0,
         video_bytes=len(row.video) if isinstance(row, ReleasedClip) else 0,
         sha256=certificate.output_sha256 if certificate else "",
@@ -237,6 +241,13 @@ def _manifest_row(row: Outcome, shard: str, record: bytes, condition: bytes) -> 
     )
 
 
+def _gates_and_steps(row: Outcome) -> tuple[list[Gate], list[Step]]:
+    if isinstance(row, FailedClip):
+        return [], []
+    held = row.certificate if isinstance(row, ReleasedClip) else row
+    return held.gates, held.steps
+
+
 def _quarantine_row(row: QuarantinedClip | FailedClip) -> QuarantineRow:
     ref, gates = row.ref, ""
     if isinstance(row, QuarantinedClip):
@@ -244,4 +255,7 @@ def _quarantine_row(row: QuarantinedClip | FailedClip) -> QuarantineRow:
         remedy = "Look at the source beside the reason; a changed policy or better models may release it in a new run"
     else:
         remedy = row.remedy
-    return QuarantineRow(ref.clip_id, ref.key, VERDICTS[type(row)], row.stage, row.reason, remedy, gates)
+    sha256 = row.output_sha256 if isinstance(row, QuarantinedClip) else ""
+    return QuarantineRow(
+        ref.clip_id, ref.key, VERDICTS[type(row)], row.stage, row.reason, remedy, gates, sha256
+    )

@@ -1,6 +1,8 @@
 """What is said about a clip, and by which measure: gates and the certificate that a release carries."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 Variant = Literal["structhuman", "structall"]
@@ -22,14 +24,46 @@ class Gate:
 class Step:
     """Something done differently for one clip, because a gate refused it before or a reviewer asked for it.
 
-    `by` is empty, or the reviewer's name. `accept` waives what the policy lets a reviewer waive, for the video whose
-    sha256 is `output_sha256` and for no other.
+    `by` is empty, or the reviewer's name; `output_sha256` is then the video that was looked at, empty if there was
+    none. `accept` waives the gates `waives`, for that very video and for no other.
     """
 
     name: Literal["other seed", "larger mask", "opaque fill", "accept"]
     reason: str
     by: str = ""
     output_sha256: str = ""
+    waives: list[str] = field(default_factory=list)
+
+
+def refused(gates: Sequence[Gate], steps: Sequence[Step], output_sha256: str) -> list[str]:
+    """Names of the gates that the video did not pass and that no named reviewer waived for it.
+
+    A score that could not be computed cannot be waived: nobody knows what is.
+    """
+    accepted = [step for step in steps if step.name == "accept" and step.by.strip() and output_sha256]
+    waived = {name for step in accepted if step.output_sha256 == output_sha256 for name in step.waives}
+    return [
+        gate.name
+        for gate in gates
+        if not (gate.passed or (gate.name in waived and math.isfinite(gate.score)))
+    ]
+
+
+def margin(gates: Sequence[Gate]) -> float:
+    """How close the closest gate was: the score's distance to its threshold as a share of the larger of the two.
+
+    1 is far on the good side, 0 at the threshold, below 0 beyond it; -1 if a score is no number, or nothing is known.
+    A count that must be 0, and is, tells nothing.
+    """
+    return min((_distance(gate) for gate in gates), default=-1.0)
+
+
+def _distance(gate: Gate) -> float:
+    if not math.isfinite(gate.score):
+        return -1.0
+    largest = max(abs(gate.score), abs(gate.threshold))
+    away = min(1.0, abs(gate.score - gate.threshold) / largest) if largest else 1.0
+    return away if gate.passed else -away
 
 
 @dataclass(frozen=True)

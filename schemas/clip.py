@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Never
 
 import numpy as np
 
-from schemas.certificate import Certificate, Gate, Step, Variant
+from schemas.certificate import Certificate, Gate, Step, Variant, refused
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class ReleasedClip:
     """A clip that may be published. Made by operators/audit.py and nowhere else, which types and a test hold.
 
     Proves itself wherever it is rebuilt: raises ValueError unless the certificate is this clip's,
-    every gate passed, and the digest is that of the bytes.
+    every gate passed or was waived for these very bytes, and the digest is that of the bytes.
     """
 
     ref: ClipRef
@@ -144,7 +144,8 @@ class ReleasedClip:
         certificate = self.certificate
         if (certificate.clip_id, certificate.key) != (self.ref.clip_id, self.ref.key):
             raise ValueError(f"clip {self.ref.clip_id} carries the certificate of clip {certificate.clip_id}")
-        if not certificate.gates or not all(gate.passed for gate in certificate.gates):
+        open_gates = refused(certificate.gates, certificate.steps, certificate.output_sha256)
+        if not certificate.gates or open_gates:
             raise ValueError(f"clip {self.ref.clip_id} has not passed every gate")
         if certificate.output_sha256 != hashlib.sha256(self.video).hexdigest():
             raise ValueError(f"clip {self.ref.clip_id} does not hold the bytes that were certified")
@@ -152,7 +153,10 @@ class ReleasedClip:
 
 @dataclass(frozen=True)
 class QuarantinedClip:
-    """A clip that was processed and must not be published, with the gate scores known so far. No pixels."""
+    """A clip that was processed and must not be published, with the gate scores known so far. No pixels.
+
+    `output_sha256` is the candidate's that was refused, empty if there was none.
+    """
 
     ref: ClipRef
     stage: str
@@ -160,6 +164,7 @@ class QuarantinedClip:
     gates: list[Gate]
     steps: list[Step]
     seconds: dict[str, float]
+    output_sha256: str = ""
 
 
 @dataclass(frozen=True)

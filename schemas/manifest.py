@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from schemas.certificate import Step
+
 Verdict = Literal["released", "quarantined", "failed"]
 
 
@@ -11,8 +13,9 @@ class ManifestRow:
     """One clip of any verdict.
 
     `frames` counts the frames that the clip stands for, released or not; `window` also those of its overlap with
-    the clip before. `bypassed`: released without any diffusion call. Digests are sha256 in hex, empty where there
-    is nothing: of KEY.mp4, KEY.json and KEY.condition.mp4. `stage` and `reason` are empty for released clips.
+    the clip before. `steps` led to the verdict, in order; `margin` is that of `certificate.margin`.
+    `bypassed`: released without any diffusion call. Digests are sha256 in hex, empty where there is nothing: of
+    KEY.mp4, KEY.json and KEY.condition.mp4. `stage` and `reason` are empty for released clips.
     """
 
     clip_id: int
@@ -32,6 +35,8 @@ class ManifestRow:
     people: int
     tracks: int
     diffusion_calls: int
+    steps: list[Step]
+    margin: float
     bypassed: bool
     video_bytes: int
     sha256: str
@@ -42,7 +47,10 @@ class ManifestRow:
 
 @dataclass(frozen=True)
 class QuarantineRow:
-    """One clip that was not released: where it stopped, why, and what to do. `gates` is JSON."""
+    """One clip that was not released: where it stopped, why, and what to do. `gates` is JSON.
+
+    `output_sha256` is that of the candidate that was refused, which is nowhere in the dataset; empty if there was none.
+    """
 
     clip_id: int
     key: str
@@ -51,6 +59,7 @@ class QuarantineRow:
     reason: str
     remedy: str
     gates: str
+    output_sha256: str
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from schemas.certificate import Rung, Variant
 from schemas.config import Settings
@@ -18,6 +18,15 @@ _ALLOWED: dict[Topic, set[Action]] = {
     "audio": {"drop"},
     "metadata": {"drop"},
     "other_streams": {"drop"},
+}
+_NEVER_WAIVED = {
+    "frames",
+    "timestamps",
+    "size",
+    "container",
+    "conditioning container",
+    "conditioning copy",
+    "accepted",
 }
 
 
@@ -115,11 +124,19 @@ class Reviewers(Settings):
     """Who may see the review pages, where originals stand beside results, and what they may decide.
 
     groups     names of those who are given the restricted prefix; for the reader of the policy and its audit
-    may_waive  gates that a named reviewer may overrule for a clip by `accept`; of none, if empty
+    may_waive  gates that a named reviewer may overrule for a clip by `accept`; of none, if empty. Those that say
+               that the video fits its source, or that are of another video than the one accepted, are never among them
     """
 
     groups: list[str]
     may_waive: list[str] = Field(default_factory=list)
+
+    @field_validator("may_waive")
+    @classmethod
+    def _possible(cls, names: list[str]) -> list[str]:
+        if never := sorted(_NEVER_WAIVED & set(names)):
+            raise ValueError(f"nobody may waive {', '.join(never)}")
+        return names
 
 
 class Policy(Settings):

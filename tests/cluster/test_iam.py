@@ -97,6 +97,7 @@ PLAN, OUT, RAW = "s3://recast-plans/dataset", "s3://anonymized/dataset", "s3://r
         ("s3:DeleteObject", f"{OUT}/shards/a.tar"),
         ("s3:DeleteObject", f"{OUT}/checkpoint/a.pending.parquet"),
         ("s3:DeleteObject", f"{OUT}/attempts/0.condition.1"),
+        ("s3:DeleteObject", f"{OUT}/escalation/0.json"),
         ("s3:PutObject", "s3://recast-review/dataset/index.html"),
     ],
 )

@@ -1,0 +1,123 @@
+"""A reviewer's accept: for the gates that the policy names, for the very bytes that were looked at, and no further."""
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from operators.audit import Audit, Provenance
+from operators.escalate import attempt, filled
+from schemas.arrow import from_table, to_table
+from schemas.certificate import Gate, Step, margin, refused
+from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.config import load
+from schemas.errors import UserError
+from schemas.policy import Policy
+from tests.operators.test_audit import PERSON, POLICY, PROFILE, candidate, encode  # noqa: F401
+
+LENIENT = POLICY.model_copy(
+    update={"reviewers": POLICY.reviewers.model_copy(update={"may_waive": ["background"]})}
+)
+
+
+def accept(video: bytes, *waives: str, by: str = "R. Viewer") -> Step:
+    return Step("accept", "a mirror, not a person", by, hashlib.sha256(video).hexdigest(), list(waives))
+
+
+def audit(clip: CandidateClip, policy: Policy = LENIENT) -> ReleasedClip | QuarantinedClip:
+    table = to_table([clip], CandidateClip, QuarantinedClip, FailedClip)
+    made = Audit(PROFILE, policy, Provenance("w", "c"))(table)
+    (result,) = from_table(made, ReleasedClip, QuarantinedClip, FailedClip)
+    assert isinstance(result, ReleasedClip | QuarantinedClip)
+    return result
+
+
+@pytest.fixture(scope="module")
+def held(candidate: CandidateClip) -> CandidateClip:  # noqa: F811
+    """A candidate that the gate "background" refuses, and no other."""
+    clip = replace(candidate, video=encode(PERSON))
+    result = audit(clip)
+    assert isinstance(result, QuarantinedClip)
+    assert [gate.name for gate in result.gates if not gate.passed] == ["background"]
+    assert result.output_sha256 == hashlib.sha256(clip.video).hexdigest()
+    return clip
+
+
+def test_what_the_policy_lets_a_reviewer_waive_is_released_and_says_so(held: CandidateClip) -> None:
+    step = accept(held.video, "background")
+    released = audit(replace(held, steps=[step]))
+    assert isinstance(released, ReleasedClip)
+    assert released.certificate.steps == [step]
+    assert [gate.name for gate in released.certificate.gates if not gate.passed] == ["background"]
+    assert "accepted" in [gate.name for gate in released.certificate.gates if gate.passed]
+
+
+@pytest.mark.parametrize(
+    ("step", "policy", "why"),
+    [
+        (accept(encode(PERSON), "background"), POLICY, "gate failed: background"),
+        (accept(encode(PERSON), "copy"), LENIENT, "gate failed: background"),
+        (accept(encode(PERSON)), LENIENT, "gate failed: background"),
+        (accept(encode(PERSON), "background", by=" "), LENIENT, "gate failed: background"),
+        (accept(b"another video", "background"), LENIENT, "gate failed: background, accepted"),
+        (Step("other seed", "why", "R. Viewer", "", ["background"]), LENIENT, "gate failed: background"),
+    ],
+)
+def test_any_other_accept_leaves_it_in_quarantine(
+    held: CandidateClip, step: Step, policy: Policy, why: str
+) -> None:
+    result = audit(replace(held, steps=[step]), policy)
+    assert isinstance(result, QuarantinedClip)
+    assert result.reason == why
+    assert result.steps == [step]
+
+
+def test_a_sound_clip_with_an_accept_of_another_video_is_not_released(candidate: CandidateClip) -> None:  # noqa: F811
+    result = audit(replace(candidate, steps=[accept(b"another video", "background")]))
+    assert isinstance(result, QuarantinedClip)
+    assert result.reason == "gate failed: accepted"
+
+
+def test_a_released_clip_is_no_longer_one_without_its_accept(held: CandidateClip) -> None:
+    released = audit(replace(held, steps=[accept(held.video, "background")]))
+    assert isinstance(released, ReleasedClip)
+    for steps in ([], [accept(b"another", "background")], [accept(held.video, "background", by="")]):
+        with pytest.raises(ValueError, match="has not passed every gate"):
+            replace(released, certificate=replace(released.certificate, steps=steps))
+
+
+def test_a_score_that_is_not_a_number_cannot_be_waived() -> None:
+    gate = Gate("background", "dB", float("nan"), 26.0, False)
+    step = accept(b"video", "background")
+    assert refused([gate], [step], step.output_sha256) == ["background"]
+    assert refused([replace(gate, score=20.0)], [step], step.output_sha256) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["frames", "timestamps", "size", "container", "conditioning copy", "accepted"]
+)
+def test_no_policy_lets_anybody_waive_that_the_video_fits_its_source(name: str) -> None:
+    with pytest.raises(UserError, match=f"nobody may waive {name}"):
+        load(Policy, "cluster/policies/driving.yaml", [f"reviewers.may_waive=[copy, {name}]"])
+
+
+def test_accept_asks_for_the_same_seed_and_a_redo_for_another() -> None:
+    seed, fill, yes = Step("other seed", "r"), Step("opaque fill", "r"), Step("accept", "r", "R. Viewer", "0")
+    assert [attempt(steps) for steps in ([], [yes], [seed], [seed, yes], [seed, fill])] == [0, 0, 1, 1, 2]
+    assert [filled(steps) for steps in ([], [fill], [fill, yes], [fill, seed], [seed, fill])] == [
+        False,
+        True,
+        True,
+        False,
+        True,
+    ]
+
+
+def test_the_margin_is_that_of_the_closest_gate() -> None:
+    near, far = Gate("a", "at most", 0.9, 1.0, True), Gate("b", "at least, dB", 52.0, 26.0, True)
+    count = Gate("c", "a count", 0, 0, True)
+    assert margin([far, count]) == pytest.approx(0.5)
+    assert margin([near, far, count]) == pytest.approx(0.1)
+    assert margin([near, replace(far, score=13.0, passed=False)]) == pytest.approx(-0.5)
+    assert margin([near, replace(count, score=2, passed=False)]) == -1
+    assert margin([]) == margin([replace(near, score=float("nan"), passed=False)]) == -1
