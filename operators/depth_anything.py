@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from operators.pretrained import load_model, load_processor
+from operators.pretrained import check_finite, load_model, load_processor
 from operators.yolo import finite
 
 _REACH = 2  # frames on either side that a value is smoothed with
@@ -57,7 +57,7 @@ class DepthAnything:
             return_tensors="pt",
         )
         depth: torch.Tensor = self.model(inputs["pixel_values"].to(self.model.dtype)).predicted_depth.float()
-        finite(depth)
+        check_finite(depth)
         # Metric checkpoints give metres, relative ones inverse depth.
         metric = self.model.config.depth_estimation_type == "metric"
         return 1 / depth.clamp(min=1e-3) if metric else depth

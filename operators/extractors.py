@@ -11,6 +11,8 @@ from operators.depth import DepthEstimator
 from operators.depth_anything import DepthAnything
 from operators.pose import PoseEstimator
 from operators.rt_detr import RtDetr
+from operators.sam2_video import Sam2Video
+from operators.sam3_video import Sam3Video
 from operators.segment import PersonSegmenter
 from operators.vitpose import VitPose
 from schemas import extractors as choice
@@ -43,7 +45,16 @@ def segment_model(settings: choice.Segments, device: str) -> SegmentModel:
     if isinstance(settings, list):
         models = [segment_model(one, device) for one in settings]
         return lambda frames: [unite_masks(found) for found in _by_frame(models, frames)]
-    return PersonSegmenter(settings.weights, settings.confidence, settings.image_size, device, settings.batch)
+    match settings:
+        case choice.Yolo():
+            return PersonSegmenter(
+                settings.weights, settings.confidence, settings.image_size, device, settings.batch
+            )
+        case choice.Sam2Video():
+            detect = detector(settings.detector, device)
+            return Sam2Video(settings.weights, detect, device, settings.batch, settings.dtype)
+        case choice.Sam3Video():
+            return Sam3Video(settings.weights, settings.words, settings.confidence, device, settings.dtype)
 
 
 def depth_model(settings: choice.Depth, device: str) -> DepthModel:

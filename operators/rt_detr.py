@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from operators.pretrained import load_model, load_processor
+from operators.pretrained import check_finite, load_model, load_processor
 from operators.yolo import finite
 from schemas.cues import PersonBoxes
 from schemas.errors import UserError
@@ -51,10 +51,7 @@ class RtDetr:
             )
             outputs = self.model(inputs["pixel_values"].to(self.model.dtype))
             outputs.logits, outputs.pred_boxes = outputs.logits.float(), outputs.pred_boxes.float()
-            (
-                finite(outputs.logits),
-                finite(outputs.pred_boxes),
-            )  # a score that is no number passes no threshold
+            check_finite(outputs.logits, outputs.pred_boxes)
             sizes = [frames.shape[1:3]] * len(part)
             for one in self.processor.post_process_object_detection(outputs, self.confidence, sizes):
                 chosen = one["labels"] == self.person

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from operators.pretrained import load_model, load_processor
+from operators.pretrained import check_finite, load_model, load_processor
 from operators.yolo import finite
 from schemas.cues import PoseDetections
 from schemas.errors import UserError
@@ -79,7 +79,7 @@ class VitPose:
         index = torch.zeros(len(people), dtype=torch.long, device=pixels.device) if experts else None
         outputs = self.model(pixels, dataset_index=index)
         outputs.heatmaps = outputs.heatmaps.float()
-        finite(outputs.heatmaps)  # the search for its maximum would not notice
+        check_finite(outputs.heatmaps)  # the search for its maximum would not notice
         poses = [one for some in self.processor.post_process_pose_estimation(outputs, boxes) for one in some]
         both = [torch.cat([pose["keypoints"], pose["scores"][:, None]], dim=1) for pose in poses]
         return finite(torch.stack(both))[:, self.kept]

@@ -59,8 +59,27 @@ class DepthAnything(Network):
     steady: bool = True
 
 
+class Sam2Video(Network):
+    """Masks by SAM 2 video (Apache-2.0), prompted with a detector's boxes in every frame and followed from there."""
+
+    model: Literal["sam2"]
+    detector: Boxes
+
+
+class Sam3Video(Network):
+    """Masks by SAM 3 video (Meta's SAM licence) of what `words` say, looked for in every frame.
+
+    `confidence` counts for a detection and for beginning to follow somebody; Meta's settings, 0.5 and 0.7, drop
+    brief, faint people.
+    """
+
+    model: Literal["sam3"]
+    words: list[str] = Field(default=["person"], min_length=1)
+    confidence: float = Field(default=0.2, gt=0, lt=1)
+
+
 Pose = Annotated[Yolo | VitPose, Field(discriminator="model")]
-Segment = Annotated[Yolo, Field()]
+Segment = Annotated[Yolo | Sam2Video | Sam3Video, Field(discriminator="model")]
 Depth = Annotated[Yolo | DepthAnything, Field(discriminator="model")]
 
 

@@ -1,11 +1,14 @@
 """What a profile names is what looks; of several, each adds what it sees."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from operators.depth_anything import DepthAnything
-from operators.extractors import depth_model, pose_model, segment_model, unite_poses
+from operators.extractors import depth_model, detector, pose_model, segment_model, unite_poses
 from operators.pose import PoseEstimator
+from operators.sam3_video import Sam3Video
 from operators.track import track_people
 from operators.vitpose import VitPose
 from schemas.config import load
@@ -15,6 +18,7 @@ from schemas.policy import Policy
 from schemas.profile import Profile
 from tests.operators.cue_models import noise, save_random
 from tests.operators.tiny_cues import save_depth_anything, save_rt_detr, save_vitpose
+from tests.operators.tiny_sam import save_sam2, save_sam3
 
 PROFILE = "cluster/profiles/embedded.yaml"
 
@@ -64,6 +68,25 @@ def test_one_model_is_taken_as_it_is(profile: Profile) -> None:
     assert isinstance(pose_model(yolo, "cpu"), PoseEstimator)
     assert isinstance(pose_model(vitpose, "cpu"), VitPose)
     assert isinstance(depth_model(profile.depth, "cpu"), DepthAnything)
+
+
+def test_a_segmenter_that_follows_is_given_its_detector(profile: Profile, tmp_path: Path) -> None:
+    assert isinstance(profile.pose, list)
+    boxes = profile.pose[1].model_dump()["detector"]
+    sam2 = {
+        "model": "sam2",
+        "weights": str(save_sam2(tmp_path / "2")),
+        "detector": boxes,
+        "dtype": "bfloat16",
+    }
+    sam3 = {"model": "sam3", "weights": str(save_sam3(tmp_path / "3")), "confidence": 0.99}
+    both = load(Profile, PROFILE, [f"segment={[sam2, sam3]}"]).segment
+    assert isinstance(both, list)
+    assert isinstance(segment_model(both[1], "cpu"), Sam3Video)
+    frames = noise(2, 64, 96)
+    expected = detector(profile.pose[1].detector, "cpu")(frames)
+    for found, one in zip(segment_model(both[0], "cpu")(frames), expected, strict=True):
+        assert {tuple(box) for box in one.boxes} <= {tuple(box) for box in found.boxes}
 
 
 def test_a_person_whom_two_find_counts_once_and_whom_one_finds_is_kept() -> None:
