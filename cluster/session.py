@@ -28,7 +28,9 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "OMP_NUM_THREADS": "1",  # stages raise it for themselves; two pools on two cores would otherwise fight
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RECAST_LOG": os.environ.get("RECAST_LOG", ""),
+        **{
+            name: value for name, value in os.environ.items() if name.startswith(("RECAST_LOG", "RECAST_S3_"))
+        },
         "RAY_worker_maximum_startup_concurrency": "4",  # Ray warns above a multiple of it
         "RAY_prestart_worker_first_driver": "0",  # on two cores, starting idle workers ahead costs three seconds
     }

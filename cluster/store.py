@@ -2,6 +2,7 @@
 
 Credentials, region and endpoint come from the usual chain (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE,
 instance roles, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL), on every machine anew: no secret travels with a task.
+RECAST_S3_SSE has the store encrypt what is written (see operators/decode.py).
 """
 
 import os
@@ -13,6 +14,7 @@ from typing import Any
 
 from pyarrow import fs
 
+from operators.decode import filesystem_of
 from schemas.errors import UserError
 
 
@@ -30,6 +32,9 @@ def arrow_filesystem(uri: str) -> tuple[fs.FileSystem, str]:
             f"{scheme}:// is not a place that can be read or written",
             "Give a local path or s3://BUCKET/PREFIX",
         )
+    if os.environ.get("RECAST_S3_SSE"):  # which Arrow's own cannot ask for
+        files, path = filesystem_of(uri)
+        return fs.PyFileSystem(fs.FSSpecHandler(files)), path.strip("/")
     # Region and endpoint are given, as Arrow would otherwise ask AWS itself where a bucket lies.
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     # Arrow's own 3 attempts take half a second; with 9 a store may be away, or ask for patience, for 20 s and more.

@@ -1,6 +1,7 @@
 """Ranged decode: exactly the frames that a clip reference names, as displayed."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -39,10 +40,23 @@ def filesystem_of(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
     """The fsspec file system of a local path or URI, and the path in it.
 
     An object store is asked again for about a minute: s3fs's own five seconds would turn every clip that is read
-    while the store restarts into a failed one.
+    while the store restarts into a failed one. What is written there is encrypted by the store as the environment says:
+    RECAST_S3_SSE (AES256 or aws:kms) and RECAST_S3_SSE_KMS_KEY_ID; without them as its bucket does by default.
     """
-    retries = {"config_kwargs": {"retries": {"max_attempts": 8, "mode": "standard"}}}
-    return fsspec.core.url_to_fs(uri, **(retries if uri.startswith("s3://") else {}))
+    if not uri.startswith("s3://"):
+        return fsspec.core.url_to_fs(uri)
+    retries = {"retries": {"max_attempts": 8, "mode": "standard"}}
+    encryption = {
+        parameter: os.environ[name]
+        for name, parameter in (
+            ("RECAST_S3_SSE", "ServerSideEncryption"),
+            ("RECAST_S3_SSE_KMS_KEY_ID", "SSEKMSKeyId"),
+        )
+        if os.environ.get(name)
+    }
+    return fsspec.core.url_to_fs(
+        uri, config_kwargs=retries, s3_additional_kwargs=encryption, use_listings_cache=False
+    )
 
 
 @contextlib.contextmanager

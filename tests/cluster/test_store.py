@@ -1,12 +1,16 @@
 """Local disk and object store answer alike."""
 
+import os
 import pickle
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
 from cluster import store
+from operators.escalate import Ladder
 from schemas.errors import UserError
+from tests.s3 import BUCKET, client
 
 
 def test_write_list_read_delete(place: str) -> None:
@@ -36,6 +40,33 @@ def test_an_unknown_scheme_is_the_users_to_mend() -> None:
 def test_no_secret_travels_with_a_file_system(s3: str) -> None:
     filesystem, _ = store.arrow_filesystem(s3)
     assert b"testsecret" not in pickle.dumps(filesystem)
+
+
+def test_the_store_encrypts_what_is_written_as_the_environment_says(
+    s3: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In one part and in several, by the sink's way and by the stages'."""
+    environment = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    folder = f"{s3}/{tmp_path.name}"
+
+    def encryption(name: str) -> str | None:
+        head = client(environment).head_object(Bucket=BUCKET, Key=f"{tmp_path.name}/{name}")
+        return head.get("ServerSideEncryption")
+
+    store.write_bytes(folder, "plain", b"1")
+    monkeypatch.setenv("RECAST_S3_SSE", "AES256")
+    store.write_bytes(folder, "small", b"1")
+    store.write_bytes(folder, "in/parts", bytes(60 << 20))
+    Ladder(["other seed"], folder).climb(5, [], "gate failed")
+    names = ["small", "in/parts", "escalation/0000000000000005.json"]
+    assert [encryption(name) for name in ["plain", *names]] == [None, "AES256", "AES256", "AES256"]
+    assert store.list_files(folder) == {"plain": 1, "small": 1, "in/parts": 60 << 20, names[2]: ANY}
+    assert store.read_bytes(folder, "in/parts") == bytes(60 << 20)
+    assert Ladder(["other seed"], folder).steps(5)[0].name == "other seed"
+    store.delete(folder, names)
+    assert set(store.list_files(folder)) == {"plain"}
+    with pytest.raises(FileNotFoundError):
+        store.read_bytes(folder, "small")
 
 
 def test_a_place_that_cannot_be_reached_is_the_users_to_mend(
