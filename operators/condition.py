@@ -14,7 +14,7 @@ from operators.caption import caption_from_cues, sample_persona
 from operators.decode import decode_clip
 from operators.encode import encode_lossless, encode_video
 from operators.escalate import Ladder, attempt, larger
-from operators.extractors import depth_model, pose_model, segment_model
+from operators.extractors import depth_model, pose_model, scene_model, segment_model
 from operators.fuse import fuse_structall, fuse_structhuman
 from operators.identity import pseudo_identity, scope_of
 from operators.outcome import each
@@ -47,6 +47,7 @@ class Condition:
         self.attempts = attempts or Attempts(profile.clip.max_seconds)
         device = profile.pools.condition.device
         self.pose, self.segment = pose_model(profile.pose, device), segment_model(profile.segment, device)
+        self.scene = scene_model(profile.caption, device)
         if policy.variant == "structall":
             self.depth = depth_model(profile.depth, device)
 
@@ -72,6 +73,8 @@ class Condition:
         background = fuse_structhuman(frames, mask, np.zeros_like(frames))
         gate = nobody_left(background, mask, self.pose, self.policy.gates.residual_confidence)
         clock.append(perf_counter())
+        wanted = people or self.policy.variant == "structall"
+        scene = self.scene(background, float(ref.fps)) if wanted else None
         if self.policy.variant == "structhuman":
             fused = fuse_structhuman(frames, mask, skeletons)
             looks = self._looks(ref, [track.number for track in people], attempt(steps))
@@ -82,7 +85,7 @@ class Condition:
                     mask,
                     people,
                     self.profile.generator.tube,
-                    caption_from_cues([look]),
+                    caption_from_cues([look], scene),
                     seed,
                 )
                 for track, (seed, look) in zip(people, looks, strict=True)
@@ -90,7 +93,7 @@ class Condition:
             lossless = encode_lossless(background)
         else:
             fused = fuse_structall(self.depth(frames), mask, skeletons)
-            tubes = [self._whole_frame(ref, fused, len(people), attempt(steps))]
+            tubes = [self._whole_frame(ref, fused, len(people), attempt(steps), scene)]
             mask, lossless = np.ones_like(mask), b""
         preview = _preview(ref, fused)
         clock.append(perf_counter())
@@ -118,14 +121,16 @@ class Condition:
         seeds = [pseudo_identity(self.release_key, scope, number, attempt) for number in numbers]
         return [(seed, sample_persona(seed, self.profile.persona, self.policy.persona)) for seed in seeds]
 
-    def _whole_frame(self, ref: ClipRef, fused: np.ndarray, people: int, attempt: int) -> Tube:
+    def _whole_frame(
+        self, ref: ClipRef, fused: np.ndarray, people: int, attempt: int, scene: str | None
+    ) -> Tube:
         """StructAll: the frame as one tube at model resolution, standing or lying like the source."""
         frames, height, width = fused.shape[:3]
         size = self.profile.generator.frame
         if height > width:
             size = Size(height=size.width, width=size.height)
         (seed, _), *looks = self._looks(ref, list(range(people + 1)), attempt)
-        prompt = caption_from_cues([look for _, look in looks])
+        prompt = caption_from_cues([look for _, look in looks], scene)
         small = [
             cv2.resize(frame, (size.width, size.height), interpolation=cv2.INTER_AREA) for frame in fused
         ]

@@ -7,8 +7,10 @@ import numpy as np
 import torch
 from torchvision.ops import box_iou
 
+from operators.appearance import without_appearance
 from operators.depth import DepthEstimator
 from operators.depth_anything import DepthAnything
+from operators.describe import SceneDescriber
 from operators.pose import PoseEstimator
 from operators.rt_detr import RtDetr
 from operators.sam2_video import Sam2Video
@@ -23,6 +25,7 @@ _SAME_PERSON_IOU = 0.5  # of two detectors' boxes
 PoseModel = Callable[[np.ndarray], list[PoseDetections]]
 SegmentModel = Callable[[np.ndarray], list[InstanceMasks]]
 DepthModel = Callable[[np.ndarray], np.ndarray]
+SceneModel = Callable[[np.ndarray, float], str | None]
 
 
 def pose_model(settings: choice.Poses, device: str) -> PoseModel:
@@ -64,6 +67,16 @@ def depth_model(settings: choice.Depth, device: str) -> DepthModel:
             return DepthEstimator(settings.weights, settings.image_size, device, settings.batch)
         case choice.DepthAnything():
             return DepthAnything(settings.weights, device, settings.batch, settings.dtype, settings.steady)
+
+
+def scene_model(settings: choice.Caption, device: str) -> SceneModel:
+    """From the masked frames and their rate to words for the scene; None with the template."""
+    match settings:
+        case choice.Template():
+            return lambda _frames, _fps: None
+        case choice.QwenVl():
+            describe = SceneDescriber(settings.weights, device, settings.dtype)
+            return lambda frames, fps: without_appearance(describe(frames, fps))
 
 
 def detector(settings: choice.Boxes, device: str) -> Callable[[np.ndarray], Sequence[Any]]:

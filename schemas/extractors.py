@@ -78,6 +78,21 @@ class Sam3Video(Network):
     confidence: float = Field(default=0.2, gt=0, lt=1)
 
 
+class Template(Settings):
+    """No captioner: the prompt is the looks that were sampled."""
+
+    model: Literal["template"] = "template"
+
+
+class QwenVl(Settings):
+    """Words for the scene by Qwen3-VL (Apache-2.0), which is shown the footage without its people."""
+
+    model: Literal["qwen_vl"]
+    weights: str
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32"
+
+
+Caption = Annotated[Template | QwenVl, Field(discriminator="model")]
 Pose = Annotated[Yolo | VitPose, Field(discriminator="model")]
 Segment = Annotated[Yolo | Sam2Video | Sam3Video, Field(discriminator="model")]
 Depth = Annotated[Yolo | DepthAnything, Field(discriminator="model")]

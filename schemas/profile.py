@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from schemas.config import Settings
-from schemas.extractors import Depth, Poses, Segments
+from schemas.extractors import Caption, Depth, Poses, Segments, Template
 
 
 class Clips(Settings):
@@ -121,6 +121,7 @@ class Profile(Settings):
     pose: Poses
     segment: Segments
     depth: Depth
+    caption: Caption = Template()
     generator: Generator
     persona: dict[str, list[str]]
     encoding: Encoding

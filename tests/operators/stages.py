@@ -58,6 +58,7 @@ class Stages:
         self.condition.profile, self.condition.policy = self.profile, self.policy
         self.condition.release_key, self.condition.attempts = b"key", Attempts(60)
         self.condition.ladder = Ladder()
+        self.condition.scene = lambda _frames, _fps: None
         self.condition.pose, self.condition.segment, self.condition.depth = (  # type: ignore[assignment]
             Cues().pose,
             Cues().segment,
