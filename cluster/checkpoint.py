@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -80,11 +81,19 @@ def checkpoint_config(output: str) -> CheckpointConfig:
     return config
 
 
-def begin(plan: Plan, output: str, profile: Profile, policy: Policy, withdraw: bool = False) -> None:
+def begin(
+    plan: Plan,
+    output: str,
+    profile: Profile,
+    policy: Policy,
+    withdraw: bool = False,
+    decide: Callable[[], object] | None = None,
+) -> None:
     """Make `output` ready for a run or its continuation, and switch Ray's checkpoints on.
 
     Raises UserError if the plan names a clip twice, or if `output` was made with other settings, by another plan,
-    or by something else. With `withdraw`, shards of sources that have changed since are taken out first.
+    or by something else. With `withdraw`, shards of sources that have changed since are taken out first; `decide` may
+    take out others (cluster.decide).
     """
     used = {
         "partition": plan.partition,
@@ -104,6 +113,8 @@ def begin(plan: Plan, output: str, profile: Profile, policy: Policy, withdraw: b
     repair(output)
     if withdraw:
         withdraw_changed(plan, output)
+    if decide:
+        decide()
     done = finished_ids(output)
     unknown = np.setdiff1d(done, planned.ids).size
     if unknown:

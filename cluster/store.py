@@ -86,6 +86,15 @@ def read_bytes(uri: str, name: str) -> bytes:
         return bytes(file.read())
 
 
+def read_file(uri: str) -> bytes:
+    """A whole file that the user names. Raises UserError if it cannot be read."""
+    folder, _, name = absolute(uri).rpartition("/")
+    try:
+        return read_bytes(folder, name)
+    except FileNotFoundError:
+        raise UserError(uri, "is not there", "Give the path of a file") from None
+
+
 def write_bytes(uri: str, name: str, data: bytes) -> None:
     """Write the file `name` below `uri`: on local disk complete or not at all, as an object store does it."""
     filesystem, root = arrow_filesystem(uri)

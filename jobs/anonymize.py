@@ -7,34 +7,49 @@ again: finished shards stay untouched, the rest is done.
 """
 
 from argparse import Namespace
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import ray
 
 from cluster import checkpoint, session, store, weights
 from cluster.datasink import ShardSink
+from cluster.decide import honour
 from cluster.plans import Plan
 from jobs import options
 from operators.attempts import LIMIT, Attempts
 from operators.audit import Audit, Provenance
+from operators.candidates import Candidates
 from operators.condition import Condition
 from operators.escalate import Ladder
 from operators.regenerate import Regenerate
 from operators.report import keep_apart, write_report, write_review
+from schemas.decision import read_decisions
 from schemas.policy import Policy
 from schemas.profile import Pool, Profile
 
 
-def anonymize(profile: Profile, policy: Policy, plan: Plan, output: str, withdraw: bool = False) -> None:
-    """The pipeline: a block of clip references in, a shard out."""
+def anonymize(
+    profile: Profile,
+    policy: Policy,
+    plan: Plan,
+    output: str,
+    withdraw: bool = False,
+    decide: Callable[[], object] | None = None,
+    review: str = "",
+) -> None:
+    """The pipeline: a block of clip references in, a shard out. What a gate refuses may be looked at in `review`."""
     pools, key = profile.pools, options.read_release_key(plan.uri)
     provenance = Provenance(weights.check(profile), weights.code_version())
     filesystem, manifest = plan.files()
     attempts = Attempts(profile.clip.max_seconds, store.absolute(output))
-    ladder = Ladder(policy.escalation, store.absolute(output))
-    checkpoint.begin(plan, output, profile, policy, withdraw)
-    # What a gate refused is tried again one rung up, what a crash took along clip by clip.
-    for clips_per_shard in [profile.clips_per_shard] * (1 + len(policy.escalation)) + [1]:
+    candidates = Candidates(store.absolute(review) if review else "")
+    checkpoint.begin(plan, output, profile, policy, withdraw, decide)
+    # What a gate refused is tried again one rung up; what a crash took along clip by clip, and no further.
+    passes = [(profile.clips_per_shard, policy.escalation)] * (1 + len(policy.escalation))
+    for clips_per_shard, rungs in [*passes, (1, [])]:
+        ladder = Ladder(rungs, store.absolute(output))
         if not checkpoint.missing(plan, output).size:
             break
         clips = ray.data.read_parquet(manifest, filesystem=filesystem)
@@ -44,7 +59,7 @@ def anonymize(profile: Profile, policy: Policy, plan: Plan, output: str, withdra
         )
         candidates = structure.map_batches(Regenerate, **on(pools.regenerate, profile, attempts))
         audited = candidates.map_batches(
-            Audit, **on(pools.audit, profile, policy, provenance, attempts, ladder)
+            Audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, candidates)
         )
         sink = ShardSink(output, policy.publish_conditioning, pools)
         audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
@@ -73,7 +88,11 @@ def main(arguments: Namespace) -> int:
         keep_apart(arguments.output, arguments.review)
     session.start(profile)
     plan = Plan.of(arguments.plan, arguments.partition)
-    anonymize(profile, policy, plan, arguments.output, arguments.withdraw)
+    decide = None
+    if arguments.decisions:
+        decisions = read_decisions(arguments.decisions, store.read_file(arguments.decisions))
+        decide = partial(honour, decisions, arguments.decisions, plan, arguments.output, policy.reviewers)
+    anonymize(profile, policy, plan, arguments.output, arguments.withdraw, decide, arguments.review)
     dataset = checkpoint.finish(plan, arguments.output, policy)
     write_report(arguments.output)
     if arguments.review:
@@ -97,6 +116,12 @@ if __name__ == "__main__":
     )
     parser.add_argument("--variant", choices=["structhuman", "structall"], help="instead of the policy's")
     parser.add_argument(
-        "--review", metavar="DIR", help="also write a page with originals beside results, into DIR only"
+        "--review",
+        metavar="DIR",
+        default="",
+        help="also write a page with originals beside results, worst first, into DIR only",
+    )
+    parser.add_argument(
+        "--decisions", metavar="FILE", help="make anew what was decided on that page: the file that it saved"
     )
     options.run(main, parser)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from operators.attempts import Attempts
+from operators.candidates import Candidates
 from operators.copied import copied_share
 from operators.decode import decode_clip
 from operators.encode import ContainerFacts, decode_bytes, inspect_video
@@ -40,9 +41,11 @@ class Audit:
         provenance: Provenance,
         attempts: Attempts | None = None,
         ladder: Ladder | None = None,
+        candidates: Candidates | None = None,
     ) -> None:
         self.profile, self.policy, self.provenance = profile, policy, provenance
         self.attempts, self.ladder = attempts or Attempts(profile.clip.max_seconds), ladder or Ladder()
+        self.candidates = candidates or Candidates()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         rows = from_table(batch, CandidateClip, QuarantinedClip, FailedClip)
@@ -50,7 +53,14 @@ class Audit:
         return to_table(done, ReleasedClip, QuarantinedClip, FailedClip)
 
     def audit(self, clip: CandidateClip) -> ReleasedClip:
-        """Raises Rejected, with all scores, unless every gate passes."""
+        """Raises Rejected, with all scores, unless every gate passes or is waived. The refused are kept for review."""
+        try:
+            return self._audit(clip)
+        except Exception:
+            self.candidates.write(clip)
+            raise
+
+    def _audit(self, clip: CandidateClip) -> ReleasedClip:
         start, digest = perf_counter(), hashlib.sha256(clip.video).hexdigest()
         gates = [*clip.gates, *_container_gates(clip, inspect_video(clip.video))]
         self._require(gates, clip.steps, digest)  # before frames are compared: they must fit

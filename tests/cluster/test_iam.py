@@ -99,6 +99,8 @@ PLAN, OUT, RAW = "s3://recast-plans/dataset", "s3://anonymized/dataset", "s3://r
         ("s3:DeleteObject", f"{OUT}/attempts/0.condition.1"),
         ("s3:DeleteObject", f"{OUT}/escalation/0.json"),
         ("s3:PutObject", "s3://recast-review/dataset/index.html"),
+        ("s3:PutObject", "s3://recast-review/dataset/candidates/a.mp4"),
+        ("s3:GetObject", "s3://recast-review/dataset/candidates/a.mp4"),
     ],
 )
 def test_the_job_may_do_what_it_does(action: str, uri: str) -> None:
@@ -152,6 +154,20 @@ def test_a_trainer_reads_what_is_released_and_not_who_is_behind_it() -> None:
         assert not allowed(with_more, "s3:GetObject", uri)
     for bucket in ("s3://recast-plans", "s3://recast-review", RAW):
         assert not allowed(with_more, "s3:ListBucket", bucket)
+
+
+def test_a_reviewer_reads_the_review_pages_and_nothing_else() -> None:
+    reviewer, review = policy("reviewer.json"), "s3://recast-review"
+    everything = {"Sid": "Admin", "Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    with_more = {"Statement": [*reviewer["Statement"], everything]}
+    assert allowed(reviewer, "s3:ListBucket", review)
+    assert allowed(reviewer, "s3:GetObject", f"{review}/dataset/review.html")
+    for action in ("s3:PutObject", "s3:DeleteObject", "s3:PutObjectAcl"):
+        assert not allowed(with_more, action, f"{review}/dataset/review.html")
+    for uri in (f"{PLAN}/release.key", f"{PLAN}/clips/0a-1.parquet", f"{RAW}/street.mp4"):
+        assert not allowed(with_more, "s3:GetObject", uri)
+    for uri in (f"{OUT}/shards/a.tar", f"{OUT}/quarantine/a.parquet"):
+        assert not allowed(reviewer, "s3:GetObject", uri)
 
 
 def test_a_misspelled_field_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

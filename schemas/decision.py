@@ -1,0 +1,59 @@
+"""What a reviewer decided about clips: the file that the review page saves and the next run honours."""
+
+import json
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
+
+from schemas.certificate import Step
+from schemas.config import Settings
+from schemas.errors import UserError
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+_STEPS: dict[str, Literal["accept", "other seed", "opaque fill"]] = {
+    "accept": "accept",
+    "redo": "other seed",
+    "blackout": "opaque fill",
+}
+
+
+class Decision(Settings):
+    """One clip's. `output_sha256` is the video that the reviewer looked at, empty if there was only the original.
+
+    accept    release this very video although gates refused it
+    redo      make it again with another seed
+    blackout  make it again with people as flat shapes
+    """
+
+    key: Text
+    decision: Literal["accept", "redo", "blackout"]
+    reason: Text
+    by: Text
+    output_sha256: str = Field(default="", pattern="^([0-9a-f]{64})?$")
+
+    def step(self, waives: list[str]) -> Step:
+        """As it stands in the clip's certificate; `waives` are the gates that refused the clip."""
+        accepted = waives if self.decision == "accept" else []
+        return Step(_STEPS[self.decision], self.reason, self.by, self.output_sha256, accepted)
+
+
+def read_decisions(where: str, data: bytes) -> list[Decision]:
+    """The decisions in a JSON file. Raises UserError that names the file `where`, the entry and the remedy."""
+    try:
+        found = TypeAdapter(list[Decision]).validate_python(json.loads(data))
+    except ValueError as error:
+        if not isinstance(error, ValidationError):
+            problem = "is not JSON"
+            raise UserError(where, problem, "Give the file that the review page saved") from None
+        first = error.errors()[0]
+        entry, *field = first["loc"] or [""]
+        place = f"{where}: entry {int(entry) + 1}" if entry != "" else where
+        place += f": {'.'.join(map(str, field))}" if field else ""
+        remedy = f"An entry has: {', '.join(Decision.model_fields)}"
+        raise UserError(place, f"{first['msg']} (got {first['input']!r})", remedy) from None
+    keys = [decision.key for decision in found]
+    for number, key in enumerate(keys):
+        if key in keys[:number]:
+            problem = f"decides about clip {key}, as entry {keys.index(key) + 1} does"
+            raise UserError(f"{where}: entry {number + 1}", problem, "Leave one of them")
+    return found
