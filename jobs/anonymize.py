@@ -24,7 +24,8 @@ from operators.candidates import Candidates
 from operators.condition import Condition
 from operators.escalate import Ladder
 from operators.regenerate import Regenerate
-from operators.report import keep_apart, write_report, write_review
+from operators.report import write_report
+from operators.review import keep_apart, write_review
 from schemas.decision import read_decisions
 from schemas.policy import Policy
 from schemas.profile import Pool, Profile
@@ -96,7 +97,9 @@ def main(arguments: Namespace) -> int:
     dataset = checkpoint.finish(plan, arguments.output, policy)
     write_report(arguments.output)
     if arguments.review:
-        write_review(arguments.plan, arguments.output, arguments.review)
+        write_review(
+            arguments.plan, arguments.output, arguments.review, policy.reviewers, arguments.review_clips
+        )
     options.print_outcome(dataset, arguments.output)
     return 0
 
@@ -120,6 +123,13 @@ if __name__ == "__main__":
         metavar="DIR",
         default="",
         help="also write a page with originals beside results, worst first, into DIR only",
+    )
+    parser.add_argument(
+        "--review-clips",
+        type=int,
+        default=40,
+        metavar="N",
+        help="clips on that page, quarantined ones first (default: %(default)s)",
     )
     parser.add_argument(
         "--decisions", metavar="FILE", help="make anew what was decided on that page: the file that it saved"

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from operators.encode import encode_video
-from operators.report import write_report, write_review
+from operators.report import write_report
+from operators.review import write_review
 from operators.sink import account, write_shard
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip
