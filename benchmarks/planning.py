@@ -23,8 +23,8 @@ import pyarrow.parquet as pq
 from cluster import checkpoint, plans
 from cluster.plans import Plan
 from jobs import options
+from operators.listing import list_sources
 from operators.sink import FOLDERS, account, files_of
-from operators.source import list_sources
 from schemas.arrow import to_table
 from schemas.clip import ClipRef
 from schemas.manifest import ManifestRow

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from cluster import store
-from operators.source import Source
+from operators.listing import Source
 from schemas.arrow import from_table
 from schemas.clip import ClipRef
 from schemas.errors import UserError

@@ -29,8 +29,9 @@ from jobs.anonymize import on
 from operators.attempts import time_limit
 from operators.condition import Condition
 from operators.estimate import Estimate, Sampled, estimate
+from operators.listing import Listing, Source, list_sources
 from operators.regenerate import Regenerate
-from operators.source import Listing, Source, list_sources, plan_source, source_key, unplannable
+from operators.source import plan_source, source_key, unplannable
 from schemas.arrow import from_table, to_table
 from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip
 from schemas.errors import UserError

@@ -1,39 +1,18 @@
-"""Sources -> clip references: list, probe, cut. Nothing is decoded that need not be, no frame is left out."""
+"""A source -> clip references: probe, cut. Nothing is decoded that need not be, no frame is left out."""
 
 import contextlib
 import hashlib
 import hmac
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from typing import Any
 
 import av
-import fsspec
 
-from operators.decode import filesystem_of, open_source, open_video
+from operators.decode import open_source, open_video
 from schemas.clip import ClipRef
-from schemas.errors import UserError
 from schemas.profile import Clips
 
-EXTENSIONS = (
-    ".mp4",
-    ".mov",
-    ".m4v",
-    ".mkv",
-    ".webm",
-    ".avi",
-    ".ts",
-    ".mts",
-    ".m2ts",
-    ".mpg",
-    ".mpeg",
-    ".wmv",
-    ".flv",
-)
-LISTINGS = 32  # at the same time
 HEAD = 32  # frames decoded to see whether timestamps can be believed: longer than any codec reorders
 _REPLACE = "Replace the file, or leave it out of the input"
 
@@ -44,98 +23,6 @@ class Unreadable(Exception):
     def __init__(self, problem: str, remedy: str = _REPLACE) -> None:
         super().__init__(problem)
         self.problem, self.remedy = problem, remedy
-
-
-@dataclass(frozen=True)
-class Source:
-    """A video: where it lies, its name below the input, and a stamp that changes with its content (the store's ETag,
-    or size and time of the last change)."""
-
-    uri: str
-    name: str
-    stamp: str
-
-
-@dataclass(frozen=True)
-class Listing:
-    """Videos, and how many other files lie beside them."""
-
-    videos: list[Source]
-    others: int
-
-
-def list_sources(inputs: list[str]) -> Listing:
-    """Every video of every input once; names that two inputs share gain the last part of their input.
-
-    Raises UserError as `list_videos`, or if two videos still share a name: keys derive from names.
-    """
-    listings = {prefix: list_videos(prefix) for prefix in inputs}
-    shared = Counter(
-        video.name for video in {video for listing in listings.values() for video in listing.videos}
-    )
-    found: dict[str, Source] = {}
-    for prefix, listing in listings.items():
-        last = prefix.rstrip("/").rsplit("/", 1)[-1]
-        for video in listing.videos:
-            name = video.name if shared[video.name] == 1 else f"{last}/{video.name}"
-            found.setdefault(video.uri, replace(video, name=name))
-    for name, count in Counter(video.name for video in found.values()).items():
-        if count > 1:
-            raise UserError(
-                name, f"names {count} videos of different inputs", "Give the folder that holds them all"
-            )
-    videos = sorted(found.values(), key=lambda video: video.uri)
-    return Listing(videos, sum(listing.others for listing in listings.values()))
-
-
-def list_videos(prefix: str) -> Listing:
-    """Every video at or below a local path or s3:// prefix, sorted. Hidden files are not videos.
-
-    Raises UserError if the prefix does not exist, cannot be read, or holds no video.
-    """
-    try:
-        fs, path = filesystem_of(prefix)
-        fs.invalidate_cache()  # of an earlier listing in this process
-        found = {path: fs.info(path)} if fs.isfile(path) else _find(fs, path)
-    except Exception as error:  # every backend raises its own; whichever it is, nothing was listed
-        reason = f"cannot be listed ({type(error).__name__})"
-        raise UserError(prefix, reason, "Check the address, AWS_ENDPOINT_URL and the credentials") from None
-    if not found:
-        remedy = "Give a video file, a folder or an s3:// prefix"
-        raise UserError(prefix, "does not exist, is empty, or may not be read", remedy)
-    if list(found) == [path]:
-        return Listing([Source(_uri(fs, path, prefix), path.rsplit("/", 1)[-1], _stamp(found[path]))], 0)
-    videos = sorted(filter(_is_video, found))
-    if not videos:
-        raise UserError(
-            prefix, f"holds {len(found)} files but no video", f"Known endings: {' '.join(EXTENSIONS)}"
-        )
-    start = len(path.rstrip("/")) + 1
-    sources = [Source(_uri(fs, file, prefix), file[start:], _stamp(found[file])) for file in videos]
-    return Listing(sources, len(found) - len(videos))
-
-
-def _find(fs: fsspec.AbstractFileSystem, path: str) -> dict[str, dict[str, Any]]:
-    """Every file below `path` with its facts. Folders go side by side: a store gives 1000 names at once."""
-    entries = fs.ls(path, detail=True) if fs.exists(path) else []
-    found = {entry["name"]: entry for entry in entries if entry["type"] != "directory"}
-    folders = [entry["name"] for entry in entries if entry["type"] == "directory"]
-    with ThreadPoolExecutor(LISTINGS) as threads:
-        for part in threads.map(lambda folder: fs.find(folder, detail=True), folders):
-            found |= part
-    return found
-
-
-def _stamp(info: dict[str, Any]) -> str:
-    return str(info.get("ETag") or f"{info['size']}-{info.get('mtime', info.get('LastModified'))}")
-
-
-def _is_video(path: str) -> bool:
-    return path.lower().endswith(EXTENSIONS) and not path.rsplit("/", 1)[-1].startswith(".")
-
-
-def _uri(fs: fsspec.AbstractFileSystem, path: str, prefix: str) -> str:
-    return str(fs.unstrip_protocol(path)) if "://" in prefix else path
 
 
 def plan_source(uri: str, name: str, name_key: bytes, clips: Clips) -> list[ClipRef]:

@@ -1,4 +1,4 @@
-"""Listing, probing and cutting; every awkward file ends as clips or as one clear record."""
+"""Probing and cutting; every awkward file ends as clips or as one clear record."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.decode import DecodeError, decode_clip
-from operators.source import list_sources, list_videos, plan_source, windows
+from operators.source import plan_source, windows
 from schemas.clip import ClipRef
-from schemas.errors import UserError
 from schemas.profile import Clips
 from tests.videos import pictures, write, write_audio
 
@@ -196,42 +195,3 @@ def test_a_clip_decodes_to_the_same_pixels_as_the_whole(tmp_path: Path, name: st
     with av.open(str(path)) as container:
         whole = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
     np.testing.assert_array_equal(released(refs), whole)
-
-
-def test_listing(tmp_path: Path) -> None:
-    (tmp_path / "deep").mkdir()
-    for name in ("b.mp4", "a.MKV", "deep/c.ts", "notes.txt", "._b.mp4"):
-        (tmp_path / name).write_bytes(b"x")
-    listing = list_videos(str(tmp_path))
-    assert [video.name for video in listing.videos] == ["a.MKV", "b.mp4", "deep/c.ts"]
-    assert listing.others == 2
-    one = list_videos(str(tmp_path / "notes.txt"))
-    assert [(video.uri, video.name) for video in one.videos] == [(str(tmp_path / "notes.txt"), "notes.txt")]
-
-
-def test_names_do_not_depend_on_where_the_folder_lies(tmp_path: Path) -> None:
-    for folder in ("here/videos/deep", "there/videos/deep"):
-        (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / folder / "a.mp4").write_bytes(b"x")
-    here, there = (list_sources([str(tmp_path / place / "videos")]).videos for place in ("here", "there"))
-    assert [video.name for video in here] == [video.name for video in there] == ["deep/a.mp4"]
-
-
-def test_inputs_that_share_names_are_told_apart_or_refused(tmp_path: Path) -> None:
-    for folder in ("front", "rear", "other/front"):
-        (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / folder / "a.mp4").write_bytes(b"x")
-    front, rear, other = str(tmp_path / "front"), str(tmp_path / "rear"), str(tmp_path / "other/front")
-    assert [video.name for video in list_sources([front, rear]).videos] == ["front/a.mp4", "rear/a.mp4"]
-    (once,) = list_sources([front, front + "/", f"{front}/a.mp4"]).videos
-    assert (once.uri, once.name) == (f"{front}/a.mp4", "a.mp4")
-    with pytest.raises(UserError, match=r"front/a\.mp4: names 2 videos"):
-        list_sources([front, other])
-
-
-def test_a_place_without_videos_is_the_users_to_mend(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="does not exist"):
-        list_videos(str(tmp_path / "nothing"))
-    (tmp_path / "notes.txt").write_bytes(b"x")
-    with pytest.raises(UserError, match="holds 1 files but no video"):
-        list_videos(str(tmp_path))
