@@ -111,14 +111,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     profile = load(Profile, options.profile, options.set)
     settings, rng = profile.generator, np.random.default_rng(0)
-    generator = VideoGenerator(
-        settings.weights,
-        settings.steps,
-        settings.guidance,
-        settings.flow_shift,
-        settings.window,
-        settings.overlap,
-    )
+    generator = VideoGenerator(settings)
     detector = pose_model(profile.pose, "cpu")
     columns, seconds, poses, warps, garments = [], [], np.zeros((2, 2), int), [], []
     samples = read_people(options.data, "crops-val.tar")

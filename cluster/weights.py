@@ -30,7 +30,7 @@ def named(settings: Settings, prefix: str = "") -> dict[str, str]:
     found: dict[str, str] = {}
     for field in type(settings).model_fields:
         value = getattr(settings, field)
-        if field in ("weights", "adapter") and value:
+        if field in ("weights", "adapter", "distilled", "vae") and value:
             found[prefix + field] = value
         for number, part in enumerate(value if isinstance(value, list) else [value]):
             if isinstance(part, Settings):

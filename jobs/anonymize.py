@@ -58,7 +58,10 @@ def anonymize(
         structure = clips.map_batches(
             Condition, **on(pools.condition, profile, policy, key, attempts, ladder)
         )
-        candidates = structure.map_batches(Regenerate, **on(pools.regenerate, profile, attempts))
+        together = min(profile.generator.batch, clips_per_shard)
+        candidates = structure.map_batches(
+            Regenerate, **on(pools.regenerate, profile, attempts) | {"batch_size": together}
+        )
         audited = candidates.map_batches(
             Audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, candidates)
         )

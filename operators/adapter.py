@@ -72,22 +72,56 @@ def load_adapter(pipeline: WanVACEPipeline, path: str | Path) -> int:
     try:
         if not all(_DIFFUSERS.fullmatch(key) for key in weights):
             weights = from_diffsynth(weights)
-        prefixed = {
-            key if key.startswith("transformer.") else f"transformer.{key}": v for key, v in weights.items()
-        }
+    except ValueError as error:
+        raise _unfit(path, error) from error
+    active = _load(pipeline, weights, path)
+    blocks = {name.split(".")[1] for name in active}
+    if len(blocks) != len(pipeline.transformer.vace_blocks):
+        problem = f"changes {len(blocks)} of {len(pipeline.transformer.vace_blocks)} VACE blocks"
+        raise UserError(str(path), problem, "Train one for this transformer")
+    return len(active)
+
+
+def load_distilled(pipeline: WanVACEPipeline, path: str | Path) -> int:
+    """Add a few-step LoRA to the transformer's weights for good; returns the number of layers it changes.
+
+    It may change any layer, under diffusers' names or under Wan's own (`diffusion_model.blocks.0.self_attn.q`...), as
+    CausVid's and LightX2V's files have them. Raises UserError if the file does not fit, or in part only.
+    """
+    if not Path(path).is_file():
+        raise UserError(
+            str(path), "does not exist", "Name a .safetensors file in the profile (generator.distilled)"
+        )
+    try:
+        weights = pipeline.lora_state_dict(load_file(path))
+    except (KeyError, ValueError) as error:
+        raise _unfit(path, error) from error
+    active = _load(pipeline, weights, path)
+    pipeline.fuse_lora(safe_fusing=True)
+    pipeline.unload_lora_weights()
+    return len(active)
+
+
+def _load(pipeline: WanVACEPipeline, weights: dict[str, torch.Tensor], path: str | Path) -> set[str]:
+    """Load a LoRA under diffusers' names, all of it; returns the layers that it changes."""
+    prefixed = {
+        key if key.startswith("transformer.") else f"transformer.{key}": v for key, v in weights.items()
+    }
+    try:
         pipeline.load_lora_weights(prefixed)
     except (ValueError, RuntimeError) as error:
-        message = str(error).splitlines()[0]
-        raise UserError(
-            str(path), f"is no adapter for this transformer: {message}", "Train one for it"
-        ) from error
+        raise _unfit(path, error) from error
     expected = {key.rsplit(".lora_", 1)[0].removeprefix("transformer.") for key in prefixed}
     layers = pipeline.transformer.named_modules()
     active = {
         name for name, module in layers if isinstance(module, BaseTunerLayer) and module.active_adapters
     }
-    blocks = {name.split(".")[1] for name in active}
-    if active != expected or len(blocks) != len(pipeline.transformer.vace_blocks):
+    if not active or active != expected:
         problem = f"changes {len(active)} layers where {len(expected)} were in the file"
         raise UserError(str(path), problem, "Train one for this transformer")
-    return len(active)
+    return active
+
+
+def _unfit(path: str | Path, error: Exception) -> UserError:
+    message = str(error).splitlines()[0]
+    return UserError(str(path), f"is no adapter for this transformer: {message}", "Train one for it")

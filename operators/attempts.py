@@ -33,34 +33,55 @@ class Attempts:
         self.max_seconds, self.output = max_seconds, output
 
     @contextlib.contextmanager
-    def attempt(self, stage: str, clip_id: int) -> Iterator[None]:
-        """Raises Exhausted if `LIMIT` attempts have ended badly, Unrecorded if this one's mark cannot be written."""
-        marks = self._mark(stage, clip_id) if self.output else []
+    def attempt(self, stage: str, *clip_ids: int) -> Iterator[None]:
+        """One attempt at each of some clips, with the time of all.
+
+        Raises Exhausted if `LIMIT` attempts at one have ended badly, Unrecorded if this one's mark cannot be written.
+        """
+        marks: list[str] = []
         try:
-            with time_limit(self.max_seconds):
+            for clip_id in clip_ids if self.output else ():
+                marks += self._mark(stage, clip_id)
+            with time_limit(self.max_seconds * len(clip_ids)):
                 yield
         finally:
             with contextlib.suppress(OSError):  # a mark that stays counts against the clip only, and once
                 for mark in marks:
                     filesystem_of(mark)[0].rm_file(mark)
 
+    def ended_badly(self, stage: str, clip_id: int) -> bool:
+        """Whether an earlier attempt did; raises Unrecorded if that cannot be known."""
+        return bool(self.output) and bool(self._made(stage, clip_id))
+
     def _mark(self, stage: str, clip_id: int) -> list[str]:
         """Write this attempt's mark; returns it after those of earlier ones."""
-        name = f"{self.output}/{FOLDER}/{clip_id & (1 << 64) - 1:016x}.{stage}"
-        marks = [f"{name}.{number}" for number in range(1, LIMIT + 1)]
-        try:
-            files, _ = filesystem_of(name)
-            if isinstance(files, LocalFileSystem):
-                files.makedirs(f"{self.output}/{FOLDER}", exist_ok=True)
-            files.invalidate_cache()
-            made = len(list(takewhile(files.exists, marks)))
-            if made < LIMIT:
-                files.pipe_file(marks[made], b"")
-                return marks[: made + 1]
-        except Exception as error:  # every backend raises its own
-            raise Unrecorded(type(error).__name__) from None
+        made, marks = self._made(stage, clip_id), self._marks(stage, clip_id)
+        if len(made) < LIMIT:
+            mark = marks[len(made)]
+            try:
+                files, _ = filesystem_of(mark)
+                if isinstance(files, LocalFileSystem):
+                    files.makedirs(f"{self.output}/{FOLDER}", exist_ok=True)
+                files.pipe_file(mark, b"")
+            except Exception as error:  # every backend raises its own
+                raise Unrecorded(type(error).__name__) from None
+            return [*made, mark]
         problem = f"{LIMIT} attempts ended with the worker: a crash, out of memory, a lost machine"
         raise Exhausted(f"{problem}, or more than {self.max_seconds:g} s")
+
+    def _made(self, stage: str, clip_id: int) -> list[str]:
+        """Marks of the attempts at a clip that stand."""
+        marks = self._marks(stage, clip_id)
+        try:
+            files, _ = filesystem_of(marks[0])
+            files.invalidate_cache()
+            return list(takewhile(files.exists, marks))
+        except Exception as error:
+            raise Unrecorded(type(error).__name__) from None
+
+    def _marks(self, stage: str, clip_id: int) -> list[str]:
+        name = f"{self.output}/{FOLDER}/{clip_id & (1 << 64) - 1:016x}.{stage}"
+        return [f"{name}.{number}" for number in range(1, LIMIT + 1)]
 
 
 def forget(output: str, folder: str = FOLDER) -> None:

@@ -1,59 +1,53 @@
-"""The diffusion backbone: conditioning frames in, generated frames out. diffusers' WanVACEPipeline."""
+"""The diffusion backbone: conditioning frames in, generated frames out, of several clips at once."""
 
-from pathlib import Path
+import logging
+import os
+import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from PIL import Image
 
-from operators.caption import embed_phrases
-from schemas.errors import UserError
+from operators.windows import Windows
+from schemas.generation import Request, Sample
+from schemas.profile import Generator
+
+if TYPE_CHECKING:
+    from diffusers import WanVACEPipeline
+
+log = logging.getLogger("recast")
 
 
 class VideoGenerator:
-    """Generates any number of frames, `window` at a time.
+    """Generates any number of frames for any number of requests, `batch` windows of one size at a time.
 
-    Later windows continue from the last `overlap` generated frames, given as known RGB with VACE mask 0
-    (ReGenHuman, "Longer videos"); a tail is padded by repeating its last frame and trimmed after. The
-    reference image is the first conditioning frame, never a real one. `calls` counts diffusion calls.
+    Models are loaded once and stay. What does not fit into the GPU's memory is done in halves, and so is whatever
+    fails beside others; what fails alone is its own request's error and no other's. An error after which CUDA is
+    of no use ends the process: a new one has a new context, and the attempt counts (operators/attempts.py).
+    `calls` counts windows denoised. Not for several threads: the VAE keeps state between calls.
     """
 
     def __init__(
-        self,
-        weights: str | Path,
-        steps: int,
-        guidance: float,
-        flow_shift: float,
-        window: int,
-        overlap: int,
-        adapter: str = "",
-        device: str = "cpu",
+        self, settings: Generator, device: str = "cpu", pipeline: "WanVACEPipeline | None" = None
     ) -> None:
-        from diffusers import UniPCMultistepScheduler, WanVACEPipeline  # slow, and only actors need it
-        from diffusers.video_processor import VideoProcessor
+        """A `pipeline` that is in memory already takes the place of the profile's, with its text encoder if any."""
+        from operators.load_vace import load_vace, prepare  # diffusers: slow, and only actors need it
+        from operators.prompt import PromptEncoder
 
-        from operators.adapter import load_adapter
-
-        if not (Path(weights) / "model_index.json").is_file():
-            remedy = "Name a folder saved by diffusers' WanVACEPipeline in the profile (generator.weights)"
-            raise UserError(str(weights), "holds no pipeline", remedy)
-        # Without a hub: what is not in the folder is not fetched.
-        self.pipeline = WanVACEPipeline.from_pretrained(
-            weights, tokenizer=None, text_encoder=None, dtype=torch.float32, local_files_only=True
-        ).to(device)
-        if adapter:
-            load_adapter(self.pipeline, adapter)
-        self.pipeline.set_progress_bar_config(disable=True)
-        self.pipeline.scheduler = UniPCMultistepScheduler.from_config(
-            self.pipeline.scheduler.config, use_flow_sigmas=True, flow_shift=flow_shift
-        )
-        # The pipeline counts downsampling levels and overlooks the VAE's patches.
-        vae = self.pipeline.vae.config
-        self.pipeline.vae_scale_factor_spatial = vae.scale_factor_spatial
-        self.pipeline.vae_scale_factor_temporal = vae.scale_factor_temporal
-        self.pipeline.video_processor = VideoProcessor(vae_scale_factor=vae.scale_factor_spatial)
-        self.steps, self.guidance = steps, guidance
-        self.window, self.overlap, self.calls = window, overlap, 0
+        self.settings = settings
+        if pipeline:
+            self.pipeline, self.prompts = prepare(pipeline, settings), PromptEncoder(pipeline)
+        else:
+            self.pipeline = load_vace(settings, device)
+            self.prompts = PromptEncoder.load(settings.weights, settings.text_device or device)
+        self.prompts.check(self.pipeline.transformer)
+        self.nothing = self.prompts(settings.negative_prompt)[None]
+        self.fits: dict[tuple[int, int], int] = {}
+        self.calls, self.started = 0, False
+        if settings.warm_up:
+            self._warm_up()
+        self.started = True
 
     def __call__(self, conditioning: np.ndarray, mask: np.ndarray, prompt: str, seed: int) -> np.ndarray:
         """uint8 [T,h,w,3] from conditioning uint8 [T,h,w,3] and mask bool [T,h,w] (True: generate).
@@ -61,51 +55,74 @@ class VideoGenerator:
         h and w are multiples of 16: other sizes would be silently mis-conditioned. The same arguments give
         the same frames. Raises ValueError for other shapes and for frames that are not finite.
         """
-        frames, height, width = conditioning.shape[:3]
-        if height % 16 or width % 16 or mask.shape != conditioning.shape[:3] or not frames:
-            raise ValueError(
-                f"conditioning {conditioning.shape} with mask {mask.shape}: sizes must be multiples of 16"
-            )
-        made = np.empty((0, height, width, 3), np.uint8)
-        while len(made) < frames:
-            first = max(0, len(made) - self.overlap)
-            video, generate = (
-                conditioning[first : first + self.window],
-                mask[first : first + self.window].copy(),
-            )
-            known = made[first:]
-            video = np.concatenate([known, video[len(known) :]])
-            generate[: len(known)] = False
-            missing = self.window - len(video)
-            video, generate = (
-                np.concatenate([a, np.repeat(a[-1:], missing, axis=0)]) for a in (video, generate)
-            )
-            result = self._window(video, generate, conditioning[0], prompt, seed + first)
-            made = np.concatenate([made, result[len(known) : self.window - missing]])
+        (made,) = self.together([Request(conditioning, mask, prompt, seed)])
+        if isinstance(made, Exception):
+            raise made
         return made
 
-    def _window(
-        self, video: np.ndarray, generate: np.ndarray, reference: np.ndarray, prompt: str, seed: int
-    ) -> np.ndarray:
-        device = self.pipeline.device
-        height, width = video.shape[1:3]
-        words, nothing = (torch.from_numpy(embed_phrases(text))[None].to(device) for text in (prompt, ""))
-        self.calls += 1
-        output = self.pipeline(
-            video=[Image.fromarray(frame) for frame in video],
-            mask=[Image.fromarray(frame.astype(np.uint8) * 255) for frame in generate],
-            reference_images=[Image.fromarray(reference)],
-            prompt_embeds=words,
-            negative_prompt_embeds=nothing,
-            height=height,
-            width=width,
-            # Where the VAE does not compress time, rounding to 4k+1 becomes adding one.
-            num_frames=len(video) - (self.pipeline.vae_scale_factor_temporal == 1),
-            num_inference_steps=self.steps,
-            guidance_scale=self.guidance,
-            generator=torch.Generator("cpu").manual_seed(seed),
-            output_type="np",
-        ).frames[0]
-        if output.shape != video.shape or not np.isfinite(output).all():
-            raise ValueError(f"generated {output.shape} for {video.shape}, or not finite")
-        return np.round(output * 255).astype(np.uint8)
+    def together(self, requests: Sequence[Request]) -> list[np.ndarray | Exception]:
+        """Frames uint8 [T,h,w,3] for each request, or what was raised for it; neighbours change last bits only."""
+        videos = [Windows(request, self.settings.window, self.settings.overlap) for request in requests]
+        while todo := sorted((video for video in videos if video.left), key=lambda video: -video.left):
+            # The longest go first, so that batches are full to the end.
+            size = todo[0].size
+            alike = [video for video in todo if video.size == size]
+            chosen = alike[: self.fits.get(size, self.settings.batch)]
+            for video, made in zip(chosen, self._sample([video.next() for video in chosen]), strict=True):
+                video.add(made)
+        return [video.result for video in videos]
+
+    def _sample(self, samples: list[Sample]) -> list[np.ndarray | Exception]:
+        """Frames uint8 [T,h,w,3] of each window, or what was raised for it."""
+        try:
+            return self._denoise(samples)
+        except Exception as error:
+            if self.started and is_fatal(error):
+                end_process(error)
+            traceback.clear_frames(error.__traceback__)  # they hold tensors
+            failure = error
+        half = (len(samples) + 1) // 2
+        if isinstance(failure, torch.OutOfMemoryError):
+            log.warning("%d windows do not fit into memory", len(samples))
+            self.fits[samples[0].reference.shape[:2]] = half
+            torch.cuda.empty_cache()
+        if len(samples) == 1:
+            return [failure]
+        return self._sample(samples[:half]) + self._sample(samples[half:])
+
+    def _denoise(self, samples: list[Sample]) -> list[np.ndarray | Exception]:
+        from operators.batched_vace import sample_together
+
+        words = torch.stack([self.prompts(sample.prompt) for sample in samples])
+        videos = sample_together(self.pipeline, samples, words, self.nothing, self.settings)
+        self.calls += len(samples)
+        return [_checked(video, sample) for video, sample in zip(videos, samples, strict=True)]
+
+    def _warm_up(self) -> None:
+        """One step of a full batch at each size of the profile: kernels are compiled, memory proves enough."""
+        settings, self.settings = self.settings, self.settings.model_copy(update={"steps": 1})
+        for size in (settings.tube, settings.frame):
+            shape = (settings.window, size.height, size.width)
+            gray = Request(np.full((*shape, 3), 128, np.uint8), np.ones(shape, bool), "", 0)
+            for made in self.together([gray] * settings.batch):
+                if isinstance(made, Exception):
+                    raise made
+        self.settings, self.calls = settings, 0
+
+
+def _checked(video: np.ndarray, sample: Sample) -> np.ndarray | Exception:
+    if video.shape != sample.video.shape or not np.isfinite(video).all():
+        return ValueError(f"generated {video.shape} for {sample.video.shape}, or not finite")
+    return np.round(video * 255).astype(np.uint8)
+
+
+def is_fatal(error: Exception) -> bool:
+    """Whether the process' CUDA context is lost: every later call would raise the same."""
+    return isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error)
+
+
+def end_process(error: Exception) -> None:
+    """Leave at once, without the clean-up that would take this attempt's mark away."""
+    log.critical("CUDA is lost, this process ends: %s", str(error).splitlines()[0])
+    logging.shutdown()
+    os._exit(1)

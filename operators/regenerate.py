@@ -1,21 +1,29 @@
 """Regenerate: conditioning in, candidate clips out. Never sees a person's pixels."""
 
 import hashlib
+import logging
+from itertools import islice
 from time import perf_counter
 
 import numpy as np
 import pyarrow as pa
 
-from operators.attempts import Attempts
+from operators.attempts import Attempts, Unrecorded
 from operators.composite import composite
 from operators.encode import decode_bytes, encode_video
 from operators.escalate import filled
 from operators.fuse import GRAY
 from operators.generate import VideoGenerator
 from operators.outcome import each
+from operators.windows import count_windows
 from schemas.arrow import from_table, to_table
 from schemas.clip import CandidateClip, Conditioning, FailedClip, QuarantinedClip
+from schemas.generation import Request
 from schemas.profile import Profile
+
+log = logging.getLogger("recast")
+# Frames of each tube or what was raised for it, and how many seconds that took.
+Generated = tuple[list[np.ndarray | Exception], float]
 
 
 class Regenerate:
@@ -24,38 +32,67 @@ class Regenerate:
     A clip without people has no tubes: it costs no diffusion call, only the encoding; nor does one whose people are
     filled with gray, as the last rung of the policy's ladder. The first `overlap`
     frames of the window were context; only the others are encoded.
+
+    Tubes of all clips of a batch are generated together. Whatever goes wrong with one is its own clip's; a clip whose
+    worker died is from then on tried alone.
     """
 
     def __init__(self, profile: Profile, attempts: Attempts | None = None) -> None:
-        settings, pool = profile.generator, profile.pools.regenerate
         self.profile = profile
         self.attempts = attempts or Attempts(profile.clip.max_seconds)
-        self.generator = VideoGenerator(
-            settings.weights,
-            steps=settings.steps,
-            guidance=settings.guidance,
-            flow_shift=settings.flow_shift,
-            window=settings.window,
-            overlap=settings.overlap,
-            adapter=settings.adapter,
-            device=pool.device,
-        )
+        self.generator = VideoGenerator(profile.generator, profile.pools.regenerate.device)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         rows = from_table(batch, Conditioning, QuarantinedClip, FailedClip)
-        done = each("regenerate", self.regenerate, rows, self.attempts)
+        made = self._together([row for row in rows if isinstance(row, Conditioning)])
+        done = each(
+            "regenerate", lambda clip: self.regenerate(clip, made.get(clip.ref.clip_id)), rows, self.attempts
+        )
         return to_table(done, CandidateClip, QuarantinedClip, FailedClip)
 
-    def regenerate(self, clip: Conditioning) -> CandidateClip:
-        """One clip. Raises ValueError if anything of the mask stays uncovered or a generated frame is not finite."""
-        start, calls = perf_counter(), self.generator.calls
-        generated = [
-            np.full_like(tube.conditioning, GRAY)
-            if filled(clip.steps)
-            else self.generator(tube.conditioning, tube.generate, tube.prompt, tube.seed)
-            for tube in clip.tubes
-        ]
-        calls, generate_end = self.generator.calls - calls, perf_counter()
+    def _together(self, clips: list[Conditioning]) -> dict[int, Generated]:
+        """What is generated of several clips at once, by clip; a clip that is left out is generated on its own."""
+        clips = [clip for clip in clips if clip.tubes and not filled(clip.steps)]
+        if len(clips) > 1:
+            clips = [clip for clip in clips if not self.attempts.ended_badly("regenerate", clip.ref.clip_id)]
+        if len(clips) < 2:
+            return {}
+        try:
+            with self.attempts.attempt("regenerate", *(clip.ref.clip_id for clip in clips)):
+                return self._generate(clips)
+        except Unrecorded:
+            raise
+        except Exception as error:  # of all together: which clip it belongs to shows when they are alone
+            log.warning("%d clips failed together: %s", len(clips), type(error).__name__)
+            return {}
+
+    def _generate(self, clips: list[Conditioning]) -> dict[int, Generated]:
+        start = perf_counter()
+        tubes = [tube for clip in clips for tube in clip.tubes]
+        requests = [Request(tube.conditioning, tube.generate, tube.prompt, tube.seed) for tube in tubes]
+        results = iter(self.generator.together(requests))
+        made = {clip.ref.clip_id: list(islice(results, len(clip.tubes))) for clip in clips}
+        share = (perf_counter() - start) / max(1, sum(self._calls(clip) for clip in clips))
+        return {clip.ref.clip_id: (made[clip.ref.clip_id], share * self._calls(clip)) for clip in clips}
+
+    def _calls(self, clip: Conditioning) -> int:
+        """Windows that a clip takes."""
+        settings = self.profile.generator
+        lengths = [] if filled(clip.steps) else [len(tube.conditioning) for tube in clip.tubes]
+        return sum(count_windows(length, settings.window, settings.overlap) for length in lengths)
+
+    def regenerate(self, clip: Conditioning, made: Generated | None = None) -> CandidateClip:
+        """One clip, of what was `made` of it beside others or is now. Raises what was raised for one of its tubes,
+        and ValueError if anything of the mask stays uncovered."""
+        if filled(clip.steps):
+            made = [np.full_like(tube.conditioning, GRAY) for tube in clip.tubes], 0.0
+        results, generate_seconds = made or self._generate([clip])[clip.ref.clip_id]
+        generated = []
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+            generated.append(result)
+        start = perf_counter()
         background = (
             decode_bytes(clip.background)
             if clip.background
@@ -81,10 +118,9 @@ class Regenerate:
             body=clip.body[new],
             people=clip.people,
             tracks=len(clip.tubes),
-            diffusion_calls=calls,
+            diffusion_calls=self._calls(clip),
             seed_commitment=hashlib.sha256(seeds.encode()).hexdigest(),
             gates=clip.gates,
             steps=clip.steps,
-            seconds=clip.seconds
-            | {"generate": generate_end - start, "composite": perf_counter() - generate_end},
+            seconds=clip.seconds | {"generate": generate_seconds, "composite": perf_counter() - start},
         )

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKLWan, WanVACEPipeline
+from diffusers import AutoencoderKLWan
 
-from operators.caption import embed_phrases
+from operators.prompt import PromptEncoder
 from schemas.errors import UserError
 from schemas.pair import TrainingPair
 
@@ -75,26 +75,12 @@ class LatentsOf:
             raise UserError(str(weights), "holds no VAE", "Name a folder saved by diffusers' WanVACEPipeline")
         vae = AutoencoderKLWan.from_pretrained(folder / "vae", torch_dtype=torch.float32)
         self.encoder = VaceEncoder(vae.eval().to(device))
-        self.pipeline: WanVACEPipeline | None = None
-        if (folder / "text_encoder").is_dir():
-            self.pipeline = WanVACEPipeline.from_pretrained(
-                folder, vae=None, transformer=None, dtype=torch.bfloat16, local_files_only=True
-            ).to(device)
+        self.text = PromptEncoder.load(folder, device)
 
     def __call__(self, pair: TrainingPair) -> dict[str, torch.Tensor]:
         """x and z as in VaceEncoder, text float32 [L,W]; zeros beyond L are left out where there are 512."""
         x, z = self.encoder(pair.target, pair.condition, pair.mask, pair.known)
         return {"x": x.cpu(), "z": z.cpu(), "text": self.text(pair.prompt)}
-
-    @torch.no_grad()
-    def text(self, prompt: str) -> torch.Tensor:
-        """The embedding that generation would use for the prompt."""
-        if self.pipeline is None:
-            return torch.from_numpy(embed_phrases(prompt))
-        embedding = self.pipeline.encode_prompt(
-            prompt, do_classifier_free_guidance=False, max_sequence_length=512
-        )
-        return embedding[0][0].float().cpu()
 
 
 @torch.no_grad()

@@ -6,6 +6,16 @@ import torch
 from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanVACEPipeline, WanVACETransformer3DModel
 
 from operators.caption import WIDTH
+from schemas.profile import Generator, Size
+
+SMALL = Size(height=32, width=32)
+
+
+def settings_of(weights: str | Path, **changes: object) -> Generator:
+    """Settings of a generator, cheap where they do not matter."""
+    values = {"steps": 2, "guidance": 1.5, "flow_shift": 3.0, "window": 17, "overlap": 5}
+    values |= {"tube": SMALL, "frame": SMALL, "weights": str(weights)}
+    return Generator.model_validate(values | changes)
 
 
 def save_generator(folder: Path) -> Path:

@@ -24,6 +24,7 @@ from operators.trainee import Trainee
 from operators.vace import LatentsOf
 from schemas.recipe import Recipe
 from tests.jobs.small import ROOT, cut_video, job, settings
+from tests.tiny import settings_of
 
 STEPS, SAVED = 36, 12
 
@@ -131,9 +132,7 @@ def test_killed_and_resumed_training_has_the_same_loss_curve(s3: str, pairs: Pat
     assert adapters[0] and adapters[0].keys() == adapters[1].keys()
     assert all(torch.equal(value, adapters[1][name]) for name, value in adapters[0].items())
     path = str(folders[1] / "adapter.safetensors")
-    generator = VideoGenerator(
-        settings.base, steps=1, guidance=1, flow_shift=5, window=9, overlap=1, adapter=path
-    )
+    generator = VideoGenerator(settings_of(settings.base, window=9, overlap=1, adapter=path))
     assert generator.pipeline.get_active_adapters()
 
 

@@ -66,8 +66,9 @@ FAULTS: dict[str, tuple[str, str, Callable[..., Any]]] = {
     "a frame without detections": ("condition", "segment", lambda frames: Cues().segment(frames[1:])),
     "tracking crashes": ("condition_module", "track_people", failing(PUBLISHED_BY_MISTAKE)),
     "fusing crashes": ("condition_module", "fuse_structhuman", failing(PUBLISHED_BY_MISTAKE)),
-    "the generator crashes": ("regenerate", "generator", failing(PUBLISHED_BY_MISTAKE)),
-    "the generator gives no number": ("regenerate", "generator", not_finite),
+    "the generator crashes": ("generator", "together", failing(PUBLISHED_BY_MISTAKE)),
+    "the generator gives an error": ("generator", "together", lambda _: [PUBLISHED_BY_MISTAKE]),
+    "the generator gives no number": ("generator", "together", lambda _: [not_finite()]),
     "compositing crashes": ("regenerate_module", "composite", failing(PUBLISHED_BY_MISTAKE)),
     "compositing passes the source": ("regenerate_module", "composite", passed_through),
     "encoding crashes": ("regenerate_module", "encode_video", failing(PUBLISHED_BY_MISTAKE)),
@@ -80,11 +81,9 @@ def test_a_fault_publishes_nothing(stages: Stages, fault: str, monkeypatch: pyte
     places = {
         "condition": stages.condition,
         "condition_module": operators.condition,
-        "regenerate": stages.regenerate,
+        "generator": stages.regenerate.generator,
         "regenerate_module": operators.regenerate,
     }
-    if where == "regenerate":
-        replacement.calls = 0  # type: ignore[attr-defined]
     monkeypatch.setattr(places[where], name, replacement)
     outcome = stages.run()
     assert isinstance(outcome, QuarantinedClip | FailedClip)

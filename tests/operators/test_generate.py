@@ -5,7 +5,7 @@ import pytest
 
 from operators.generate import VideoGenerator
 from schemas.errors import UserError
-from tests.tiny import save_generator
+from tests.tiny import save_generator, settings_of
 
 RNG = np.random.default_rng(1)
 
@@ -13,7 +13,7 @@ RNG = np.random.default_rng(1)
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory: pytest.TempPathFactory) -> VideoGenerator:
     weights = save_generator(tmp_path_factory.mktemp("generator"))
-    return VideoGenerator(weights, steps=2, guidance=1.5, flow_shift=3.0, window=17, overlap=5)
+    return VideoGenerator(settings_of(weights))
 
 
 def conditioning(frames: int) -> np.ndarray:
@@ -79,4 +79,4 @@ def test_what_is_not_finite_is_refused(generator: VideoGenerator, monkeypatch: p
 
 def test_missing_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no pipeline"):
-        VideoGenerator(tmp_path, steps=2, guidance=1.5, flow_shift=3.0, window=17, overlap=5)
+        VideoGenerator(settings_of(tmp_path))

@@ -13,6 +13,7 @@ from operators.generate import VideoGenerator
 from operators.small_vae import LATENT, small_vae
 from operators.trainee import Trainee
 from schemas.recipe import Recipe
+from tests.tiny import settings_of
 
 SHAPE = (3, 4, 6)  # latent frames, rows, columns
 
@@ -105,8 +106,7 @@ def test_the_result_is_a_pipeline_that_generates(base: Path, tmp_path: Path) -> 
     trainee = Trainee(recipe(base))
     trainee.start([(batch()[0][0], batch()[1][0])])
     trainee.save_result(tmp_path)
-    generator = VideoGenerator(
-        str(tmp_path / "generator"), steps=1, guidance=1, flow_shift=3, window=5, overlap=1
-    )
+    settings = settings_of(tmp_path / "generator", steps=1, guidance=1, window=5, overlap=1)
+    generator = VideoGenerator(settings)
     frames = generator(np.full((5, 32, 48, 3), 128, np.uint8), np.ones((5, 32, 48), bool), "red top", 1)
     assert frames.shape == (5, 32, 48, 3) and frames.dtype == np.uint8

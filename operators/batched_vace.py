@@ -1,0 +1,111 @@
+"""Several clips in one denoising loop: what diffusers' WanVACEPipeline does for one (its call refuses more)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from diffusers import WanVACEPipeline
+from diffusers.utils.torch_utils import randn_tensor
+from PIL import Image
+
+from schemas.generation import Sample
+from schemas.profile import Generator
+
+
+@torch.no_grad()
+def sample_together(
+    pipeline: WanVACEPipeline,
+    samples: Sequence[Sample],
+    words: torch.Tensor,
+    nothing: torch.Tensor,
+    settings: Generator,
+) -> list[np.ndarray]:
+    """float32 [T,h,w,3] in 0..1 for each of B windows of equal shape, each from its own conditions, words and seed.
+
+    `words` [B,L,W] embeds the prompts, `nothing` [1,L,W] what guidance leads away from. Of one window the result is
+    bit for bit the pipeline's, without guidance; otherwise it differs in last bits, as does arithmetic on batches.
+    Not for several threads: the VAE keeps state between calls.
+    """
+    transformer = pipeline.transformer
+    condition = torch.cat([encode_condition(pipeline, sample, settings.whole_known) for sample in samples])
+    latents = randn_tensor(
+        (len(samples), transformer.config.in_channels, *condition.shape[2:]),
+        generator=[torch.Generator("cpu").manual_seed(sample.seed) for sample in samples],
+        device=condition.device,
+        dtype=torch.float32,
+    )
+    condition, words, nothing = (
+        tensor.to(latents.device, transformer.dtype) for tensor in (condition, words, nothing)
+    )
+    latents = denoise(pipeline, latents, condition, words, nothing, settings)
+    return [decode(pipeline, latent[None, :, 1:]) for latent in latents]  # without the reference
+
+
+def encode_condition(pipeline: WanVACEPipeline, sample: Sample, whole_known: bool) -> torch.Tensor:
+    """[1,2C+s*s,1+t,h,w]: latents of what is kept and of what is not, and the mask; the reference before both.
+
+    The pipeline thins out the mask to one frame for each latent, which of 5 known frames leaves one latent known; with
+    `whole_known` all are that hold no other frame.
+    """
+    (height, width), device = sample.reference.shape[:2], pipeline.transformer.device
+    video, mask, references = pipeline.preprocess_conditions(
+        [Image.fromarray(frame) for frame in sample.video],
+        [Image.fromarray(frame.astype(np.uint8) * 255) for frame in sample.generate],
+        [Image.fromarray(sample.reference)],
+        1,
+        height,
+        width,
+        len(sample.video),
+        torch.float32,
+        device,
+    )
+    latents = pipeline.prepare_video_latents(video, mask, references, None, device)
+    folded = pipeline.prepare_masks(mask, references)
+    if whole_known and sample.known:
+        known = 1 + (sample.known - 1) // pipeline.vae_scale_factor_temporal
+        folded[:, :, 1 : 1 + known] = 0
+    return torch.cat([latents, folded], dim=1)
+
+
+def denoise(
+    pipeline: WanVACEPipeline,
+    latents: torch.Tensor,
+    condition: torch.Tensor,
+    words: torch.Tensor,
+    nothing: torch.Tensor,
+    settings: Generator,
+) -> torch.Tensor:
+    """The loop: latents [B,C,1+t,h,w] from noise to what is decoded. Guidance doubles the batch."""
+    scheduler, transformer = pipeline.scheduler, pipeline.transformer
+    scheduler.set_timesteps(settings.steps, device=latents.device)
+    doubled_condition, both = torch.cat([condition] * 2), torch.cat([words, nothing.expand_as(words)])
+    last = len(scheduler.timesteps) - 1
+    for step, time in enumerate(scheduler.timesteps):
+        guided = settings.guidance > 1 and step < settings.guidance_until * settings.steps
+        if step % settings.step_cache == 0 or step == last:  # the last one makes what is fine
+            noisy = latents.to(transformer.dtype)
+            noisy = torch.cat([noisy, noisy]) if guided else noisy
+            made = transformer(
+                hidden_states=noisy,
+                timestep=time.expand(len(noisy)),
+                encoder_hidden_states=both if guided else words,
+                control_hidden_states=doubled_condition if guided else condition,
+                return_dict=False,
+            )[0]
+            if guided:
+                made, without = made.chunk(2)
+                made = without + settings.guidance * (made - without)
+        latents = scheduler.step(made, time, latents, return_dict=False)[0]
+    return latents
+
+
+def decode(pipeline: WanVACEPipeline, latents: torch.Tensor) -> np.ndarray:
+    """float32 [T,h,w,3] in 0..1 from latents [1,C,t,h,w]."""
+    vae = pipeline.vae
+    latents = latents.to(vae.dtype)
+    mean, std = (
+        torch.tensor(values).view(1, -1, 1, 1, 1).to(latents.device, latents.dtype)
+        for values in (vae.config.latents_mean, vae.config.latents_std)
+    )
+    video = vae.decode(latents / (1 / std) + mean, return_dict=False)[0]
+    return pipeline.video_processor.postprocess_video(video, output_type="np")[0]
