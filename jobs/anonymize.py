@@ -60,7 +60,7 @@ def anonymize(
         )
         together = min(profile.generator.batch, clips_per_shard)
         candidates = structure.map_batches(
-            Regenerate, **on(pools.regenerate, profile, attempts) | {"batch_size": together}
+            Regenerate, **on(pools.regenerate, profile, attempts, clips=together)
         )
         audited = candidates.map_batches(
             Audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, candidates)
@@ -71,11 +71,11 @@ def anonymize(
     checkpoint.record_lost(plan, output)
 
 
-def on(pool: Pool, *constructor_arguments: Any) -> dict[str, Any]:
-    """A stage's actors, one clip at a time. A pool starts whole: growing by ones would take minutes."""
+def on(pool: Pool, *constructor_arguments: Any, clips: int = 1) -> dict[str, Any]:
+    """A stage's actors, so many clips at a time. A pool starts whole: growing by ones would take minutes."""
     return {
         "fn_constructor_args": constructor_arguments,
-        "batch_size": 1,
+        "batch_size": clips,
         "batch_format": "pyarrow",
         "compute": ray.data.ActorPoolStrategy(size=pool.actors, max_tasks_in_flight_per_actor=1),
         "num_cpus": pool.num_cpus,
