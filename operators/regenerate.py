@@ -52,12 +52,12 @@ class Regenerate:
 
     def _together(self, clips: list[Conditioning]) -> dict[int, Generated]:
         """What is generated of several clips at once, by clip; a clip that is left out is generated on its own."""
-        clips = [clip for clip in clips if clip.tubes and not filled(clip.steps)]
-        if len(clips) > 1:
-            clips = [clip for clip in clips if not self.attempts.ended_badly("regenerate", clip.ref.clip_id)]
         if len(clips) < 2:
             return {}
         try:
+            clips = [clip for clip in clips if self._fresh(clip)]
+            if len(clips) < 2:
+                return {}
             with self.attempts.attempt("regenerate", *(clip.ref.clip_id for clip in clips)):
                 return self._generate(clips)
         except Unrecorded:
@@ -65,6 +65,11 @@ class Regenerate:
         except Exception as error:  # of all together: which clip it belongs to shows when they are alone
             log.warning("%d clips failed together: %s", len(clips), type(error).__name__)
             return {}
+
+    def _fresh(self, clip: Conditioning) -> bool:
+        """Whether a clip has anything to generate and no worker has died over it."""
+        wanted = bool(clip.tubes) and not filled(clip.steps)
+        return wanted and not self.attempts.ended_badly("regenerate", clip.ref.clip_id)
 
     def _generate(self, clips: list[Conditioning]) -> dict[int, Generated]:
         start = perf_counter()

@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from functools import reduce
 from types import ModuleType
 from typing import Any
 
@@ -149,7 +150,11 @@ VALUES: dict[str, tuple[str, str, Wrong]] = {
     "another clip is decoded": ("condition", "decode_clip", lambda _: another_clip()),
     "the clip is decoded a frame late": ("condition", "decode_clip", late),
     "the background is not masked": ("condition", "fuse_structhuman", lambda _: source_frames()),
-    "generated as no number": ("regenerate", "self.generator", nan),
+    "generated as no number": (
+        "regenerate",
+        "self.generator.together",
+        lambda made: [nan(frames) for frames in made],
+    ),
     "another clip is composited": ("regenerate", "composite", lambda made: made[:, :, ::-1]),
     "the source is composited": ("regenerate", "composite", lambda _: source_frames()),
     "the source, a frame late": ("regenerate", "composite", lambda _: late(source_frames())),
@@ -174,16 +179,17 @@ def test_a_wrong_value_publishes_nobody(
     reached = 0
     for stages in variants:
         owner = getattr(stages, stage) if name.startswith("self.") else STAGES[stage]
-        right = getattr(owner, name.removeprefix("self."))
+        *path, attribute = name.removeprefix("self.").split(".")
+        owner = reduce(getattr, path, owner)
+        right = getattr(owner, attribute)
 
         def mistaken(*args: Any, right: Any = right, **options: Any) -> Any:
             nonlocal reached
             reached += 1
             return wrong(right(*args, **options))
 
-        mistaken.calls = 0  # type: ignore[attr-defined]
         with monkeypatch.context() as patch:
-            patch.setattr(owner, name.removeprefix("self."), mistaken)
+            patch.setattr(owner, attribute, mistaken)
             outcome = stages.run()
         assert likeness(outcome) > 2 * SAME, outcome
     assert reached
