@@ -52,7 +52,7 @@ def absolute(uri: str) -> str:
 
 
 @contextmanager
-def _reaching(uri: str) -> Iterator[None]:
+def reaching(uri: str) -> Iterator[None]:
     """A file that is not there is the caller's matter; a place that cannot be reached is the user's."""
     try:
         yield
@@ -66,7 +66,7 @@ def _reaching(uri: str) -> Iterator[None]:
 def list_files(uri: str) -> dict[str, int]:
     """Size in bytes of every file below `uri`, by its path relative to it; empty if there is none."""
     filesystem, root = arrow_filesystem(uri)
-    with _reaching(uri):
+    with reaching(uri):
         found = filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
     return {info.path[len(root) + 1 :]: info.size for info in found if info.type == fs.FileType.File}
 
@@ -74,7 +74,7 @@ def list_files(uri: str) -> dict[str, int]:
 def modified(uri: str) -> dict[str, datetime]:
     """When every file below `uri` was last written, by its path relative to it."""
     filesystem, root = arrow_filesystem(uri)
-    with _reaching(uri):
+    with reaching(uri):
         found = filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
     return {info.path[len(root) + 1 :]: info.mtime for info in found if info.type == fs.FileType.File}
 
@@ -82,7 +82,7 @@ def modified(uri: str) -> dict[str, datetime]:
 def read_bytes(uri: str, name: str) -> bytes:
     """The whole file `name` below `uri`. Raises FileNotFoundError."""
     filesystem, root = arrow_filesystem(uri)
-    with _reaching(uri), filesystem.open_input_stream(f"{root}/{name}") as file:
+    with reaching(uri), filesystem.open_input_stream(f"{root}/{name}") as file:
         return bytes(file.read())
 
 
@@ -100,7 +100,7 @@ def write_bytes(uri: str, name: str, data: bytes) -> None:
     filesystem, root = arrow_filesystem(uri)
     local = isinstance(filesystem, fs.LocalFileSystem)
     written = f"{root}/{name}.partial" if local else f"{root}/{name}"
-    with _reaching(uri):
+    with reaching(uri):
         if local:
             filesystem.create_dir(str(Path(root, name).parent))
         with filesystem.open_output_stream(written) as file:

@@ -1,7 +1,8 @@
-"""Weights are pinned: what `weights.lock` lists must have the digest it states."""
+"""Weights are pinned: what `weights.lock` lists must have its digest, and a licence that the profile allows."""
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -10,6 +11,14 @@ from schemas.errors import UserError
 from schemas.profile import Profile
 
 LOCK = Path(__file__).parent / "weights.lock"
+# Of models: what allows any use and passing on, with no more than naming the authors.
+PERMISSIVE = {"Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "CC0-1.0", "CC-BY-4.0"}
+_FIELDS = ("weights", "adapter", "distilled", "vae")  # of a profile that name a file or folder
+
+
+def read_lock() -> dict[str, dict[str, Any]]:
+    """The entries of weights.lock by path."""
+    return yaml.safe_load(LOCK.read_text()) or {}
 
 
 def digest(path: str | Path) -> str:
@@ -17,12 +26,19 @@ def digest(path: str | Path) -> str:
     path, total = Path(path), hashlib.sha256()
     if not path.exists():
         remedy = "Name existing weights in the profile; paths are relative to the repository's root"
+        if "hub" in read_lock().get(str(path), {}):
+            remedy = "Fetch it with python -m jobs.weights fetch and this profile"
         raise UserError(str(path), "weights not found", remedy)
     if path.is_file():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return _digest_of_file(path)
     for file in sorted(file for file in path.rglob("*") if file.is_file()):
-        total.update(f"{file.relative_to(path)}:{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+        total.update(f"{file.relative_to(path)}:{_digest_of_file(file)}\n".encode())
     return total.hexdigest()
+
+
+def _digest_of_file(path: Path) -> str:
+    with path.open("rb") as file:  # it may be larger than memory
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def named(settings: Settings, prefix: str = "") -> dict[str, str]:
@@ -30,7 +46,7 @@ def named(settings: Settings, prefix: str = "") -> dict[str, str]:
     found: dict[str, str] = {}
     for field in type(settings).model_fields:
         value = getattr(settings, field)
-        if field in ("weights", "adapter", "distilled", "vae") and value:
+        if field in _FIELDS and value and isinstance(value, str):
             found[prefix + field] = value
         for number, part in enumerate(value if isinstance(value, list) else [value]):
             if isinstance(part, Settings):
@@ -39,24 +55,44 @@ def named(settings: Settings, prefix: str = "") -> dict[str, str]:
     return found
 
 
+def verify(path: str, lock: dict[str, dict[str, Any]]) -> str:
+    """The digest of one path; raises UserError where the lock says another, or lists it without one."""
+    found, entry = digest(path), lock.get(path, {})
+    if path in lock and not entry.get("sha256"):
+        remedy = (
+            "Look at what came, run python -m jobs.weights fetch --pin, and have the changed lock reviewed"
+        )
+        raise UserError(path, f"has no digest in {LOCK.name}, so nobody knows if it is the right one", remedy)
+    if path in lock and entry["sha256"] != found:
+        raise UserError(
+            path, f"is not what {LOCK.name} lists", "Restore the file, or update its entry if you retrained"
+        )
+    return found
+
+
 def check(profile: Profile) -> str:
     """Digest over all weights that the profile names; raises UserError where one differs from the lock.
 
     Weights that the lock does not list are the user's own: their digest goes into every certificate.
     """
-    lock = yaml.safe_load(LOCK.read_text()) or {}
-    found = {}
-    for name in named(profile).values():
-        found[name] = digest(name)
-        if name in lock and lock[name]["sha256"] != found[name]:
-            raise UserError(
-                name,
-                f"is not what {LOCK.name} lists",
-                "Restore the file, or update its entry if you retrained",
-            )
+    lock = read_lock()
+    found = {name: verify(name, lock) for name in named(profile).values()}
     return hashlib.sha256(
         "".join(f"{name}:{value}\n" for name, value in sorted(found.items())).encode()
     ).hexdigest()
+
+
+def check_licences(profile: Profile, file: str) -> None:
+    """Raise UserError if the profile in `file` asks for permissive licences and names weights under another."""
+    if profile.licences != "permissive":
+        return
+    lock = read_lock()
+    for field, path in named(profile).items():
+        licence = lock.get(path, {}).get("licence", "")
+        if licence not in PERMISSIVE:
+            problem = f"{path} is under {licence}" if licence else f"{path} has no licence in {LOCK.name}"
+            remedy = "Name a model with a permissive licence there, or say licences: any"
+            raise UserError(f"{file}: {field}", f"{problem}, and this profile is permissive", remedy)
 
 
 def code_version() -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from cluster import plans, store
+from cluster import plans, store, weights
 from schemas.config import load
 from schemas.errors import UserError
 from schemas.policy import Policy
@@ -57,8 +57,9 @@ def read_settings(arguments: Namespace) -> tuple[Profile, Policy]:
         own.append(f"variant={arguments.variant}")
     others = [item for item in arguments.set if not item.startswith("policy.")]
     profile, policy = load(Profile, arguments.profile, others), load(Policy, arguments.policy, own)
-    for name, weights in policy.persona.items():
-        if unknown := set(weights) - set(profile.persona.get(name, [])):
+    weights.check_licences(profile, arguments.profile)
+    for name, shares in policy.persona.items():
+        if unknown := set(shares) - set(profile.persona.get(name, [])):
             remedy = f"Weigh words of the profile's persona.{name}, or add them there"
             problem = (
                 f"{', '.join(sorted(unknown))}: the generator of profile {profile.name} does not know that"

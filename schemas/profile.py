@@ -114,9 +114,11 @@ class Profile(Settings):
 
     `spill` is the folder into which Ray on this machine writes what does not fit into memory, frames among it: on an
     encrypted mount, if there is one. A cluster has its own setting (`ray start --object-spilling-directory`).
+    `licences: permissive` refuses weights whose entry in weights.lock says otherwise, or that have none.
     """
 
     name: str
+    licences: Literal["any", "permissive"] = "any"
     clip: Clips
     pose: Poses
     segment: Segments

@@ -1,0 +1,215 @@
+"""Weights come from a hub or a mirror as the lock says, or not at all; a permissive profile takes no others."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cluster import weights
+from schemas.config import load
+from schemas.errors import UserError
+from schemas.profile import Profile
+from tests import hub
+from tests.jobs.small import ROOT, job
+
+PROFILE = "cluster/profiles/embedded.yaml"
+FILES = {
+    "config.json": b"{}",
+    "model.safetensors": b"weights" * 1000,
+    "part/other.safetensors": b"more",
+    "training.bin": b"a pickle",
+    "README.md": b"text",
+}
+WANTED = {"config.json", "model.safetensors", "part/other.safetensors"}
+
+
+class Site:
+    """A lock with one model of a hub, where it is to lie, and options of a profile that names it and nothing else."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.path, self.lock = f"{folder}/hub/tiny", folder / "weights.lock"
+        self.entry = {"hub": "org/tiny", "licence": "Apache-2.0", "files": ["*.json", "*.safetensors"]}
+        self.write()
+        self.profile = folder / "profile.yaml"
+        self.name()
+        patch.setattr(weights, "LOCK", self.lock)
+
+    def name(self, path: str = "") -> None:
+        """Make the profile name `path` (default: the model) wherever it names weights."""
+        settings, path = yaml.safe_load((ROOT / PROFILE).read_text()), path or self.path
+        for part in ("pose", "segment", "depth", "generator"):
+            settings[part]["weights"] = path
+        self.profile.write_text(yaml.safe_dump(settings))
+
+    def write(self, **known: str) -> None:
+        self.lock.write_text(
+            "# A comment\n" + yaml.safe_dump({self.path: {**self.entry, **known}}, sort_keys=False)
+        )
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        done = job("weights", *arguments, "--profile", str(self.profile))
+        return done.returncode, done.stdout + done.stderr
+
+    def put(self, files: dict[str, bytes]) -> None:
+        for name in WANTED:
+            file = Path(self.path, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(files[name])
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    return Site(tmp_path, monkeypatch)
+
+
+def found(folder: str | Path) -> set[str]:
+    return {str(file.relative_to(folder)) for file in Path(folder).rglob("*") if file.is_file()}
+
+
+def fetch_in_its_own_process(site: Site, endpoint: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """As a user runs it, in an environment that is offline otherwise."""
+    code = f"""
+import sys, runpy
+from pathlib import Path
+from cluster import weights
+weights.LOCK = Path({str(site.lock)!r})
+sys.argv = ["weights", "fetch", "--profile", {str(site.profile)!r}, *{list(arguments)!r}]
+runpy.run_module("jobs.weights", run_name="__main__")
+"""
+    environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, text=True, capture_output=True, check=False
+    )
+
+
+def test_a_hub_s_model_is_pinned_once_and_then_has_to_be_the_same(site: Site) -> None:
+    with hub.serve({"org/tiny": FILES}) as endpoint:
+        first = fetch_in_its_own_process(site, endpoint, "--pin")
+        assert first.returncode == 0, first.stderr
+        entry = yaml.safe_load(site.lock.read_text())[site.path]
+        assert entry == {
+            **site.entry,
+            "revision": hub.COMMIT,
+            "sha256": weights.digest(site.path),
+            "bytes": sum(len(FILES[name]) for name in WANTED),
+        }
+        assert site.lock.read_text().startswith("# A comment\n")
+        assert found(site.path) == WANTED
+        assert site.run("check")[0] == 0
+    changed = {**FILES, "model.safetensors": b"other"}
+    Path(site.path).rename(site.path + "-away")
+    with hub.serve({"org/tiny": changed}) as endpoint:
+        second = fetch_in_its_own_process(site, endpoint, "--pin")
+    assert second.returncode == 2
+    assert "what came has the digest" in second.stderr and "do not use it" in second.stderr
+    assert not Path(site.path).exists() and not list(Path(site.path).parent.glob("*.partial*"))
+
+
+def test_without_a_digest_nothing_comes_and_nothing_runs(site: Site) -> None:
+    code, said = site.run("fetch")
+    assert (code, "has no digest" in said, "--pin" in said) == (2, True, True)
+    assert not Path(site.path).exists()
+    site.put(FILES)
+    for run in (lambda: site.run("check")[1], lambda: str(_refused(site))):
+        assert "has no digest in weights.lock" in run()
+
+
+def _refused(site: Site) -> UserError:
+    with pytest.raises(UserError) as refused:
+        weights.check(load(Profile, site.profile))
+    return refused.value
+
+
+def test_a_site_without_internet_fetches_from_the_mirror(site: Site, s3: str) -> None:
+    site.put(FILES)
+    site.write(sha256=weights.digest(site.path))
+    for mirror in (f"{s3}/weights", f"{site.lock.parent}/mirror"):
+        assert site.run("mirror", "--to", mirror)[0] == 0
+        Path(site.path).rename(site.path + mirror[-3:])
+        assert site.run("check")[0] == 2
+        code, said = site.run("fetch", "--from", mirror)
+        assert code == 0, said
+        assert found(site.path) == WANTED and site.run("check")[0] == 0
+
+
+def test_what_was_changed_in_the_mirror_or_here_is_refused(site: Site) -> None:
+    mirror = site.lock.parent / "mirror"
+    site.put(FILES)
+    site.write(sha256=weights.digest(site.path))
+    assert site.run("mirror", "--to", str(mirror))[0] == 0
+    site.put({**FILES, "config.json": b"{ }"})
+    for action in (["check"], ["fetch", "--from", str(mirror)], ["mirror", "--to", str(mirror)]):
+        code, said = site.run(*action)
+        assert (code, "is not what weights.lock lists" in said) == (2, True)
+    Path(site.path).rename(site.path + "-away")
+    copy = next(mirror.rglob("model.safetensors"))
+    copy.write_bytes(copy.read_bytes() + b"!")
+    code, said = site.run("fetch", "--from", str(mirror))
+    assert (code, "what came has the digest" in said) == (2, True)
+    assert not Path(site.path).exists()
+    code, said = site.run("fetch", "--from", f"{mirror}/nothing")
+    assert (code, "Fill the mirror" in said) == (2, True)
+
+
+def test_a_pickle_comes_only_by_its_own_name(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    site.entry["files"] = ["*"]
+    site.write()
+    with hub.serve({"org/tiny": FILES}) as endpoint:
+        monkeypatch.setenv("HF_ENDPOINT", endpoint)
+        code, said = site.run("fetch", "--pin")
+        assert (code, "training.bin: runs code when loaded" in said) == (2, True)
+        assert found(site.lock.parent) == {"weights.lock", "profile.yaml"}
+        path = f"{site.lock.parent}/hub/training.bin"
+        site.lock.write_text(yaml.safe_dump({path: {**site.entry, "files": ["training.bin"]}}))
+        site.name(path)
+        assert site.run("fetch", "--pin")[0] == 0
+    assert Path(path).read_bytes() == b"a pickle"
+
+
+def test_a_permissive_profile_refuses_other_licences_by_field() -> None:
+    load_and_check = lambda *changes: weights.check_licences(  # noqa: E731
+        load(Profile, "cluster/profiles/commercial.yaml", list(changes)), "mine.yaml"
+    )
+    load_and_check()
+    large = "cluster/weights/hub/Depth-Anything-V2-Large-hf"
+    with pytest.raises(
+        UserError, match=r"mine\.yaml: depth\.weights: .*Large-hf is under CC-BY-NC-4\.0, .*or say"
+    ):
+        load_and_check(f"depth.weights={large}")
+    yolo = "{model: yolo, image_size: 640, weights: cluster/weights/hub/yolo26x-seg.pt}"
+    with pytest.raises(UserError, match=r"segment\.1\.weights: .* is under AGPL-3\.0"):
+        load_and_check(
+            f"segment=[{{model: sam2, weights: cluster/weights/hub/sam2.1-hiera-large, detector: "
+            f"{{model: rt_detr, weights: cluster/weights/hub/rtdetr_v2_r101vd}}}}, {yolo}]"
+        )
+    with pytest.raises(UserError, match=r"pose\.detector\.weights: .* is under AGPL-3\.0"):
+        load_and_check(f"pose.detector={yolo}")
+    with pytest.raises(UserError, match=r"generator\.adapter: mine\.safetensors has no licence"):
+        load_and_check("generator.adapter=mine.safetensors")
+    load_and_check(f"depth.weights={large}", "licences=any")
+
+
+def test_every_job_refuses_it(tmp_path: Path) -> None:
+    done = job("plan", str(tmp_path), "--plan", str(tmp_path / "plan"), "--set", "licences=permissive")
+    assert done.returncode == 2
+    assert f"{PROFILE}: pose.weights: cluster/weights/embedded/pose.pt is under AGPL-3.0" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["paper", "commercial"])
+def test_the_lock_lists_what_the_production_profiles_name(name: str) -> None:
+    lock, profile = weights.read_lock(), load(Profile, f"cluster/profiles/{name}.yaml")
+    for path in weights.named(profile).values():
+        assert lock[path]["hub"] and lock[path]["licence"] and lock[path]["files"]
+    assert (profile.generator.window, profile.generator.overlap, profile.generator.flow_shift) == (49, 5, 5.0)
+    assert (profile.generator.frame.height, profile.generator.frame.width) == (480, 832)
+
+
+def test_pickles_of_the_lock_are_named_one_by_one() -> None:
+    safe = (".json", ".safetensors", ".txt", ".jinja", ".model")
+    for entry in weights.read_lock().values():
+        assert [name for name in entry.get("files", []) if "*" in name and not name.endswith(safe)] == []
