@@ -48,9 +48,15 @@ class Ladder:
     def write(self, clip_id: int, steps: Sequence[Step]) -> None:
         """Record the steps due for a clip."""
         files, path = filesystem_of(self._path(clip_id))
-        if isinstance(files, LocalFileSystem):
-            files.makedirs(path.rpartition("/")[0], exist_ok=True)
-        files.pipe_file(path, json.dumps([asdict(step) for step in steps]).encode())
+        data = json.dumps([asdict(step) for step in steps]).encode()
+        if not isinstance(files, LocalFileSystem):
+            files.pipe_file(path, data)
+            return
+        files.makedirs(path.rpartition("/")[0], exist_ok=True)
+        files.pipe_file(
+            f"{path}.partial", data
+        )  # on local disk complete or not at all, as an object store does it
+        files.mv(f"{path}.partial", path)
 
     def _path(self, clip_id: int) -> str:
         return f"{self.output}/{FOLDER}/{clip_id & (1 << 64) - 1:016x}.json"

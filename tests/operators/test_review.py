@@ -70,10 +70,10 @@ def key(number: int) -> str:
     return reference(number, Path("x")).key
 
 
-def choose(page: Page, number: int, value: str, reason: str) -> None:
+def choose(page: Page, clip: str, value: str, reason: str) -> None:
     """Click a decision and type why."""
-    page.evaluate(f"document.querySelector('[data-key=\"{key(number)}\"] .choice [value={value}]').click()")
-    type_into(page, f'[data-key="{key(number)}"] .reason', reason)
+    page.evaluate(f"document.querySelector('[data-key=\"{clip}\"] .choice [value={value}]').click()")
+    type_into(page, f'[data-key="{clip}"] .reason', reason)
     page.evaluate("document.activeElement.blur()")
 
 
@@ -156,8 +156,8 @@ def test_what_is_decided_is_what_is_saved(review: Path, tmp_path: Path) -> None:
         page.show(address, 1400, 1000)
         blocked = "document.getElementById('save').disabled"
         assert page.evaluate(blocked)
-        choose(page, 2, "accept", "a statue")
-        choose(page, 1, "blackout", ' a "face"\\ ')
+        choose(page, key(2), "accept", "a statue")
+        choose(page, key(1), "blackout", ' a "face"\\ ')
         click = "dispatchEvent(new PointerEvent('pointerdown'))"
         page.evaluate(f"document.querySelector('[data-key=\"{key(3)}\"]').{click}")
         press(page, "a")  # copy may not be waived
