@@ -29,6 +29,7 @@ FRAMES, OVERLAP = 53, 5
 ENDED = (QuarantinedClip, FailedClip)
 _GATE = Gate("benchmark", "always 0", 0.0, 1.0, True)
 _MASK = np.zeros((FRAMES, 96, 160), bool)
+_UNPAINTED = np.zeros((0, 6), np.int32)
 
 
 class Stage:
@@ -70,7 +71,9 @@ class Condition(Stage):
 
     def one(self, row: ClipRef) -> Conditioning:
         """The background is what weighs."""
-        return Conditioning(row, "structhuman", self.video, b"", _MASK, _MASK, [], 1, [_GATE], [], {})
+        return Conditioning(
+            row, "structhuman", self.video, b"", _MASK, _MASK, _UNPAINTED, [], 1, [_GATE], [], {}
+        )
 
 
 class Regenerate(Stage):
@@ -80,8 +83,8 @@ class Regenerate(Stage):
 
     def one(self, row: Conditioning) -> CandidateClip:
         """The video is what weighs."""
-        ref, variant, mask, body = row.ref, row.variant, row.mask, row.body
-        return CandidateClip(ref, variant, self.video, b"", mask, body, 1, 1, 4, "s", [], [], row.seconds)
+        ref, variant, masks = row.ref, row.variant, (row.mask, row.body, row.painted)
+        return CandidateClip(ref, variant, self.video, b"", *masks, 1, 1, 4, "s", [], [], row.seconds)
 
 
 class Audit(Stage):

@@ -25,7 +25,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "recast_video_seconds_released_total": ("Seconds of video released", ()),
 }
 POOL_OF = {
-    **dict.fromkeys(("decode", "detect", "gate 1", "fuse"), "condition"),
+    **dict.fromkeys(("decode", "detect", "text", "gate 1", "fuse"), "condition"),
     **dict.fromkeys(("generate", "composite"), "regenerate"),
     "audit": "audit",
 }

@@ -65,6 +65,11 @@ def read_settings(arguments: Namespace) -> tuple[Profile, Policy]:
                 f"{', '.join(sorted(unknown))}: the generator of profile {profile.name} does not know that"
             )
             raise UserError(f"{arguments.policy}: persona.{name}", problem, remedy)
+    for rule in policy.sought():
+        if rule.what not in profile.finds():
+            problem = f"{rule.do}, but nothing in profile {profile.name} finds a {rule.what}"
+            remedy = f"Name a detector of it in the profile's objects, or say: keep a {rule.what}"
+            raise UserError(f"{arguments.policy}: rules.{policy.rules.index(rule)}.do", problem, remedy)
     return profile, policy
 
 

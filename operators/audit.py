@@ -14,7 +14,9 @@ from operators.copied import copied_share
 from operators.decode import decode_clip
 from operators.encode import ContainerFacts, decode_bytes, inspect_video
 from operators.escalate import Ladder, filled
+from operators.legible import TextGate
 from operators.outcome import Rejected, each
+from operators.paint import paint
 from operators.spoiled import spoiled_frames
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Certificate, Gate, Step, refused
@@ -46,6 +48,7 @@ class Audit:
         self.profile, self.policy, self.provenance = profile, policy, provenance
         self.attempts, self.ladder = attempts or Attempts(profile.clip.max_seconds), ladder or Ladder()
         self.candidates = candidates or Candidates()
+        self.text = TextGate(profile, policy)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         rows = from_table(batch, CandidateClip, QuarantinedClip, FailedClip)
@@ -66,6 +69,7 @@ class Audit:
         self._require(gates, clip.steps, digest)  # before frames are compared: they must fit
         output, source = decode_bytes(clip.video), decode_clip(clip.ref)
         limits = self.policy.gates
+        gates += self.text(output, source, clip.painted, clip.ref.overlap)
         gates += [
             _at_most(
                 "copy",
@@ -74,6 +78,7 @@ class Audit:
                 limits.copied_share,
             )
         ]
+        paint(source, clip.painted)  # from here on it is what should be there
         new = source[clip.ref.overlap :]
         if clip.preview and self.policy.publish_conditioning:
             gates += _conditioning_gates(clip, new, limits.copied_share)

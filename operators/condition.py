@@ -18,6 +18,8 @@ from operators.extractors import depth_model, pose_model, scene_model, segment_m
 from operators.fuse import fuse_structall, fuse_structhuman
 from operators.identity import pseudo_identity, scope_of
 from operators.outcome import each
+from operators.paint import paint
+from operators.redact import Redactor
 from operators.residual import nobody_left
 from operators.skeleton import draw_skeleton
 from operators.track import track_people
@@ -51,6 +53,8 @@ class Condition:
         if policy.variant == "structall":
             self.depth = depth_model(profile.depth, device)
 
+        self.redact = Redactor(profile, policy)
+
     def __call__(self, batch: pa.Table) -> pa.Table:
         rows = each("condition", self.condition, from_table(batch, ClipRef), self.attempts, self.ladder)
         return to_table(rows, Conditioning, QuarantinedClip, FailedClip)
@@ -64,20 +68,24 @@ class Condition:
         clock.append(perf_counter())
         settings = larger(self.policy.mask, steps)
         people = track_people(self.segment(frames), self.pose(frames), frames.shape[1:3], settings)
+        clock.append(perf_counter())
+        painted, things = self.redact(frames, settings, 1 if settings != self.policy.mask else 0)
+        paint(frames, painted)
+        everything = [*people, *things]
         mask, body, skeletons = (
-            _union(people, "mask", frames),
-            _union(people, "body", frames),
+            _union(everything, "mask", frames),
+            _union(everything, "body", frames),
             _draw(people, frames),
         )
         clock.append(perf_counter())
         background = fuse_structhuman(frames, mask, np.zeros_like(frames))
         gate = nobody_left(background, mask, self.pose, self.policy.gates.residual_confidence)
         clock.append(perf_counter())
-        wanted = people or self.policy.variant == "structall"
+        wanted = everything or self.policy.variant == "structall"
         scene = self.scene(background, float(ref.fps)) if wanted else None
         if self.policy.variant == "structhuman":
             fused = fuse_structhuman(frames, mask, skeletons)
-            looks = self._looks(ref, [track.number for track in people], attempt(steps))
+            looks = self._looks(ref, [track.number for track in everything], attempt(steps))
             tubes = [
                 cut_tube(
                     track,
@@ -85,10 +93,10 @@ class Condition:
                     mask,
                     people,
                     self.profile.generator.tube,
-                    caption_from_cues([look], scene),
+                    caption_from_cues([look] if track.number > 0 else [], scene),
                     seed,
                 )
-                for track, (seed, look) in zip(people, looks, strict=True)
+                for track, (seed, look) in zip(everything, looks, strict=True)
             ]
             lossless = encode_lossless(background)
         else:
@@ -97,7 +105,7 @@ class Condition:
             mask, lossless = np.ones_like(mask), b""
         preview = _preview(ref, fused)
         clock.append(perf_counter())
-        stages = ["decode", "detect", "gate 1", "fuse"]
+        stages = ["decode", "detect", "text", "gate 1", "fuse"]
         seconds = {
             stage: after - before for stage, before, after in zip(stages, clock, clock[1:], strict=False)
         }
@@ -108,6 +116,7 @@ class Condition:
             preview,
             mask,
             body,
+            painted,
             tubes,
             len(people),
             [gate],

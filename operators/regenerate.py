@@ -121,6 +121,7 @@ class Regenerate:
             preview=clip.preview,
             mask=clip.mask[new],
             body=clip.body[new],
+            painted=clip.painted,
             people=clip.people,
             tracks=len(clip.tubes),
             diffusion_calls=self._calls(clip),

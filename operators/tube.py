@@ -37,7 +37,8 @@ def cut_tube(
         people = [
             _into(other.keypoints[t - other.first], box, size) for other in everyone if _alive(other, t)
         ]
-        skeletons.append(draw_skeleton(np.stack(people), size.height, size.width))
+        points = np.stack(people) if people else np.zeros((0, 17, 3), np.float32)
+        skeletons.append(draw_skeleton(points, size.height, size.width))
     generate = np.stack(masks)
     conditioning = fuse_structhuman(np.stack(frames), generate, np.stack(skeletons))
     return Tube(track.number, track.first, boxes, conditioning, generate, track.mask, prompt, seed)

@@ -86,6 +86,7 @@ class Conditioning:
     preview     mp4 of the conditioning frames as the generator is shown them, at source resolution
     mask        bool [T,H,W]: union over neighbouring frames, dilated; hard. What is regenerated
     body        bool [T,H,W]: the undilated detections inside it. What must not be copied
+    painted     int32 [N,6]: plates, text, screens painted over in the source, as operators/paint.py takes them
     """
 
     ref: ClipRef
@@ -94,6 +95,7 @@ class Conditioning:
     preview: bytes
     mask: np.ndarray
     body: np.ndarray
+    painted: np.ndarray
     tubes: list[Tube]
     people: int
     gates: list[Gate]
@@ -111,6 +113,7 @@ class CandidateClip:
     preview: bytes
     mask: np.ndarray
     body: np.ndarray
+    painted: np.ndarray
     people: int
     tracks: int
     diffusion_calls: int

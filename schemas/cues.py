@@ -27,6 +27,15 @@ class PoseDetections:
 
 
 @dataclass(frozen=True)
+class Strings:
+    """What is read in one frame: boxes float32 [N,4], scores float32 [N], and the N strings."""
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    texts: list[str]
+
+
+@dataclass(frozen=True)
 class Patch:
     """A mask of a frame without its empty surroundings: a crowd in 4K would otherwise take gigabytes.
 

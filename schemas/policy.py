@@ -2,6 +2,7 @@
 
 from typing import Literal, get_args
 
+import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from schemas.certificate import Rung, Variant
@@ -9,6 +10,7 @@ from schemas.config import Settings
 
 Topic = Literal["person", "face", "plate", "text", "screen", "audio", "metadata", "other_streams"]
 Action = Literal["regenerate", "blackout", "blur", "keep", "drop"]
+_THINGS = ("plate", "text", "screen")
 _ALLOWED: dict[Topic, set[Action]] = {
     "person": {"regenerate"},
     "face": {"regenerate"},
@@ -36,7 +38,7 @@ class Rule(Settings):
     where  everywhere, or a rectangle x0, y0, x1, y1 in shares of the frame's width and height, such as a burnt-in
            caption: what lies mostly within it
     do     regenerate  by the generator (a person always is: a face is part of one)
-           blackout, blur  painted over in the source before anything else sees it
+           blackout, blur  painted over in the source; nothing but the detectors of people sees it before
            keep        stays as it is
            drop        is never written: sound, tags, further streams (Recast writes one video stream and nothing else)
     """
@@ -54,6 +56,14 @@ class Rule(Settings):
             if not (0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1):
                 raise ValueError("where is everywhere, or x0, y0, x1, y1 in shares of the frame, 0 to 1")
         return self
+
+    def holds(self, box: np.ndarray, size: tuple[int, int]) -> bool:
+        """Whether more than half of `box` (x0 y0 x1 y1, px) of a frame of `size` (height, width) lies in the region."""
+        if self.where == "everywhere":
+            return True
+        region = np.array(self.where) * [size[1], size[0], size[1], size[0]]
+        inside = np.clip(np.minimum(box[2:], region[2:]) - np.maximum(box[:2], region[:2]), 0, None)
+        return bool(inside.prod() > 0.5 * (box[2:] - box[:2]).prod())
 
 
 class MaskPolicy(Settings):
@@ -81,6 +91,8 @@ class Gates(Settings):
     residual_confidence  a person detected in the conditioning outside the mask above this is one left over
     copied_share         share of textured body patches that may coincide with the source
     outside_psnr_db      StructHuman: the output outside the mask must be the source's, at least this well
+    text_confidence      a redacted string that is read in the source this surely must not be read in the output,
+    text_similarity      nor anything more like it than this; 1 is equal, less by 1/n for each of n characters changed
     empty_spread         levels between the 10th and 90th percentile below which a region counts as empty
     black_level          luma that the brightest hundredth of a frame must reach where the source's is twice as bright
     frozen_share         of the source's change between frames that the output must show, inside and outside the mask
@@ -89,6 +101,8 @@ class Gates(Settings):
     residual_confidence: float = Field(gt=0, lt=1)
     copied_share: float = Field(ge=0, lt=1)
     outside_psnr_db: float = Field(gt=0)
+    text_confidence: float = Field(gt=0, lt=1)
+    text_similarity: float = Field(ge=0, lt=1)
     empty_spread: float = Field(ge=0)
     black_level: float = Field(ge=0, lt=128)
     frozen_share: float = Field(ge=0, lt=1)
@@ -165,6 +179,15 @@ class Policy(Settings):
             raise ValueError(f"rules say nothing about {', '.join(missing)} everywhere")
         return self
 
-    def rules_for(self, topic: Topic) -> list[Rule]:
-        """The rules about a topic, in order; the last one that is reached holds everywhere."""
-        return [rule for rule in self.rules if rule.what == topic]
+    def action(self, topic: Topic, box: np.ndarray, size: tuple[int, int]) -> Action:
+        """What is done about this topic in `box` (x0 y0 x1 y1, px) of a frame of `size` (height, width)."""
+        return next(rule.do for rule in self.rules if rule.what == topic and rule.holds(box, size))
+
+    def redacted(self) -> list[Rule]:
+        """The rules about plates, text and screens that do not keep them."""
+        return [rule for rule in self.rules if rule.what in _THINGS and rule.do != "keep"]
+
+    def sought(self) -> list[Rule]:
+        """Those of them for which the thing has to be found: where all is made anew, only what is painted over."""
+        anew = {"regenerate"} if self.variant == "structall" else set()
+        return [rule for rule in self.redacted() if rule.do not in anew]

@@ -27,6 +27,18 @@ class Clips(Settings):
         return self
 
 
+class Text(Settings):
+    """How writing is found: read by rapidocr in every `every`-th frame, followed from there to those between.
+
+    What is read at least this surely (`confidence`) is what the policy's rules for text and plates are about. Frames
+    are read at native resolution, in parts of at most `tile` px a side.
+    """
+
+    every: int = Field(default=4, ge=1)
+    confidence: float = Field(default=0.3, gt=0, lt=1)
+    tile: int = Field(default=1920, ge=320)
+
+
 class Size(Settings):
     """Height and width in pixels, as the generator sees them."""
 
@@ -124,9 +136,14 @@ class Profile(Settings):
     segment: Segments
     depth: Depth
     caption: Caption = Template()
+    text: Text = Text()
     generator: Generator
     persona: dict[str, list[str]]
     encoding: Encoding
     clips_per_shard: int = Field(ge=1)
     spill: str = ""
     pools: Pools
+
+    def finds(self) -> set[str]:
+        """The policy's topics, beside people, whose places in a picture these models find."""
+        return {"plate", "text"}

@@ -27,6 +27,7 @@ from tests.cluster import toy
 
 ENDED = (QuarantinedClip, FailedClip)
 NOTHING = np.zeros((1, 1, 1), bool)
+UNPAINTED = np.zeros((0, 6), np.int32)
 
 
 class Stage:
@@ -59,7 +60,7 @@ class Condition(Stage):
 
     def one(self, row: ClipRef) -> Conditioning:
         preview = os.urandom(self.payload << 20)
-        return Conditioning(row, "structhuman", b"", preview, NOTHING, NOTHING, [], 0, [], [], {})
+        return Conditioning(row, "structhuman", b"", preview, NOTHING, NOTHING, UNPAINTED, [], 0, [], [], {})
 
 
 class Regenerate(Stage):
@@ -72,7 +73,8 @@ class Regenerate(Stage):
         if row.ref.clip_id == self.eater:
             eaten = [np.ones(100 << 17) for _ in range(60)]  # 100 MiB each
             raise MemoryError(f"not stopped at {len(eaten) * 100} MiB")
-        return CandidateClip(row.ref, row.variant, b"", b"", row.mask, row.body, 0, 0, 0, "s", [], [], {})
+        masks = row.mask, row.body, row.painted
+        return CandidateClip(row.ref, row.variant, b"", b"", *masks, 0, 0, 0, "s", [], [], {})
 
 
 class Audit(Stage):

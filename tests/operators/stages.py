@@ -12,6 +12,7 @@ from operators.audit import Audit, Provenance
 from operators.condition import Condition
 from operators.encode import encode_video
 from operators.escalate import Ladder
+from operators.redact import Redactor
 from operators.regenerate import Regenerate
 from operators.sink import write_shard
 from operators.source import plan_source
@@ -57,7 +58,7 @@ class Stages:
         self.condition = Condition.__new__(Condition)
         self.condition.profile, self.condition.policy = self.profile, self.policy
         self.condition.release_key, self.condition.attempts = b"key", Attempts(60)
-        self.condition.ladder = Ladder()
+        self.condition.ladder, self.condition.redact = Ladder(), Redactor(self.profile, self.policy)
         self.condition.scene = lambda _frames, _fps: None
         self.condition.pose, self.condition.segment, self.condition.depth = (  # type: ignore[assignment]
             Cues().pose,

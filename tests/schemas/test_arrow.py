@@ -17,9 +17,9 @@ def conditioning(mask: np.ndarray, clip_id: int = 5) -> Conditioning:
     boxes = np.zeros((len(mask), 4), np.int32)
     video = np.arange(96, dtype=np.uint8).reshape(1, 4, 8, 3)
     tube = Tube(1, 0, boxes, video, video[..., 0] > 3, mask, "red top", 7)
-    return Conditioning(
-        clip_ref(clip_id), "structhuman", b"\x00\xff", b"", mask, ~mask, [tube], 1, [], [], {"decode": 0.5}
-    )
+    masks, painted = (mask, ~mask), np.zeros((0, 6), np.int32)
+    about = [tube], 1, [], [], {"decode": 0.5}
+    return Conditioning(clip_ref(clip_id), "structhuman", b"\x00\xff", b"", *masks, painted, *about)
 
 
 @given(arrays.arrays(bool, arrays.array_shapes(min_dims=3, max_dims=3)))

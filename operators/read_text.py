@@ -1,0 +1,100 @@
+"""Writing in frames: PP-OCRv6 (Apache-2.0) as rapidocr ships it, models included."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from schemas.cues import Strings
+from schemas.profile import Text
+
+_OVERLAP = 160  # px between two parts of a frame: a plate or a word is whole in one of them
+LEAST = 3  # characters that make a string; a table's foot is read as "X"
+_PLATE = re.compile(r"(?=.*\d)\w{4,9}")  # letters and digits, at least one digit, as everywhere on earth
+_PLATE_SHAPE = 1.2, 8.0  # width over height
+
+
+class TextReader:
+    """Frames uint8 [T,H,W,3] RGB -> T Strings: lines of writing with at least `settings.confidence`.
+
+    Strings of fewer than three characters are left out. Raises ValueError if a model's output is not finite, and
+    whatever onnxruntime does. Reads letters from some 6 px of height; not what is upside down.
+    """
+
+    def __init__(self, settings: Text, threads: int = 1) -> None:
+        import rapidocr  # slow to import, and only actors need it
+
+        models = Path(rapidocr.__file__).parent / "models"
+        parameters = {
+            "Global.log_level": "critical",
+            "Global.use_cls": False,
+            "Global.text_score": settings.confidence,
+            "Global.max_side_len": 2 * settings.tile,  # never scaled down
+            "Det.limit_side_len": 32,  # nor up
+            "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+            # With a path, rapidocr asks no server for the model.
+            "Det.model_path": str(models / "PP-OCRv6_det_small.onnx"),
+            "Rec.model_path": str(models / "PP-OCRv6_rec_small.onnx"),
+        }
+        self.ocr: Any = rapidocr.RapidOCR(params=parameters)
+        self.tile = settings.tile
+        for model in (self.ocr._load_det_model(), self.ocr._load_rec_model()):
+            model.session = _finite(model.session)
+
+    def __call__(self, frames: np.ndarray) -> list[Strings]:
+        return [self._read(frame) for frame in frames]
+
+    def _read(self, frame: np.ndarray) -> Strings:
+        boxes, scores, texts = [], [], []
+        for y in _starts(frame.shape[0], self.tile):
+            for x in _starts(frame.shape[1], self.tile):
+                part = frame[y : y + self.tile, x : x + self.tile, ::-1]  # blue first
+                found = self.ocr(np.ascontiguousarray(part))
+                lines = zip(found.boxes, found.scores, found.txts, strict=True) if found.txts else ()
+                for corners, score, text in lines:
+                    if characters(text) >= LEAST:
+                        place = corners + np.array([x, y])
+                        boxes.append(np.concatenate([place.min(axis=0), place.max(axis=0)]))
+                        scores.append(score)
+                        texts.append(text)
+        return Strings(np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32), texts)
+
+
+def topic_of(text: str, box: np.ndarray) -> Literal["plate", "text"]:
+    """Whether a string in `box` [4] may be a licence plate, of any country, or is other writing.
+
+    When in doubt it is a plate: the time of a clock is one, too.
+    """
+    width, height = box[2:] - box[:2]
+    low, high = _PLATE_SHAPE
+    plain = re.sub(r"[\W_]", "", text)
+    alike = _PLATE.fullmatch(plain) and low <= width / max(height, 1) <= high
+    return "plate" if alike else "text"
+
+
+def characters(text: str) -> int:
+    """Letters and digits; a Chinese character counts twice: it is a word."""
+    return sum(1 + (unicodedata.east_asian_width(one) == "W") for one in text if one.isalnum())
+
+
+def _starts(side: int, tile: int) -> list[int]:
+    """Where parts of `tile` px begin that overlap and cover `side` px."""
+    if side <= tile:
+        return [0]
+    parts = -(-(side - _OVERLAP) // (tile - _OVERLAP))
+    return [round(part * (side - tile) / (parts - 1)) for part in range(parts)]
+
+
+def _finite(run: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], Any]:
+    """NaN passes no threshold, so nothing would be read."""
+
+    def checked(inputs: np.ndarray) -> np.ndarray:
+        output = run(inputs)
+        if not np.isfinite(output).all():
+            raise ValueError("an OCR model's output is not finite")
+        return output
+
+    return checked
