@@ -1,6 +1,8 @@
 """From a profile's settings to the operators that look at the footage: a match for each cue."""
 
+import weakref
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -79,20 +81,32 @@ def scene_model(settings: choice.Caption, device: str) -> SceneModel:
             return lambda frames, fps: without_appearance(describe(frames, fps))
 
 
+@lru_cache(maxsize=4)
 def detector(settings: choice.Boxes, device: str) -> Callable[[np.ndarray], Sequence[Any]]:
-    """What finds the persons that another model looks at closely: anything with boxes and scores for each frame."""
+    """What finds the persons that other models look at closely: anything with boxes and scores for each frame.
+
+    Those with equal settings are one, which looks at a clip's frames once for all who ask.
+    """
     match settings:
         case choice.Yolo():
-            return segment_model(settings, device)
+            return _Once(segment_model(settings, device))
         case choice.RtDetr():
-            return RtDetr(
-                settings.weights,
-                settings.confidence,
-                settings.image_size,
-                device,
-                settings.batch,
-                settings.dtype,
-            )
+            size, batch = settings.image_size, settings.batch
+            return _Once(RtDetr(settings.weights, settings.confidence, size, device, batch, settings.dtype))
+
+
+class _Once:
+    """Remembers what it found in the very array that it was shown last, and does not keep that alive."""
+
+    def __init__(self, detect: Callable[[np.ndarray], Sequence[Any]]) -> None:
+        self.detect = detect
+        self.shown: Callable[[], np.ndarray | None] = lambda: None
+
+    def __call__(self, frames: np.ndarray) -> Sequence[Any]:
+        if self.shown() is not frames:
+            self.found = self.detect(frames)
+            self.shown = weakref.ref(frames)
+        return self.found
 
 
 def unite_poses(found: Sequence[PoseDetections]) -> PoseDetections:

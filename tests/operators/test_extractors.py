@@ -89,6 +89,24 @@ def test_a_segmenter_that_follows_is_given_its_detector(profile: Profile, tmp_pa
         assert {tuple(box) for box in one.boxes} <= {tuple(box) for box in found.boxes}
 
 
+def test_a_clip_is_searched_once_for_pose_and_masks(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(profile.pose, list)
+    settings, searched = profile.pose[1].detector, []
+    detect = detector(settings, "cpu")
+    assert detector(settings.model_copy(), "cpu") is detect
+    assert detector(settings.model_copy(update={"confidence": 0.02}), "cpu") is not detect
+    search = detect.detect
+    monkeypatch.setattr(detect, "detect", lambda frames: searched.append(len(frames)) or search(frames))
+    frames = noise(2, 64, 96)
+    pose_model(profile.pose[1], "cpu")(frames)
+    first = detect(frames)
+    assert searched == [2]
+    assert detect(frames.copy()) is not first and searched == [2, 2]
+    assert len(detect(frames[1:])) == 1 and searched == [2, 2, 1]
+
+
 def test_a_person_whom_two_find_counts_once_and_whom_one_finds_is_kept() -> None:
     def found(*boxes: list[float]) -> PoseDetections:
         count = len(boxes)
