@@ -45,7 +45,7 @@ def anonymize(
     provenance = Provenance(weights.check(profile), weights.code_version())
     filesystem, manifest = plan.files()
     attempts = Attempts(profile.clip.max_seconds, store.absolute(output))
-    candidates = Candidates(store.absolute(review) if review else "")
+    refused = Candidates(store.absolute(review) if review else "")
     checkpoint.begin(plan, output, profile, policy, withdraw, decide)
     # What a gate refused is tried again one rung up; what a crash took along clip by clip, and no further.
     passes = [(profile.clips_per_shard, policy.escalation)] * (1 + len(policy.escalation))
@@ -63,7 +63,7 @@ def anonymize(
             Regenerate, **on(pools.regenerate, profile, attempts, clips=together)
         )
         audited = candidates.map_batches(
-            Audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, candidates)
+            Audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, refused)
         )
         sink = ShardSink(output, policy.publish_conditioning, pools)
         audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
