@@ -5,9 +5,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from operators.follow import follow_boxes
+from operators.objects import ObjectDetector
 from operators.paint import PAINTS
 from operators.read_text import TextReader, topic_of
-from schemas.policy import MaskPolicy, Policy
+from schemas.policy import MaskPolicy, Policy, Topic
 from schemas.profile import Profile
 from schemas.track import Track
 
@@ -24,8 +25,12 @@ class Redactor:
 
     def __init__(self, profile: Profile, policy: Policy) -> None:
         self.policy, self.every = policy, profile.text.every
-        threads = profile.pools.condition.threads
-        self.read = TextReader(profile.text, threads) if policy.sought() else None
+        pool, sought = profile.pools.condition, {rule.what for rule in policy.sought()}
+        if unfound := sought - profile.finds():
+            raise ValueError(f"nothing in the profile finds {', '.join(sorted(unfound))}")
+        self.read = TextReader(profile.text, pool.threads) if sought & {"plate", "text"} else None
+        seen = profile.objects and sought & set(profile.objects.classes.values())
+        self.detect = ObjectDetector(profile.objects, pool.device) if profile.objects and seen else None
 
     def __call__(
         self, frames: np.ndarray, mask: MaskPolicy, every: int = 0
@@ -37,8 +42,8 @@ class Redactor:
         """
         rows, every = [np.zeros((0, 6), np.int32)], every or self.every
         reach = every + mask.union_frames + 1
-        looks = sorted({*range(0, len(frames), every), len(frames) - 1}) if self.policy.sought() else []
-        for t in looks:
+        looks = sorted({*range(0, len(frames), every), len(frames) - 1})
+        for t in looks if self.read or self.detect else ():
             boxes, actions = self._find(frames[t])
             for part, step in ((frames[t::-1][:reach], -1), (frames[t:][:reach], 1)):
                 for i, places in enumerate(follow_boxes(part, boxes) if len(boxes) else ()):
@@ -50,9 +55,12 @@ class Redactor:
 
     def _find(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """One frame's things that are not kept: boxes float32 [N,4], and what is done about each, int32 [N]."""
-        assert self.read is not None
-        (strings,) = self.read(frame[None])
-        found = [(topic_of(text, box), box) for text, box in zip(strings.texts, strings.boxes, strict=True)]
+        found: list[tuple[Topic, np.ndarray]] = []
+        for strings in self.read(frame[None]) if self.read else ():
+            lines = zip(strings.texts, strings.boxes, strict=True)
+            found += [(topic_of(text, box), box) for text, box in lines]
+        for things in self.detect(frame[None]) if self.detect else ():
+            found += things
         actions = [self.policy.action(topic, box, frame.shape[:2]) for topic, box in found]
         chosen = [n for n, action in enumerate(actions) if action != "keep"]
         codes = [PAINTS.index(actions[n]) if actions[n] in PAINTS else _ANEW for n in chosen]

@@ -1,5 +1,6 @@
-"""Boxes of every person in every frame: RT-DETR (Zhao et al., CVPR 2024), as transformers has it."""
+"""Boxes of every person, or other things, in every frame: RT-DETR (Zhao et al., CVPR 2024), as transformers has it."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ from schemas.errors import UserError
 
 
 class RtDetr:
-    """Frames uint8 [T,H,W,3] RGB -> T PersonBoxes, surest first.
+    """Frames uint8 [T,H,W,3] RGB -> T PersonBoxes, surest first. `detect` gives the boxes of other `classes` as well.
 
-    Raises UserError for unusable weights, ValueError if the model's output is not finite.
+    Raises UserError for unusable weights or a class that they lack, ValueError if the model's output is not finite.
     """
 
     def __init__(
@@ -25,21 +26,26 @@ class RtDetr:
         device: str = "cpu",
         batch: int = 8,
         dtype: str = "float32",
+        classes: Sequence[str] = ("person",),
     ) -> None:
         from transformers import AutoModelForObjectDetection, RTDetrImageProcessor
 
         self.model = load_model(AutoModelForObjectDetection, weights, device, dtype)
         self.processor = load_processor(RTDetrImageProcessor, weights)
-        persons = [number for number, name in self.model.config.id2label.items() if name.lower() == "person"]
-        if not persons:
+        names = {number: name.lower() for number, name in self.model.config.id2label.items()}
+        if lacking := set(classes) - set(names.values()):
             remedy = "Name a checkpoint trained on COCO, or another with that class"
-            raise UserError(str(weights), "has no class called person", remedy)
-        self.person, self.confidence, self.batch = persons[0], confidence, batch
+            raise UserError(str(weights), f"has no class called {', '.join(sorted(lacking))}", remedy)
+        self.wanted = {number: name for number, name in names.items() if name in classes}
+        self.confidence, self.batch = confidence, batch
         self.size = {"height": image_size, "width": image_size}
 
-    @torch.inference_mode()
     def __call__(self, frames: np.ndarray) -> list[PersonBoxes]:
-        found = []
+        return [PersonBoxes(boxes, scores) for boxes, scores, _ in self.detect(frames)]
+
+    @torch.inference_mode()
+    def detect(self, frames: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, list[str]]]:
+        """Of each frame boxes float32 [N,4], scores float32 [N] and the names of their classes."""
         for start in range(0, len(frames), self.batch):
             part = list(frames[start : start + self.batch])
             inputs = self.processor(
@@ -54,6 +60,6 @@ class RtDetr:
             check_finite(outputs.logits, outputs.pred_boxes)
             sizes = [frames.shape[1:3]] * len(part)
             for one in self.processor.post_process_object_detection(outputs, self.confidence, sizes):
-                chosen = one["labels"] == self.person
-                found.append(PersonBoxes(finite(one["boxes"][chosen]), finite(one["scores"][chosen])))
-        return found
+                chosen = [n for n, label in enumerate(one["labels"].tolist()) if label in self.wanted]
+                names = [self.wanted[int(one["labels"][n])] for n in chosen]
+                yield finite(one["boxes"][chosen]), finite(one["scores"][chosen]), names

@@ -40,6 +40,20 @@ class RtDetr(Network):
 Boxes = Annotated[Yolo | RtDetr, Field(discriminator="model")]
 
 
+Topic = Literal["plate", "screen"]
+
+
+class Objects(Settings):
+    """A detector of things that a policy may redact: `classes` maps its names for them to the policy's topics.
+
+    For example `{tv: screen, laptop: screen, cell phone: screen}` of a checkpoint trained on COCO. A YOLO checkpoint is
+    one for detection here.
+    """
+
+    detector: Boxes
+    classes: dict[str, Topic] = Field(min_length=1)
+
+
 class VitPose(Network):
     """Joints of the persons in a detector's boxes by ViTPose (Apache-2.0).
 

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from schemas.config import Settings
-from schemas.extractors import Caption, Depth, Poses, Segments, Template
+from schemas.extractors import Caption, Depth, Objects, Poses, Segments, Template
 
 
 class Clips(Settings):
@@ -137,6 +137,7 @@ class Profile(Settings):
     depth: Depth
     caption: Caption = Template()
     text: Text = Text()
+    objects: Objects | None = None
     generator: Generator
     persona: dict[str, list[str]]
     encoding: Encoding
@@ -146,4 +147,4 @@ class Profile(Settings):
 
     def finds(self) -> set[str]:
         """The policy's topics, beside people, whose places in a picture these models find."""
-        return {"plate", "text"}
+        return {"plate", "text", *(self.objects.classes.values() if self.objects else ())}

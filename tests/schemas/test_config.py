@@ -1,7 +1,10 @@
+from argparse import Namespace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from jobs.options import read_settings
 from schemas.config import load
 from schemas.errors import UserError
 from schemas.policy import Policy
@@ -14,6 +17,44 @@ POLICY = "cluster/policies/driving.yaml"
 def test_what_is_shipped_is_valid() -> None:
     assert load(Profile, PROFILE).name == "embedded"
     assert load(Policy, POLICY).variant == "structhuman"
+
+
+@pytest.mark.parametrize("path", sorted(Path("cluster/policies").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_policy_says_what_becomes_of_writing(path: Path) -> None:
+    policy = load(Policy, path)
+    assert policy.name == path.stem
+    assert {rule.what for rule in policy.redacted()} >= {"plate", "text"}
+    needed = {"driving": {"plate", "text"}, "strict": set(), "robotics": {"plate", "text", "screen"}}
+    assert {rule.what for rule in policy.sought()} == needed[policy.name]
+
+
+def test_a_policy_that_asks_for_what_nothing_finds_is_refused() -> None:
+    arguments = Namespace(profile=PROFILE, policy="cluster/policies/robotics.yaml", set=[])
+    with pytest.raises(
+        UserError, match=r"robotics\.yaml: rules\.4\.do: blackout, .* finds a screen.*objects"
+    ):
+        read_settings(arguments)
+    arguments.set = [
+        "objects.detector={model: rt_detr, weights: a}",
+        "objects.classes={tv: screen, license plate: plate}",
+    ]
+    profile, policy = read_settings(arguments)
+    assert profile.finds() == {"plate", "text", "screen"}
+    assert policy.name == "robotics"
+
+
+def test_of_several_rules_the_first_whose_region_holds_most_of_the_box_applies() -> None:
+    rules = [
+        {"what": "text", "where": [0, 0.9, 1, 1], "do": "keep"},
+        {"what": "text", "where": [0, 0.5, 1, 1], "do": "blur"},
+        *load(Policy, POLICY).model_dump()["rules"],
+    ]
+    policy = Policy.model_validate(load(Policy, POLICY).model_dump() | {"rules": rules})
+    size = (100, 200)
+    boxes = {"keep": [10, 92, 50, 98], "blur": [10, 81, 50, 97], "blackout": [10, 41, 50, 57]}
+    for action, box in boxes.items():
+        assert policy.action("text", np.array(box), size) == action
+    assert policy.action("plate", np.array(boxes["keep"]), size) == "blackout"
 
 
 def test_an_override_by_dotted_name_changes_the_digest() -> None:
