@@ -51,8 +51,3 @@ def read_stats(output: str) -> dict[str, bytes]:
 def id_digest(ids: np.ndarray) -> str:
     """sha256 in hex over the sorted ids, as little-endian int64: proves which clips were planned."""
     return hashlib.sha256(np.sort(ids).astype("<i8").tobytes()).hexdigest()
-
-
-def stats_digest(digests: list[str]) -> str:
-    """sha256 in hex over those of the stats files in order of name; they hold the digests of all other files."""
-    return hashlib.sha256("".join(digests).encode()).hexdigest()

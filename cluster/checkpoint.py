@@ -22,19 +22,14 @@ from pyarrow import fs
 from ray.data.checkpoint import CheckpointConfig
 from ray.data.checkpoint.checkpoint_filter import CheckpointManager
 
-from cluster import limits, logs, store
-from cluster.books import (
-    SCHEMA_VERSION,
-    finished_ids,
-    id_digest,
-    read_dataset,
-    read_stats,
-    stats_digest,
-)
+from cluster import chain, limits, logs, signed, store
+from cluster.books import SCHEMA_VERSION, finished_ids, id_digest, read_dataset, read_stats
 from cluster.datasink import ShardSink
 from cluster.plans import Plan
 from cluster.withdraw import withdraw_changed
 from operators import attempts, escalate
+from operators.mark import Marker
+from operators.sign import Signer
 from operators.sink import FOLDERS, VERDICTS, files_of, total
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
@@ -88,17 +83,21 @@ def begin(
     policy: Policy,
     withdraw: bool = False,
     decide: Callable[[], object] | None = None,
+    signer: Signer | None = None,
+    marker: Marker | None = None,
 ) -> None:
     """Make `output` ready for a run or its continuation, and switch Ray's checkpoints on.
 
-    Raises UserError if the plan names a clip twice, or if `output` was made with other settings, by another plan,
-    or by something else. With `withdraw`, shards of sources that have changed since are taken out first; `decide` may
-    take out others (cluster.decide).
+    Raises UserError if the plan names a clip twice, or if `output` was made with other settings or keys, by another
+    plan, or by something else. With `withdraw`, shards of sources that have changed since are taken out first; `decide`
+    may take out others (cluster.decide).
     """
     used = {
         "partition": plan.partition,
         "profile": {"name": profile.name, "digest": profile.digest()},
         "policy": {"name": policy.name, "digest": policy.digest()},
+        "signer": signed.entry(signer),
+        "marker": {"name": marker.digest[:16], "digest": marker.digest} if marker else None,
     }
     planned, made = plan.planned(), read_dataset(output)
     if made is None and store.list_files(output):
@@ -107,7 +106,8 @@ def begin(
         )
     for name, value in used.items():
         if made and made.get(name) != value:
-            begun = made[name]["name"] if isinstance(value, dict) else made.get(name)
+            begun = made.get(name) or "none"
+            begun = begun["name"] if isinstance(begun, dict) else begun
             remedy = "Use the same settings again, or choose another output"
             raise UserError(output, f"was begun with another {name} ({begun})", remedy)
     repair(output)
@@ -175,8 +175,8 @@ def record_lost(plan: Plan, output: str) -> int:
     return int(lost)
 
 
-def finish(plan: Plan, output: str, policy: Policy) -> dict[str, Any]:
-    """Write OUT/dataset.json, which says that the dataset is complete; returns it.
+def finish(plan: Plan, output: str, policy: Policy, signer: Signer | None = None) -> dict[str, Any]:
+    """Write the list of shards and OUT/dataset.json, signed, which says that the dataset is complete; returns it.
 
     Raises UserError as long as a planned clip is missing, or one is there twice, or if too many failed.
     """
@@ -184,17 +184,20 @@ def finish(plan: Plan, output: str, policy: Policy) -> dict[str, Any]:
     if not np.array_equal(ids, planned.ids):
         problem = f"accounts for {ids.size} clips where {planned.ids.size} are planned, or not for each once"
         raise UserError(output, problem, "Run the same command again")
-    totals = total(json.loads(written) for written in stats.values())
+    shards = [(json.loads(written), hashlib.sha256(written).hexdigest()) for written in stats.values()]
+    totals = total(shard for shard, _ in shards)
     made = read_dataset(output)
     if made is None or totals["planned"] != {"clips": planned.ids.size, "frames": planned.frames}:
         raise UserError(output, "has stats that do not add up to the plan", "Run the same command again")
     made |= {"state": "complete", "id_digest": id_digest(ids), **totals, "shards": len(stats)}
-    limits.require(policy.failures, output, [json.loads(written) for written in stats.values()])
-    digests = [hashlib.sha256(written).hexdigest() for written in stats.values()]
-    made |= {"stats_digest": stats_digest(digests), "licence_notes": LICENCE_NOTES}
-    store.write_bytes(output, "dataset.json", _json(made))
+    limits.require(policy.failures, output, [shard for shard, _ in shards])
     for folder in (attempts.FOLDER, escalate.FOLDER):
         attempts.forget(store.absolute(output), folder)
+    made |= {"chain": chain.write(output, shards), "licence_notes": LICENCE_NOTES}
+    made.pop("signature", None)
+    if signer:
+        made["signature"] = signer.sign("dataset", made)
+    store.write_bytes(output, "dataset.json", _json(made))
     logs.emit("complete", **{name: made[name]["clips"] for name in ("planned", *VERDICTS.values())})
     return made
 

@@ -16,6 +16,7 @@ from ray.data.datasource import BlockBasedFileDatasink, FilenameProvider
 
 from cluster import logs, metrics
 from cluster.store import arrow_filesystem, delete
+from operators.sign import Signer
 from operators.sink import FOLDERS, VERDICTS, Outcome, files_of, write_shard
 from schemas.arrow import from_table
 from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
@@ -33,10 +34,17 @@ class ShardNames(FilenameProvider):
 class ShardSink(BlockBasedFileDatasink):
     """Writes blocks of `schema_of(ReleasedClip, QuarantinedClip, FailedClip)` as shards below `output`."""
 
-    def __init__(self, output: str, publish_conditioning: bool = True, pools: Pools | None = None) -> None:
+    def __init__(
+        self,
+        output: str,
+        publish_conditioning: bool = True,
+        pools: Pools | None = None,
+        signer: Signer | None = None,
+    ) -> None:
         filesystem, root = arrow_filesystem(output)
         super().__init__(root, filesystem=filesystem, filename_provider=ShardNames())
-        self.output, self.publish_conditioning, self.pools = output, publish_conditioning, pools
+        self.output, self.publish_conditioning = output, publish_conditioning
+        self.pools, self.signer = pools, signer
 
     def on_write_start(self, schema: pa.Schema | None = None) -> None:
         """Make the folders, which an object store does without."""
@@ -61,6 +69,7 @@ class ShardSink(BlockBasedFileDatasink):
                 name,
                 lambda path: filesystem.open_output_stream(f"{root}/{path}"),
                 self.publish_conditioning,
+                self.signer,
             )
             return stats, counts
 

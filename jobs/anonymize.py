@@ -23,9 +23,11 @@ from operators.audit import Audit, Provenance
 from operators.candidates import Candidates
 from operators.condition import Condition
 from operators.escalate import Ladder
+from operators.mark import Marker
 from operators.regenerate import Regenerate
 from operators.report import write_report
 from operators.review import keep_apart, write_review
+from operators.sign import Signer
 from schemas.decision import read_decisions
 from schemas.policy import Policy
 from schemas.profile import Pool, Profile
@@ -39,6 +41,8 @@ def anonymize(
     withdraw: bool = False,
     decide: Callable[[], object] | None = None,
     review: str = "",
+    signer: Signer | None = None,
+    marker: Marker | None = None,
 ) -> None:
     """The pipeline: a block of clip references in, a shard out. What a gate refuses may be looked at in `review`."""
     pools, key = profile.pools, options.read_release_key(plan.uri)
@@ -46,7 +50,7 @@ def anonymize(
     filesystem, manifest = plan.files()
     attempts = Attempts(profile.clip.max_seconds, store.absolute(output))
     refused = Candidates(store.absolute(review) if review else "")
-    checkpoint.begin(plan, output, profile, policy, withdraw, decide)
+    checkpoint.begin(plan, output, profile, policy, withdraw, decide, signer, marker)
     # What a gate refused is tried again one rung up; what a crash took along clip by clip, and no further.
     passes = [(profile.clips_per_shard, policy.escalation)] * (1 + len(policy.escalation))
     for clips_per_shard, rungs in [*passes, (1, [])]:
@@ -63,9 +67,9 @@ def anonymize(
             Regenerate, **on(pools.regenerate, profile, attempts, clips=together)
         )
         audited = candidates.map_batches(
-            Audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, refused)
+            Audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, refused, marker)
         )
-        sink = ShardSink(output, policy.publish_conditioning, pools)
+        sink = ShardSink(output, policy.publish_conditioning, pools, signer)
         audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
         checkpoint.repair(output)
     checkpoint.record_lost(plan, output)
@@ -88,6 +92,7 @@ def on(pool: Pool, *constructor_arguments: Any, clips: int = 1) -> dict[str, Any
 def main(arguments: Namespace) -> int:
     """Run, then account for every clip, write the pages and say what came out."""
     profile, policy = options.read_settings(arguments)
+    signer, marker = options.read_signer(arguments), options.read_marker(arguments)
     if arguments.review:
         keep_apart(arguments.output, arguments.review)
     session.start(profile)
@@ -96,8 +101,9 @@ def main(arguments: Namespace) -> int:
     if arguments.decisions:
         decisions = read_decisions(arguments.decisions, store.read_file(arguments.decisions))
         decide = partial(honour, decisions, arguments.decisions, plan, arguments.output, policy.reviewers)
-    anonymize(profile, policy, plan, arguments.output, arguments.withdraw, decide, arguments.review)
-    dataset = checkpoint.finish(plan, arguments.output, policy)
+    changes = arguments.withdraw, decide, arguments.review
+    anonymize(profile, policy, plan, arguments.output, *changes, signer, marker)
+    dataset = checkpoint.finish(plan, arguments.output, policy, signer)
     write_report(arguments.output)
     if arguments.review:
         write_review(
@@ -137,4 +143,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "--decisions", metavar="FILE", help="make anew what was decided on that page: the file that it saved"
     )
+    options.add_signing(parser)
     options.run(main, parser)

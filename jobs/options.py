@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from cluster import plans, store, weights
+from operators.mark import Marker
+from operators.sign import Signer, read_public_key
 from schemas.config import load
 from schemas.errors import UserError
 from schemas.policy import Policy
@@ -71,6 +73,46 @@ def read_settings(arguments: Namespace) -> tuple[Profile, Policy]:
             remedy = f"Name a detector of it in the profile's objects, or say: keep a {rule.what}"
             raise UserError(f"{arguments.policy}: rules.{policy.rules.index(rule)}.do", problem, remedy)
     return profile, policy
+
+
+def add_signing(parser: ArgumentParser) -> None:
+    """Options of who signs, which `read_signer` reads."""
+    parser.add_argument(
+        "--key", metavar="FILE", help="sign with this Ed25519 key (PEM); workers need it at the same path"
+    )
+    parser.add_argument(
+        "--key-command",
+        metavar="COMMAND",
+        help="sign by this command instead: message on standard input, signature on standard output",
+    )
+    parser.add_argument("--public-key", metavar="FILE", help="PEM; what --key-command's signatures must fit")
+    parser.add_argument(
+        "--c2pa-certificate",
+        metavar="FILE",
+        help="mark what is generated as such, by C2PA: a PEM chain, the signer's certificate first",
+    )
+    parser.add_argument(
+        "--c2pa-key", metavar="FILE", help="its private key (PEM); at the same path on workers"
+    )
+
+
+def read_signer(arguments: Namespace) -> Signer | None:
+    """None if no key is named: the dataset is then not signed. Raises UserError for half of what is needed."""
+    key, command, public = arguments.key, arguments.key_command, arguments.public_key
+    if (key and command) or bool(command) != bool(public):
+        remedy = "Give --key, or --key-command and --public-key"
+        raise UserError("--key", "is not what signs, or not alone", remedy)
+    if command:
+        return Signer.of_command(command, read_public_key(public))
+    return Signer.of_file(key) if key else None
+
+
+def read_marker(arguments: Namespace) -> Marker | None:
+    """None if no certificate is named. Raises UserError for half of what is needed, and if it cannot mark."""
+    chain, key = arguments.c2pa_certificate, arguments.c2pa_key
+    if bool(chain) != bool(key):
+        raise UserError("--c2pa-certificate", "needs --c2pa-key, and that needs it", "Give both, or neither")
+    return Marker.of(chain, key) if chain else None
 
 
 def run(main: Callable[[Namespace], int], arguments: ArgumentParser) -> None:

@@ -1,13 +1,16 @@
 """Verify: proves a finished dataset from its own bytes. `python -m jobs.verify OUT`
 
 Every planned clip is there exactly once, as released, quarantined or failed; every released clip is the one that
-was certified and passed its gates; nothing else lies in the output. Exit status 0 if all of it holds, 1 if
-anything does not, 2 if there is no dataset to verify.
+was certified and passed its gates; nothing else lies in the output. If it is signed, every certificate and dataset.json
+are by one key, and --public-key says whose it must be. A sample of clips is decoded and audited again. Exit status 0
+if all of it holds, 1 if anything does not, 2 if there is no dataset to verify.
 """
 
 import re
+import secrets
 from argparse import Namespace
 from collections import Counter
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,17 +19,31 @@ import ray
 from rich.console import Console
 from rich.table import Table
 
-from cluster import books, session, store
+from cluster import books, chain, session, signed, store
 from jobs import options
-from operators.check import REDO, Checked, check_shard
+from operators import attempts, escalate
+from operators.check import REDO, Checked, Demands, check_shard
+from operators.reaudit import CONFIDENCE, bound
+from operators.sign import read_public_key
 from operators.sink import VERDICTS, total
 from schemas.errors import UserError
 from schemas.manifest import Breach
 from schemas.policy import Policy
 from schemas.profile import Profile
 
-BESIDE = re.compile(r"dataset\.json|report\.html|checkpoint/[0-9a-f]{32}-\d{8}\.parquet")
+BESIDE = re.compile(r"dataset\.json|report\.html|shards\.jsonl|checkpoint/[0-9a-f]{32}-\d{8}\.parquet")
+UNDER_WAY = re.compile(rf"({attempts.FOLDER}|{escalate.FOLDER})/[^/]+")  # of a run that has not finished
 AGAIN = "Run jobs.anonymize again with the same plan and settings"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Every breach; of `released` clips, `sampled` were audited again and `doubted` of those have a breach."""
+
+    breaches: list[Breach]
+    released: int
+    sampled: int
+    doubted: int
 
 
 def read(output: str) -> dict[str, Any]:
@@ -47,27 +64,42 @@ def other_settings(dataset: dict[str, Any], profile: Profile, policy: Policy) ->
     ]
 
 
-def verify(output: str, dataset: dict[str, Any]) -> list[Breach]:
-    """Every breach of the dataset `output`, whose dataset.json is given."""
+def verify(
+    output: str, dataset: dict[str, Any], trusted: str = "", sample: int = 1, seed: str = "0"
+) -> Proof:
+    """Prove the dataset `output`, whose dataset.json is given.
+
+    `trusted` is the public key (PEM) by which it must be signed, if not empty. `sample` clips of each shard, drawn by
+    `seed`, are audited again.
+    """
     certified = {
         "variant": dataset["variant"],
         "profile_digest": dataset["profile"]["digest"],
         "policy_digest": dataset["policy"]["digest"],
     }
+    key = trusted or signed.key_named(dataset)[0]
     files = set(store.list_files(output))
     found = (re.fullmatch(r"(?:manifest|stats)/([^/]+)\.\w+", path) for path in files)
-    checked = _check_all(output, sorted({match[1] for match in found if match}), certified)
-    breaches = [breach for shard in checked for breach in shard.breaches]
+    shards, demands = (
+        sorted({match[1] for match in found if match}),
+        Demands(certified, key, bool(dataset.get("marker")), sample, seed),
+    )
+    checked = sorted(_check_all(output, shards, demands), key=lambda shard: shard.name)
+    breaches = signed.breaches(output, dataset, trusted)
+    breaches += [breach for shard in checked for breach in shard.breaches]
     breaches += _accounting(output, dataset, checked)
     known = {path for shard in checked for path in shard.files}
+    running = dataset["state"] == "running"
     for path in sorted(files - known):
-        if not BESIDE.fullmatch(path):
+        if not (BESIDE.fullmatch(path) or (running and UNDER_WAY.fullmatch(path))):
             remedy = "Find out who put it there, and remove it"
             breaches.append(Breach(path, "belongs to no shard of this dataset", remedy))
-    return breaches
+    released = sum(shard.stats["released"]["clips"] for shard in checked if shard.stats)
+    sampled = [(shard.sampled, shard.doubted) for shard in checked]
+    return Proof(breaches, released, *map(int, np.sum(sampled or [(0, 0)], axis=0)))
 
 
-def _check_all(output: str, shards: list[str], settings: dict[str, str]) -> list[Checked]:
+def _check_all(output: str, shards: list[str], demands: Demands) -> list[Checked]:
     """Every shard, wherever Ray finds room for it."""
     if not shards:
         return []
@@ -75,7 +107,7 @@ def _check_all(output: str, shards: list[str], settings: dict[str, str]) -> list
     rows = ray.data.from_items(
         [{"name": name} for name in shards], override_num_blocks=min(len(shards), 1000)
     )
-    checked = rows.map(lambda row: {"checked": check_shard(row["name"], read, settings)}).take_all()
+    checked = rows.map(lambda row: {"checked": check_shard(row["name"], read, demands)}).take_all()
     found = [row["checked"] for row in checked]
     lost = set(shards) - {shard.name for shard in found}
     return found + [
@@ -88,9 +120,9 @@ def _accounting(output: str, dataset: dict[str, Any], checked: list[Checked]) ->
     where, breaches = f"{output}/dataset.json", []
     if dataset["state"] != "complete":
         return [Breach(where, "says that the run has not finished", AGAIN)]
-    clips = [row for shard in checked for row in shard.clips]
-    ids = np.array([row.clip_id for row in clips], np.int64)
-    for name, values in (("clip", [row.clip_id for row in clips]), ("key", [row.key for row in clips])):
+    clips = [clip for shard in checked for clip in shard.clips]
+    ids = np.array([clip_id for clip_id, _ in clips], np.int64)
+    for name, values in (("clip", ids.tolist()), ("key", [key for _, key in clips])):
         twice = [str(value) for value, count in Counter(values).items() if count > 1]
         if twice:
             breaches.append(
@@ -101,10 +133,9 @@ def _accounting(output: str, dataset: dict[str, Any], checked: list[Checked]) ->
         breaches.append(
             Breach(where, f"{planned} clips were planned, not the {ids.size} that the manifests hold", AGAIN)
         )
-    stats = sorted((shard for shard in checked if shard.stats), key=lambda shard: shard.name)
-    if books.stats_digest([shard.stats_sha256 for shard in stats]) != dataset["stats_digest"]:
-        breaches.append(Breach(where, "was written for other shards than those that are here", AGAIN))
-    for name, value in total(shard.stats for shard in stats).items():
+    stats = [(shard.stats, shard.stats_sha256) for shard in checked if shard.stats]
+    breaches += chain.breaches(output, dataset["chain"], stats)
+    for name, value in total(shard for shard, _ in stats).items():
         if dataset[name] != value:
             breaches.append(
                 Breach(where, f"states {name} {dataset[name]}, the shards add up to {value}", AGAIN)
@@ -112,22 +143,30 @@ def _accounting(output: str, dataset: dict[str, Any], checked: list[Checked]) ->
     return breaches
 
 
-def show(output: str, dataset: dict[str, Any], breaches: list[Breach], console: Console) -> None:
-    """The counts, then every breach."""
+def show(output: str, dataset: dict[str, Any], proof: Proof, trusted: str, console: Console) -> None:
+    """The counts, who signed, what the sample says, then every breach."""
     table = Table("", "clips", "frames", title=f"Dataset {output}", title_justify="left")
     for name in ("planned", *VERDICTS.values()):
         counts = dataset.get(name, {})
         table.add_row(name, str(counts.get("clips", "?")), str(counts.get("frames", "?")))
     console.print(table)
-    for breach in breaches:
+    console.print(signed.told(dataset, trusted), highlight=False, soft_wrap=True)
+    if proof.sampled:
+        worst = bound(proof.doubted, proof.sampled, proof.released)
+        text = (
+            f"audited again: {proof.sampled} of {proof.released} released clips, {proof.doubted} with a breach; "
+            f"with {CONFIDENCE:.0%} confidence at most {worst:.3%} of all have one that this would find"
+        )
+        console.print(text, highlight=False, soft_wrap=True)
+    for breach in proof.breaches:
         console.print(
             f"[red]breach[/] {breach.where}: {breach.problem}. {breach.remedy}.",
             highlight=False,
             soft_wrap=True,
         )
     verdict = (
-        f"[red]{len(breaches)} breaches: this dataset must not be published[/]"
-        if breaches
+        f"[red]{len(proof.breaches)} breaches: this dataset must not be published[/]"
+        if proof.breaches
         else "[green]verified[/]"
     )
     console.print(verdict)
@@ -136,12 +175,14 @@ def show(output: str, dataset: dict[str, Any], breaches: list[Breach], console: 
 def main(arguments: Namespace) -> int:
     """Verify, and say what was found."""
     output = arguments.output.rstrip("/")
+    trusted = read_public_key(arguments.public_key) if arguments.public_key else ""
     dataset = read(output)
-    breaches = other_settings(dataset, *options.read_settings(arguments)) if arguments.same_settings else []
+    others = other_settings(dataset, *options.read_settings(arguments)) if arguments.same_settings else []
     session.start()
-    breaches += verify(output, dataset)
-    show(output, dataset, breaches, Console())
-    return 1 if breaches else 0
+    proof = verify(output, dataset, trusted, arguments.sample, arguments.seed or secrets.token_hex(8))
+    proof.breaches.extend(others)
+    show(output, dataset, proof, trusted, Console())
+    return 1 if proof.breaches else 0
 
 
 if __name__ == "__main__":
@@ -153,4 +194,15 @@ if __name__ == "__main__":
         action="store_true",
         help="also demand that it was made with this profile, policy and overrides, and no others",
     )
+    parser.add_argument(
+        "--public-key", metavar="FILE", help="demand that it is signed by the owner of this Ed25519 key (PEM)"
+    )
+    parser.add_argument(
+        "--sample",
+        type=int,
+        default=1,
+        metavar="K",
+        help="released clips per shard to decode and audit again; 0 for none (default: %(default)s)",
+    )
+    parser.add_argument("--seed", default="", help="draws the same sample again (default: at random)")
     options.run(main, parser)

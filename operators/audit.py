@@ -1,6 +1,7 @@
 """Audit: the only maker of a ReleasedClip. Reads back the bytes that would be published, trusts nothing."""
 
 import hashlib
+from collections.abc import Set
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -9,12 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from operators.attempts import Attempts
+from operators.boxes import C2PA
 from operators.candidates import Candidates
 from operators.copied import copied_share
 from operators.decode import decode_clip
 from operators.encode import ContainerFacts, decode_bytes, inspect_video
 from operators.escalate import Ladder, filled
 from operators.legible import TextGate
+from operators.mark import Marker, faults
 from operators.outcome import Rejected, each
 from operators.paint import paint
 from operators.spoiled import spoiled_frames
@@ -44,10 +47,11 @@ class Audit:
         attempts: Attempts | None = None,
         ladder: Ladder | None = None,
         candidates: Candidates | None = None,
+        marker: Marker | None = None,
     ) -> None:
         self.profile, self.policy, self.provenance = profile, policy, provenance
         self.attempts, self.ladder = attempts or Attempts(profile.clip.max_seconds), ladder or Ladder()
-        self.candidates = candidates or Candidates()
+        self.candidates, self.marker = candidates or Candidates(), marker
         self.text = TextGate(profile, policy)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
@@ -64,8 +68,10 @@ class Audit:
             raise
 
     def _audit(self, clip: CandidateClip) -> ReleasedClip:
-        start, digest = perf_counter(), hashlib.sha256(clip.video).hexdigest()
-        gates = [*clip.gates, *_container_gates(clip, inspect_video(clip.video))]
+        start, marked = perf_counter(), bool(self.marker and clip.diffusion_calls)
+        clip = self.marker(clip) if self.marker else clip
+        digest = hashlib.sha256(clip.video).hexdigest()
+        gates = [*clip.gates, *_container_gates(clip, inspect_video(clip.video), marked)]
         self._require(gates, clip.steps, digest)  # before frames are compared: they must fit
         output, source = decode_bytes(clip.video), decode_clip(clip.ref)
         limits = self.policy.gates
@@ -140,8 +146,8 @@ def _at_most(name: str, measure: str, score: float, threshold: float) -> Gate:
     return Gate(name, measure, score, threshold, score <= threshold)
 
 
-def _container_gates(clip: CandidateClip, facts: ContainerFacts) -> list[Gate]:
-    """Accounting and container, from the written bytes."""
+def _container_gates(clip: CandidateClip, facts: ContainerFacts, marked: bool) -> list[Gate]:
+    """Accounting and container, from the written bytes; that they are marked as generated, if they are to be."""
     ref = clip.ref
     wanted, origin = ref.pts[ref.overlap :], ref.pts[ref.overlap]
     late = [
@@ -149,16 +155,25 @@ def _container_gates(clip: CandidateClip, facts: ContainerFacts) -> list[Gate]:
         for pts, want in zip(facts.pts, wanted, strict=False)
     ]
     other = abs(facts.width - ref.width) + abs(facts.height - ref.height)
+    wrong = faults(clip.video, clip.variant) if marked else []
     return [
+        *([_at_most("mark", "faults of the C2PA manifest", len(wrong), 0)] if marked else []),
         _at_most("frames", "frames more or fewer than the source's", abs(len(facts.pts) - len(wanted)), 0),
         _at_most("timestamps", "largest deviation from the source, s", float(max(late, default=np.nan)), 0),
         _at_most("size", "pixels wider or higher than the source", other, 0),
-        _at_most("container", "streams other than one video, and tags", _foreign(facts), 0),
+        _at_most(
+            "container",
+            "streams other than one video, tags, boxes",
+            _foreign(facts, {C2PA} if marked else set()),
+            0,
+        ),
     ]
 
 
-def _foreign(facts: ContainerFacts) -> int:
-    return len(facts.streams) - (facts.streams == ["video"]) + len(facts.tags)
+def _foreign(facts: ContainerFacts, allowed: Set[str] = frozenset()) -> int:
+    """Streams other than one video, tags, and boxes that are not `allowed`."""
+    boxes = set(facts.boxes) - allowed
+    return len(facts.streams) - (facts.streams == ["video"]) + len(facts.tags) + len(boxes)
 
 
 def _copied(clip: CandidateClip, output: np.ndarray, source: np.ndarray) -> float:
@@ -180,7 +195,7 @@ def _conditioning_gates(clip: CandidateClip, source: np.ndarray, most: float) ->
     )
     share = copied_share(frames, small, people > 0, 0)
     return [
-        _at_most("conditioning container", "streams other than one video, and tags", _foreign(facts), 0),
+        _at_most("conditioning container", "streams other than one video, tags, boxes", _foreign(facts), 0),
         _at_most("conditioning copy", "share of textured body area equal to the source", share, most),
     ]
 

@@ -8,13 +8,17 @@ import av
 import numpy as np
 from av.bitstream import BitStreamFilterContext
 
+from operators.boxes import foreign_boxes
+
 
 @dataclass(frozen=True)
 class ContainerFacts:
-    """What written bytes really hold. `streams` are types; `tags` are names of metadata found anywhere."""
+    """What written bytes really hold. `streams` are types; `tags` are names of metadata found anywhere, `boxes` of
+    boxes that an mp4 written here would not have."""
 
     streams: list[str]
     tags: list[str]
+    boxes: list[str]
     pts: list[int]
     time_base: Fraction
     width: int
@@ -107,7 +111,7 @@ def to_rgb(frame: av.VideoFrame) -> np.ndarray:
 
 
 def inspect_video(data: bytes) -> ContainerFacts:
-    """Read back written bytes. Raises ValueError unless there is a video stream."""
+    """Read back a written mp4. Raises ValueError unless there is a video stream."""
     with av.open(io.BytesIO(data)) as container:
         tags = [*container.metadata, *(tag for stream in container.streams for tag in stream.metadata)]
         streams = [stream.type for stream in container.streams]
@@ -119,4 +123,5 @@ def inspect_video(data: bytes) -> ContainerFacts:
         if None in pts or video.time_base is None:
             raise ValueError("frames without timestamps")
         foreign = [tag for tag in tags if tag not in _STRUCTURAL_TAGS]
-        return ContainerFacts(streams, foreign, pts, video.time_base, video.width, video.height)
+        size = (video.width, video.height)
+        return ContainerFacts(streams, foreign, foreign_boxes(data), pts, video.time_base, *size)

@@ -20,6 +20,7 @@ from typing import IO, Any
 
 import pyarrow.parquet as pq
 
+from operators.sign import Signer
 from schemas.arrow import to_table
 from schemas.certificate import Gate, Step, margin
 from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
@@ -47,8 +48,9 @@ def write_shard(
     name: str,
     open_output: OpenOutput,
     publish_conditioning: bool = True,
+    signer: Signer | None = None,
 ) -> dict[str, Any]:
-    """Write one shard, streaming; returns its stats.
+    """Write one shard, streaming, with every certificate signed if there is a `signer`; returns its stats.
 
     `rows` carry exactly the clips `clip_ids`, in that order. `open_output(path)` opens a file for writing.
     Raises TypeError for a row of any other type, ValueError if the accounting does not hold; what is written
@@ -65,7 +67,8 @@ def write_shard(
                 raise TypeError(f"the sink takes no {type(row).__name__}")
             record = condition = b""
             if isinstance(row, ReleasedClip):
-                record, condition = _json(_record(row)), row.preview if publish_conditioning else b""
+                record = _json(_record(row, signer))
+                condition = row.preview if publish_conditioning else b""
                 for extension, data in (("mp4", row.video), ("json", record), ("condition.mp4", condition)):
                     if data:
                         shard.add(f"{row.ref.key}.{extension}", data)
@@ -188,9 +191,9 @@ def _json(value: dict[str, Any]) -> bytes:
     return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
 
 
-def _record(row: ReleasedClip) -> dict[str, Any]:
+def _record(row: ReleasedClip, signer: Signer | None) -> dict[str, Any]:
     """What a trainer gets beside the video. `timestamps` are the source's, in units of `time_base` seconds."""
-    ref = row.ref
+    ref, certificate = row.ref, asdict(row.certificate)
     return {
         "width": ref.width,
         "height": ref.height,
@@ -199,7 +202,8 @@ def _record(row: ReleasedClip) -> dict[str, Any]:
         "first_frame": ref.first_frame + ref.overlap,
         "time_base": [ref.time_base_num, ref.time_base_den],
         "timestamps": ref.pts[ref.overlap :],
-        "certificate": asdict(row.certificate),
+        "certificate": certificate,
+        **({"signature": signer.sign("certificate", certificate)} if signer else {}),
     }
 
 

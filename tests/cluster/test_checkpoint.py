@@ -14,6 +14,7 @@ import ray
 from cluster import books, checkpoint, plans, store
 from cluster.datasink import ShardNames
 from cluster.plans import Plan
+from operators.escalate import Ladder
 from schemas.arrow import to_table
 from schemas.clip import ClipRef
 from schemas.errors import UserError
@@ -130,6 +131,23 @@ def test_files_of_a_pending_record_go(finished: tuple[str, str, list[str]]) -> N
     checkpoint.repair(output)
     assert not [path for path in store.list_files(output) if name in path]
     assert checkpoint.missing(Plan(plan), output).tolist() == [0, 1, 2, 3]
+
+
+def test_where_clips_stand_on_the_ladder_survives_a_repair_and_not_the_end(
+    finished: tuple[str, str, list[str]],
+) -> None:
+    plan, output, (name, *_) = finished
+    before = contents(output)
+    ladder = Ladder(["larger mask"], store.absolute(output))
+    assert ladder.climb(2, [], "audit: gate failed: copy")
+    store.delete(output, [f"shards/{name}.tar"])
+    checkpoint.begin(Plan(plan), output, toy.PROFILE, toy.POLICY)
+    assert checkpoint.missing(Plan(plan), output).tolist() == [0, 1, 2, 3]
+    assert [step.name for step in ladder.steps(2)] == ["larger mask"]
+    for path, data in before.items():
+        store.write_bytes(output, path, data)
+    checkpoint.finish(Plan(plan), output, toy.POLICY)
+    assert ladder.steps(2) == [] and contents(output) == before
 
 
 def test_files_without_any_record_go(finished: tuple[str, str, list[str]]) -> None:
@@ -328,5 +346,5 @@ def test_a_damaged_dataset_is_made_whole_and_a_grown_plan_is_continued(
     toy.run(f"{plan}2", output)
     assert_complete(output, 15)
     after = contents(output)
-    kept = [path for path in before if name not in path and path != "dataset.json"]
+    kept = [path for path in before if name not in path and path not in ("dataset.json", "shards.jsonl")]
     assert {path: after[path] for path in kept} == {path: before[path] for path in kept}

@@ -141,7 +141,7 @@ def test_a_trainer_reads_what_is_released_and_not_who_is_behind_it() -> None:
     everything = {"Sid": "Admin", "Effect": "Allow", "Action": "s3:*", "Resource": "*"}
     with_more = {"Statement": [*trainer["Statement"], everything]}
     assert allowed(trainer, "s3:ListBucket", "s3://anonymized")
-    for path in ("shards/a.tar", "manifest/a.parquet", "dataset.json", "report.html"):
+    for path in ("shards/a.tar", "manifest/a.parquet", "dataset.json", "shards.jsonl", "report.html"):
         assert allowed(trainer, "s3:GetObject", f"{OUT}/{path}")
         assert not allowed(trainer, "s3:PutObject", f"{OUT}/{path}")
         assert not allowed(trainer, "s3:DeleteObject", f"{OUT}/{path}")

@@ -25,6 +25,7 @@ from cluster.plans import Plan
 from operators.attempts import LIMIT, Attempts
 from operators.encode import encode_video
 from operators.outcome import each
+from operators.sign import Signer
 from operators.sink import write_shard
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Certificate, Gate
@@ -99,23 +100,26 @@ def ended(ref: ClipRef, seed: int | None = None) -> ReleasedClip | QuarantinedCl
     return released(ref, noise(ref, seed), noise(ref, 0))
 
 
-def write_output(plan: str, output: str, count: int, clips_per_shard: int = 4) -> list[str]:
+def write_output(
+    plan: str, output: str, count: int, clips_per_shard: int = 4, signer: Signer | None = None
+) -> list[str]:
     """A finished dataset over a plan of `count` clips, made without Ray; returns the names of its shards."""
     refs = write_plan(plan, count)
-    checkpoint.begin(Plan(plan), output, PROFILE, POLICY)
+    checkpoint.begin(Plan(plan), output, PROFILE, POLICY, signer=signer)
     names = [
         ShardNames().get_filename_for_task("a" * 32, task) for task in range(-(-count // clips_per_shard))
     ]
     for task, name in enumerate(names):
         part = refs[task * clips_per_shard : (task + 1) * clips_per_shard]
         files: dict[str, _File] = {}
-        write_shard(map(ended, part), [ref.clip_id for ref in part], name, partial(_open, files))
+        ids, opener = [ref.clip_id for ref in part], partial(_open, files)
+        write_shard(map(ended, part), ids, name, opener, signer=signer)
         for path, file in files.items():
             store.write_bytes(output, path, file.data)
         record = pa.BufferOutputStream()
         pq.write_table(pa.table({"clip_id": [ref.clip_id for ref in part]}), record)
         store.write_bytes(output, f"checkpoint/{name}.parquet", record.getvalue().to_pybytes())
-    checkpoint.finish(Plan(plan), output, POLICY)
+    checkpoint.finish(Plan(plan), output, POLICY, signer)
     ray.data.DataContext.get_current().checkpoint_config = None
     return names
 

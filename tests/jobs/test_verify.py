@@ -13,9 +13,11 @@ import pytest
 
 from cluster import store
 from jobs.verify import other_settings, read, verify
-from operators.check import check_shard
+from operators.check import Demands, check_shard
+from operators.escalate import Ladder
 from operators.sink import write_shard
 from schemas.arrow import from_table, to_table
+from schemas.certificate import Step
 from schemas.errors import UserError
 from schemas.manifest import ManifestRow
 from tests.cluster import toy
@@ -41,7 +43,9 @@ def dataset(whole: dict[str, bytes], tmp_path: Path) -> Path:
 
 
 def problems(dataset: Path) -> list[str]:
-    return [f"{breach.where}: {breach.problem}" for breach in verify(str(dataset), read(str(dataset)))]
+    return [
+        f"{breach.where}: {breach.problem}" for breach in verify(str(dataset), read(str(dataset))).breaches
+    ]
 
 
 def first(dataset: Path, folder: str) -> Path:
@@ -152,6 +156,19 @@ def test_tampering_is_found(dataset: Path, tamper: Callable[[Path], None], found
     assert any(found in problem for problem in problems(dataset))
 
 
+def test_what_a_run_under_way_keeps_is_its_own_and_of_a_finished_one_is_a_breach(dataset: Path) -> None:
+    """Rungs of the ladder and marks of attempts lie in the output while clips are worked on."""
+    step = Step("larger mask", "audit: gate failed: copy")
+    Ladder(["larger mask"], str(dataset)).write(3, [step])
+    store.write_bytes(str(dataset), "attempts/0000000000000003.audit.1", b"")
+    found = problems(dataset)
+    assert len(found) == 2 and all("belongs to no shard" in problem for problem in found)
+    stop_half_way(dataset)
+    assert problems(dataset) == [f"{dataset}/dataset.json: says that the run has not finished"]
+    store.write_bytes(str(dataset), "escalation/deeper/original.mp4", b"people")
+    assert any("escalation/deeper/original.mp4: belongs to no" in problem for problem in problems(dataset))
+
+
 class TestClip:
     """Forgeries whose digests were all made to fit: only the clip's own facts can show them."""
 
@@ -163,7 +180,7 @@ class TestClip:
         write_shard([row], [self.ref.clip_id], name, lambda path: toy._open(files, path))  # type: ignore[list-item]
         data = {path: file.data for path, file in files.items()}
         edit(data)
-        checked = check_shard(name, partial(_get, data), {"variant": "structhuman"})
+        checked = check_shard(name, partial(_get, data), Demands({"variant": "structhuman"}))
         return [breach.problem for breach in checked.breaches]
 
     def test_as_written(self) -> None:
@@ -250,7 +267,7 @@ def test_other_settings_than_demanded(dataset: Path) -> None:
     assert other_settings(made, toy.PROFILE, toy.POLICY) == []
     lax = toy.POLICY.model_copy(update={"variant": "structall"})
     assert [breach.problem for breach in other_settings(made, toy.PROFILE, lax)] == [
-        "names another policy than default"
+        "names another policy than driving"
     ]
 
 

@@ -1,0 +1,349 @@
+"""A signed dataset against somebody who may write everywhere in it, makes all digests fit, and has not got the key."""
+
+import hashlib
+import io
+import json
+import sys
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from cluster import books, chain, checkpoint, store
+from cluster.plans import Plan
+from jobs.verify import read, verify
+from operators.sign import Signer, fingerprint
+from operators.sink import total
+from schemas.arrow import from_table, to_table
+from schemas.errors import UserError
+from schemas.manifest import ManifestRow
+from tests.cluster import toy
+from tests.jobs.small import cut_video, job, settings
+from tests.keys import CLIENT, make_chain, make_key
+
+pytestmark = pytest.mark.usefixtures("cluster")
+Members = dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The owner's folder: key.pem and its key.pub, the plan, and `out`, a signed dataset of 12 clips in 3 shards."""
+    folder = tmp_path_factory.mktemp("signed")
+    signer = Signer.of_file(str(make_key(folder / "key.pem")))
+    toy.write_output(f"{folder}/plan", f"{folder}/out", 12, signer=signer)
+    return folder
+
+
+@pytest.fixture
+def dataset(whole: Path, tmp_path: Path) -> Path:
+    """A copy of it to tamper with."""
+    for path in store.list_files(f"{whole}/out"):
+        store.write_bytes(f"{tmp_path}/out", path, store.read_bytes(f"{whole}/out", path))
+    return tmp_path / "out"
+
+
+def problems(dataset: Path, trusted: str = "", sample: int = 1) -> list[str]:
+    proof = verify(str(dataset), read(str(dataset)), trusted, sample)
+    return [f"{breach.where}: {breach.problem}" for breach in proof.breaches]
+
+
+def owner(whole: Path) -> str:
+    return Signer.of_file(str(whole / "key.pem")).public_key
+
+
+def names(dataset: Path) -> list[str]:
+    return sorted(path.stem for path in (dataset / "stats").iterdir())
+
+
+def header(dataset: Path, **changes: Any) -> None:
+    """Change fields of dataset.json; None takes one out."""
+    made = json.loads((dataset / "dataset.json").read_text()) | changes
+    made = {name: value for name, value in made.items() if value is not None or name == "signer"}
+    (dataset / "dataset.json").write_text(json.dumps(made))
+
+
+def edit(dataset: Path, change: Callable[[Members], None], index: int = 0) -> None:
+    """Change members of a shard's tar, then make all digests fit again."""
+    path = dataset / f"shards/{names(dataset)[index]}.tar"
+    with tarfile.open(path) as tar:
+        members = {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
+    change(members)
+    with tarfile.open(path, "w") as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    manifest = dataset / f"manifest/{path.stem}.parquet"
+    rows = from_table(pq.read_table(manifest), ManifestRow)
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
+    rows = [
+        replace(row, sha256=digests[f"{row.key}.mp4"], record_sha256=digests[f"{row.key}.json"])
+        if row.verdict == "released"
+        else row
+        for row in rows
+    ]
+    pq.write_table(to_table(rows, ManifestRow), manifest)
+    seal(dataset)
+
+
+def seal(dataset: Path) -> None:
+    """Stats, list of shards and dataset.json of whatever lies here now."""
+    shards, ids = [], list[int]()
+    for name in names(dataset):
+        stats = json.loads((dataset / f"stats/{name}.json").read_text())
+        for path in stats["files"]:
+            data = (dataset / path).read_bytes()
+            stats["files"][path] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        written = json.dumps(stats).encode()
+        (dataset / f"stats/{name}.json").write_bytes(written)
+        shards.append((stats, hashlib.sha256(written).hexdigest()))
+        ids += pq.read_table(dataset / f"manifest/{name}.parquet")["clip_id"].to_pylist()
+    digest = books.id_digest(np.array(ids, np.int64))
+    totals = total(stats for stats, _ in shards) | {"shards": len(shards), "id_digest": digest}
+    header(dataset, chain=chain.write(str(dataset), shards), **totals)
+
+
+def certificates(change: Callable[[dict[str, Any]], None]) -> Callable[[Members], None]:
+    """Change the record of the first clip of a tar."""
+
+    def changed(members: Members) -> None:
+        name = min(name for name in members if name.endswith(".json"))
+        record = json.loads(members[name])
+        change(record)
+        members[name] = json.dumps(record).encode()
+
+    return changed
+
+
+def test_as_signed(dataset: Path, whole: Path) -> None:
+    assert problems(dataset) == problems(dataset, owner(whole)) == []
+    seal(dataset)  # the forger's tool itself changes nothing but how stats are laid out
+    assert problems(dataset, owner(whole)) == [f"{dataset}/dataset.json: is not what was signed"]
+
+
+def flip_a_byte_of_a_video(members: Members) -> None:
+    name = min(name for name in members if name.endswith(".json")).replace(".json", ".mp4")
+    video = bytearray(members[name])
+    video[-200] ^= 1
+    members[name] = bytes(video)
+    record = json.loads(members[name.replace(".mp4", ".json")])
+    record["certificate"]["output_sha256"] = hashlib.sha256(video).hexdigest()
+    members[name.replace(".mp4", ".json")] = json.dumps(record).encode()
+
+
+def swap_two_certificates(members: Members) -> None:
+    one, other = sorted(name for name in members if name.endswith(".json"))[:2]
+    records = {name: json.loads(members[name]) for name in (one, other)}
+    for name, source in ((one, other), (other, one)):
+        taken = {part: records[source][part] for part in ("certificate", "signature")}
+        members[name] = json.dumps(records[name] | taken).encode()
+
+
+def better_a_score(record: dict[str, Any]) -> None:
+    record["certificate"]["gates"][0]["score"] = 0.5
+
+
+def drop_a_gate(record: dict[str, Any]) -> None:
+    record["certificate"]["gates"].append(record["certificate"]["gates"][0])
+
+
+def a_step(name: str, output_sha256: str = "") -> Callable[[Members], None]:
+    step = {"name": name, "reason": "x", "by": "", "output_sha256": output_sha256, "waives": []}
+    return certificates(lambda record: record["certificate"].update(steps=[step]))
+
+
+def add_a_field(record: dict[str, Any]) -> None:
+    record["certificate"]["approved"] = True
+
+
+def drop_the_signature(record: dict[str, Any]) -> None:
+    del record["signature"]
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (flip_a_byte_of_a_video, "not signed by the dataset's key"),
+        (swap_two_certificates, "certificate and manifest differ in clip_id"),
+        (certificates(better_a_score), "not signed by the dataset's key"),
+        (certificates(drop_a_gate), "not signed by the dataset's key"),
+        (a_step("other seed"), "certificate and manifest differ in steps"),
+        (a_step("looked away"), "cannot be read (ValidationError)"),
+        (a_step("accept", "0" * 64), "accepted for another video, or by nobody"),
+        (certificates(add_a_field), "cannot be read (ValueError)"),
+        (certificates(drop_the_signature), "not signed by the dataset's key"),
+    ],
+)
+def test_a_forged_certificate_is_found(dataset: Path, change: Callable[[Members], None], found: str) -> None:
+    edit(dataset, change)
+    made = problems(dataset)
+    assert any(found in problem and ".tar: " in problem for problem in made), made
+    assert f"{dataset}/dataset.json: is not what was signed" in made
+
+
+def delete_a_shard(dataset: Path) -> None:
+    for path in list(dataset.rglob(f"{names(dataset)[1]}.*")):
+        path.unlink()
+    seal(dataset)
+
+
+def delete_a_shard_but_keep_the_list(dataset: Path) -> None:
+    for path in list(dataset.rglob(f"{names(dataset)[1]}.*")):
+        path.unlink()
+
+
+def lines(dataset: Path, order: Callable[[list[str]], list[str]]) -> None:
+    written = (dataset / chain.FILE).read_text().splitlines(keepends=True)
+    (dataset / chain.FILE).write_text("".join(order(written)))
+
+
+def other_counts(dataset: Path) -> None:
+    lines(dataset, lambda made: [made[0].replace('"planned": 4', '"planned": 3'), *made[1:]])
+
+
+@pytest.mark.parametrize(
+    ("tamper", "found"),
+    [
+        (delete_a_shard, "dataset.json: is not what was signed"),
+        (delete_a_shard_but_keep_the_list, "lists shards that are not here: 1, the first"),
+        (lambda dataset: lines(dataset, lambda made: made[::-1]), "line 1 is not what the shards here give"),
+        (lambda dataset: lines(dataset, lambda made: made[:-1]), "does not list shards that are here: 1"),
+        (lambda dataset: lines(dataset, lambda made: [*made, made[-1]]), "lists a shard twice"),
+        (lambda dataset: lines(dataset, lambda made: ["[]\n"]), "cannot be read"),
+        (other_counts, "line 1 is not what"),
+        (lambda dataset: (dataset / chain.FILE).unlink(), "shards.jsonl: is missing"),
+        (lambda dataset: header(dataset, chain="0" * 64), "not the list for which dataset.json was written"),
+        (lambda dataset: header(dataset, chain="0" * 64), "dataset.json: is not what was signed"),
+        (lambda dataset: header(dataset, licence_notes=[]), "dataset.json: is not what was signed"),
+        (lambda dataset: header(dataset, signature=None), "dataset.json: is not what was signed"),
+        (
+            lambda dataset: header(dataset, signer={"public_key": "x", "fingerprint": "x"}),
+            "names no key, or one with the fingerprint of another",
+        ),
+        (lambda dataset: header(dataset, signer=["x"]), "names no key, or one"),
+        (lambda dataset: header(dataset, signer=None), "names no key, although one"),
+        (lambda dataset: header(dataset, signer=None, signature=None), "signed, although dataset.json names"),
+    ],
+)
+def test_a_tampered_list_or_head_is_found(dataset: Path, tamper: Callable[[Path], None], found: str) -> None:
+    tamper(dataset)
+    made = problems(dataset)
+    assert any(found in problem for problem in made), made
+
+
+def test_signed_throughout_by_another_key(tmp_path: Path, whole: Path) -> None:
+    """Nothing in it is wrong; only who knows the owner's key can tell."""
+    thief = Signer.of_file(str(make_key(tmp_path / "thief.pem")))
+    toy.write_output(f"{tmp_path}/plan", f"{tmp_path}/out", 6, signer=thief)
+    assert problems(tmp_path / "out") == []
+    found = problems(tmp_path / "out", owner(whole))
+    assert any("is signed by another key than the one given" in problem for problem in found)
+    assert sum("not signed by the dataset's key" in problem for problem in found) == 4  # released clips
+
+
+def test_a_thief_under_the_owners_fingerprint(tmp_path: Path, whole: Path) -> None:
+    thief = Signer.of_file(str(make_key(tmp_path / "thief.pem")))
+    toy.write_output(f"{tmp_path}/plan", f"{tmp_path}/out", 6, signer=thief)
+    made = json.loads(store.read_bytes(f"{tmp_path}/out", "dataset.json"))
+    made["signer"]["fingerprint"] = fingerprint(owner(whole))
+    del made["signature"]
+    header(tmp_path / "out", **made, signature=thief.sign("dataset", made))
+    assert any("with the fingerprint of another" in problem for problem in problems(tmp_path / "out"))
+
+
+def test_without_any_signature(tmp_path: Path, whole: Path) -> None:
+    toy.write_output(f"{tmp_path}/plan", f"{tmp_path}/out", 6)
+    assert problems(tmp_path / "out") == []
+    found = problems(tmp_path / "out", owner(whole))
+    assert any("names no key, although one is demanded" in problem for problem in found)
+    assert sum("not signed by the dataset's key" in problem for problem in found) == 4
+
+
+def test_another_key_does_not_go_on(dataset: Path, whole: Path, tmp_path: Path) -> None:
+    begin = (Plan(f"{whole}/plan"), str(dataset), toy.PROFILE, toy.POLICY)
+    other = Signer.of_file(str(make_key(tmp_path / "other.pem")))
+    for signer in (other, None):
+        with pytest.raises(UserError, match="was begun with another signer"):
+            checkpoint.begin(*begin, signer=signer)
+    checkpoint.begin(*begin, signer=Signer.of_file(str(whole / "key.pem")))
+
+
+def test_a_clip_that_is_not_what_it_was_certified_as_is_found_by_the_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The forger has the key, too: all that is left to look at are the pictures."""
+
+    def one_picture(ref: Any, seed: int | None = None) -> bytes:
+        frames = np.zeros((ref.frames, ref.height, ref.width, 3), np.uint8) + np.uint8(90)
+        frames[:, :20] = 200
+        return toy.encode_video(frames, ref.pts[1:], ref.time_base, ref.fps, 20, "veryfast")
+
+    monkeypatch.setattr(toy, "noise", one_picture)
+    toy.write_output(f"{tmp_path}/plan", f"{tmp_path}/out", 12)
+    dataset = read(f"{tmp_path}/out")
+    proof = verify(f"{tmp_path}/out", dataset, sample=2)
+    assert (proof.released, proof.sampled, proof.doubted, len(proof.breaches)) == (8, 6, 6, 6)
+    assert "is one picture throughout" in proof.breaches[0].problem
+    assert verify(f"{tmp_path}/out", dataset, sample=0).breaches == []
+
+
+def test_the_commands(dataset: Path, whole: Path, tmp_path: Path) -> None:
+    trusted = ("--public-key", str(whole / "key.pub"))
+    good = job("verify", str(dataset), *trusted, "--sample", "2", "--seed", "7")
+    assert good.returncode == 0, good.stdout
+    assert "demanded: signed by the key" in good.stdout
+    assert "audited again: 6 of 8 released clips, 0 with a breach" in good.stdout
+    assert "--public-key demands the one you trust" in job("verify", str(dataset)).stdout
+    make_key(tmp_path / "other.pem")
+    bad = job("verify", str(dataset), "--public-key", f"{tmp_path}/other.pub")
+    assert bad.returncode == 1 and "is signed by another key" in bad.stdout
+    none = job("verify", str(dataset), "--public-key", f"{tmp_path}/nothing.pub")
+    assert none.returncode == 2 and "cannot be read" in none.stderr and "Traceback" not in none.stderr
+
+
+def test_a_run_signed_by_a_command_and_marked(tmp_path: Path, whole: Path) -> None:
+    """The real jobs: keys reach the workers that sign and mark, and nothing of them the output."""
+    cut_video(tmp_path / "people.mp4", 9)
+    plan, output, shared = f"{tmp_path}/plan", f"{tmp_path}/out", settings(tmp_path)
+    assert job("plan", f"{tmp_path}/people.mp4", "--plan", plan, *shared).returncode == 0
+    script, public = tmp_path / "kms.py", str(whole / "key.pub")
+    script.write_text(CLIENT)
+    chain_file, private = make_chain(tmp_path)
+    command = f"{sys.executable} {script} {whole}/key.pem base64"
+    keys = ["--key-command", command, "--public-key", public]
+    keys += ["--c2pa-certificate", str(chain_file), "--c2pa-key", str(private)]
+    done = job("anonymize", "--plan", plan, "--output", output, *shared, *keys)
+    assert done.returncode == 0, done.stderr
+    proved = job("verify", output, "--public-key", public)
+    assert proved.returncode == 0, proved.stdout
+    made = json.loads(store.read_bytes(output, "dataset.json"))
+    assert made["marker"]["digest"] == hashlib.sha256(chain_file.read_bytes()).hexdigest()
+    assert made["released"]["clips"] > 0 and made["diffusion_calls"] > 0
+    secrets = [path.read_text().splitlines()[1].encode() for path in (whole / "key.pem", private)]
+    for path in store.list_files(output):
+        assert not any(secret in store.read_bytes(output, path) for secret in secrets), path
+    again = job("anonymize", "--plan", plan, "--output", output, *shared, *keys[:4])
+    assert again.returncode == 2 and "another marker" in again.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--key", "KEY", "--key-command", "x"], ["--key-command", "x"], ["--public-key", "x"], ["--key", "no"]],
+)
+def test_half_a_signer_is_refused_before_anything_is_computed(
+    whole: Path, tmp_path: Path, options: list[str]
+) -> None:
+    done = job("anonymize", "--plan", f"{whole}/plan", "--output", f"{tmp_path}/out", *options)
+    assert done.returncode == 2 and "Traceback" not in done.stderr and "error: " in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_private_key_is_nowhere_in_the_output(whole: Path) -> None:
+    secret = (whole / "key.pem").read_text().splitlines()[1].encode()
+    files = [path.read_bytes() for path in (whole / "out").rglob("*.*")]
+    assert len(files) > 10 and not any(secret in data for data in files)
