@@ -1,0 +1,110 @@
+"""The whole round: a run with refused clips, the page in a browser, its decisions, the next run that honours them."""
+
+import hashlib
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from schemas.decision import Decision
+from tests.browser import open_browser
+from tests.jobs.small import cut_video, job, settings
+from tests.operators.test_review import choose, saved, type_into
+
+pytestmark = pytest.mark.usefixtures("cluster")
+# No encoded video is as much like its source as the gate "background" then demands.
+POLICY = {
+    "gates.outside_psnr_db": 99.5,
+    "escalation": ["other seed"],
+    "reviewers.may_waive": ["background"],
+}
+BY = "R. Viewer"
+
+
+def rows(output: Path, folder: str) -> list[dict[str, Any]]:
+    """Rows of OUT/manifest or OUT/quarantine in order of the source's frames."""
+    found = [row for path in (output / folder).glob("*") for row in pq.read_table(path).to_pylist()]
+    return sorted(found, key=lambda row: row["key"])
+
+
+def certificate(output: Path, key: str) -> dict[str, Any]:
+    for path in (output / "shards").iterdir():
+        with tarfile.open(path) as tar:
+            if f"{key}.json" in tar.getnames():
+                return json.load(tar.extractfile(f"{key}.json"))["certificate"]  # type: ignore[arg-type]
+    raise AssertionError(f"{key} is in no shard")
+
+
+def steps(row: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(step["name"], step["by"]) for step in row["steps"]]
+
+
+def test_decisions_made_on_the_page_are_honoured_by_the_next_run(tmp_path: Path) -> None:
+    cut_video(tmp_path / "a.mp4", 25)
+    plan, output, review = (tmp_path / name for name in ("plan", "out", "pages"))
+    options = settings(tmp_path, clips_per_shard=3)
+    options += [part for name, value in POLICY.items() for part in ("--set", f"policy.{name}={value}")]
+    assert job("plan", str(tmp_path / "a.mp4"), "--plan", str(plan), *options).returncode == 0
+    command = ["--plan", str(plan), "--output", str(output), "--review", str(review), *options]
+    first = job("anonymize", *command)
+    assert first.returncode == 0, first.stderr
+
+    held = rows(output, "quarantine")
+    assert [row["reason"] for row in held] == ["gate failed: background"] * 3, held
+    assert all(steps(row) == [("other seed", "")] for row in rows(output, "manifest"))
+    kept = {row["key"]: (review / f"candidates/{row['key']}.mp4").read_bytes() for row in held}
+    assert {key: hashlib.sha256(video).hexdigest() for key, video in kept.items()} == {
+        row["key"]: row["output_sha256"] for row in held
+    }
+    for path in (path for path in output.rglob("*") if path.is_file()):
+        assert path.suffix != ".mp4" and not any(video in path.read_bytes() for video in kept.values()), path
+
+    accepted, blackened, redone = (row["key"] for row in held)
+    with open_browser() as page:
+        page.show((review / "review.html").as_uri(), 1400, 1000)
+        for key, what in ((accepted, "accept"), (blackened, "blackout"), (redone, "redo")):
+            choose(page, key, what, f"to see {what}")
+        type_into(page, "#by", BY)
+        decisions = saved(page, tmp_path)
+    assert {(one.key, one.decision, one.by) for one in decisions} == {
+        (accepted, "accept", BY),
+        (blackened, "blackout", BY),
+        (redone, "redo", BY),
+    }
+
+    forged = [Decision(**one.model_dump() | {"output_sha256": "0" * 64}) for one in decisions]
+    (tmp_path / "forged.json").write_text(json.dumps([one.model_dump() for one in forged]))
+    refused = job("anonymize", *command, "--decisions", str(tmp_path / "forged.json"))
+    assert refused.returncode == 2 and "forged.json: entry 1" in refused.stderr
+    assert rows(output, "quarantine") == held
+
+    second = job("anonymize", *command, "--decisions", str(tmp_path / "decisions.json"))
+    assert second.returncode == 0, second.stderr
+    made = {row["key"]: row for row in rows(output, "manifest")}
+    assert made[accepted]["verdict"] == "released", made
+    assert made[accepted]["sha256"] == hashlib.sha256(kept[accepted]).hexdigest()
+    assert steps(certificate(output, accepted)) == [("other seed", ""), ("accept", BY)]
+    assert steps(made[blackened]) == [("other seed", ""), ("opaque fill", BY)]
+    assert steps(made[redone]) == [("other seed", ""), ("other seed", BY)]
+    again = {row["key"]: row["output_sha256"] for row in rows(output, "quarantine")}
+    assert again.keys() == {blackened, redone}
+    assert again[redone] not in ("", hashlib.sha256(kept[redone]).hexdigest())
+
+    # What was blacked out is accepted; its neighbours in the shard are made again as they were.
+    last = Decision(key=blackened, decision="accept", reason="gray", by=BY, output_sha256=again[blackened])
+    both = [last, *(one for one in decisions if one.key != blackened)]
+    (tmp_path / "last.json").write_text(json.dumps([one.model_dump() for one in both]))
+    third = job("anonymize", *command, "--decisions", str(tmp_path / "last.json"))
+    assert third.returncode == 0, third.stderr
+    verdicts = {row["key"]: row["verdict"] for row in rows(output, "manifest")}
+    assert verdicts == {accepted: "released", blackened: "released", redone: "quarantined"}
+    gray = certificate(output, blackened)
+    assert steps(gray) == [("other seed", ""), ("opaque fill", BY), ("accept", BY)]
+    assert gray["diffusion_calls"] == 0
+    assert certificate(output, accepted)["output_sha256"] == hashlib.sha256(kept[accepted]).hexdigest()
+    assert rows(output, "quarantine")[0]["output_sha256"] == again[redone]
+    proved = job("verify", str(output))
+    assert proved.returncode == 0, proved.stdout
