@@ -75,7 +75,8 @@ class Audit:
         self._require(gates, clip.steps, digest)  # before frames are compared: they must fit
         output, source = decode_bytes(clip.video), decode_clip(clip.ref)
         limits = self.policy.gates
-        gates += self.text(output, source, clip.painted, clip.ref.overlap)
+        published = [output, *([decode_bytes(clip.preview)] if self._publishes_conditioning(clip) else [])]
+        gates += self.text(published, source, clip.painted, clip.ref.overlap)
         gates += [
             _at_most(
                 "copy",
@@ -86,7 +87,7 @@ class Audit:
         ]
         paint(source, clip.painted)  # from here on it is what should be there
         new = source[clip.ref.overlap :]
-        if clip.preview and self.policy.publish_conditioning:
+        if self._publishes_conditioning(clip):
             gates += _conditioning_gates(clip, new, limits.copied_share)
         gates += spoiled_frames(output, new, clip.mask, limits, filled(clip.steps))
         if clip.variant == "structhuman":
@@ -110,6 +111,9 @@ class Audit:
         seconds = clip.seconds | {"audit": perf_counter() - start}
         # The one call that the type checker is told to let pass; see ReleasedClip.
         return ReleasedClip(clip.ref, clip.video, clip.preview, certificate, seconds)  # type: ignore[arg-type]
+
+    def _publishes_conditioning(self, clip: CandidateClip) -> bool:
+        return bool(clip.preview) and self.policy.publish_conditioning
 
     def _require(self, gates: list[Gate], steps: list[Step], digest: str) -> None:
         """Raises Rejected unless every gate passed, or was waived by a reviewer for these bytes as the policy allows.

@@ -1,8 +1,9 @@
 """Gate 5: can anything that the policy redacts still be read?"""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import cv2
 import numpy as np
 
 from operators.read_text import LEAST, TextReader, characters, topic_of
@@ -15,31 +16,37 @@ _ALIKE = str.maketrans("OQDILSBZG", "000115826")  # what readers take for each o
 
 
 class TextGate:
-    """Reads source and output, and compares. Without rules that redact plates, text or screens there is no gate."""
+    """Reads the source and what is to be published, and compares.
+
+    Where the policy keeps plates, text and screens there is no gate.
+    """
 
     def __init__(self, profile: Profile, policy: Policy) -> None:
         self.policy, self.every = policy, profile.text.every
         self.read = TextReader(profile.text, profile.pools.audit.threads) if policy.redacted() else None
 
     def __call__(
-        self, output: np.ndarray, source: np.ndarray, painted: np.ndarray, offset: int
+        self, published: Sequence[np.ndarray], source: np.ndarray, painted: np.ndarray, offset: int
     ) -> list[Gate]:
-        """output uint8 [N,H,W,3]; source uint8 [offset+N,H,W,3], unpainted; painted int32 [M,6], as for `paint`.
+        """published: videos uint8 [N,h,w,3] of any size; source uint8 [offset+N,H,W,3], not painted over.
 
-        Both are read in frames halfway between those that Condition read. A string of the source counts where the
-        policy redacts it or it was painted over, if read surely; of the output every string counts that does not lie
-        where the policy keeps it. The score is the similarity of the most similar two, wherever they are.
+        painted int32 [M,6], as `paint` takes it. All are read in frames halfway between those that Condition read. A
+        string of the source counts where the policy redacts it, or where it was painted over, if read surely; of what
+        is published every string that does not lie where the policy keeps it. The score is the similarity of the two
+        that are most alike, wherever they are.
         """
         if self.read is None:
             return []
-        frames = [t for t in range(len(output)) if (offset + t) % self.every == self.every // 2]
-        frames = frames or [len(output) - 1]
+        frames = [t for t in range(len(source) - offset) if (offset + t) % self.every == self.every // 2]
+        frames = frames or [len(source) - offset - 1]
         over = {t: painted[painted[:, 1] == offset + t, 2:] for t in frames}
         secret = {text for t in frames for text in self._redacted(source[offset + t], over[t])}
-        left = {text for t in frames for text in self._readable(output[t], over[t])} if secret else set()
+        size = source.shape[2], source.shape[1]
+        shown = [(cv2.resize(video[t], size), over[t]) for video in published for t in frames if secret]
+        left = {text for frame, painted in shown for text in self._readable(frame, painted)}
         most = self.policy.gates.text_similarity
         score = max((_similarity(one, other) for one in secret for other in left), default=0.0)
-        measure = "similarity of a redacted string to one in the output, 1 is equal"
+        measure = "similarity of a redacted string to one that is published, 1 is equal"
         return [Gate("text", measure, score, most, score <= most)]
 
     def _redacted(self, frame: np.ndarray, painted: np.ndarray) -> Iterator[str]:

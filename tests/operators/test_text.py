@@ -1,16 +1,18 @@
 """Plates and signs from end to end, read in what was written; and the gate, with what it is there for."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from rapidocr.inference_engine.onnxruntime import OrtInferSession
 
 from operators.audit import Audit, Provenance
 from operators.condition import Condition
-from operators.encode import decode_bytes
+from operators.encode import decode_bytes, encode_video
 from operators.follow import follow_boxes
 from operators.legible import TextGate
 from operators.paint import paint
@@ -19,7 +21,7 @@ from operators.redact import Redactor
 from operators.regenerate import Regenerate
 from operators.source import plan_source
 from schemas.arrow import from_table, to_table
-from schemas.clip import ClipRef, Conditioning, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.config import load
 from schemas.cues import InstanceMasks, PoseDetections
 from schemas.policy import Policy
@@ -121,6 +123,20 @@ def test_a_plate_left_in_the_picture_is_caught(tmp_path: Path, monkeypatch: pyte
     assert [gate.name for gate in outcome.gates if not gate.passed] == ["text"]
 
 
+def test_a_plate_left_in_the_conditioning_video_is_caught(tmp_path: Path) -> None:
+    pipeline = Pipeline(tmp_path, policy())
+    cases = (CandidateClip, *CASES[1:])
+    table = pipeline.regenerate(pipeline.condition(to_table([pipeline.ref], ClipRef)))
+    (candidate,) = from_table(table, *cases)
+    small = np.stack([cv2.resize(frame, (240, 144)) for frame in street(FRAMES)])
+    ref = pipeline.ref
+    preview = encode_video(small, ref.pts, ref.time_base, ref.fps, crf=18, preset="veryfast")
+    table = pipeline.audit(to_table([replace(candidate, preview=preview)], *cases))
+    (outcome,) = from_table(table, *CASES)
+    assert isinstance(outcome, QuarantinedClip)
+    assert [gate.name for gate in outcome.gates if not gate.passed] == ["text"]
+
+
 def half(frames: np.ndarray) -> np.ndarray:
     """The right half of the plate and the sign are gone."""
     covered = street(FRAMES, sign="", plate="")
@@ -143,7 +159,7 @@ GATE: dict[str, tuple[dict[str, str], Callable[[np.ndarray], np.ndarray], bool]]
 def test_the_gate_tells_what_may_stay_from_what_may_not(case: str) -> None:
     actions, change, passes = GATE[case]
     source = street(FRAMES)
-    (gate,) = TextGate(PROFILE, policy(**actions))(change(source), source, NOTHING, 0)
+    (gate,) = TextGate(PROFILE, policy(**actions))([change(source)], source, NOTHING, 0)
     assert gate.passed == passes, gate
 
 
@@ -152,9 +168,9 @@ def test_what_was_painted_over_must_not_be_read_whatever_it_is() -> None:
     source = street(FRAMES)
     on_screen = np.array([[0, t, 10, 15, 125, 55] for t in range(FRAMES)], np.int32)
     gate = TextGate(PROFILE, policy(text="keep", plate="keep", screen="blackout"))
-    assert not gate(source, source, on_screen, 0)[0].passed
+    assert not gate([source], source, on_screen, 0)[0].passed
     paint(covered := source.copy(), on_screen)
-    assert gate(covered, source, on_screen, 0)[0].passed
+    assert gate([covered], source, on_screen, 0)[0].passed
 
 
 def broken(*_: Any) -> Any:
@@ -179,6 +195,18 @@ def test_a_reader_that_fails_publishes_nothing(
     (outcome,) = from_table(table, *(CASES if stage == "audit" else (Conditioning, *CASES[1:])))
     assert isinstance(outcome, QuarantinedClip)
     assert outcome.stage == stage
+
+
+def test_where_a_gate_asked_for_larger_masks_every_frame_is_read() -> None:
+    """A plate that shows for two frames, between two looks."""
+    frames = street(FRAMES, plate="")
+    frames[2:4] = street(FRAMES)[2:4]
+    chosen = policy()
+    redact = Redactor(PROFILE, chosen)
+    for every, covered in ((0, False), (1, True)):
+        painted, _ = redact(frames, chosen.mask, every)
+        paint(shown := frames.copy(), painted)
+        assert (shown[2:4, 135:150, 90:150].max() == 0) == covered
 
 
 def test_a_fast_plate_is_covered_in_every_frame(read: TextReader) -> None:
