@@ -95,7 +95,11 @@ def begin(
     used = {
         "partition": plan.partition,
         "profile": {"name": profile.name, "digest": profile.digest()},
-        "policy": {"name": policy.name, "digest": policy.digest()},
+        "policy": {
+            "name": policy.name,
+            "digest": policy.digest(),
+            "may_waive": policy.reviewers.may_waive,
+        },
         "signer": signed.entry(signer),
         "marker": {"name": marker.digest[:16], "digest": marker.digest} if marker else None,
     }

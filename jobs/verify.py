@@ -26,6 +26,7 @@ from operators.check import REDO, Checked, Demands, check_shard
 from operators.reaudit import CONFIDENCE, bound
 from operators.sign import read_public_key
 from operators.sink import VERDICTS, total
+from schemas.certificate import Step
 from schemas.errors import UserError
 from schemas.manifest import Breach
 from schemas.policy import Policy
@@ -38,12 +39,16 @@ AGAIN = "Run jobs.anonymize again with the same plan and settings"
 
 @dataclass(frozen=True)
 class Proof:
-    """Every breach; of `released` clips, `sampled` were audited again and `doubted` of those have a breach."""
+    """Every breach; of `released` clips, `sampled` were audited again and `doubted` of those have a breach.
+
+    `waived` are the keys of those that a reviewer accepted, with that step.
+    """
 
     breaches: list[Breach]
     released: int
     sampled: int
     doubted: int
+    waived: list[tuple[str, Step]]
 
 
 def read(output: str) -> dict[str, Any]:
@@ -77,12 +82,15 @@ def verify(
         "profile_digest": dataset["profile"]["digest"],
         "policy_digest": dataset["policy"]["digest"],
     }
-    key = trusted or signed.key_named(dataset)[0]
+    key, may_waive = (
+        trusted or signed.key_named(dataset)[0],
+        frozenset(dataset["policy"].get("may_waive", [])),
+    )
     files = set(store.list_files(output))
     found = (re.fullmatch(r"(?:manifest|stats)/([^/]+)\.\w+", path) for path in files)
     shards, demands = (
         sorted({match[1] for match in found if match}),
-        Demands(certified, key, bool(dataset.get("marker")), sample, seed),
+        Demands(certified, key, bool(dataset.get("marker")), sample, seed, may_waive),
     )
     checked = sorted(_check_all(output, shards, demands), key=lambda shard: shard.name)
     breaches = signed.breaches(output, dataset, trusted)
@@ -95,8 +103,9 @@ def verify(
             remedy = "Find out who put it there, and remove it"
             breaches.append(Breach(path, "belongs to no shard of this dataset", remedy))
     released = sum(shard.stats["released"]["clips"] for shard in checked if shard.stats)
-    sampled = [(shard.sampled, shard.doubted) for shard in checked]
-    return Proof(breaches, released, *map(int, np.sum(sampled or [(0, 0)], axis=0)))
+    sampled, doubted = (sum(getattr(shard, name) for shard in checked) for name in ("sampled", "doubted"))
+    waived = [accepted for shard in checked for accepted in shard.waived]
+    return Proof(breaches, released, sampled, doubted, waived)
 
 
 def _check_all(output: str, shards: list[str], demands: Demands) -> list[Checked]:
@@ -144,7 +153,7 @@ def _accounting(output: str, dataset: dict[str, Any], checked: list[Checked]) ->
 
 
 def show(output: str, dataset: dict[str, Any], proof: Proof, trusted: str, console: Console) -> None:
-    """The counts, who signed, what the sample says, then every breach."""
+    """The counts, who signed, what the sample says, what was released on a reviewer's word, then every breach."""
     table = Table("", "clips", "frames", title=f"Dataset {output}", title_justify="left")
     for name in ("planned", *VERDICTS.values()):
         counts = dataset.get(name, {})
@@ -158,6 +167,9 @@ def show(output: str, dataset: dict[str, Any], proof: Proof, trusted: str, conso
             f"with {CONFIDENCE:.0%} confidence at most {worst:.3%} of all have one that this would find"
         )
         console.print(text, highlight=False, soft_wrap=True)
+    for key, step in proof.waived:
+        text = f"waived {key}: {', '.join(step.waives)}, by {step.by}: {step.reason}"
+        console.print(text, highlight=False, soft_wrap=True, markup=False)
     for breach in proof.breaches:
         console.print(
             f"[red]breach[/] {breach.where}: {breach.problem}. {breach.remedy}.",

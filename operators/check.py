@@ -19,6 +19,7 @@ from operators.mark import faults
 from operators.reaudit import doubts, draw
 from operators.sink import account, files_of
 from schemas.arrow import from_table
+from schemas.certificate import Step
 from schemas.manifest import Breach, ManifestRow, QuarantineRow
 
 REDO = "Remove this shard's files and its record in checkpoint/, then run jobs.anonymize again"
@@ -33,6 +34,7 @@ class Demands:
     public_key  PEM: by it every certificate must be signed; if empty, none may be
     marked      whether what was generated must carry a C2PA manifest, which else nothing may
     sample      released clips per shard to audit again, drawn by `seed` and the shard's name
+    may_waive   gates that the policy lets a reviewer waive
     """
 
     settings: dict[str, str]
@@ -40,13 +42,15 @@ class Demands:
     marked: bool = False
     sample: int = 0
     seed: str = ""
+    may_waive: frozenset[str] = frozenset()
 
 
 @dataclass
 class Checked:
     """What was found: breaches, id and key of the manifest's clips, the stats and their sha256, the files of the shard.
 
-    Of `sampled` clips that were audited again, `doubted` have a breach.
+    Of `sampled` clips that were audited again, `doubted` have a breach. `waived` are the keys of clips that a reviewer
+    accepted, with that step.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Checked:
     files: list[str] = field(default_factory=list)
     sampled: int = 0
     doubted: int = 0
+    waived: list[tuple[str, Step]] = field(default_factory=list)
 
     def breach(self, where: str, problem: str, remedy: str = WITHDRAW) -> None:
         """Note one breach."""
@@ -106,6 +111,11 @@ def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Ch
             due == found, paths["quarantine"], "does not list the clips that the manifest calls not released"
         )
     released = [row for row in rows if row.verdict == "released"]
+    accepted = ((row.key, step) for row in released for step in row.steps if step.name == "accept")
+    for key, step in accepted:
+        checked.waived.append((key, step))
+        problem = "was accepted past a gate that the policy lets no reviewer waive"
+        checked.demand(demands.may_waive >= set(step.waives), f"{paths['manifest']}: {key}", problem)
     _check_tar(checked, paths["shards"], data.get(paths["shards"]), released, demands)
     return checked
 

@@ -108,3 +108,6 @@ def test_decisions_made_on_the_page_are_honoured_by_the_next_run(tmp_path: Path)
     assert rows(output, "quarantine")[0]["output_sha256"] == again[redone]
     proved = job("verify", str(output))
     assert proved.returncode == 0, proved.stdout
+    for key, reason in ((accepted, "to see accept"), (blackened, "gray")):
+        assert f"waived {key}: background, by {BY}: {reason}" in proved.stdout
+    assert "Released on a reviewer&#39;s word" in (output / "report.html").read_text().replace("'", "&#39;")

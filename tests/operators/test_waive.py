@@ -6,15 +6,19 @@ from dataclasses import replace
 import pytest
 
 from operators.audit import Audit, Provenance
+from operators.check import Demands, check_shard
 from operators.escalate import attempt, filled
+from operators.sink import write_shard
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Gate, Step, margin, refused
 from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.config import load
 from schemas.errors import UserError
 from schemas.policy import Policy
+from tests.cluster import toy
 from tests.operators.test_audit import PERSON, POLICY, PROFILE, candidate, encode  # noqa: F401
 
+NAME, REF = "0" * 32 + "-00000000", toy.make_ref(5)
 LENIENT = POLICY.model_copy(
     update={"reviewers": POLICY.reviewers.model_copy(update={"may_waive": ["background"]})}
 )
@@ -121,3 +125,29 @@ def test_the_margin_is_that_of_the_closest_gate() -> None:
     assert margin([near, replace(far, score=13.0, passed=False)]) == pytest.approx(-0.5)
     assert margin([near, replace(count, score=2, passed=False)]) == -1
     assert margin([]) == margin([replace(near, score=float("nan"), passed=False)]) == -1
+
+
+@pytest.mark.parametrize(
+    ("may_waive", "steps", "found"),
+    [
+        ({"toy"}, [accept(toy.noise(REF, 0), "toy")], []),
+        (
+            set(),
+            [accept(toy.noise(REF, 0), "toy")],
+            ["was accepted past a gate that the policy lets no reviewer waive"],
+        ),
+        ({"toy"}, [], ["certificate has a gate that did not pass"]),
+    ],
+)
+def test_verify_lists_what_was_waived_and_finds_what_may_not_be(
+    may_waive: set[str], steps: list[Step], found: list[str]
+) -> None:
+    row = toy.released(REF, toy.noise(REF, 0))
+    gates = [replace(row.certificate.gates[0], passed=False)]
+    object.__setattr__(row, "certificate", replace(row.certificate, gates=gates, steps=steps))
+    files: dict[str, toy._File] = {}
+    write_shard([row], [REF.clip_id], NAME, lambda path: toy._open(files, path))
+    demands = Demands({"variant": "structhuman"}, may_waive=frozenset(may_waive))
+    checked = check_shard(NAME, lambda path: files[path].data, demands)
+    assert [breach.problem for breach in checked.breaches] == found
+    assert checked.waived == [(REF.key, step) for step in steps]
