@@ -1,0 +1,241 @@
+"""How many frames a second each extractor looks at: `python -m benchmarks.cues_speed --device cuda --dtype bfloat16`.
+
+Prints a markdown table for 720p and 1080p, of the sample video enlarged. The models have their real sizes and random
+weights: their time is real, what they see is not. Four people stand in every frame for those that look at people one by
+one. On a GPU it is the time that passes, with what is copied there and back; on a CPU the processor time of one thread,
+which other work on the machine hardly changes.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from operators.depth_anything import DepthAnything
+from operators.encode import decode_bytes
+from operators.pose import PoseEstimator
+from operators.rt_detr import RtDetr
+from operators.sam2_video import Sam2Video
+from operators.sam3_video import Sam3Video
+from operators.segment import PersonSegmenter
+from operators.vitpose import VitPose
+from schemas.cues import PersonBoxes
+
+SIZES = {"720p": (720, 1280), "1080p": (1080, 1920)}
+PEOPLE = 4
+Setup = Callable[[Path, str, str], Callable[[np.ndarray], Any]]
+
+
+def four_people(frames: np.ndarray) -> list[PersonBoxes]:
+    """A detector that costs nothing."""
+    height, width = frames.shape[1:3]
+    left = np.arange(PEOPLE) * width / PEOPLE
+    tops = np.full(PEOPLE, height / 4)
+    boxes = np.stack([left, tops, left + width / 8, tops + height / 2], axis=1).astype(np.float32)
+    return [PersonBoxes(boxes, np.ones(PEOPLE, np.float32))] * len(frames)
+
+
+def embedded(task: str) -> Setup:
+    """The embedded profile's model, at its own image size."""
+
+    def make(_folder: Path, device: str, _dtype: str) -> Callable[[np.ndarray], Any]:
+        weights = f"cluster/weights/embedded/{task}.pt"
+        if task == "pose":
+            return PoseEstimator(weights, 0.1, 640, device)
+        return PersonSegmenter(weights, 0.1, 512, device)
+
+    return make
+
+
+def yolo(task: str) -> Setup:
+    """YOLO26 x, at native resolution."""
+
+    def make(folder: Path, device: str, _dtype: str) -> Callable[[np.ndarray], Any]:
+        from ultralytics import YOLO
+
+        path = folder / f"{task}.pt"
+        YOLO(f"yolo26x-{task}.yaml").save(path)
+        return (PoseEstimator if task == "pose" else PersonSegmenter)(path, 0.9, 1920, device)
+
+    return make
+
+
+def rt_detr(folder: Path, device: str, dtype: str) -> RtDetr:
+    """RT-DETR with a ResNet-50, at 960 px."""
+    from transformers import RTDetrConfig, RTDetrForObjectDetection, RTDetrImageProcessor
+
+    names = {number: "person" if number == 0 else f"class {number}" for number in range(80)}
+    RTDetrForObjectDetection(RTDetrConfig(id2label=names)).save_pretrained(folder)
+    RTDetrImageProcessor().save_pretrained(folder)
+    return RtDetr(folder, 0.9, 960, device, dtype=dtype)
+
+
+def vitpose(width: int, layers: int, heads: int) -> Setup:
+    """ViTPose of that size."""
+
+    def make(folder: Path, device: str, dtype: str) -> VitPose:
+        from transformers import VitPoseBackboneConfig, VitPoseConfig, VitPoseForPoseEstimation
+        from transformers import VitPoseImageProcessor as Processor
+
+        backbone = VitPoseBackboneConfig(
+            hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads, out_indices=[layers]
+        )
+        VitPoseForPoseEstimation(VitPoseConfig(backbone_config=backbone, num_labels=17)).save_pretrained(
+            folder
+        )
+        Processor().save_pretrained(folder)
+        return VitPose(folder, four_people, device, dtype=dtype)
+
+    return make
+
+
+def sam2(large: bool) -> Setup:
+    """SAM 2.1 tiny or large."""
+
+    def make(folder: Path, device: str, dtype: str) -> Sam2Video:
+        from transformers import (
+            Sam2ImageProcessor,
+            Sam2VideoConfig,
+            Sam2VideoModel,
+            Sam2VideoProcessor,
+            Sam2VideoVideoProcessor,
+            Sam2VisionConfig,
+        )
+
+        backbone: dict[str, Any] = {"model_type": "sam2_hiera_det_model"}
+        shape: dict[str, Any] = {}
+        if large:
+            backbone |= {
+                "hidden_size": 144,
+                "num_attention_heads": 2,
+                "embed_dim_per_stage": [144, 288, 576, 1152],
+                "num_attention_heads_per_stage": [2, 4, 8, 16],
+                "blocks_per_stage": [2, 6, 36, 4],
+                "global_attention_blocks": [23, 33, 43],
+                "window_size_per_stage": [8, 4, 16, 8],
+            }
+            shape["backbone_channel_list"] = [1152, 576, 288, 144]
+        vision = Sam2VisionConfig(backbone_config=backbone, **shape)
+        Sam2VideoModel(Sam2VideoConfig(vision_config=vision)).save_pretrained(folder)
+        Sam2VideoProcessor(Sam2ImageProcessor(), Sam2VideoVideoProcessor()).save_pretrained(folder)
+        return Sam2Video(folder, four_people, device, dtype=dtype)
+
+    return make
+
+
+def sam3(folder: Path, device: str, dtype: str) -> Sam3Video:
+    """SAM 3, its detector alone: at this confidence random weights find nobody to follow."""
+    from transformers import (
+        CLIPTokenizer,
+        Sam2VideoVideoProcessor,
+        Sam3ImageProcessor,
+        Sam3VideoConfig,
+        Sam3VideoModel,
+        Sam3VideoProcessor,
+    )
+
+    letters = [*"persona", *(f"{letter}</w>" for letter in "persona"), "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(dict.fromkeys(letters))}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    tokenizer = CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"))
+    Sam3VideoModel(Sam3VideoConfig()).save_pretrained(folder)
+    size = {"height": 1008, "width": 1008}
+    video = Sam2VideoVideoProcessor(size=size, image_mean=[0.5] * 3, image_std=[0.5] * 3)
+    Sam3VideoProcessor(Sam3ImageProcessor(), video, tokenizer).save_pretrained(folder)
+    return Sam3Video(folder, ["person"], 0.99, device, dtype)
+
+
+def depth_anything(large: bool) -> Setup:
+    """Depth Anything V2 small or large."""
+
+    def make(folder: Path, device: str, dtype: str) -> DepthAnything:
+        from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, DPTImageProcessor
+
+        shape: dict[str, Any] = {}
+        if large:
+            backbone: dict[str, Any] = {
+                "model_type": "dinov2",
+                "hidden_size": 1024,
+                "num_hidden_layers": 24,
+                "num_attention_heads": 16,
+                "image_size": 518,
+                "out_indices": [5, 12, 18, 24],
+                "reshape_hidden_states": False,
+            }
+            shape = {
+                "backbone_config": backbone,
+                "reassemble_hidden_size": 1024,
+                "neck_hidden_sizes": [256, 512, 1024, 1024],
+                "fusion_hidden_size": 256,
+            }
+        DepthAnythingForDepthEstimation(DepthAnythingConfig(**shape)).save_pretrained(folder)
+        size = {"height": 518, "width": 518}
+        DPTImageProcessor(size=size, keep_aspect_ratio=True, ensure_multiple_of=14).save_pretrained(folder)
+        return DepthAnything(folder, device, dtype=dtype)
+
+    return make
+
+
+MODELS: dict[str, Setup] = {
+    "YOLO embedded, pose": embedded("pose"),
+    "YOLO embedded, segmentation": embedded("segment"),
+    "YOLO26 x, pose": yolo("pose"),
+    "YOLO26 x, segmentation": yolo("seg"),
+    "RT-DETR R50, boxes, 960 px": rt_detr,
+    f"ViTPose base, pose of {PEOPLE} people": vitpose(768, 12, 12),
+    f"ViTPose huge, pose of {PEOPLE} people": vitpose(1280, 32, 16),
+    f"SAM 2.1 tiny, masks of {PEOPLE} people": sam2(False),
+    f"SAM 2.1 large, masks of {PEOPLE} people": sam2(True),
+    "SAM 3, detection of a word": sam3,
+    "Depth Anything V2 small": depth_anything(False),
+    "Depth Anything V2 large": depth_anything(True),
+}
+
+
+def rate(model: Callable[[np.ndarray], Any], frames: np.ndarray, device: str) -> float:
+    """Frames a second, after a first look at one of them."""
+    clock = time.process_time if device == "cpu" else time.perf_counter
+    model(frames[:1])
+    start = clock()
+    model(frames)
+    if device != "cpu":
+        torch.cuda.synchronize()
+    return len(frames) / (clock() - start)
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Measure and print."""
+    if arguments.device == "cpu":
+        torch.set_num_threads(1)
+    street = decode_bytes(Path("tests/data/street.mp4").read_bytes())[: arguments.frames]
+    print(f"| extractor ({arguments.device}, {arguments.dtype}) | {' | '.join(SIZES)} |")
+    print(f"|---{'|---' * len(SIZES)}|")
+    for name, make in MODELS.items():
+        if arguments.only and not any(part in name for part in arguments.only):
+            continue
+        torch.manual_seed(0)
+        with tempfile.TemporaryDirectory() as folder:
+            model = make(Path(folder), arguments.device, arguments.dtype)
+            rates = []
+            for height, width in SIZES.values():
+                frames = np.stack([cv2.resize(frame, (width, height)) for frame in street])
+                rates.append(f"{rate(model, frames, arguments.device):.3g}")
+            print(f"| {name} | {' | '.join(rates)} |", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default="float32", choices=["float32", "float16", "bfloat16"])
+    parser.add_argument("--frames", type=int, default=4, help="frames a look (a clip has about 50)")
+    parser.add_argument("--only", action="append", help="extractors with this in their name; may be repeated")
+    main(parser.parse_args())
