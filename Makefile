@@ -86,6 +86,8 @@ lock:
 # PEOPLE=folder of the shards  BACKGROUNDS=video without people  MODELS=where to
 models: .venv/ready
 	@test -n "$(PEOPLE)" || { echo "error: PEOPLE is not set. Name the folder with the people's shards: make models PEOPLE=…" >&2; exit 2; }
+	mkdir -p "$(MODELS)"
+	python -m jobs.train_likeness --data "$(PEOPLE)" --out "$(MODELS)/likeness.safetensors"
 	python -m jobs.train_vae --people "$(PEOPLE)" --output "$(MODELS)/start"
 	python -m jobs.prepare --people "$(PEOPLE)" --variations 4 --latents --output "$(MODELS)/pairs" --set generator.weights="$(MODELS)/start"
 	python -m jobs.finetune --recipe cluster/recipes/scratch.yaml --set base="$(MODELS)/start" --pairs "$(MODELS)/pairs" --output "$(MODELS)"

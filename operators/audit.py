@@ -17,6 +17,7 @@ from operators.decode import decode_clip
 from operators.encode import ContainerFacts, decode_bytes, inspect_video
 from operators.escalate import Ladder, filled
 from operators.legible import TextGate
+from operators.likeness import Likeness
 from operators.mark import Marker, faults
 from operators.outcome import Rejected, each
 from operators.paint import paint
@@ -53,6 +54,7 @@ class Audit:
         self.attempts, self.ladder = attempts or Attempts(profile.clip.max_seconds), ladder or Ladder()
         self.candidates, self.marker = candidates or Candidates(), marker
         self.text = TextGate(profile, policy)
+        self.likeness = Likeness(profile.likeness.weights, profile.pools.audit.device)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         rows = from_table(batch, CandidateClip, QuarantinedClip, FailedClip)
@@ -90,6 +92,8 @@ class Audit:
         if self._publishes_conditioning(clip):
             gates += _conditioning_gates(clip, new, limits.copied_share)
         gates += spoiled_frames(output, new, clip.mask, limits, filled(clip.steps))
+        if not filled(clip.steps):
+            gates += self.likeness.gates(output, new, clip.body, limits)
         if clip.variant == "structhuman":
             score = _psnr(output, new, ~clip.mask)
             gates.append(

@@ -93,6 +93,8 @@ class Gates(Settings):
     outside_psnr_db      StructHuman: the output outside the mask must be the source's, at least this well
     text_confidence      a redacted string that is read in the source this surely must not be read in the output,
     text_similarity      nor anything more like it than this; 1 is equal, less by 1/n for each of n characters changed
+    body_likeness        cosine of the looks of who was there and who is shown, all of the body; 1 is the same person
+    head_likeness        and of the head alone
     empty_spread         levels between the 10th and 90th percentile below which a region counts as empty
     black_level          luma that the brightest hundredth of a frame must reach where the source's is twice as bright
     frozen_share         of the source's change between frames that the output must show, inside and outside the mask
@@ -103,6 +105,8 @@ class Gates(Settings):
     outside_psnr_db: float = Field(gt=0)
     text_confidence: float = Field(gt=0, lt=1)
     text_similarity: float = Field(ge=0, lt=1)
+    body_likeness: float = Field(ge=-1, le=1)
+    head_likeness: float = Field(ge=-1, le=1)
     empty_spread: float = Field(ge=0)
     black_level: float = Field(ge=0, lt=128)
     frozen_share: float = Field(ge=0, lt=1)

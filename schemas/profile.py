@@ -95,6 +95,12 @@ class Generator(Settings):
         return self
 
 
+class Likeness(Settings):
+    """The network that tells whether somebody could be recognised by their looks; see operators/likeness.py."""
+
+    weights: str
+
+
 class Encoding(Settings):
     """H.264 settings of what is released."""
 
@@ -138,6 +144,7 @@ class Profile(Settings):
     caption: Caption = Template()
     text: Text = Text()
     objects: Objects | None = None
+    likeness: Likeness
     generator: Generator
     persona: dict[str, list[str]]
     encoding: Encoding

@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -31,7 +32,7 @@ def noise(frames: int) -> np.ndarray:
     return RNG.integers(0, 255, (frames, 12, 16, 3), np.uint8).repeat(8, axis=1).repeat(8, axis=2)
 
 
-SOURCE, PERSON = noise(9), noise(9)
+SOURCE, PERSON = noise(9), noise(9) // 6  # in other colours, or it would count as the same person
 MASK = np.zeros((9, 96, 128), bool)
 MASK[:, 16:80, 32:96] = True
 REGENERATED = np.where(MASK[..., None], PERSON, SOURCE)
@@ -40,6 +41,12 @@ REGENERATED = np.where(MASK[..., None], PERSON, SOURCE)
 def blacked(frames: np.ndarray) -> np.ndarray:
     """The fourth frame gone dark."""
     return frames * (np.arange(len(frames)) != 3).astype(np.uint8)[:, None, None, None]
+
+
+def blurred(frames: np.ndarray) -> np.ndarray:
+    return np.where(
+        MASK[..., None], np.stack([cv2.GaussianBlur(frame, (0, 0), 3) for frame in frames]), frames
+    )
 
 
 def encode(frames: np.ndarray, pts: list[int] | None = None) -> bytes:
@@ -98,6 +105,8 @@ def test_a_sound_clip_is_released_with_every_score(candidate: CandidateClip) -> 
         "content",
         "black",
         "frozen",
+        "body likeness",
+        "head likeness",
         "background",
     }
 
@@ -140,6 +149,7 @@ FAULTS: dict[str, tuple[str, Callable[[CandidateClip], bytes]]] = {
     "other timestamps": ("timestamps", lambda clip: encode(REGENERATED, [0, *range(2, 10)])),
     "another size": ("size", lambda clip: encode(REGENERATED[:, :80])),
     "left empty": ("content", lambda clip: encode(np.where(MASK[..., None], np.uint8(128), SOURCE))),
+    "the same person, blurred": ("body likeness", lambda clip: encode(blurred(SOURCE))),
     "a black frame": ("black", lambda clip: encode(blacked(REGENERATED))),
     "frozen": ("frozen", lambda clip: encode(REGENERATED[:1].repeat(len(REGENERATED), axis=0))),
     "frozen people": ("frozen", lambda clip: encode(np.where(MASK[..., None], REGENERATED[:1], REGENERATED))),
