@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanVACEPipeline, WanVACETransformer3DModel
 
+from benchmarks.random_vace import random_vace
 from operators.caption import WIDTH
 from schemas.profile import Generator, Size
 
@@ -59,50 +60,23 @@ def save_generator(folder: Path) -> Path:
     return folder
 
 
-def save_wan(folder: Path) -> Path:
-    """All parts of a real Wan-VACE pipeline, made tiny: strides 4x8x8, the reference first, umt5 and its tokenizer."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import T5TokenizerFast, UMT5Config, UMT5EncoderModel
+TRANSFORMER = {
+    "num_attention_heads": 2, "attention_head_dim": 16, "in_channels": 4, "out_channels": 4, "text_dim": 32,
+    "freq_dim": 16, "ffn_dim": 32, "num_layers": 3, "vace_layers": [0, 2], "vace_in_channels": 8 + 64,
+}  # fmt: skip
+VAE = {
+    "base_dim": 8, "dim_mult": [1, 1, 1, 1], "z_dim": 4, "num_res_blocks": 1,
+    "temperal_downsample": [False, True, True], "latents_mean": [0.1] * 4, "latents_std": [0.5] * 4,
+}  # fmt: skip
+TEXT = {"vocab_size": 64, "d_model": 32, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 4}
 
-    torch.manual_seed(0)
-    vae = AutoencoderKLWan(
-        base_dim=8,
-        dim_mult=[1, 1, 1, 1],
-        z_dim=4,
-        num_res_blocks=1,
-        temperal_downsample=[False, True, True],
-        latents_mean=[0.1] * 4,
-        latents_std=[0.5] * 4,
-    )
-    transformer = WanVACETransformer3DModel(
-        num_attention_heads=2,
-        attention_head_dim=16,
-        in_channels=4,
-        out_channels=4,
-        text_dim=32,
-        freq_dim=16,
-        ffn_dim=32,
-        num_layers=3,
-        vace_layers=[0, 2],
-        vace_in_channels=8 + 64,
-    )
-    for weight in transformer.parameters():  # as random ones start, words and noise hardly show in the output
+
+def save_wan(folder: Path) -> Path:
+    """All parts of a real Wan-VACE pipeline, made tiny: strides 4x8x8, umt5 and its tokenizer."""
+    pipeline = random_vace(TRANSFORMER, VAE, TEXT)
+    for (
+        weight
+    ) in pipeline.transformer.parameters():  # as they start, words and noise hardly show in the output
         torch.nn.init.normal_(weight, std=0.15)
-    words = ["<pad>", "</s>", "<unk>", "▁", *"abcdefghijklmnopqrstuvwxyz,"]
-    tokenizer = Tokenizer(models.Unigram([(word, -float(i)) for i, word in enumerate(words)], unk_id=2))
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
-    text = UMT5Config(
-        vocab_size=len(words), d_model=32, d_kv=8, d_ff=32, num_layers=2, num_heads=4, pad_token_id=0
-    )
-    pipeline = WanVACEPipeline(
-        tokenizer=T5TokenizerFast(tokenizer_object=tokenizer, extra_ids=0),
-        text_encoder=UMT5EncoderModel(text),
-        vae=vae,
-        scheduler=UniPCMultistepScheduler(
-            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=5.0
-        ),
-        transformer=transformer,
-    )
     pipeline.save_pretrained(folder)
     return folder
