@@ -7,7 +7,8 @@ The same command again probes what is new or has changed since, and nothing else
 plan: what was made of them stands, what was not will fail. Other inputs or settings make the plan anew.
 
 --estimate K is a dry run: it conditions and regenerates K clips of each part, drawn at random, and says what the
-whole will cost, with the error of sampling. Nothing of that is kept.
+whole will cost, with the error of sampling; with --megabits also a petabyte of such video, of which --empty is the
+share without people. Nothing of that is kept.
 """
 
 import json
@@ -28,7 +29,7 @@ from jobs import options
 from jobs.anonymize import on
 from operators.attempts import time_limit
 from operators.condition import Condition
-from operators.estimate import Estimate, Sampled, estimate
+from operators.estimate import Estimate, Sampled, estimate, per_petabyte
 from operators.listing import Listing, Source, list_sources
 from operators.regenerate import Regenerate
 from operators.source import plan_source, source_key, unplannable
@@ -135,10 +136,11 @@ def account(output: str, listing: Listing) -> dict[str, Any]:
     return counts
 
 
-def dry_run(
-    profile: Profile, policy: Policy, plan: str, clips: int, parts: int, price: float
-) -> list[tuple[str, Any]]:
-    """Figures for the whole plan from `clips` clips of each of its `parts`; `price` is of a GPU for an hour."""
+def dry_run(profile: Profile, policy: Policy, plan: str, arguments: Namespace) -> list[tuple[str, Any]]:
+    """Figures for the whole plan, and for a petabyte, from `estimate` clips of each of its `parts`."""
+    clips, parts = arguments.estimate, arguments.parts
+    if arguments.empty is not None and not 0 <= arguments.empty <= 1:
+        raise UserError(f"--empty {arguments.empty}", "is no share", "Give a number from 0 to 1")
     session.start(profile)
     chosen = [ref for part in range(1, parts + 1) for ref in plans.Plan(plan, part, parts).sample(clips)]
     if not chosen:
@@ -152,13 +154,17 @@ def dry_run(
         raise UserError(plan, "gives fewer than two clips to estimate from", "Give --estimate more clips")
     shares = {"condition": pools.condition.num_gpus, "regenerate": pools.regenerate.num_gpus}
     found = estimate(sample, plans.Plan(plan).planned().ids.size, shares)
-    hours = found["GPU-hours"]
-    cost = Estimate(hours.value * price, hours.error * price)
-    return [
-        ("sampled clips, of these quarantined or failed", f"{len(chosen)}, {len(chosen) - len(sample)}"),
-        *found.items(),
-        *([("cost", cost)] if price else []),
-    ]
+    found |= costs(found, "GPU-hours", "cost", arguments.price)
+    if arguments.megabits:
+        found |= per_petabyte(sample, shares, arguments.megabits, arguments.empty)
+        found |= costs(found, "GPU-hours per petabyte", "cost per petabyte", arguments.price)
+    counted = ("sampled clips, of these quarantined or failed", f"{len(chosen)}, {len(chosen) - len(sample)}")
+    return [counted, *found.items()]
+
+
+def costs(found: dict[str, Estimate], hours: str, name: str, price: float) -> dict[str, Estimate]:
+    """What GPU-hours cost, where a price is given."""
+    return {name: Estimate(found[hours].value * price, found[hours].error * price)} if price else {}
 
 
 def figures(clips: pa.Table) -> pa.Table:
@@ -194,7 +200,7 @@ def main(arguments: Namespace) -> int:
     for bad in made["problems"]:
         print(f"unreadable: {bad['uri']}: {bad['problem']}. {bad['remedy']}.")
     if arguments.estimate:
-        found = dry_run(profile, policy, output, arguments.estimate, arguments.parts, arguments.price)
+        found = dry_run(profile, policy, output, arguments)
         options.table("estimate (95 %, of sampling alone)", found)
     return 0
 
@@ -210,5 +216,15 @@ if __name__ == "__main__":
     )
     parser.add_argument("--parts", type=int, default=1, metavar="N", help="that --partition K/N will have")
     parser.add_argument("--price", type=float, default=0, help="of a GPU for an hour, for the estimate")
+    parser.add_argument(
+        "--megabits",
+        type=float,
+        default=0,
+        metavar="RATE",
+        help="a second: estimates a petabyte of such video",
+    )
+    parser.add_argument(
+        "--empty", type=float, metavar="SHARE", help="of that video without people, instead of the sample's"
+    )
     parser.add_argument("--variant", choices=["structhuman", "structall"], help="of the estimate")
     options.run(main, parser)

@@ -65,6 +65,44 @@ def estimate(sample: Sequence[Sampled], clips: int, gpus: dict[str, float]) -> d
     return found
 
 
+def per_petabyte(
+    sample: Sequence[Sampled], gpus: dict[str, float], megabits: float, empty: float | None = None
+) -> dict[str, Estimate]:
+    """GPU-hours for a petabyte (10^15 bytes) of video of `megabits` a second, as the sample's clips took them.
+
+    `empty` is the share of the video that shows nobody; without it the sample's own. Clips with and without people
+    are told apart, and of each GPU-seconds per second of video are a ratio of sums; `gpus` as in `estimate`. A kind of
+    which the sample has fewer than 2 clips is taken for as costly as all of them: of clips without people that says
+    too much. Raises ValueError for fewer than 2 clips.
+    """
+    if len(sample) < 2:
+        raise ValueError("a sample needs two clips at least")
+
+    def rate(clips: list[Sampled]) -> Estimate:
+        """GPU-seconds per second of video."""
+        clips = clips if len(clips) > 1 else list(sample)
+        video = sum(clip.video_seconds for clip in clips)
+        costs = [
+            sum(clip.stage_seconds.get(stage, 0.0) * share for stage, share in gpus.items()) for clip in clips
+        ]
+        ratio = sum(costs) / video
+        residuals = [cost - ratio * clip.video_seconds for cost, clip in zip(costs, clips, strict=True)]
+        return Estimate(ratio, Z * _spread(residuals) * math.sqrt(len(clips)) / video)
+
+    nobody = [clip for clip in sample if not clip.people]
+    if empty is None:
+        empty = sum(clip.video_seconds for clip in nobody) / sum(clip.video_seconds for clip in sample)
+    without, having = rate(nobody), rate([clip for clip in sample if clip.people])
+    hours = 8e15 / (megabits * 1e6) / 3600
+    return {
+        "hours of video in a petabyte": Estimate(hours, 0.0),
+        "GPU-hours per petabyte": Estimate(
+            hours * (empty * without.value + (1 - empty) * having.value),
+            hours * math.hypot(empty * without.error, (1 - empty) * having.error),
+        ),
+    }
+
+
 def _spread(values: list[float]) -> float:
     """Standard deviation, of the population that `values` were drawn from."""
     mean = sum(values) / len(values)

@@ -47,3 +47,15 @@ def test_the_digest_of_a_folder_sees_names_and_bytes(tmp_path: Path) -> None:
     renamed = weights.digest(tmp_path)
     (tmp_path / "b").write_bytes(b"2")
     assert len({before, renamed, weights.digest(tmp_path)}) == 3
+
+
+def test_the_digest_covers_whatever_the_generator_loads(tmp_path: Path) -> None:
+    (tmp_path / "lora").write_bytes(b"1")
+    digests = {weights.check(load(Profile, PROFILE))}
+    for field in ("adapter", "distilled", "vae"):
+        changed = load(Profile, PROFILE, [f"generator.{field}={tmp_path}/lora"])
+        assert weights.named(changed)[f"generator.{field}"] == f"{tmp_path}/lora"
+        digests.add(weights.check(changed))
+    (tmp_path / "lora").write_bytes(b"2")
+    digests.add(weights.check(changed))
+    assert len(digests) == 3  # without, with, and with other bytes

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from operators.estimate import Sampled, estimate
+from operators.estimate import Sampled, estimate, per_petabyte
 
 GPUS = {"condition": 0.25, "regenerate": 1.0}
 
@@ -48,3 +48,36 @@ def test_none_of_a_few_is_not_none_at_all() -> None:
 def test_one_clip_says_nothing_of_the_error() -> None:
     with pytest.raises(ValueError, match="two clips"):
         estimate(population(1), 100, GPUS)
+
+
+HOURS = 8e15 / 10e6 / 3600  # of video in a petabyte at 10 Mb/s
+
+
+def test_a_petabyte_takes_what_the_clips_took_per_second() -> None:
+    clips = [Sampled(2, 4.0, {"condition": 4.0, "regenerate": 40.0})] * 3
+    clips += [Sampled(0, 2.0, {"condition": 2.0, "regenerate": 0.0})] * 3
+    for empty, rate in [(0.0, 10.25), (1.0, 0.25), (0.5, 5.25), (None, (2 * 10.25 + 0.25) / 3)]:
+        found = per_petabyte(clips, GPUS, 10, empty)
+        assert found["hours of video in a petabyte"].value == pytest.approx(HOURS) == pytest.approx(222222.2)
+        assert found["GPU-hours per petabyte"].value == pytest.approx(HOURS * rate)
+        assert found["GPU-hours per petabyte"].error == pytest.approx(0, abs=1e-6)
+    assert per_petabyte(clips, GPUS, 20, 0.5)["GPU-hours per petabyte"].value == pytest.approx(
+        HOURS * 5.25 / 2
+    )
+
+
+def test_a_petabytes_error_bar_holds_the_truth_nineteen_times_in_twenty() -> None:
+    clips = population(5000)
+    truth = per_petabyte(clips, GPUS, 10, 0.6)["GPU-hours per petabyte"].value
+    rng, draws, held = np.random.default_rng(2), 400, 0
+    for _ in range(draws):
+        chosen = [clips[index] for index in rng.choice(len(clips), 60, replace=False)]
+        found = per_petabyte(chosen, GPUS, 10, 0.6)["GPU-hours per petabyte"]
+        held += abs(found.value - truth) <= found.error
+    assert 0.91 < held / draws <= 0.99
+
+
+def test_without_an_empty_clip_none_is_taken_for_cheaper() -> None:
+    clips = [Sampled(1, 2.0, {"condition": 1.0, "regenerate": n}) for n in (2.0, 3.0)]
+    most, none = (per_petabyte(clips, GPUS, 10, share)["GPU-hours per petabyte"] for share in (0.9, 0.0))
+    assert most.value == pytest.approx(none.value)
