@@ -11,6 +11,7 @@ of the plain run's time. TFLOP/s counts the transformer's products alone.
 """
 
 import argparse
+import gc
 import resource
 from collections import defaultdict
 from collections.abc import Callable
@@ -94,11 +95,18 @@ class Measured:
     parts: dict[str, float]
 
 
+def generator_of(settings: Generator, cuda: bool) -> VideoGenerator:
+    """With weights of its own, after those of the row before are gone."""
+    gc.collect()
+    torch.cuda.empty_cache()
+    if not cuda:
+        return VideoGenerator(settings)
+    return VideoGenerator(settings, "cuda", random_vace(device="cuda", dtype=getattr(torch, settings.dtype)))
+
+
 def measure(settings: Generator, cuda: bool, requests: list[Request], runs: int) -> Measured:
     """The fastest of several runs of a generator made for these settings."""
-    device = "cuda" if cuda else "cpu"
-    pipeline = random_vace(device=device, dtype=getattr(torch, settings.dtype)) if cuda else None
-    generator, clock = VideoGenerator(settings, device, pipeline), Clock(cuda)
+    generator, clock = generator_of(settings, cuda), Clock(cuda)
     parts, prompts = generator.pipeline, generator.prompts
     parts.vae.encode = clock.over("VAE", parts.vae.encode)
     parts.vae.decode = clock.over("VAE", parts.vae.decode)
@@ -128,9 +136,7 @@ def measure(settings: Generator, cuda: bool, requests: list[Request], runs: int)
 def flops(settings: Generator, cuda: bool, request: Request) -> float:
     """TFLOP of the transformer for one clip: of one step, times the forwards of a plain run."""
     once = settings.model_copy(update={"steps": 1, "guidance": 1.0})
-    device = "cuda" if cuda else "cpu"
-    pipeline = random_vace(device=device, dtype=getattr(torch, settings.dtype)) if cuda else None
-    generator = VideoGenerator(once, device, pipeline)
+    generator = generator_of(once, cuda)
     counter = FlopCounterMode(display=False)
     run = generator.pipeline.transformer.forward
 
@@ -154,6 +160,31 @@ def requests_of(settings: Generator, size: tuple[int, int], count: int) -> list[
     ]
 
 
+def settings_of(cuda: bool, steps: int) -> tuple[Generator, tuple[int, int]]:
+    """The plain run's, and height and width of its clips."""
+    settings = load(Profile, f"cluster/profiles/{'paper' if cuda else 'embedded'}.yaml").generator
+    changes = {
+        "steps": steps,
+        "guidance": 5.0,
+        "flow_shift": 5.0,
+        "warm_up": False,
+        "adapter": "",
+        "batch": 1,
+    }
+    settings = settings.model_copy(update=changes | ({"dtype": "bfloat16"} if cuda else {}))
+    size = settings.frame if cuda else settings.tube
+    return settings, (size.height, size.width)
+
+
+def say(made: Measured, plain: Measured, frames: int, cuda: bool) -> str:
+    """One row."""
+    difference = np.abs(made.frames.astype(float) - plain.frames).mean()
+    text = f"{made.seconds:.2f} s, {plain.seconds / made.seconds:.2f}x, differs by {difference:.2f}"
+    hourly = frames / FPS / made.seconds * 3600
+    gpu = f", {made.memory:.1f} GiB, {hourly:.0f} video-seconds an hour ({hourly / REFERENCE:.1f}x)"
+    return text + (gpu if cuda else "")
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -165,38 +196,25 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     cuda = torch.cuda.is_available()
-    settings = load(Profile, f"cluster/profiles/{'paper' if cuda else 'embedded'}.yaml").generator
-    changes = {"steps": options.steps, "guidance": 5.0, "flow_shift": 5.0, "warm_up": False, "adapter": ""}
-    settings = settings.model_copy(update=changes | ({"dtype": "bfloat16"} if cuda else {}))
-    size = (
-        (settings.frame.height, settings.frame.width) if cuda else (settings.tube.height, settings.tube.width)
-    )
+    settings, size = settings_of(cuda, options.steps)
     name = torch.cuda.get_device_name() if cuda else "one core: the embedded generator, a tiny model"
     requests = requests_of(settings, size, 4)
     plain = measure(settings, cuda, requests[:1], options.runs)
     work = flops(settings, cuda, requests[0])
     shares = ", ".join(f"{part} {plain.parts[part] / plain.seconds:.0%}" for part in sorted(plain.parts))
-    rate = work / plain.parts["transformer"]
-    peak = next((peak for card, peak in PEAKS.items() if card in name), None)
+    peak = next((f" of {peak}" for card, peak in PEAKS.items() if card in name), "")
     rows: list[tuple[str, Any]] = [
         ("clip", f"{settings.window} frames {size[0]}x{size[1]}, {options.steps} steps, {settings.dtype}"),
         ("shares of the plain run", shares),
-        ("TFLOP of the transformer, a second", f"{work:.4g}, {rate:.3g}" + (f" of {peak}" if peak else "")),
+        ("TFLOP of the transformer, a second", f"{work:.4g}, {work / plain.parts['transformer']:.3g}{peak}"),
     ]
     for row, switches in switches_of(options.steps).items():
         if (options.only not in row and row != PLAIN) or (row in ON_GPU and not cuda):
             continue
         switched = settings.model_copy(update=switches)
         made = plain if row == PLAIN else measure(switched, cuda, requests[: switched.batch], options.runs)
-        difference = np.abs(made.frames.astype(float) - plain.frames).mean()
-        text = (
-            f"{made.seconds:.2f} s, {plain.seconds / made.seconds:.2f}x, differs by {difference:.2f} levels"
-        )
-        if cuda:
-            hourly = settings.window / FPS / made.seconds * 3600
-            text += f", {made.memory:.1f} GiB, {hourly:.0f} video-seconds an hour ({hourly / REFERENCE:.1f}x)"
-        rows.append((row, text))
-        print(f"{row}: {text}", flush=True)
+        rows.append((row, say(made, plain, settings.window, cuda)))
+        print(": ".join(rows[-1]), flush=True)
     if not cuda:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         rows.append(("peak memory of the process", f"{memory:.1f} GiB"))

@@ -97,25 +97,11 @@ class Regenerate:
             if isinstance(result, Exception):
                 raise result
             generated.append(result)
-        start = perf_counter()
-        background = (
-            decode_bytes(clip.background)
-            if clip.background
-            else np.full((*clip.mask.shape, 3), 128, np.uint8)
-        )
-        frames = composite(background, clip.mask, clip.tubes, generated)
-        ref, new = clip.ref, slice(clip.ref.overlap, None)
-        video = encode_video(
-            frames[new],
-            ref.pts[new],
-            ref.time_base,
-            ref.fps,
-            crf=self.profile.encoding.crf,
-            preset=self.profile.encoding.preset,
-        )
+        start, new = perf_counter(), slice(clip.ref.overlap, None)
+        video = self._video(clip, generated)
         seeds = ",".join(str(tube.seed) for tube in clip.tubes)
         return CandidateClip(
-            ref=ref,
+            ref=clip.ref,
             variant=clip.variant,
             video=video,
             preview=clip.preview,
@@ -129,4 +115,22 @@ class Regenerate:
             gates=clip.gates,
             steps=clip.steps,
             seconds=clip.seconds | {"generate": generate_seconds, "composite": perf_counter() - start},
+        )
+
+    def _video(self, clip: Conditioning, generated: list[np.ndarray]) -> bytes:
+        """The released frames as mp4: what was `generated` for each tube in its place before the background."""
+        background = (
+            decode_bytes(clip.background)
+            if clip.background
+            else np.full((*clip.mask.shape, 3), 128, np.uint8)
+        )
+        frames = composite(background, clip.mask, clip.tubes, generated)
+        ref, new = clip.ref, slice(clip.ref.overlap, None)
+        return encode_video(
+            frames[new],
+            ref.pts[new],
+            ref.time_base,
+            ref.fps,
+            crf=self.profile.encoding.crf,
+            preset=self.profile.encoding.preset,
         )

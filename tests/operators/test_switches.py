@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKLWan, WanVACETransformer3DModel
+from diffusers import AutoencoderKLWan, WanVACEPipeline, WanVACETransformer3DModel
 from safetensors.torch import save_file
 
 from operators.batched_vace import encode_condition
@@ -214,6 +214,13 @@ def test_a_distilled_lora_that_does_not_fit_is_refused(
     save_file(lora, tmp_path / "few.safetensors")
     with pytest.raises(UserError, match=r"few\.safetensors"):
         generator(weights, distilled=str(tmp_path / "few.safetensors"))
+
+
+def test_a_pipeline_in_memory_is_used_as_it_is(weights: Path, plain: np.ndarray) -> None:
+    settings = generator(weights).settings
+    pipeline = WanVACEPipeline.from_pretrained(weights, dtype=torch.float32, local_files_only=True)
+    (frames,) = VideoGenerator(settings, pipeline=pipeline).together([asked()])
+    assert isinstance(frames, np.ndarray) and np.abs(frames.astype(int) - plain).max() <= 1
 
 
 def test_prompts_are_embedded_as_the_pipeline_embeds_them(weights: Path) -> None:
