@@ -94,6 +94,7 @@ models: .venv/ready
 	for task in segment pose depth; do \
 	  python -m jobs.train_cues --data "$(PEOPLE)" --out "$(MODELS)" --task $$task \
 	    $${BACKGROUNDS:+--backgrounds "$$BACKGROUNDS"} $$(test $$task = segment || echo --init "$(MODELS)/segment.pt"); done
+	python -m jobs.train_witness --data "$(PEOPLE)" --out "$(MODELS)/witness.safetensors"
 
 clean:
 	rm -rf .venv .cache output

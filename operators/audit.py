@@ -16,15 +16,18 @@ from operators.copied import copied_share
 from operators.decode import decode_clip
 from operators.encode import ContainerFacts, decode_bytes, inspect_video
 from operators.escalate import Ladder, filled
+from operators.faces import FaceDetector
 from operators.legible import TextGate
 from operators.likeness import Likeness
 from operators.mark import Marker, faults
+from operators.newcomers import nobody_new
 from operators.outcome import Rejected, each
 from operators.paint import paint
 from operators.spoiled import spoiled_frames
+from operators.witness import Witness
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Certificate, Gate, Step, refused
-from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip, regenerated
 from schemas.policy import Policy
 from schemas.profile import Profile
 
@@ -55,6 +58,8 @@ class Audit:
         self.candidates, self.marker = candidates or Candidates(), marker
         self.text = TextGate(profile, policy)
         self.likeness = Likeness(profile.likeness.weights, profile.pools.audit.device)
+        self.witness = Witness(profile.witness, profile.pools.audit.device)
+        self.faces = FaceDetector(policy.gates.face_confidence, profile.witness.image_size)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         rows = from_table(batch, CandidateClip, QuarantinedClip, FailedClip)
@@ -91,7 +96,7 @@ class Audit:
         new = source[clip.ref.overlap :]
         if self._publishes_conditioning(clip):
             gates += _conditioning_gates(clip, new, limits.copied_share)
-        gates += spoiled_frames(output, new, clip.mask, limits, filled(clip.steps))
+        gates += spoiled_frames(output, new, regenerated(clip), limits, filled(clip.steps))
         if not filled(clip.steps):
             gates += self.likeness.gates(output, new, clip.body, limits)
         if clip.variant == "structhuman":
@@ -105,6 +110,7 @@ class Audit:
                     score >= limits.outside_psnr_db,
                 )
             )
+        gates += nobody_new(output, clip.mask, (self.witness, self.faces), limits)
         if accepted := [step.output_sha256 for step in clip.steps if step.name == "accept"]:
             other = len(accepted) - accepted.count(digest)
             gates.append(
@@ -190,7 +196,7 @@ def _copied(clip: CandidateClip, output: np.ndarray, source: np.ndarray) -> floa
 
 
 def _people(clip: CandidateClip) -> np.ndarray:
-    return clip.body if clip.body.any() else clip.mask
+    return clip.body if clip.body.any() else regenerated(clip)
 
 
 def _conditioning_gates(clip: CandidateClip, source: np.ndarray, most: float) -> list[Gate]:

@@ -15,20 +15,21 @@ from operators.decode import decode_clip
 from operators.encode import encode_lossless, encode_video
 from operators.escalate import Ladder, attempt, larger
 from operators.extractors import depth_model, pose_model, scene_model, segment_model
+from operators.faces import FaceDetector
 from operators.fuse import fuse_structall, fuse_structhuman
 from operators.identity import pseudo_identity, scope_of
 from operators.outcome import each
 from operators.paint import paint
 from operators.redact import Redactor
-from operators.residual import nobody_left
+from operators.residual import track_everybody
 from operators.skeleton import draw_skeleton
-from operators.track import track_people
 from operators.tube import cut_tube
+from operators.witness import Witness
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, Conditioning, FailedClip, QuarantinedClip, Tube
 from schemas.policy import Policy
 from schemas.profile import Profile, Size
-from schemas.track import Track
+from schemas.track import Track, union
 
 _PREVIEW_SIDE = 640  # px; the conditioning video is for looking at
 
@@ -50,6 +51,8 @@ class Condition:
         device = profile.pools.condition.device
         self.pose, self.segment = pose_model(profile.pose, device), segment_model(profile.segment, device)
         self.scene = scene_model(profile.caption, device)
+        self.witness = Witness(profile.witness, device)
+        self.faces = FaceDetector(policy.gates.face_confidence, profile.witness.image_size)
         if policy.variant == "structall":
             self.depth = depth_model(profile.depth, device)
 
@@ -67,20 +70,20 @@ class Condition:
         frames = decode_clip(ref)
         clock.append(perf_counter())
         settings = larger(self.policy.mask, steps)
-        people = track_people(self.segment(frames), self.pose(frames), frames.shape[1:3], settings)
+        cues = self.segment(frames), self.pose(frames)
         clock.append(perf_counter())
         painted, things = self.redact(frames, settings, 1 if settings != self.policy.mask else 0)
         paint(frames, painted)
+        clock.append(perf_counter())
+        people, gates = track_everybody(frames, cues, (self.witness, self.faces), settings, self.policy.gates)
         everything = [*people, *things]
         mask, body, skeletons = (
-            _union(everything, "mask", frames),
-            _union(everything, "body", frames),
+            union(everything, "mask", frames.shape[:3]),
+            union(everything, "body", frames.shape[:3]),
             _draw(people, frames),
         )
         clock.append(perf_counter())
         background = fuse_structhuman(frames, mask, np.zeros_like(frames))
-        gate = nobody_left(background, mask, self.pose, self.policy.gates.residual_confidence)
-        clock.append(perf_counter())
         wanted = everything or self.policy.variant == "structall"
         scene = self.scene(background, float(ref.fps)) if wanted else None
         if self.policy.variant == "structhuman":
@@ -102,7 +105,7 @@ class Condition:
         else:
             fused = fuse_structall(self.depth(frames), mask, skeletons)
             tubes = [self._whole_frame(ref, fused, len(people), attempt(steps), scene)]
-            mask, lossless = np.ones_like(mask), b""
+            lossless = b""
         preview = _preview(ref, fused)
         clock.append(perf_counter())
         stages = ["decode", "detect", "text", "gate 1", "fuse"]
@@ -119,7 +122,7 @@ class Condition:
             painted,
             tubes,
             len(people),
-            [gate],
+            gates,
             steps,
             seconds,
         )
@@ -149,13 +152,6 @@ class Condition:
             np.ones((frames, size.height, size.width), bool),
         )
         return Tube(0, 0, boxes, np.stack(small), anew, everywhere, prompt, seed)
-
-
-def _union(people: list[Track], name: str, frames: np.ndarray) -> np.ndarray:
-    union = np.zeros(frames.shape[:3], bool)
-    for track in people:
-        union[track.first : track.first + len(track.mask)] |= getattr(track, name)
-    return union
 
 
 def _draw(people: list[Track], frames: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from operators.condition import Condition
 from operators.decode import DecodeError, decode_clip
 from operators.degrade import degrade_condition
+from operators.outcome import Rejected
 from operators.people import Sample
 from operators.tube import cut
 from schemas.clip import ClipRef, Conditioning, FailedClip, Tube
@@ -30,6 +31,9 @@ def pairs_of_clip(
         found = condition.condition(ref)
     except DecodeError as error:
         counts[f"failed: {error.reason}"] += 1
+        return []
+    except Rejected:
+        counts["skipped: somebody may be left"] += 1
         return []
     if isinstance(found, FailedClip):
         counts[f"failed: {found.reason}"] += 1

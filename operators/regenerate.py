@@ -17,7 +17,7 @@ from operators.generate import VideoGenerator
 from operators.outcome import each
 from operators.windows import count_windows
 from schemas.arrow import from_table, to_table
-from schemas.clip import CandidateClip, Conditioning, FailedClip, QuarantinedClip
+from schemas.clip import CandidateClip, Conditioning, FailedClip, QuarantinedClip, regenerated
 from schemas.generation import Request
 from schemas.profile import Profile
 
@@ -124,7 +124,7 @@ class Regenerate:
             if clip.background
             else np.full((*clip.mask.shape, 3), 128, np.uint8)
         )
-        frames = composite(background, clip.mask, clip.tubes, generated)
+        frames = composite(background, regenerated(clip), clip.tubes, generated)
         ref, new = clip.ref, slice(clip.ref.overlap, None)
         return encode_video(
             frames[new],

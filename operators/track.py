@@ -74,22 +74,16 @@ def _merge(mask: InstanceMasks, pose: PoseDetections, size: tuple[int, int]) -> 
         _Detection(
             max(mask.scores[i], pose.scores[pairs[i]] if i in pairs else 0),
             mask.boxes[i],
-            body if body.area else _box_patch(mask.boxes[i], size),
+            body if body.area else Patch.of_box(mask.boxes[i], size),
             pose.keypoints[pairs[i]] if i in pairs else nothing,
         )
         for i, body in enumerate(mask.masks)
     ]
     people += [
-        _Detection(pose.scores[j], pose.boxes[j], _box_patch(pose.boxes[j], size), pose.keypoints[j])
+        _Detection(pose.scores[j], pose.boxes[j], Patch.of_box(pose.boxes[j], size), pose.keypoints[j])
         for j in set(range(len(pose.boxes))) - set(pairs.values())
     ]
     return _one_each([person for person in people if person.body.area])
-
-
-def _box_patch(box: np.ndarray, size: tuple[int, int]) -> Patch:
-    x0, y0, x1, y1 = np.clip(box, 0, [size[1], size[0]] * 2)
-    x, y = int(x0), int(y0)
-    return Patch(x, y, np.ones((int(np.ceil(y1)) - y, int(np.ceil(x1)) - x), bool))
 
 
 def _one_each(people: list[_Detection]) -> list[_Detection]:

@@ -84,7 +84,7 @@ class Conditioning:
 
     background  lossless H.264 of the window, everything inside the mask gray (empty in StructAll)
     preview     mp4 of the conditioning frames as the generator is shown them, at source resolution
-    mask        bool [T,H,W]: union over neighbouring frames, dilated; hard. What is regenerated
+    mask        bool [T,H,W]: union over neighbouring frames, dilated; hard. Where people were
     body        bool [T,H,W]: the undilated detections inside it. What must not be copied
     painted     int32 [N,6]: plates, text, screens painted over in the source, as operators/paint.py takes them
     """
@@ -121,6 +121,11 @@ class CandidateClip:
     gates: list[Gate]
     steps: list[Step]
     seconds: dict[str, float]
+
+
+def regenerated(clip: Conditioning | CandidateClip) -> np.ndarray:
+    """bool [T,H,W]: what is not the source's: people, and in StructAll everything."""
+    return clip.mask if clip.variant == "structhuman" else np.ones_like(clip.mask)
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,18 @@ class Patch:
         x, y = int(columns[0]), int(rows[0])
         return cls(x, y, mask[y : rows[-1] + 1, x : columns[-1] + 1].copy())
 
+    @classmethod
+    def of_box(cls, box: np.ndarray, size: tuple[int, int]) -> "Patch":
+        """All of a box x0 y0 x1 y1, as far as it lies within a frame of `size` (H, W)."""
+        x0, y0, x1, y1 = np.clip(box, 0, [size[1], size[0]] * 2)
+        x, y = int(x0), int(y0)
+        return cls(x, y, np.ones((int(np.ceil(y1)) - y, int(np.ceil(x1)) - x), bool))
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """x0 y0 x1 y1."""
+        return self.x, self.y, self.x + self.inside.shape[1], self.y + self.inside.shape[0]
+
     @property
     def area(self) -> int:
         """Pixels that are set."""

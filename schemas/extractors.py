@@ -36,6 +36,19 @@ class RtDetr(Network):
     confidence: float = Field(default=0.25, gt=0, lt=1)
 
 
+class PersonMap(Settings):
+    """Weights of jobs.train_witness, for `batch` frames at a time, larger ones in tiles of `image_size` px."""
+
+    model: Literal["person_map"]
+    weights: str
+    image_size: int = Field(default=640, ge=64, multiple_of=32)
+    batch: int = Field(default=1, ge=1)
+    confidence: float = Field(default=0.25, gt=0, lt=1)
+
+
+# The detector of the gates that look again. RT-DETR, too, sees large frames in tiles of its `image_size`.
+Witnesses = Annotated[PersonMap | RtDetr, Field(discriminator="model")]
+
 # Of a YOLO segmentation checkpoint, the boxes serve.
 Boxes = Annotated[Yolo | RtDetr, Field(discriminator="model")]
 

@@ -88,7 +88,10 @@ class MaskPolicy(Settings):
 class Gates(Settings):
     """Thresholds of the gates; a score beyond its threshold quarantines the clip.
 
-    residual_confidence  a person detected in the conditioning outside the mask above this is one left over
+    residual_confidence  the witness this sure of a person in the conditioning outside the mask: one was left over, the
+                         mask grows there, and what it cannot reach is refused
+    new_person_confidence  the same in the output; a little higher, as encoding moves what the witness says
+    face_confidence      a face outside the mask, in the conditioning or the output
     copied_share         share of textured body patches that may coincide with the source
     outside_psnr_db      StructHuman: the output outside the mask must be the source's, at least this well
     text_confidence      a redacted string that is read in the source this surely must not be read in the output,
@@ -101,6 +104,8 @@ class Gates(Settings):
     """
 
     residual_confidence: float = Field(gt=0, lt=1)
+    new_person_confidence: float = Field(gt=0, lt=1)
+    face_confidence: float = Field(gt=0, lt=1)
     copied_share: float = Field(ge=0, lt=1)
     outside_psnr_db: float = Field(gt=0)
     text_confidence: float = Field(gt=0, lt=1)

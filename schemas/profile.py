@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from schemas.config import Settings
-from schemas.extractors import Caption, Depth, Objects, Poses, Segments, Template
+from schemas.extractors import Caption, Depth, Objects, Poses, Segments, Template, Witnesses
 
 
 class Clips(Settings):
@@ -142,6 +142,7 @@ class Profile(Settings):
     segment: Segments
     depth: Depth
     caption: Caption = Template()
+    witness: Witnesses
     text: Text = Text()
     objects: Objects | None = None
     likeness: Likeness
@@ -151,6 +152,14 @@ class Profile(Settings):
     clips_per_shard: int = Field(ge=1)
     spill: str = ""
     pools: Pools
+
+    @model_validator(mode="after")
+    def _independent(self) -> "Profile":
+        if f'"{self.witness.weights}"' in self.model_dump_json(include={"pose", "segment"}):
+            raise ValueError(
+                "witness.weights make the masks, too; name a detector that pose and segment do not use"
+            )
+        return self
 
     def finds(self) -> set[str]:
         """The policy's topics, beside people, whose places in a picture these models find."""

@@ -1,6 +1,8 @@
 """One person followed through a clip."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -20,3 +22,11 @@ class Track:
     body: np.ndarray
     mask: np.ndarray
     keypoints: np.ndarray
+
+
+def union(people: Sequence[Track], name: Literal["body", "mask"], shape: tuple[int, ...]) -> np.ndarray:
+    """bool [T,H,W] of `shape`: everybody's `body` or `mask`."""
+    joined = np.zeros(shape, bool)
+    for track in people:
+        joined[track.first : track.first + len(track.mask)] |= getattr(track, name)
+    return joined

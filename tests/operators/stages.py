@@ -1,4 +1,4 @@
-"""The stages of a run with known masks: real operators, of which only the three cue models are replaced."""
+"""The stages of a run with known masks: real operators, of which only the models that look are replaced."""
 
 import io
 from fractions import Fraction
@@ -22,6 +22,7 @@ from schemas.config import load
 from schemas.cues import InstanceMasks, Patch, PoseDetections
 from schemas.policy import Policy
 from schemas.profile import Profile
+from tests.operators.sightings import nobody
 from tests.tiny import save_generator
 from tests.videos import pictures
 
@@ -65,8 +66,10 @@ class Stages:
             Cues().segment,
             Cues().depth,
         )
+        self.condition.witness = self.condition.faces = nobody  # type: ignore[assignment]
         self.regenerate = Regenerate(self.profile)
         self.audit = Audit(self.profile, self.policy, Provenance("w", "c"))
+        self.audit.witness = self.audit.faces = nobody  # type: ignore[assignment]
         path = folder / "a.mp4"
         pts = list(range(FRAMES))
         path.write_bytes(encode_video(source_frames(), pts, Fraction(1, 10), Fraction(10), 4, "veryfast"))

@@ -11,10 +11,11 @@ import pytest
 
 import operators.condition
 import operators.regenerate
+import operators.residual
 from operators.decode import DecodeError
 from operators.encode import decode_bytes
 from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
-from schemas.cues import PoseDetections
+from tests.operators.sightings import nobody, seeing
 from tests.operators.stages import (
     BODY,
     FRAMES,
@@ -64,13 +65,25 @@ FAULTS: dict[str, tuple[str, str, Callable[..., Any]]] = {
     "segmentation crashes": ("condition", "segment", failing(PUBLISHED_BY_MISTAKE)),
     "pose crashes": ("condition", "pose", failing(PUBLISHED_BY_MISTAKE)),
     "a frame without detections": ("condition", "segment", lambda frames: Cues().segment(frames[1:])),
-    "tracking crashes": ("condition_module", "track_people", failing(PUBLISHED_BY_MISTAKE)),
+    "tracking crashes": ("residual_module", "track_people", failing(PUBLISHED_BY_MISTAKE)),
+    "the witness crashes": ("condition", "witness", failing(PUBLISHED_BY_MISTAKE)),
+    "the witness gives no number": ("condition", "witness", seeing((2, 2, 30, 70), float("nan"))),
+    "the face detector crashes": ("condition", "faces", failing(PUBLISHED_BY_MISTAKE)),
+    "a frame that the witness does not see": (
+        "condition",
+        "witness",
+        lambda frames, covered: nobody(frames[1:], covered[1:]),
+    ),
     "fusing crashes": ("condition_module", "fuse_structhuman", failing(PUBLISHED_BY_MISTAKE)),
     "the generator crashes": ("generator", "together", failing(PUBLISHED_BY_MISTAKE)),
     "the generator gives an error": ("generator", "together", lambda _: [PUBLISHED_BY_MISTAKE]),
     "the generator gives no number": ("generator", "together", lambda _: [not_finite()]),
     "compositing crashes": ("regenerate_module", "composite", failing(PUBLISHED_BY_MISTAKE)),
     "compositing passes the source": ("regenerate_module", "composite", passed_through),
+    "somebody new in the output": ("audit", "witness", seeing((2, 2, 30, 70))),
+    "a new face in the output": ("audit", "faces", seeing((2, 2, 12, 14))),
+    "the witness gives no number in the end": ("audit", "witness", seeing((2, 2, 30, 70), float("nan"))),
+    "the witness crashes in the end": ("audit", "witness", failing(PUBLISHED_BY_MISTAKE)),
     "encoding crashes": ("regenerate_module", "encode_video", failing(PUBLISHED_BY_MISTAKE)),
 }
 
@@ -82,6 +95,8 @@ def test_a_fault_publishes_nothing(stages: Stages, fault: str, monkeypatch: pyte
         "condition": stages.condition,
         "condition_module": operators.condition,
         "generator": stages.regenerate.generator,
+        "residual_module": operators.residual,
+        "audit": stages.audit,
         "regenerate_module": operators.regenerate,
     }
     monkeypatch.setattr(places[where], name, replacement)
@@ -97,17 +112,26 @@ def test_a_fault_publishes_nothing(stages: Stages, fault: str, monkeypatch: pyte
 def test_a_person_missed_by_the_masks_is_not_published(
     stages: Stages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Gate 1: the pose model sees, on the fused frames, somebody outside every mask."""
-
-    def somebody(frames: np.ndarray) -> list[PoseDetections]:
-        if (frames[0, BODY] != 128).any():  # the first look finds nobody
-            return Cues().pose(frames)
-        box = np.array([[2, 2, 30, 70]], np.float32)
-        return [PoseDetections(box, np.full(1, 0.9, np.float32), np.zeros((1, 17, 3), np.float32))] * len(
-            frames
-        )
-
-    monkeypatch.setattr(stages.condition, "pose", somebody)
+    """Gate 1: the witness sees, on the fused frames, somebody outside every mask, wherever masks grow."""
+    monkeypatch.setattr(stages.condition, "witness", seeing((2, 2, 30, 70), hides=False))
     outcome = stages.run()
     assert isinstance(outcome, QuarantinedClip)
     assert [gate.name for gate in outcome.gates if not gate.passed] == ["nobody left"]
+
+
+@pytest.mark.parametrize("detector", ["witness", "faces"])
+def test_a_person_missed_by_the_masks_is_masked_after_all(
+    stages: Stages, detector: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gate 1: whom the witness sees, in one frame of the clip, is regenerated in that and those around it."""
+    box = (114, 2, 122, 14)
+    monkeypatch.setattr(stages.condition, detector, seeing(box, until=1))
+    outcome = stages.run()
+    assert isinstance(outcome, ReleasedClip), outcome
+    scores = {gate.name: gate.score for gate in outcome.certificate.gates}
+    assert (scores["nobody left"], scores["no face left"], scores["mask grown"]) == (0, 0, 1)
+    assert outcome.certificate.people == 2
+    if outcome.certificate.variant == "structhuman":
+        change = np.abs(decode_bytes(outcome.video).astype(int) - source_frames())[:, 4:12, 115:121]
+        assert change[:3].mean() > 20
+        assert change[6:].mean() < 6
