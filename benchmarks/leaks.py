@@ -79,8 +79,8 @@ class Leaks:
         segment, pose = self.condition.segment, self.condition.pose
         ref = self.reference(sample, sample.frames)
         try:
-            self.condition.segment = lambda frames: see(segment, frames)  # type: ignore[assignment]
-            self.condition.pose = lambda frames: see(pose, frames)  # type: ignore[assignment]
+            self.condition.segment = lambda frames: see(segment, frames)
+            self.condition.pose = lambda frames: see(pose, frames)
             cues = self.condition.segment(sample.frames), self.condition.pose(sample.frames)
             clip = self.candidate(ref)
         finally:
@@ -94,8 +94,9 @@ class Leaks:
 def exposed(sample: Sample, mask: np.ndarray) -> bool:
     """Whether anybody shows more than a tenth of herself in any frame."""
     for number in range(len(sample.people)):
-        for body, cover in zip(sample.masks == number + 1, mask, strict=True):
-            if body.sum() >= 200 and cover[body].mean() < 0.9:
+        for truth, cover in zip(sample.masks, mask, strict=True):
+            body = np.equal(truth, number + 1)
+            if body.sum() >= 200 and np.array(cover)[body].mean() < 0.9:
                 return True
     return False
 
@@ -133,7 +134,8 @@ def shifted(model: Any, frames: np.ndarray) -> Any:
 
 def with_plate(sample: Sample) -> np.ndarray | None:
     """The frames with a number plate where nobody ever is; None if there is no such place."""
-    people, height, width = (sample.masks > 0).any(axis=0), 34, 150
+    people: np.ndarray = sample.masks.max(axis=0) > 0
+    height, width = 34, 150
     for y in range(20, people.shape[0] - height - 20, 12):
         for x in range(20, people.shape[1] - width - 20, 20):
             if not people[max(0, y - 30) : y + height + 30, max(0, x - 30) : x + width + 30].any():
@@ -211,7 +213,7 @@ def main(arguments: Namespace) -> int:
     """Measure and print."""
     torch.set_num_threads(1)
     leaks, results = Leaks(arguments), defaultdict(list)
-    for sample in islice(read_people(Path(arguments.data), arguments.shards), arguments.clips):
+    for sample in islice(read_people(arguments.data, arguments.shards), arguments.clips):
         for fault, result in outcomes(leaks, sample).items():
             results[fault].append(result)
             print(".", end="", flush=True)
@@ -241,7 +243,7 @@ def row(fault: str, each: list[tuple[Any, bool, bool]]) -> str:
 
 if __name__ == "__main__":
     parser: ArgumentParser = options.parser(__doc__)
-    parser.add_argument("--data", required=True, help="folder of the synthetic people's shards")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the synthetic people's shards")
     parser.add_argument("--shards", default="street-val.tar", help="which of them (default: %(default)s)")
     parser.add_argument("--clips", type=int, default=12, help="how many of them (default: %(default)s)")
     options.run(main, parser)

@@ -10,6 +10,7 @@ independent (Clopper-Pearson), and one by drawing whole clips anew, as the frame
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -85,7 +86,8 @@ def masked(condition: Condition, policy: Policy, frames: np.ndarray, cues: tuple
             continue
         try:
             detectors = condition.witness, condition.faces
-            return track_everybody(frames, cues, detectors, settings, policy.gates)[1]
+            people, _ = track_everybody(frames, cues, detectors, settings, policy.gates)
+            return union(people, "mask", frames.shape[:3])
         except Rejected:
             tried = settings
     return None
@@ -124,6 +126,6 @@ def by_clips(sights: list[Sight]) -> float:
 
 if __name__ == "__main__":
     parser: ArgumentParser = options.parser(__doc__)
-    parser.add_argument("--data", required=True, help="folder of the synthetic people's shards")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the synthetic people's shards")
     parser.add_argument("--shards", default="street-val.tar", help="which of them (default: %(default)s)")
     options.run(main, parser)

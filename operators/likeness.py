@@ -11,9 +11,11 @@ from operators.appearance_net import SIZE, AppearanceNet
 from schemas.certificate import Gate
 from schemas.policy import Gates
 
-_SMALLEST = 24  # px of height; of less, a glance at the clothes' colour is all there is to compare
+_SMALLEST = 48  # px of height; of less, a glance at the colours is all there is to compare
+_SMALLEST_HEAD = 12  # px
 _HEAD = 0.22  # of the height from the top: head and neck
 _EVERY = 4  # frames
+_SAME = 0.2  # overlap with whoever was there four frames before
 _GRAY = 128
 
 
@@ -30,20 +32,32 @@ class Likeness:
         self.device = device
 
     def __call__(self, output: np.ndarray, source: np.ndarray, body: np.ndarray) -> tuple[float, float]:
-        """(body, head): the highest of every fourth frame and person; -1 where nobody is large enough.
+        """(body, head): of whoever is most alike, in the mean of every fourth frame; -1 where nobody is large enough.
 
         output, source uint8 [T,H,W,3]; body bool [T,H,W] of the people in the source. People who touch count as one.
         """
-        before, after = [], []
+        chains: list[list[tuple[int, Crop]]] = []
         for t in range(0, len(body), _EVERY):
+            last = [chain for chain in chains if chain[-1][0] == t - _EVERY]
             for crop in crops(body[t]):
-                for part in (crop, crop.head()):
-                    before.append(part.of(source[t]))
-                    after.append(part.of(output[t]))
-        if not before:
-            return -1.0, -1.0
-        alike = (self.embed(before) * self.embed(after)).sum(1)
-        return float(alike[0::2].max()), float(alike[1::2].max())
+                near = max(last, key=lambda chain: chain[-1][1].overlap(crop), default=None)
+                if near and near[-1][0] < t and near[-1][1].overlap(crop) > _SAME:
+                    near.append((t, crop))
+                else:
+                    chains.append([(t, crop)])
+        heads = [[(t, crop.head()) for t, crop in chain] for chain in chains]
+        heads = [[(t, head) for t, head in chain if len(head.mask) >= _SMALLEST_HEAD] for chain in heads]
+        return self._most(chains, source, output), self._most(heads, source, output)
+
+    def _most(self, chains: list[list[tuple[int, "Crop"]]], source: np.ndarray, output: np.ndarray) -> float:
+        """Highest cosine of the mean embeddings of somebody before and after."""
+        cosines = [-1.0]
+        for chain in filter(None, chains):
+            before, after = (
+                self.embed([crop.of(frames[t]) for t, crop in chain]).mean(0) for frames in (source, output)
+            )
+            cosines.append(float(before @ after / (np.linalg.norm(before) * np.linalg.norm(after))))
+        return float(np.max(cosines))
 
     def gates(self, output: np.ndarray, source: np.ndarray, body: np.ndarray, limits: Gates) -> list[Gate]:
         """Both scores against the policy's limits; NaN does not pass."""
@@ -73,6 +87,13 @@ class Crop:
         x0, y0, x1, y1 = self.box
         rows = max(1, round(_HEAD * (y1 - y0)))
         return Crop((x0, y0, x1, y0 + rows), self.mask[:rows])
+
+    def overlap(self, other: "Crop") -> float:
+        """Of the boxes, as a share of their union."""
+        low, high = np.maximum(self.box[:2], other.box[:2]), np.minimum(self.box[2:], other.box[2:])
+        common = np.prod(np.maximum(high - low, 0))
+        sizes = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (self.box, other.box)]
+        return float(common / (sum(sizes) - common))
 
     def of(self, frame: np.ndarray) -> np.ndarray:
         """uint8 [96,48,3]: these pixels of a frame, the longer side filled, all else gray."""

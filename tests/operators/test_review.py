@@ -54,7 +54,20 @@ def review(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:  # n
     nothing = np.zeros((1, 1, 1), bool)
     for ref in refs[2:4]:
         candidate = CandidateClip(
-            ref, "structhuman", CANDIDATE, video(128), nothing, nothing, 1, 1, 1, "", [], [], {}
+            ref,
+            "structhuman",
+            CANDIDATE,
+            video(128),
+            nothing,
+            nothing,
+            np.zeros((0, 6), np.int32),
+            1,
+            1,
+            1,
+            "",
+            [],
+            [],
+            {},
         )
         Candidates(f"{folder}/pages").write(candidate)
     return folder

@@ -26,6 +26,7 @@ from schemas.config import load
 from schemas.cues import InstanceMasks, PoseDetections
 from schemas.policy import Policy
 from schemas.profile import Profile
+from tests.operators.stages import nobody
 from tests.videos import write
 from tests.writing import PLATE, SIGN, street
 
@@ -59,6 +60,8 @@ class Pipeline:
         self.condition.pose = lambda frames: [NO_POSE] * len(frames)
         self.condition.segment = lambda frames: [NO_MASK] * len(frames)
         self.regenerate, self.audit = Regenerate(PROFILE), Audit(PROFILE, chosen, Provenance("w", "c"))
+        for stage in (self.condition, self.audit):
+            stage.witness = stage.faces = nobody  # type: ignore[assignment]
 
     def run(self) -> Any:
         """The clip's outcome, through tables as between the stages of a job."""
