@@ -7,14 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
-import ray
 
 from cluster import books, checkpoint, plans, store
 from cluster.datasink import ShardNames
 from cluster.plans import Plan
-from operators.escalate import Ladder
 from schemas.arrow import to_table
 from schemas.clip import ClipRef
 from schemas.errors import UserError
@@ -24,45 +21,13 @@ from tests.cluster import toy
 pytestmark = pytest.mark.usefixtures("s3")
 
 
-@pytest.fixture(autouse=True)
-def _no_checkpoint_left_behind() -> object:
-    yield
-    ray.data.DataContext.get_current().checkpoint_config = None
-
-
-def contents(output: str) -> dict[str, bytes]:
-    return {path: store.read_bytes(output, path) for path in store.list_files(output)}
-
-
-def manifest(output: str) -> list[dict[str, object]]:
-    filesystem, root = store.arrow_filesystem(output)
-    paths = [path for path in store.list_files(output) if path.startswith("manifest/")]
-    return [
-        row for path in paths for row in pq.read_table(f"{root}/{path}", filesystem=filesystem).to_pylist()
-    ]
-
-
-def assert_complete(output: str, count: int) -> None:
-    """Each of `count` clips once, with the verdict that its number gives, and nothing left over."""
-    verdicts = {0: "quarantined", 1: "failed"}
-    rows = sorted((row["clip_id"], row["verdict"]) for row in manifest(output))
-    assert rows == [(number, verdicts.get(number % 10, "released")) for number in range(count)]
-    assert json.loads(store.read_bytes(output, "dataset.json"))["planned"] == {
-        "clips": count,
-        "frames": 5 * count,
-    }
-    names = {match[1] for path in store.list_files(output) if (match := re.search(r"/(\w+-\d+)\.", path))}
-    records = [path for path in store.list_files(output) if path.startswith("checkpoint/")]
-    assert sorted(records) == sorted(f"checkpoint/{name}.parquet" for name in names)
-
-
 def test_every_clip_once_and_a_second_run_changes_nothing(place: str, cluster: None) -> None:
     toy.write_plan(f"{place}/plan", 13)
     toy.run(f"{place}/plan", f"{place}/out")
-    assert_complete(f"{place}/out", 13)
-    before = contents(f"{place}/out")
+    toy.assert_complete(f"{place}/out", 13)
+    before = toy.contents(f"{place}/out")
     toy.run(f"{place}/plan", f"{place}/out")
-    assert contents(f"{place}/out") == before
+    assert toy.contents(f"{place}/out") == before
 
 
 def is_committed(path: str) -> bool:
@@ -74,7 +39,7 @@ def test_a_clip_that_kills_or_hangs_its_worker_is_recorded_and_costs_no_other(
 ) -> None:
     toy.write_plan(f"{tmp_path}/plan", 9)
     dataset = toy.run(f"{tmp_path}/plan", f"{tmp_path}/out", crash=6, hang=3)
-    rows = {row["clip_id"]: row for row in manifest(f"{tmp_path}/out")}
+    rows = {row["clip_id"]: row for row in toy.manifest(f"{tmp_path}/out")}
     assert sorted(rows) == list(range(9))
     assert all((rows[number]["verdict"], rows[number]["stage"]) == ("failed", "toy") for number in (3, 6))
     assert all("3 attempts ended with the worker" in str(rows[number]["reason"]) for number in (3, 6))
@@ -85,7 +50,7 @@ def test_a_clip_that_kills_or_hangs_its_worker_is_recorded_and_costs_no_other(
 def test_a_row_that_the_sink_refuses_is_recorded_and_costs_no_other(tmp_path: Path, cluster: None) -> None:
     toy.write_plan(f"{tmp_path}/plan", 6)
     toy.run(f"{tmp_path}/plan", f"{tmp_path}/out", foreign=3)
-    rows = {row["clip_id"]: row["verdict"] for row in manifest(f"{tmp_path}/out")}
+    rows = {row["clip_id"]: row["verdict"] for row in toy.manifest(f"{tmp_path}/out")}
     assert rows == {0: "quarantined", 1: "failed", 2: "released", 3: "failed", 4: "released", 5: "released"}
 
 
@@ -103,133 +68,6 @@ def test_a_run_in_which_too_much_fails_is_stopped(tmp_path: Path, cluster: None)
     assert books.finished_ids(f"{tmp_path}/out").size < 150
     dataset = books.read_dataset(f"{tmp_path}/out")
     assert dataset is not None and dataset["state"] == "running"
-
-
-@pytest.fixture
-def finished(place: str) -> tuple[str, str, list[str]]:
-    """Plan and output of a finished run over 12 clips, and the names of its three shards."""
-    plan, output = f"{place}/plan", f"{place}/out"
-    return plan, output, toy.write_output(plan, output, 12)
-
-
-def test_a_record_both_pending_and_committed_keeps_its_shard(finished: tuple[str, str, list[str]]) -> None:
-    """An object store moves by copying: this is the state in which Ray deletes the data and keeps the ids."""
-    plan, output, (name, *_) = finished
-    before = contents(output)
-    store.write_bytes(output, f"checkpoint/{name}.pending.parquet", before[f"checkpoint/{name}.parquet"])
-    checkpoint.repair(output)
-    assert contents(output) == before
-    assert not checkpoint.missing(Plan(plan), output).size
-
-
-def test_files_of_a_pending_record_go(finished: tuple[str, str, list[str]]) -> None:
-    plan, output, (name, *_) = finished
-    record = store.read_bytes(output, f"checkpoint/{name}.parquet")
-    store.write_bytes(output, f"checkpoint/{name}.pending.parquet", record)
-    store.delete(output, [f"checkpoint/{name}.parquet", f"stats/{name}.json"])
-    assert len([path for path in store.list_files(output) if name in path]) == 4  # tar, two parquet, record
-    checkpoint.repair(output)
-    assert not [path for path in store.list_files(output) if name in path]
-    assert checkpoint.missing(Plan(plan), output).tolist() == [0, 1, 2, 3]
-
-
-def test_where_clips_stand_on_the_ladder_survives_a_repair_and_not_the_end(
-    finished: tuple[str, str, list[str]],
-) -> None:
-    plan, output, (name, *_) = finished
-    before = contents(output)
-    ladder = Ladder(["larger mask"], store.absolute(output))
-    assert ladder.climb(2, [], "audit: gate failed: copy")
-    store.delete(output, [f"shards/{name}.tar"])
-    checkpoint.begin(Plan(plan), output, toy.PROFILE, toy.POLICY)
-    assert checkpoint.missing(Plan(plan), output).tolist() == [0, 1, 2, 3]
-    assert [step.name for step in ladder.steps(2)] == ["larger mask"]
-    for path, data in before.items():
-        store.write_bytes(output, path, data)
-    checkpoint.finish(Plan(plan), output, toy.POLICY)
-    assert ladder.steps(2) == [] and contents(output) == before
-
-
-def test_files_without_any_record_go(finished: tuple[str, str, list[str]]) -> None:
-    """As a worker leaves them that outlives its driver and writes on after the repair."""
-    plan, output, (name, *_) = finished
-    before, zombie = contents(output), "f" * 32 + "-00000000"
-    store.write_bytes(output, f"shards/{zombie}.tar", b"half a tar")
-    store.write_bytes(output, f"manifest/{zombie}.parquet", before[f"manifest/{name}.parquet"])
-    with pytest.raises(UserError, match="not for each once"):
-        checkpoint.finish(Plan(plan), output, toy.POLICY)
-    checkpoint.repair(output)
-    assert contents(output) == before
-
-
-def test_of_two_shards_with_the_same_clip_one_goes(finished: tuple[str, str, list[str]]) -> None:
-    """As when that worker even commits."""
-    plan, output, (name, *_) = finished
-    before, zombie = contents(output), "f" * 32 + "-00000000"
-    for path in [path for path in before if name in path]:
-        data = before[path].replace(name.encode(), zombie.encode()) if "stats" in path else before[path]
-        store.write_bytes(output, path.replace(name, zombie), data)
-    with pytest.raises(UserError, match="not for each once"):
-        checkpoint.finish(Plan(plan), output, toy.POLICY)
-    checkpoint.repair(output)
-    assert contents(output) == before
-
-
-@pytest.mark.parametrize("folder", ["shards", "manifest", "quarantine", "stats"])
-@pytest.mark.parametrize("damage", ["truncated", "lost"])
-def test_a_damaged_shard_is_to_be_done_again(
-    finished: tuple[str, str, list[str]], folder: str, damage: str
-) -> None:
-    plan, output, (name, *_) = finished
-    before = contents(output)
-    path = next(path for path in before if path.startswith(f"{folder}/{name}"))
-    if damage == "lost":
-        store.delete(output, [path])
-    else:
-        store.write_bytes(output, path, before[path][: len(before[path]) // 2])
-    checkpoint.repair(output)
-    assert contents(output) == {path: data for path, data in before.items() if name not in path}
-    assert checkpoint.missing(Plan(plan), output).tolist() == [0, 1, 2, 3]
-    with pytest.raises(UserError, match="accounts for 8 clips where 12 are planned"):
-        checkpoint.finish(Plan(plan), output, toy.POLICY)
-
-
-@pytest.mark.parametrize("count", [12, 4])
-def test_a_repair_that_is_interrupted_anywhere_is_repaired_by_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
-) -> None:
-    output = f"{tmp_path}/out"
-    damaged, *others = toy.write_output(f"{tmp_path}/plan", output, count)
-    before = contents(output)
-    kept = {path: data for path, data in before.items() if damaged not in path}
-    delete, cut_short = store.delete, 0
-    for stop in range(9):
-        delete(output, list(store.list_files(output)))
-        for path, data in before.items():
-            store.write_bytes(output, path, data)
-        store.write_bytes(output, f"shards/{damaged}.tar", b"cut")
-        for name in others:
-            store.write_bytes(
-                output, f"checkpoint/{name}.pending.parquet", before[f"checkpoint/{name}.parquet"]
-            )
-        budget = [stop]
-
-        def killed(uri: str, names: list[str], budget: list[int] = budget) -> None:
-            for name in names:
-                if not budget[0]:
-                    raise KeyboardInterrupt
-                budget[0] -= 1
-                delete(uri, [name])
-
-        with monkeypatch.context() as patch:
-            patch.setattr(store, "delete", killed)
-            try:
-                checkpoint.repair(output)
-            except KeyboardInterrupt:
-                cut_short += 1
-        checkpoint.repair(output)
-        assert contents(output) == kept, stop
-    assert cut_short == 5 + len(others)  # every deletion was the last one once
 
 
 def test_shard_names_are_never_prefixes_of_one_another() -> None:
@@ -303,25 +141,25 @@ def test_parts_of_a_plan_are_jobs_of_their_own(tmp_path: Path) -> None:
 
 def test_another_plan_is_refused(finished: tuple[str, str, list[str]]) -> None:
     plan, output, _ = finished
-    before = contents(output)
+    before = toy.contents(output)
     toy.write_plan(f"{plan}2", 7)
     with pytest.raises(UserError, match="holds 5 clips that"):
         checkpoint.begin(Plan(f"{plan}2"), output, toy.PROFILE, toy.POLICY)
-    assert contents(output) == before
+    assert toy.contents(output) == before
 
 
 def test_of_a_changed_source_the_shards_are_made_anew_if_asked(finished: tuple[str, str, list[str]]) -> None:
     plan, output, names = finished
-    before, refs = contents(output), [toy.make_ref(number) for number in range(12)]
+    before, refs = toy.contents(output), [toy.make_ref(number) for number in range(12)]
     refs[5] = replace(refs[5], clip_id=105)  # the same source, with another content
     plans.write_clips(f"{plan}2", "00-toy", to_table(refs, ClipRef))
     arguments = Plan(f"{plan}2"), output, toy.PROFILE, toy.POLICY
     with pytest.raises(UserError, match=r"holds 1 clips that .* --withdraw"):
         checkpoint.begin(*arguments)
-    assert contents(output) == before
+    assert toy.contents(output) == before
     checkpoint.begin(*arguments, withdraw=True)
     kept = {path: data for path, data in before.items() if names[1] not in path and path != "dataset.json"}
-    after = contents(output)
+    after = toy.contents(output)
     assert {path: data for path, data in after.items() if path != "dataset.json"} == kept
     assert json.loads(after["dataset.json"])["state"] == "running"
     assert checkpoint.missing(Plan(f"{plan}2"), output).tolist() == [4, 6, 7, 105]
@@ -329,22 +167,8 @@ def test_of_a_changed_source_the_shards_are_made_anew_if_asked(finished: tuple[s
 
 def test_another_plan_withdraws_nothing(finished: tuple[str, str, list[str]]) -> None:
     plan, output, _ = finished
-    before = contents(output)
+    before = toy.contents(output)
     toy.write_plan(f"{plan}2", 7)
     with pytest.raises(UserError, match="holds clips of 5 videos that"):
         checkpoint.begin(Plan(f"{plan}2"), output, toy.PROFILE, toy.POLICY, withdraw=True)
-    assert contents(output) == before
-
-
-def test_a_damaged_dataset_is_made_whole_and_a_grown_plan_is_continued(
-    finished: tuple[str, str, list[str]], cluster: None
-) -> None:
-    plan, output, (name, *_) = finished
-    before = contents(output)
-    store.write_bytes(output, f"shards/{name}.tar", before[f"shards/{name}.tar"][:1000])
-    toy.write_plan(f"{plan}2", 15)
-    toy.run(f"{plan}2", output)
-    assert_complete(output, 15)
-    after = contents(output)
-    kept = [path for path in before if name not in path and path not in ("dataset.json", "shards.jsonl")]
-    assert {path: after[path] for path in kept} == {path: before[path] for path in kept}
+    assert toy.contents(output) == before

@@ -7,6 +7,7 @@ sink must refuse.
 
 import hashlib
 import io
+import json
 import os
 import re
 import time
@@ -205,3 +206,29 @@ def run(
         checkpoint.repair(output)
     checkpoint.record_lost(plan, output)
     return checkpoint.finish(plan, output, policy)
+
+
+def contents(output: str) -> dict[str, bytes]:
+    return {path: store.read_bytes(output, path) for path in store.list_files(output)}
+
+
+def manifest(output: str) -> list[dict[str, object]]:
+    filesystem, root = store.arrow_filesystem(output)
+    paths = [path for path in store.list_files(output) if path.startswith("manifest/")]
+    return [
+        row for path in paths for row in pq.read_table(f"{root}/{path}", filesystem=filesystem).to_pylist()
+    ]
+
+
+def assert_complete(output: str, count: int) -> None:
+    """Each of `count` clips once, with the verdict that its number gives, and nothing left over."""
+    verdicts = {0: "quarantined", 1: "failed"}
+    rows = sorted((row["clip_id"], row["verdict"]) for row in manifest(output))
+    assert rows == [(number, verdicts.get(number % 10, "released")) for number in range(count)]
+    assert json.loads(store.read_bytes(output, "dataset.json"))["planned"] == {
+        "clips": count,
+        "frames": 5 * count,
+    }
+    names = {match[1] for path in store.list_files(output) if (match := re.search(r"/(\w+-\d+)\.", path))}
+    records = [path for path in store.list_files(output) if path.startswith("checkpoint/")]
+    assert sorted(records) == sorted(f"checkpoint/{name}.parquet" for name in names)
