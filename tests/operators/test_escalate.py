@@ -101,7 +101,8 @@ def failing(*_: Any, **__: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("where", "name"), [("condition", "track_people"), ("regenerate", "composite"), ("audit", "decode_bytes")]
+    ("where", "name"),
+    [("condition", "track_everybody"), ("regenerate", "composite"), ("audit", "decode_bytes")],
 )
 def test_an_error_that_is_no_gate_is_not_tried_again(
     tries: Tries, where: str, name: str, monkeypatch: pytest.MonkeyPatch

@@ -22,6 +22,7 @@ MODELS = {
     "segment": save_sam2,
     "depth": save_depth_anything,
     "caption": save_qwen_vl,
+    "witness": save_rt_detr,
 }
 
 
@@ -37,6 +38,7 @@ class Site:
         boxes = {f"{part}.detector.weights": self.folders["pose.detector"] for part in ("pose", "segment")}
         boxes |= {f"{part}.detector.image_size": 128 for part in ("pose", "segment")}
         boxes |= {f"{part}.detector.confidence": 0.01 for part in ("pose", "segment")}
+        boxes["witness.image_size"] = 128
         values = {f"{name}.weights": folder for name, folder in self.folders.items()} | boxes
         values |= {f"{part}.dtype": "float32" for part in ("pose", "segment", "depth", "caption")}
         values |= {"clip.frames": 5, "clip.overlap": 1, "licences": "any", "pools.condition.device": "cpu"}
@@ -73,7 +75,8 @@ def test_a_clip_is_conditioned_with_prompts_of_120_to_160_words(site: Site, vari
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_that_says_nan_quarantines_the_clip(tmp_path: Path, name: str) -> None:
     site = Site(tmp_path)
-    last = {"pose.detector": "class_embed.0.bias", "caption": "embed_tokens.weight"}
+    last = dict.fromkeys(("pose.detector", "witness"), "class_embed.0.bias")
+    last |= {"caption": "embed_tokens.weight"}
     break_weights(site.folders[name], last.get(name, ""))
     outcome = site.condition("structall")
     assert isinstance(outcome, QuarantinedClip)

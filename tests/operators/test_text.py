@@ -47,7 +47,9 @@ def policy(**actions: str) -> Policy:
     if "text_at" in actions:
         where = [float(share) for share in actions["text_at"].split()]
         rules.insert(0, {"what": "text", "where": where, "do": "keep"})
-    return Policy.model_validate(driving.model_dump() | {"rules": rules})
+    # What is made of a sign may look like the sign; that gate is for people.
+    gates = driving.gates.model_dump() | {"body_likeness": 1.0, "head_likeness": 1.0}
+    return Policy.model_validate(driving.model_dump() | {"rules": rules, "gates": gates})
 
 
 class Pipeline:
