@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,10 +27,6 @@ def test_every_clip_once_and_a_second_run_changes_nothing(place: str, cluster: N
     before = toy.contents(f"{place}/out")
     toy.run(f"{place}/plan", f"{place}/out")
     assert toy.contents(f"{place}/out") == before
-
-
-def is_committed(path: str) -> bool:
-    return bool(re.fullmatch(r"checkpoint/\w+-\d+\.parquet", path))
 
 
 def test_a_clip_that_kills_or_hangs_its_worker_is_recorded_and_costs_no_other(

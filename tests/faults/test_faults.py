@@ -6,6 +6,7 @@ Once in every test run; `make faults ROUNDS=20` does it in so many orders, and u
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -18,7 +19,6 @@ import pytest
 
 from cluster import store
 from tests.cluster import toy
-from tests.cluster.test_checkpoint import assert_complete, is_committed, manifest
 from tests.s3 import BUCKET, Server, serve
 
 CLIPS = 80
@@ -81,6 +81,10 @@ def kill_worker(job: subprocess.Popen[bytes], title: str) -> None:
     raise AssertionError(f"nothing was seen to run {title}")
 
 
+def is_committed(path: str) -> bool:
+    return bool(re.fullmatch(r"checkpoint/\w+-\d+\.parquet", path))
+
+
 def wait_for_commits(output: str, count: int, job: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 180
     while sum(map(is_committed, store.list_files(output))) < count:
@@ -123,7 +127,7 @@ def test_whatever_dies_every_clip_ends_once(server: Server, tmp_path: Path, seed
     finished = committed(output)
     with running(plan, output, pids, tmp_path / "log") as job:
         assert job.wait(timeout=240) == 0, (tmp_path / "log").read_text()[-3000:]
-    assert_complete(output, CLIPS)
+    toy.assert_complete(output, CLIPS)
     assert {path: store.read_bytes(output, path) for path in finished} == finished
     assert json.loads(store.read_bytes(output, "dataset.json"))["state"] == "complete"
 
@@ -141,7 +145,7 @@ def test_a_clip_that_eats_memory_is_recorded_and_costs_no_other(
     toy.write_plan(plan, 8)
     with running(plan, output, tmp_path / "pids", log, eater=6) as job:
         assert job.wait(timeout=240) == 0, log.read_text()[-3000:]
-    ended = {row["clip_id"]: row for row in manifest(output)}
+    ended = {row["clip_id"]: row for row in toy.manifest(output)}
     assert (ended[6]["verdict"], ended[6]["stage"]) == ("failed", "regenerate")
     assert "3 attempts ended with the worker" in str(ended[6]["reason"])
     assert [ended[number]["verdict"] for number in (2, 3, 4, 5, 7)] == ["released"] * 5
@@ -156,7 +160,7 @@ def test_a_full_spill_disk_costs_no_clip(tmp_path: Path, monkeypatch: pytest.Mon
     with running(plan, output, tmp_path / "pids", log, payload=35) as job:
         assert job.wait(timeout=240) == 0, log.read_text()[-3000:]
     assert "OutOfDiskError" in log.read_text()
-    assert_complete(output, 8)
+    toy.assert_complete(output, 8)
 
 
 def committed(output: str) -> dict[str, bytes]:
