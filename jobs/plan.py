@@ -12,11 +12,15 @@ share without people. Nothing of that is kept.
 """
 
 import json
+import math
+import os
 import uuid
 from argparse import Namespace
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -30,7 +34,7 @@ from jobs.anonymize import on
 from operators.attempts import time_limit
 from operators.condition import Condition
 from operators.estimate import Estimate, Sampled, estimate, per_petabyte
-from operators.listing import Listing, Source, list_sources
+from operators.listing import LISTINGS, Files, Listing, Source, list_sources, side_by_side
 from operators.regenerate import Regenerate
 from operators.source import plan_source, source_key, unplannable
 from schemas.arrow import from_table, to_table
@@ -52,7 +56,7 @@ FIGURES = pa.schema(
 
 def plan(inputs: list[str], output: str, clips: Clips) -> tuple[dict[str, Any], dict[str, int]]:
     """List, probe wherever Ray finds room, write the manifest; returns what plan.json says, and what has changed."""
-    listing = list_sources(inputs)
+    listing = list_sources(inputs, on_every_node if "RAY_ADDRESS" in os.environ else side_by_side)
     key = options.make_release_key(output)
     made_from = {"inputs": [store.absolute(one) for one in inputs], "clip": clips.model_dump()}
     known = plans.read_sources(output, made_from)
@@ -84,6 +88,16 @@ def plan(inputs: list[str], output: str, clips: Clips) -> tuple[dict[str, Any], 
     kept = [known[uri] for uri in sorted(gone & left)]
     plans.write_sources(output, [*listing.videos, *kept], made_from)
     return account(output, listing), changes
+
+
+def on_every_node(look: Callable[[str], Files], folders: list[str]) -> Iterable[Files]:
+    """Folders listed by tasks wherever the cluster has room: reading a store's answers is work for a core, too."""
+    session.start()
+    cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
+    size = min(LISTINGS, math.ceil(len(folders) / cores)) or 1
+    pieces = [folders[first : first + size] for first in range(0, len(folders), size)]
+    together = ray.remote(side_by_side)
+    return chain.from_iterable(ray.get([together.remote(look, piece) for piece in pieces]))
 
 
 def cut(sources: list[Source], name_key: bytes, size: int) -> list[dict[str, Any]]:

@@ -10,9 +10,11 @@ from pathlib import Path
 import pyarrow.dataset as arrow_dataset
 import pytest
 
+from cluster.store import write_bytes
 from jobs import options
-from jobs.plan import plan
+from jobs.plan import on_every_node, plan
 from operators.decode import decode_clip
+from operators.listing import Files, list_videos
 from schemas.arrow import from_table
 from schemas.clip import ClipRef
 from schemas.errors import UserError
@@ -107,6 +109,22 @@ def test_a_source_that_hangs_its_prober_is_in_the_plan_as_unreadable(videos: Pat
     problems = {row["uri"]: row["problem"] for row in made["problems"]}
     assert problems[str(videos / "pipe.mp4")] == "it crashed or hung whatever probed it"
     assert (made["sources"], len(problems), made["frames"]) == (4, 2, 40)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_on_a_cluster_folders_are_listed_by_its_workers(place: str) -> None:
+    for number in range(40):
+        write_bytes(place, f"rig{number:02d}/deep/a.mp4", b"x")
+
+    def who(folder: str) -> Files:
+        return {folder: str(os.getpid())}
+
+    folders = [f"rig{number:02d}" for number in range(40)]
+    told = [found for part in on_every_node(who, folders) for found in part.items()]
+    assert sorted(folder for folder, _ in told) == folders
+    assert str(os.getpid()) not in {pid for _, pid in told}
+    assert list_videos(place, on_every_node) == list_videos(place)
+    assert len(list_videos(place).videos) == 40
 
 
 def test_a_plan_that_was_interrupted_is_not_run(tmp_path: Path) -> None:
