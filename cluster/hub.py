@@ -35,6 +35,8 @@ def fetch(path: str, entry: dict[str, Any], mirror: str = "", pin: bool = False)
     if Path(path).exists() and entry.get("sha256"):
         weights.verify(path, {path: entry})
         return entry
+    if "by_hand" in entry and not mirror:
+        return {**entry, "sha256": _brought(path, entry), "bytes": size(path)}
     with _beside(Path(path)) as partial:
         if mirror:
             revision = entry.get("revision")
@@ -90,6 +92,17 @@ def _from_mirror(path: str, mirror: str, partial: Path) -> None:
             remedy = "Fill the mirror with python -m jobs.weights mirror, where there is internet"
             raise UserError(f"{mirror}/{path}", "is not there", remedy)
         fs.copy_files(_within(root, path), str(partial), source, fs.LocalFileSystem())
+
+
+def _brought(path: str, entry: dict[str, Any]) -> str:
+    """The digest of a file that somebody put there. Raises UserError unless it begins as its authors say."""
+    if not Path(path).is_file():
+        raise UserError(path, "has to be brought by hand", f"Put it there: {entry['by_hand']}")
+    found = weights.digest(path)
+    if not found.startswith(entry["begins"]):
+        problem = f"has the digest {found}, which its authors say begins with {entry['begins']}"
+        raise UserError(path, problem, "Do not use it; find out where it comes from")
+    return found
 
 
 def _from_hub(path: str, entry: dict[str, Any], partial: Path) -> str:

@@ -28,7 +28,7 @@ def digest(path: str | Path) -> str:
     path, total = Path(path), hashlib.sha256()
     if not path.exists():
         remedy = "Name existing weights in the profile; paths are relative to the repository's root"
-        if "hub" in read_lock().get(str(path), {}):
+        if {"hub", "by_hand"} & read_lock().get(str(path), {}).keys():
             remedy = "Fetch it with python -m jobs.weights fetch and this profile"
         raise UserError(str(path), "weights not found", remedy)
     if path.is_file():
@@ -99,6 +99,16 @@ def check_licences(profile: Profile, file: str) -> None:
             problem = f"{path} is under {licence}" if licence else f"{path} has no licence in {LOCK.name}"
             remedy = "Name a model with a permissive licence there, or say licences: any"
             raise UserError(f"{file}: {field}", f"{problem}, and this profile is permissive", remedy)
+
+
+def check_variant(profile: Profile, variant: str, file: str) -> None:
+    """Raise UserError if the profile in `file` names an adapter that the lock knows to be made for another variant."""
+    adapter = profile.generator.adapter
+    made_for = read_lock().get(adapter, {}).get("variant", variant)
+    if made_for != variant:
+        remedy = "Name the other adapter, or change the policy's variant"
+        problem = f"{adapter} was trained for {made_for}, and the policy says {variant}"
+        raise UserError(f"{file}: generator.adapter", problem, remedy)
 
 
 def code_version() -> str:

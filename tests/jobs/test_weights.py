@@ -1,5 +1,6 @@
 """Weights come from a hub or a mirror as the lock says, or not at all; a permissive profile takes no others."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -171,6 +172,42 @@ def test_a_pickle_comes_only_by_its_own_name(site: Site, monkeypatch: pytest.Mon
     assert Path(path).read_bytes() == b"a pickle"
 
 
+def test_what_is_brought_by_hand_must_begin_as_its_authors_say(site: Site) -> None:
+    site.path += ".safetensors"
+    file, digest = Path(site.path), hashlib.sha256(b"adapter").hexdigest()
+    site.entry = {"by_hand": "the archive of its authors", "licence": "Apache-2.0", "begins": digest[:8]}
+    site.write()
+    site.name()
+    code, said = site.run("fetch", "--pin")
+    assert (code, "Put it there: the archive of its authors" in said) == (2, True)
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"another")
+    code, said = site.run("fetch", "--pin")
+    assert (code, "Do not use it" in said) == (2, True)
+    file.write_bytes(b"adapter")
+    assert "has no digest" in site.run("check")[1]
+    assert site.run("fetch", "--pin")[0] == 0
+    assert yaml.safe_load(site.lock.read_text())[site.path] == {**site.entry, "sha256": digest, "bytes": 7}
+    assert site.run("check")[0] == 0
+    file.write_bytes(b"another")
+    assert "is not what weights.lock lists" in site.run("check")[1]
+
+
+def test_an_adapter_of_the_other_variant_is_refused(tmp_path: Path) -> None:
+    job_of = [
+        "plan",
+        str(tmp_path),
+        "--plan",
+        str(tmp_path / "plan"),
+        "--profile",
+        "cluster/profiles/paper.yaml",
+    ]
+    done = job(*job_of, "--variant", "structall")
+    assert done.returncode == 2
+    assert "paper.yaml: generator.adapter: " in done.stderr
+    assert "trained for structhuman, and the policy says structall" in done.stderr
+
+
 def test_a_permissive_profile_refuses_other_licences_by_field() -> None:
     load_and_check = lambda *changes: weights.check_licences(  # noqa: E731
         load(Profile, "cluster/profiles/commercial.yaml", list(changes)), "mine.yaml"
@@ -205,7 +242,8 @@ def test_the_lock_lists_what_the_production_profiles_name(name: str) -> None:
     lock, profile = weights.read_lock(), load(Profile, f"cluster/profiles/{name}.yaml")
     for path in weights.named(profile).values():
         assert lock[path]["licence"]
-        assert lock[path].get("sha256") or (lock[path]["hub"] and lock[path]["files"])
+        entry = lock[path]
+        assert entry.get("sha256") or entry.get("by_hand") or (entry["hub"] and entry["files"])
     assert (profile.generator.window, profile.generator.overlap, profile.generator.flow_shift) == (49, 5, 5.0)
     assert (profile.generator.frame.height, profile.generator.frame.width) == (480, 832)
 
