@@ -67,14 +67,29 @@ def yolo(task: str) -> Setup:
     return make
 
 
-def rt_detr(folder: Path, device: str, dtype: str) -> RtDetr:
-    """RT-DETR with a ResNet-50, at 960 px."""
-    from transformers import RTDetrConfig, RTDetrForObjectDetection, RTDetrImageProcessor
+def rt_detr(deep: bool) -> Setup:
+    """RT-DETR with a ResNet-50, or RT-DETRv2 with a ResNet-101, at 960 px."""
 
-    names = {number: "person" if number == 0 else f"class {number}" for number in range(80)}
-    RTDetrForObjectDetection(RTDetrConfig(id2label=names)).save_pretrained(folder)
-    RTDetrImageProcessor().save_pretrained(folder)
-    return RtDetr(folder, 0.9, 960, device, dtype=dtype)
+    def make(folder: Path, device: str, dtype: str) -> RtDetr:
+        from transformers import (
+            RTDetrConfig,
+            RTDetrForObjectDetection,
+            RTDetrImageProcessor,
+            RTDetrV2Config,
+            RTDetrV2ForObjectDetection,
+        )
+
+        names = {number: "person" if number == 0 else f"class {number}" for number in range(80)}
+        if deep:
+            config = RTDetrV2Config(id2label=names, encoder_hidden_dim=384, encoder_ffn_dim=2048)
+            config.decoder_in_channels, config.backbone_config.depths = [384] * 3, [3, 4, 23, 3]
+            RTDetrV2ForObjectDetection(config).save_pretrained(folder)
+        else:
+            RTDetrForObjectDetection(RTDetrConfig(id2label=names)).save_pretrained(folder)
+        RTDetrImageProcessor().save_pretrained(folder)
+        return RtDetr(folder, 0.9, 960, device, dtype=dtype)
+
+    return make
 
 
 def vitpose(width: int, layers: int, heads: int) -> Setup:
@@ -188,7 +203,8 @@ MODELS: dict[str, Setup] = {
     "YOLO embedded, segmentation": embedded("segment"),
     "YOLO26 x, pose": yolo("pose"),
     "YOLO26 x, segmentation": yolo("seg"),
-    "RT-DETR R50, boxes, 960 px": rt_detr,
+    "RT-DETR R50, boxes, 960 px": rt_detr(False),
+    "RT-DETRv2 R101, boxes, 960 px": rt_detr(True),
     f"ViTPose base, pose of {PEOPLE} people": vitpose(768, 12, 12),
     f"ViTPose huge, pose of {PEOPLE} people": vitpose(1280, 32, 16),
     f"SAM 2.1 tiny, masks of {PEOPLE} people": sam2(False),

@@ -33,7 +33,7 @@ from schemas.profile import Generator, Profile
 FPS, REFERENCE = 7.5, 157  # ReGenHuman: 6.5 s of video in 150 s on an L40S, in video-seconds per hour
 PEAKS = {"H100": 989, "H200": 989, "A100": 312, "L40S": 362}  # TFLOP/s, dense bfloat16, by the makers
 PLAIN = "plain"
-ON_GPU = ("cuDNN attention", "compiled blocks")
+ON_GPU = ("cuDNN attention",)
 
 
 def switches_of(steps: int) -> dict[str, dict[str, Any]]:
