@@ -93,6 +93,7 @@ def wait_for_commits(output: str, count: int, job: subprocess.Popen[bytes]) -> N
         time.sleep(0.1)
 
 
+@pytest.mark.timeout(900)  # two minutes on an idle machine, and five beside other work
 @pytest.mark.parametrize("seed", range(max(ROUNDS, 1)))
 def test_whatever_dies_every_clip_ends_once(server: Server, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
