@@ -21,5 +21,8 @@ def _spans(extent: int, side: int, overlap: int) -> list[slice]:
     if extent <= side:
         return [slice(0, extent)]
     count = ceil((extent - overlap) / (side - overlap))
-    starts = [round(number * (extent - side) / (count - 1)) for number in range(count)]
-    return [slice(start, start + side) for start in starts]
+    length = ceil(
+        (extent + (count - 1) * overlap) / count
+    )  # no longer than needed: a look's time goes by its area
+    starts = [round(number * (extent - length) / (count - 1)) for number in range(count)]
+    return [slice(start, start + length) for start in starts]
