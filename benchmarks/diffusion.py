@@ -56,7 +56,10 @@ def switches_of(steps: int) -> dict[str, dict[str, Any]]:
             "guidance_until": 0.5,
             "step_cache": 2,
         },
-        f"{fewest} steps without guidance, as distilled": {"steps": fewest, "guidance": 1.0},
+        f"{fewest} step{'s' * (fewest > 1)} without guidance, as distilled": {
+            "steps": fewest,
+            "guidance": 1.0,
+        },
     }
 
 

@@ -35,15 +35,20 @@ class Ladder:
             return []
         return [Step(**step) for step in json.loads(files.cat_file(path))]
 
-    def climb(self, clip_id: int, steps: Sequence[Step], reason: str) -> bool:
-        """Record the next rung for a clip refused after `steps`; False if there is none.
+    def climb(self, clip_id: int, steps: Sequence[Step], stage: str, reason: str) -> bool:
+        """Record the next rung that may help a clip which `stage` refused after `steps`; False if there is none.
 
-        What a reviewer asked for is tried as asked and not further.
+        What Condition refuses depends on the mask and not on what would be generated: other rungs are passed over. What
+        a reviewer asked for is tried as asked and not further.
         """
-        if not self.output or len(steps) >= len(self.rungs) or any(step.by for step in steps):
+        left = iter(self.rungs)
+        stood = all(any(rung == step.name for rung in left) for step in steps)
+        if not self.output or not stood or any(step.by for step in steps):
             return False
-        self.write(clip_id, [*steps, Step(self.rungs[len(steps)], reason)])
-        return True
+        rung = next((rung for rung in left if stage != "condition" or rung == "larger mask"), None)
+        if rung:
+            self.write(clip_id, [*steps, Step(rung, f"{stage}: {reason}")])
+        return rung is not None
 
     def write(self, clip_id: int, steps: Sequence[Step]) -> None:
         """Record the steps due for a clip."""

@@ -61,7 +61,7 @@ def each(
             results.append(FailedClip(ref, stage, error.reason, error.remedy, seconds))
         except Rejected as rejected:
             steps = _steps(row, ladder)
-            if not (ladder and ladder.climb(ref.clip_id, steps, f"{stage}: {rejected}")):
+            if not (ladder and ladder.climb(ref.clip_id, steps, stage, str(rejected))):
                 gates = rejected.gates
                 results.append(
                     QuarantinedClip(ref, stage, str(rejected), gates, steps, seconds, _digest(row))

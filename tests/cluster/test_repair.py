@@ -40,7 +40,7 @@ def test_where_clips_stand_on_the_ladder_survives_a_repair_and_not_the_end(
     plan, output, (name, *_) = finished
     before = toy.contents(output)
     ladder = Ladder(["larger mask"], store.absolute(output))
-    assert ladder.climb(2, [], "audit: gate failed: copy")
+    assert ladder.climb(2, [], "audit", "gate failed: copy")
     store.delete(output, [f"shards/{name}.tar"])
     checkpoint.begin(Plan(plan), output, toy.PROFILE, toy.POLICY)
     assert checkpoint.missing(Plan(plan), output).tolist() == [0, 1, 2, 3]

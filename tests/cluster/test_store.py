@@ -57,7 +57,7 @@ def test_the_store_encrypts_what_is_written_as_the_environment_says(
     monkeypatch.setenv("RECAST_S3_SSE", "AES256")
     store.write_bytes(folder, "small", b"1")
     store.write_bytes(folder, "in/parts", bytes(60 << 20))
-    Ladder(["other seed"], folder).climb(5, [], "gate failed")
+    Ladder(["other seed"], folder).climb(5, [], "audit", "gate failed")
     names = ["small", "in/parts", "escalation/0000000000000005.json"]
     assert [encryption(name) for name in ["plain", *names]] == [None, "AES256", "AES256", "AES256"]
     assert store.list_files(folder) == {"plain": 1, "small": 1, "in/parts": 60 << 20, names[2]: ANY}

@@ -12,8 +12,9 @@ from operators.audit import Audit, Provenance
 from operators.candidates import Candidates
 from operators.encode import decode_bytes
 from operators.escalate import Ladder, larger
+from operators.outcome import Rejected
 from schemas.arrow import from_table, to_table
-from schemas.certificate import Step
+from schemas.certificate import Rung, Step
 from schemas.clip import ClipRef, QuarantinedClip, ReleasedClip
 from tests.operators.stages import BODY, OUTCOMES, Stages
 
@@ -100,6 +101,10 @@ def failing(*_: Any, **__: Any) -> Any:
     raise RuntimeError("not a gate")
 
 
+def left_over(*_: Any, **__: Any) -> Any:
+    raise Rejected("somebody is left", [])
+
+
 @pytest.mark.parametrize(
     ("where", "name"),
     [("condition", "track_everybody"), ("regenerate", "composite"), ("audit", "decode_bytes")],
@@ -130,6 +135,40 @@ def test_a_larger_mask_hides_more(tries: Tries, monkeypatch: pytest.MonkeyPatch)
         tries.ladder.write(tries.stages.ref.clip_id, steps)
         tries.run()
     assert sizes[-1] > 1.2 * sizes[0]
+
+
+@pytest.mark.parametrize(
+    ("rungs", "tried"),
+    [
+        (["other seed", "larger mask", "opaque fill"], ["larger mask"]),
+        (["larger mask", "other seed", "larger mask"], ["larger mask", "larger mask"]),
+        (["other seed", "opaque fill"], []),
+    ],
+)
+def test_what_condition_refuses_is_tried_again_with_a_larger_mask_only(
+    tries: Tries, rungs: list[Rung], tried: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is generated, somebody would be left outside the mask."""
+    tries.ladder.rungs = rungs
+    monkeypatch.setattr("operators.condition.track_everybody", left_over)
+    for number in range(len(tried)):
+        assert tries.run() == []
+        assert tries.names() == tried[: number + 1]
+    (outcome,) = tries.run()
+    assert isinstance(outcome, QuarantinedClip) and outcome.stage == "condition"
+    assert [step.name for step in outcome.steps] == tried
+    assert {step.reason for step in outcome.steps} <= {"condition: somebody is left"}
+
+
+def test_the_ladder_goes_on_from_a_rung_that_condition_jumped_to(
+    tries: Tries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("operators.condition.track_everybody", left_over)
+        assert tries.run() == []
+    assert tries.run() == [] and tries.names() == ["larger mask", "opaque fill"]
+    (outcome,) = tries.run()
+    assert isinstance(outcome, QuarantinedClip) and outcome.stage == "audit"
 
 
 def test_steps_survive_in_an_object_store(s3: str) -> None:
