@@ -88,7 +88,10 @@ def _logical_cpus(profile: Profile | None) -> int:
 
 
 class PlainProgress(logging.Filter):
-    """Prints Ray's report of some twenty log lines as one: each stage with the clips it has done."""
+    """Prints Ray's report of some twenty log lines as one: each stage with the clips it has done, and shards written.
+
+    Of how many, Ray guesses from the blocks it has seen, and guesses wrong; jobs.status knows.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,7 +100,7 @@ class PlainProgress(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Take the record in; it goes no further."""
         message = record.getMessage()
-        if stage := re.fullmatch(r"(?:MapBatches\((\w+)\)|(Write)): (\d+/\S+)", message):
+        if stage := re.fullmatch(r"(?:MapBatches\((\w+)\)|(Write)): (\d+)/\S+", message):
             self.stages[stage[1] or stage[2]] = stage[3]
         elif set(message) == {"="} and self.stages:  # the line that ends a report
             done = "  ".join(f"{name} {count}" for name, count in self.stages.items())
