@@ -49,9 +49,6 @@ def switches_of(steps: int) -> dict[str, dict[str, Any]]:
         "VAE in tiles": {"vae_tiling": True},
         "half guided": {"guidance_until": 0.5},
         "step cache 2": {"step_cache": 2},
-        "step cache 2, order 1": {"step_cache": 2, "step_cache_order": 1},
-        "step cache 3": {"step_cache": 3},
-        "step cache 3, order 1": {"step_cache": 3, "step_cache_order": 1},
         f"{fewer} steps": {"steps": fewer},
         f"{fewer} steps, half guided": {"steps": fewer, "guidance_until": 0.5},
         f"{fewer} steps, half guided, step cache 2": {

@@ -79,7 +79,7 @@ def denoise(
     scheduler, transformer = pipeline.scheduler, pipeline.transformer
     scheduler.set_timesteps(settings.steps, device=latents.device)
     doubled_condition, both = torch.cat([condition] * 2), torch.cat([words, nothing.expand_as(words)])
-    last, known = len(scheduler.timesteps) - 1, list[_Known]()
+    last = len(scheduler.timesteps) - 1
     for step, time in enumerate(scheduler.timesteps):
         guided = settings.guidance > 1 and step < settings.guidance_until * settings.steps
         if step % settings.step_cache == 0 or step == last:  # the last one makes what is fine
@@ -95,26 +95,8 @@ def denoise(
             if guided:
                 made, without = made.chunk(2)
                 made = without + settings.guidance * (made - without)
-            known = [*known[-1:] * settings.step_cache_order, (float(time), made, guided)]
-        else:
-            made = _continued(known, float(time))
         latents = scheduler.step(made, time, latents, return_dict=False)[0]
     return latents
-
-
-_Known = tuple[float, torch.Tensor, bool]  # time, the transformer's output there, whether it was guided
-
-
-def _continued(known: list[_Known], time: float) -> torch.Tensor:
-    """What the transformer would say at `time`: the last output, or the line through the last two of one kind.
-
-    TaylorSeer (Liu et al., arXiv 2503.06923) of order 0 or 1, on what the transformer as a whole gives: the hooks that
-    diffusers has for its blocks count VACE's hints twice.
-    """
-    (before, former, alike), (last, latest, guided) = known[0], known[-1]
-    if len(known) < 2 or alike != guided:
-        return latest
-    return latest + (time - last) / (last - before) * (latest - former)
 
 
 def decode(pipeline: WanVACEPipeline, latents: torch.Tensor) -> np.ndarray:

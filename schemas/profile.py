@@ -57,8 +57,7 @@ class Generator(Settings):
     Switches, each off by default. `negative_prompt`: what guidance leads away from. `batch`: so many windows, of
     one clip or several, are denoised at once; what does not fit into memory is halved. `dtype`: the transformer's;
     the VAE stays float32. `guidance_until`: guidance in this first share of the steps only. `step_cache`: the
-    transformer runs in every n-th step, in between its last output is used again, or the line through its last two with
-    `step_cache_order` 1. `distilled`: a .safetensors LoRA
+    transformer runs in every n-th step, in between its last output is used again. `distilled`: a .safetensors LoRA
     with which few steps suffice. `vae`: a folder with another AutoencoderKLWan of the same latents. `vae_tiling`:
     less memory, more time. `attention`: a backend of diffusers. `compile`: the transformer's blocks are compiled.
     `whole_known`: every latent of the frames that a window continues is known, not only those that the pipeline's
@@ -80,7 +79,6 @@ class Generator(Settings):
     dtype: Literal["float32", "bfloat16"] = "float32"
     guidance_until: float = Field(default=1, ge=0, le=1)
     step_cache: int = Field(default=1, ge=1)
-    step_cache_order: Literal[0, 1] = 0
     distilled: str = ""
     vae: str = ""
     vae_tiling: bool = False

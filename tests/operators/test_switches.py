@@ -10,7 +10,7 @@ import torch
 from diffusers import AutoencoderKLWan, WanVACEPipeline, WanVACETransformer3DModel
 from safetensors.torch import save_file
 
-from operators.batched_vace import denoise, encode_condition
+from operators.batched_vace import encode_condition
 from operators.generate import VideoGenerator
 from operators.prompt import PromptEncoder
 from operators.windows import Windows
@@ -87,8 +87,6 @@ def test_switches_that_change_no_picture(
     [
         ({"guidance_until": 0.5}, [2, 2, 2, 1, 1, 1], 0, 0.5),
         ({"step_cache": 2}, [2, 2, 2, 2], 0, 1.5),
-        ({"step_cache": 2, "step_cache_order": 1}, [2, 2, 2, 2], 0, 1.5),
-        ({"step_cache": 2, "step_cache_order": 1, "guidance_until": 0.5}, [2, 2, 1, 1], 0, 1.5),
         ({"dtype": "bfloat16"}, [2] * STEPS, 0, 0.5),
         ({"guidance": 1.0}, [1] * STEPS, 0, 1),
         ({"negative_prompt": "wwww"}, [2] * STEPS, 0, 1),
@@ -107,26 +105,6 @@ def test_switches_that_save_work_and_stay_near(
     frames, batches = run(weights, **switch)
     assert batches == forwards
     assert least < differs(frames, plain) < most
-
-
-def test_a_cache_of_order_one_goes_on_along_a_line(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of what changes in proportion to the time only the second step is wrong, before which one output is known."""
-    slope = torch.randn(4, generator=torch.Generator().manual_seed(0)).view(1, 4, 1, 1, 1)
-    times: list[int] = []
-
-    def forward(_: Any, hidden_states: torch.Tensor, timestep: torch.Tensor, **__: Any) -> tuple[Any]:
-        times.append(int(timestep[0]))
-        return (torch.zeros_like(hidden_states) + slope * timestep.view(-1, 1, 1, 1, 1) / 1000,)
-
-    monkeypatch.setattr(WanVACETransformer3DModel, "forward", forward)
-    pipeline, latents, nothing = generator(weights).pipeline, torch.randn(1, 4, 3, 2, 2), torch.zeros(1)
-    made = []
-    for switch in ({}, {"step_cache": 2}, {"step_cache": 2, "step_cache_order": 1}):
-        settings = settings_of(weights, steps=12, guidance=1.0, **switch)
-        made.append(denoise(pipeline, latents, nothing, nothing, nothing, settings))
-    assert len(times) == 12 + 7 + 7  # every second and the last
-    used_again, continued = ((one - made[0]).abs().mean() for one in made[1:])
-    assert 0 < continued < used_again / 3
 
 
 def test_guidance_until_nothing_is_none(weights: Path) -> None:
