@@ -22,7 +22,7 @@ from operators.likeness import Likeness
 from operators.mark import Marker, faults
 from operators.newcomers import nobody_new
 from operators.outcome import Rejected, each
-from operators.paint import paint
+from operators.paint import paint, painted_share
 from operators.spoiled import spoiled_frames
 from operators.witness import Witness
 from schemas.arrow import from_table, to_table
@@ -92,6 +92,10 @@ class Audit:
                 limits.copied_share,
             )
         ]
+        share = painted_share(clip.painted, clip.mask.shape, clip.ref.overlap)
+        gates.append(
+            _at_most("painted", "largest share of a frame painted over", share, limits.painted_share)
+        )
         paint(source, clip.painted)  # from here on it is what should be there
         new = source[clip.ref.overlap :]
         if self._publishes_conditioning(clip):

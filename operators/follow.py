@@ -5,7 +5,9 @@ import numpy as np
 
 _CORNERS = 24  # in each box
 _WINDOW = (15, 15)  # px
-_GROWTH = 0.25  # of its height, by which a box that was lost grows to every side in each frame
+_GROWTH = (
+    0.25  # of the height it was found with, by which a box that was lost grows to every side in each frame
+)
 
 
 def follow_boxes(frames: np.ndarray, boxes: np.ndarray) -> np.ndarray:
@@ -19,7 +21,7 @@ def follow_boxes(frames: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         return np.stack(places * len(frames))
     before = _gray(frames[0])
     points = [_corners(before, box) for box in boxes]
-    pace = np.zeros((len(boxes), 2), np.float32)
+    pace, growth = np.zeros((len(boxes), 2), np.float32), _GROWTH * (boxes[:, 3] - boxes[:, 1])
     for frame in frames[1:]:
         after, box = _gray(frame), places[-1].copy()
         moved = _flow(before, after, points)
@@ -27,8 +29,7 @@ def follow_boxes(frames: np.ndarray, boxes: np.ndarray) -> np.ndarray:
             if found.any():
                 pace[n] = np.median(new[found] - old[found], axis=0)
             else:
-                grow = _GROWTH * (box[n, 3] - box[n, 1])
-                box[n] += (-grow, -grow, grow, grow)
+                box[n] += growth[n] * np.array([-1, -1, 1, 1], np.float32)
             box[n] += np.tile(pace[n], 2)
             points[n] = new[found]
         places.append(box)

@@ -106,6 +106,7 @@ def test_a_sound_clip_is_released_with_every_score(candidate: CandidateClip) -> 
         "content",
         "black",
         "frozen",
+        "painted",
         "body likeness",
         "head likeness",
         "background",
@@ -185,6 +186,22 @@ def test_the_conditioning_beside_it_is_audited_too(candidate: CandidateClip, fau
     result = audit(replace(gray, preview=make(gray)))
     assert isinstance(result, QuarantinedClip)
     assert [score.name for score in result.gates if not score.passed] == [gate]
+
+
+@pytest.mark.parametrize(("share", "released"), [(0.45, True), (0.55, False)])
+def test_a_frame_that_is_mostly_painted_over_is_of_no_use(
+    candidate: CandidateClip, share: float, released: bool
+) -> None:
+    height, width = SOURCE.shape[1:3]
+    painted = np.array([[0, 3, 0, 0, width, round(share * height)]], np.int32)
+    video = SOURCE.copy()
+    video[3, : round(share * height)] = 0
+    result = audit(
+        replace(candidate, painted=painted, video=encode(np.where(MASK[..., None], REGENERATED, video)))
+    )
+    gates = result.certificate.gates if isinstance(result, ReleasedClip) else result.gates  # type: ignore[union-attr]
+    assert isinstance(result, ReleasedClip) == released
+    assert [gate.name for gate in gates if not gate.passed] == ([] if released else ["painted"])
 
 
 def test_bytes_that_are_no_video_are_quarantined(candidate: CandidateClip) -> None:
