@@ -56,10 +56,9 @@ def test_a_list_unites_what_its_models_find(profile: Profile) -> None:
         assert (both.keypoints[: len(first[t].boxes), 17:] == 0).all()  # YOLO knows no hands
         assert len(first[t].boxes) < len(both.boxes) <= len(first[t].boxes) + len(second[t].boxes)
     many, few = (segment_model(one, "cpu")(frames) for one in profile.segment)
-    for t, both in enumerate(segment_model(profile.segment, "cpu")(frames)):
-        assert (
-            len(both.boxes) == len(both.scores) == len(both.masks) == len(many[t].boxes) + len(few[t].boxes)
-        )
+    for t, united in enumerate(segment_model(profile.segment, "cpu")(frames)):
+        everybody = len(many[t].boxes) + len(few[t].boxes)
+        assert len(united.boxes) == len(united.scores) == len(united.masks) == everybody
 
 
 def test_one_model_is_taken_as_it_is(profile: Profile) -> None:
@@ -97,7 +96,7 @@ def test_a_clip_is_searched_once_for_pose_and_masks(
     detect = detector(settings, "cpu")
     assert detector(settings.model_copy(), "cpu") is detect
     assert detector(settings.model_copy(update={"confidence": 0.02}), "cpu") is not detect
-    search = detect.detect
+    search = detect.detect  # type: ignore[attr-defined]
     monkeypatch.setattr(detect, "detect", lambda frames: searched.append(len(frames)) or search(frames))
     frames = noise(2, 64, 96)
     pose_model(profile.pose[1], "cpu")(frames)

@@ -26,7 +26,10 @@ def test_a_face_is_found_unless_it_is_covered(frame: np.ndarray) -> None:
     assert len(found.boxes) == len(found.masks) >= 1
     for patch in found.masks:
         covered[0] |= (
-            cv2.dilate(patch.within(0, 0, *covered.shape[1:]).astype(np.uint8), np.ones((25, 25))) > 0
+            cv2.dilate(
+                patch.within(0, 0, covered.shape[1], covered.shape[2]).astype(np.uint8), np.ones((25, 25))
+            )
+            > 0
         )
     assert covered.mean() < 0.05
     assert not len(detect(frame, covered)[0].boxes)

@@ -42,7 +42,7 @@ def street() -> tuple[np.ndarray, np.ndarray]:
     body = np.zeros(frames.shape[:3], bool)
     for t, people in enumerate(found):
         for mask in people.masks:
-            body[t] |= mask.within(0, 0, *body.shape[1:])
+            body[t] |= mask.within(0, 0, body.shape[1], body.shape[2])
     assert len(crops(body[0])) >= 2
     return frames, body
 

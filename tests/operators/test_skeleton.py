@@ -36,10 +36,10 @@ def test_what_is_not_known_is_not_drawn() -> None:
 def test_fingers_are_drawn_between_their_points_and_a_face_as_dots() -> None:
     points = np.zeros((1, 127, 3), np.float32)
     points[0, 17:19] = [[20, 30, 1], [40, 30, 1]]  # the left wrist and the first joint of its thumb
-    fingers = draw_skeleton(points, 96, 64).any(axis=2)
+    fingers = np.asarray(draw_skeleton(points, 96, 64).any(axis=2))
     assert fingers[30, 20:41].all() and fingers.sum() < 3 * 25
     points[0, 17:59] = 0
     points[0, 100] = [10, 50, 1]
-    face = draw_skeleton(points, 96, 64).any(axis=2)
+    face = np.asarray(draw_skeleton(points, 96, 64).any(axis=2))
     assert face[50, 10] and face.sum() < 20
     assert not draw_skeleton(points[:, :59], 96, 64).any()
