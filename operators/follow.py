@@ -5,9 +5,7 @@ import numpy as np
 
 _CORNERS = 24  # in each box
 _WINDOW = (15, 15)  # px
-_GROWTH = (
-    0.25  # of the height it was found with, by which a box that was lost grows to every side in each frame
-)
+_GROWTH = 0.25  # of the height it was found with: so much a lost box grows to every side in each frame
 
 
 def follow_boxes(frames: np.ndarray, boxes: np.ndarray) -> np.ndarray:
