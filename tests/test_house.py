@@ -8,10 +8,13 @@ from pathlib import Path
 import mypy.api
 import pytest
 
+from cluster import weights
+
 ROOT = Path(__file__).parents[1]
 SOURCES = [
-    path for room in ("schemas", "operators", "jobs", "cluster") for path in (ROOT / room).glob("*.py")
+    path for room in ("schemas", "operators", "jobs", "cluster") for path in (ROOT / room).rglob("*.py")
 ]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 
 
 def imports(path: Path) -> set[str]:
@@ -27,7 +30,7 @@ def imports(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("room", ["schemas", "operators"])
 def test_stages_and_schemas_know_nothing_of_ray(room: str) -> None:
-    files = list((ROOT / room).glob("*.py"))
+    files = list((ROOT / room).rglob("*.py"))
     assert len(files) > 5
     assert [path.name for path in files if imports(path) & {"ray", "jobs", "cluster"}] == []
 
@@ -68,3 +71,33 @@ def test_the_notice_names_the_licence_of_every_package() -> None:
     notice = (ROOT / "NOTICE").read_text().split("LIBRARIES")[1]
     named = {word.strip("().") for word in re.split(r"[\s,]+", notice)}
     assert sorted(set(locked) - named) == []
+
+
+def test_the_code_version_counts_every_source_in_every_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("operators/room/deep.py", "schemas/a.py", "cluster/weights.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("one = 1\n")
+    monkeypatch.setattr(weights, "__file__", str(tmp_path / "cluster/weights.py"))
+    versions = {weights.code_version()}
+    (tmp_path / "operators/room/deep.py").write_text("one = 2\n")
+    versions.add(weights.code_version())
+    (tmp_path / "operators/room/deep.py").rename(tmp_path / "operators/deep.py")
+    versions.add(weights.code_version())
+    assert len(versions) == 3
+
+
+def test_every_file_that_a_document_names_is_there() -> None:
+    named = re.compile(
+        r"`((?:tests|jobs|operators|schemas|cluster|benchmarks|docs|examples)/[\w./-]+|test_\w+\.py)`"
+    )
+    missing = []
+    for document in DOCUMENTS:
+        folder = ""
+        for name in named.findall(document.read_text()):
+            folder = name.rpartition("/")[0] if "/" in name else folder  # a row names its folder once
+            path = ROOT / name if "/" in name else ROOT / folder / name
+            if not path.exists():
+                missing.append(f"{document.name}: {name}")
+    assert missing == []

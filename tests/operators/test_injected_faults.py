@@ -17,7 +17,12 @@ import pytest
 import operators.audit
 import operators.condition
 import operators.regenerate
+from operators.attempts import Attempts
+from operators.audit import Provenance
+from operators.candidates import Candidates
 from operators.encode import decode_bytes, encode_video
+from operators.escalate import Ladder
+from operators.mark import Marker
 from operators.outcome import each
 from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
 from schemas.cues import InstanceMasks, Patch, PoseDetections
@@ -29,6 +34,13 @@ ELSEWHERE = {
     *("depth_model", "pose_model", "scene_model", "segment_model"),  # load models before there is a clip
     "faults",  # of marks, which are an option: tests/operators/test_mark.py
 }
+BESIDE = (
+    Attempts,
+    Candidates,
+    Ladder,
+    Marker,
+    Provenance,
+)  # of a stage, and no part of what it makes or judges
 SAME = 12  # levels; coarse noise after H.264
 
 
@@ -115,6 +127,49 @@ def test_an_exception_anywhere_publishes_nothing(
         assert not [path for path in files if path.startswith("shards/")]
         assert b"secret" not in b"".join(files.values()) + outcome.reason.encode()
     assert reached, f"{name} is called by neither variant, so this proves nothing"
+
+
+class Broken:
+    """Whatever is asked of it raises, a call as well as a method."""
+
+    def __init__(self) -> None:
+        self.reached = False
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        self.reached = True
+        raise RuntimeError("/secret/name.mp4")
+
+    def __getattr__(self, name: str) -> Any:
+        return self
+
+
+def owned(stage: Any) -> list[str]:
+    """Attributes of a stage that are models or gates: functions, and objects of the operators' classes."""
+    return [
+        name
+        for name, value in vars(stage).items()
+        if inspect.isroutine(value)
+        or (type(value).__module__.startswith("operators.") and not isinstance(value, BESIDE))
+    ]
+
+
+def test_an_exception_in_any_model_or_gate_that_is_an_object_publishes_nothing(
+    variants: list[Stages], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = set()
+    for stages in variants:
+        for stage, name in [(one, name) for one in STAGES for name in owned(getattr(stages, one))]:
+            with monkeypatch.context() as patch:
+                broken = Broken()
+                patch.setattr(getattr(stages, stage), name, broken)
+                outcome = stages.run()
+            if broken.reached:
+                reached.add(f"{stage}.{name}")
+                assert isinstance(outcome, QuarantinedClip | FailedClip), name
+                assert not [path for path in written(outcome) if path.startswith("shards/")]
+    everything = {f"{stage}.{name}" for stage in STAGES for name in owned(getattr(variants[0], stage))}
+    assert reached == everything, "what neither variant reaches proves nothing"
+    assert {"regenerate.generator", "audit.text", "audit.likeness", "condition.witness"} <= everything
 
 
 Wrong = Callable[[Any], Any]  # what the function gives -> what it gives by mistake
