@@ -16,8 +16,8 @@ import torch
 
 from benchmarks.cues_speed import SIZES
 from benchmarks.random_qwen import rope, save_random_qwen
-from operators.describe import SceneDescriber
-from operators.encode import decode_bytes
+from operators.models.qwen_vl import SceneDescriber
+from operators.video.encode import decode_bytes
 
 TOKENS = 200  # English has three words to four of Qwen's tokens
 TEXT = {  # Qwen3-VL-8B-Instruct's

@@ -18,9 +18,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import spearmanr
 
 from jobs import options
-from operators.extractors import depth_model, pose_model, segment_model
-from operators.people import Sample, read_people
-from operators.track import track_people
+from operators.conditioning.track import track_people
+from operators.models.build import depth_model, pose_model, segment_model
+from operators.training.synthetic_people import Sample, read_people
 from schemas.cues import InstanceMasks, PoseDetections
 from schemas.track import Track
 

@@ -18,14 +18,14 @@ import cv2
 import numpy as np
 import torch
 
-from operators.depth_anything import DepthAnything
-from operators.encode import decode_bytes
-from operators.pose import PoseEstimator
-from operators.rt_detr import RtDetr
-from operators.sam2_video import Sam2Video
-from operators.sam3_video import Sam3Video
-from operators.segment import PersonSegmenter
-from operators.vitpose import VitPose
+from operators.models.depth_anything import DepthAnything
+from operators.models.rt_detr import RtDetr
+from operators.models.sam2_video import Sam2Video
+from operators.models.sam3_video import Sam3Video
+from operators.models.vitpose import VitPose
+from operators.models.yolo_pose import PoseEstimator
+from operators.models.yolo_segment import PersonSegmenter
+from operators.video.encode import decode_bytes
 from schemas.cues import PersonBoxes
 
 SIZES = {"720p": (720, 1280), "1080p": (1080, 1920)}

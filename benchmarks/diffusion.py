@@ -25,7 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.random_vace import random_vace
 from jobs.options import table
-from operators.generate import VideoGenerator
+from operators.generation.generator import VideoGenerator
 from schemas.config import load
 from schemas.generation import Request
 from schemas.profile import Generator, Profile

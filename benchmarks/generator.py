@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 import torch
 
-from operators.caption import sample_persona
-from operators.degrade import degrade_condition
-from operators.extractors import PoseModel, pose_model
-from operators.generate import VideoGenerator
-from operators.pairs import vary_crop
-from operators.people import Sample, read_people
+from operators.conditioning.prompt import sample_persona
+from operators.generation.generator import VideoGenerator
+from operators.models.build import PoseModel, pose_model
+from operators.training.degrade import degrade_condition
+from operators.training.pairs import vary_crop
+from operators.training.synthetic_people import Sample, read_people
 from schemas.config import load
 from schemas.profile import Profile
 

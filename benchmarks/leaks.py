@@ -27,11 +27,11 @@ import torch
 from jobs import options
 from operators.audit import Audit, Provenance
 from operators.condition import Condition
-from operators.encode import decode_bytes, encode_video
-from operators.people import Sample, read_people
+from operators.conditioning.track import track_people
+from operators.planning.probe import plan_source
 from operators.regenerate import Regenerate
-from operators.source import plan_source
-from operators.track import track_people
+from operators.training.synthetic_people import Sample, read_people
+from operators.video.encode import decode_bytes, encode_video
 from schemas.arrow import from_table, to_table
 from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.cues import InstanceMasks, PoseDetections

@@ -22,7 +22,7 @@ import psutil
 import pyarrow.parquet as pq
 
 from jobs.plan import account
-from operators.listing import Listing
+from operators.planning.listing import Listing
 
 ROOT = Path(__file__).parents[1]
 LIMITS = {"driver": 1000, "write": 500, "object store": 1500}  # MiB

@@ -18,11 +18,11 @@ from scipy.stats import beta
 
 from jobs import options
 from operators.condition import Condition
-from operators.escalate import larger
-from operators.outcome import Rejected
-from operators.people import Sample, read_people
-from operators.residual import track_everybody
-from operators.track import track_people
+from operators.conditioning.track import track_people
+from operators.gates.people import track_everybody
+from operators.recovery.escalation import larger
+from operators.recovery.fail_closed import Rejected
+from operators.training.synthetic_people import Sample, read_people
 from schemas.certificate import Step
 from schemas.policy import Policy
 from schemas.track import union

@@ -38,12 +38,13 @@ import ray
 
 from benchmarks import sleeping
 from benchmarks.sleeping import STAGES
-from cluster import checkpoint, plans, session
-from cluster.datasink import ShardSink
-from cluster.plans import Plan
+from cluster import session
+from cluster.ledger import checkpoint, plans
+from cluster.ledger.datasink import ShardSink
+from cluster.ledger.plans import Plan
 from jobs import options
 from jobs.anonymize import on
-from operators.sink import FOLDERS, write_shard
+from operators.release.shard_writer import FOLDERS, write_shard
 from schemas.arrow import from_table
 from schemas.config import load
 from schemas.policy import Policy

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import webdataset
 
-from operators.encode import decode_bytes
+from operators.video.encode import decode_bytes
 
 GAP = 6  # px
 WIDTH = 480  # px of one moment

@@ -20,11 +20,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cluster import checkpoint, plans
-from cluster.plans import Plan
+from cluster.ledger import checkpoint, plans
+from cluster.ledger.plans import Plan
 from jobs import options
-from operators.listing import list_sources
-from operators.sink import FOLDERS, account, files_of
+from operators.planning.listing import list_sources
+from operators.release.shard_writer import FOLDERS, account, files_of
 from schemas.arrow import to_table
 from schemas.clip import ClipRef
 from schemas.manifest import ManifestRow

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from operators.attempts import Attempts
-from operators.outcome import each
+from operators.recovery.attempts import Attempts
+from operators.recovery.fail_closed import each
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Certificate, Gate
 from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip, ReleasedClip

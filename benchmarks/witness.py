@@ -17,11 +17,11 @@ import torch
 
 from benchmarks.cues import HEIGHTS, box_of
 from jobs import options
-from operators.encode import decode_bytes
-from operators.faces import FaceDetector
-from operators.people import read_people
-from operators.residual import Detector
-from operators.witness import Witness
+from operators.gates.people import Detector
+from operators.models.centerface import FaceDetector
+from operators.models.witness import Witness
+from operators.training.synthetic_people import read_people
+from operators.video.encode import decode_bytes
 from schemas.cues import InstanceMasks
 
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)

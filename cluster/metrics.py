@@ -11,7 +11,7 @@ from functools import cache
 
 from ray.util import metrics
 
-from operators.sink import VERDICTS, Outcome
+from operators.release.shard_writer import VERDICTS, Outcome
 from schemas.clip import QuarantinedClip, ReleasedClip
 from schemas.profile import Pools
 

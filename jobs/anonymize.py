@@ -13,21 +13,23 @@ from typing import Any
 
 import ray
 
-from cluster import checkpoint, session, store, weights
-from cluster.datasink import ShardSink
-from cluster.decide import honour
-from cluster.plans import Plan
+from cluster import session, weights_lock
+from cluster.ledger import checkpoint
+from cluster.ledger.datasink import ShardSink
+from cluster.ledger.decisions import honour
+from cluster.ledger.plans import Plan
 from jobs import options
-from operators.attempts import LIMIT, Attempts
+from operators import storage
 from operators.audit import Audit, Provenance
-from operators.candidates import Candidates
 from operators.condition import Condition
-from operators.escalate import Ladder
-from operators.mark import Marker
+from operators.pages.candidates import Candidates
+from operators.pages.report import write_report
+from operators.pages.review import keep_apart, write_review
+from operators.recovery.attempts import LIMIT, Attempts
+from operators.recovery.escalation import Ladder
 from operators.regenerate import Regenerate
-from operators.report import write_report
-from operators.review import keep_apart, write_review
-from operators.sign import Signer
+from operators.release.c2pa_mark import Marker
+from operators.release.signature import Signer
 from schemas.decision import read_decisions
 from schemas.policy import Policy
 from schemas.profile import Pool, Profile
@@ -46,15 +48,15 @@ def anonymize(
 ) -> None:
     """The pipeline: a block of clip references in, a shard out. What a gate refuses may be looked at in `review`."""
     pools, key = profile.pools, options.read_release_key(plan.uri)
-    provenance = Provenance(weights.check(profile), weights.code_version())
+    provenance = Provenance(weights_lock.check(profile), weights_lock.code_version())
     filesystem, manifest = plan.files()
-    attempts = Attempts(profile.clip.max_seconds, store.absolute(output))
-    refused = Candidates(store.absolute(review) if review else "")
+    attempts = Attempts(profile.clip.max_seconds, storage.absolute(output))
+    refused = Candidates(storage.absolute(review) if review else "")
     checkpoint.begin(plan, output, profile, policy, withdraw, decide, signer, marker)
     # What a gate refused is tried again one rung up; what a crash took along clip by clip, and no further.
     passes = [(profile.clips_per_shard, policy.escalation)] * (1 + len(policy.escalation))
     for clips_per_shard, rungs in [*passes, (1, [])]:
-        ladder = Ladder(rungs, store.absolute(output))
+        ladder = Ladder(rungs, storage.absolute(output))
         if not checkpoint.missing(plan, output).size:
             break
         clips = ray.data.read_parquet(manifest, filesystem=filesystem)
@@ -99,7 +101,7 @@ def main(arguments: Namespace) -> int:
     plan = Plan.of(arguments.plan, arguments.partition)
     decide = None
     if arguments.decisions:
-        decisions = read_decisions(arguments.decisions, store.read_file(arguments.decisions))
+        decisions = read_decisions(arguments.decisions, storage.read_file(arguments.decisions))
         decide = partial(honour, decisions, arguments.decisions, plan, arguments.output, policy.reviewers)
     changes = arguments.withdraw, decide, arguments.review
     anonymize(profile, policy, plan, arguments.output, *changes, signer, marker)

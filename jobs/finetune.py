@@ -20,11 +20,12 @@ import ray.train.torch
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-from cluster import session, store
-from cluster.batches import Batches, shards_by_size
+from cluster import session
 from jobs import options
-from operators.denoise import Denoising
-from operators.trainee import Trainee
+from operators import storage
+from operators.training.batches import Batches, shards_by_size
+from operators.training.flow_loss import Denoising
+from operators.training.trainer import Trainee
 from schemas.config import load
 from schemas.errors import UserError
 from schemas.recipe import Recipe
@@ -32,7 +33,7 @@ from schemas.recipe import Recipe
 
 def finetune(recipe: Recipe, pairs: str, output: str, workers: int, use_gpu: bool) -> None:
     """Train to the recipe's last step and write the result to `output`."""
-    filesystem, root = store.arrow_filesystem(output)
+    filesystem, root = storage.arrow_filesystem(output)
     trainer = ray.train.torch.TorchTrainer(
         train_worker,
         train_loop_config={"recipe": recipe.model_dump(), "pairs": pairs, "output": output},
@@ -54,7 +55,7 @@ def finetune(recipe: Recipe, pairs: str, output: str, workers: int, use_gpu: boo
         trained.restore(Path(folder))
         trained.save_result(Path(made))
         for file in sorted(path for path in Path(made).rglob("*") if path.is_file()):
-            store.write_bytes(output, str(file.relative_to(made)), file.read_bytes())
+            storage.write_bytes(output, str(file.relative_to(made)), file.read_bytes())
 
 
 def train_worker(config: dict[str, Any]) -> None:
@@ -119,14 +120,14 @@ class Log:
         self.writer.flush()
         if "://" in self.output:
             for file in self.folder.iterdir():
-                store.write_bytes(self.output, f"logs/{file.name}", file.read_bytes())
+                storage.write_bytes(self.output, f"logs/{file.name}", file.read_bytes())
 
 
 def main(arguments: Namespace) -> int:
     """Train and say where the result lies."""
     recipe = load(Recipe, arguments.recipe, arguments.set)
-    recipe = recipe.model_copy(update={"base": store.absolute(recipe.base)})
-    pairs, output = store.absolute(arguments.pairs), store.absolute(arguments.output)
+    recipe = recipe.model_copy(update={"base": storage.absolute(recipe.base)})
+    pairs, output = storage.absolute(arguments.pairs), storage.absolute(arguments.output)
     shards_by_size(pairs)
     if recipe.critic_share and arguments.workers > 1:
         raise UserError(

@@ -10,9 +10,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from cluster import plans, store, weights
-from operators.mark import Marker
-from operators.sign import Signer, read_public_key
+from cluster import weights_lock
+from cluster.ledger import plans
+from operators import storage
+from operators.release.c2pa_mark import Marker
+from operators.release.signature import Signer, read_public_key
 from schemas.config import load
 from schemas.errors import UserError
 from schemas.policy import Policy
@@ -59,8 +61,8 @@ def read_settings(arguments: Namespace) -> tuple[Profile, Policy]:
         own.append(f"variant={arguments.variant}")
     others = [item for item in arguments.set if not item.startswith("policy.")]
     profile, policy = load(Profile, arguments.profile, others), load(Policy, arguments.policy, own)
-    weights.check_licences(profile, arguments.profile)
-    weights.check_variant(profile, policy.variant, arguments.profile)
+    weights_lock.check_licences(profile, arguments.profile)
+    weights_lock.check_variant(profile, policy.variant, arguments.profile)
     for name, shares in policy.persona.items():
         if unknown := set(shares) - set(profile.persona.get(name, [])):
             remedy = f"Weigh words of the profile's persona.{name}, or add them there"
@@ -128,7 +130,7 @@ def run(main: Callable[[Namespace], int], arguments: ArgumentParser) -> None:
 
 def read_release_key(plan: str) -> bytes:
     """The key from which names and looks derive. Raises UserError if the plan has none, or is not finished."""
-    if plans.PLAN_FILE not in store.list_files(plan):
+    if plans.PLAN_FILE not in storage.list_files(plan):
         raise UserError(plan, "holds no finished plan", "Make it with python -m jobs.plan")
     return _read_key(plan)
 
@@ -137,8 +139,8 @@ def make_release_key(plan: str) -> bytes:
     """The plan's key, made on first use. Whoever destroys it ends every link between source and output names."""
     if "://" not in plan:
         os.makedirs(plan, mode=0o700, exist_ok=True)
-    if KEY_FILE not in store.list_files(plan):
-        store.write_bytes(plan, KEY_FILE, secrets.token_hex(32).encode())
+    if KEY_FILE not in storage.list_files(plan):
+        storage.write_bytes(plan, KEY_FILE, secrets.token_hex(32).encode())
         if "://" not in plan:
             os.chmod(os.path.join(plan, KEY_FILE), 0o600)
     return _read_key(plan)
@@ -146,7 +148,7 @@ def make_release_key(plan: str) -> bytes:
 
 def _read_key(plan: str) -> bytes:
     try:
-        return bytes.fromhex(store.read_bytes(plan, KEY_FILE).decode().strip())
+        return bytes.fromhex(storage.read_bytes(plan, KEY_FILE).decode().strip())
     except (FileNotFoundError, ValueError):
         problem, remedy = "is missing or damaged", "Make the plan with python -m jobs.plan"
         raise UserError(f"{plan}/{KEY_FILE}", problem, remedy) from None

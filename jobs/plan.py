@@ -28,15 +28,17 @@ import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 import ray
 
-from cluster import books, plans, session, store
+from cluster import session
+from cluster.ledger import index, plans
 from jobs import options
 from jobs.anonymize import on
-from operators.attempts import time_limit
+from operators import storage
 from operators.condition import Condition
-from operators.estimate import Estimate, Sampled, estimate, per_petabyte
-from operators.listing import LISTINGS, Files, Listing, Source, list_sources, side_by_side
+from operators.planning.cost import Estimate, Sampled, estimate, per_petabyte
+from operators.planning.listing import LISTINGS, Files, Listing, Source, list_sources, side_by_side
+from operators.planning.probe import plan_source, source_key, unplannable
+from operators.recovery.attempts import time_limit
 from operators.regenerate import Regenerate
-from operators.source import plan_source, source_key, unplannable
 from schemas.arrow import from_table, to_table
 from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip
 from schemas.errors import UserError
@@ -58,17 +60,17 @@ def plan(inputs: list[str], output: str, clips: Clips) -> tuple[dict[str, Any], 
     """List, probe wherever Ray finds room, write the manifest; returns what plan.json says, and what has changed."""
     listing = list_sources(inputs, on_every_node if "RAY_ADDRESS" in os.environ else side_by_side)
     key = options.make_release_key(output)
-    made_from = {"inputs": [store.absolute(one) for one in inputs], "clip": clips.model_dump()}
+    made_from = {"inputs": [storage.absolute(one) for one in inputs], "clip": clips.model_dump()}
     known = plans.read_sources(output, made_from)
     gone = known.keys() - {source.uri for source in listing.videos}
     same = {source.uri for source in listing.videos if known.get(source.uri) == source}
     new = {source.uri for source in listing.videos} - known.keys()
     changes = {"new": len(new), "changed": len(listing.videos) - len(same) - len(new), "gone": len(gone)}
-    finished = plans.PLAN_FILE in store.list_files(output)
+    finished = plans.PLAN_FILE in storage.list_files(output)
     if finished and len(same) == len(listing.videos):
-        return json.loads(store.read_bytes(output, plans.PLAN_FILE)), changes
+        return json.loads(storage.read_bytes(output, plans.PLAN_FILE)), changes
     session.start()
-    store.delete(output, [plans.PLAN_FILE])
+    storage.delete(output, [plans.PLAN_FILE])
     left = plans.keep_clips(output, same | gone)
     todo = [source for source in listing.videos if source.uri not in left]
     # What a crash took along is tried a second time, source by source.
@@ -144,9 +146,9 @@ def account(output: str, listing: Listing) -> dict[str, Any]:
         "frames": planned.frames,
         "problems": sorted(bad.to_pylist(), key=lambda row: row["uri"]),
         "other_files": listing.others,
-        "id_digest": books.id_digest(planned.ids),
+        "id_digest": index.id_digest(planned.ids),
     }
-    store.write_bytes(output, plans.PLAN_FILE, json.dumps(counts, indent=2).encode())
+    storage.write_bytes(output, plans.PLAN_FILE, json.dumps(counts, indent=2).encode())
     return counts
 
 

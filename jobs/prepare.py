@@ -20,13 +20,14 @@ import pyarrow.dataset as arrow_dataset
 import ray
 import webdataset as wds
 
-from cluster import session, store
+from cluster import session
 from jobs import options
+from operators import storage
 from operators.condition import Condition
-from operators.pairfile import members_of
-from operators.pairs import pair_of_people, pairs_of_clip
-from operators.people import Sample, read_people
-from operators.vace import LatentsOf
+from operators.training.pair_members import members_of
+from operators.training.pairs import pair_of_people, pairs_of_clip
+from operators.training.synthetic_people import Sample, read_people
+from operators.training.vace_latents import LatentsOf
 from schemas.arrow import from_table
 from schemas.clip import ClipRef
 from schemas.errors import UserError
@@ -59,9 +60,9 @@ class Prepare:
                 path = f"shards/{row['name']}-{size}.tar"
                 shards[path] = size, shards.get(path, (size, 0))[1] + 1
         for path, (size, _) in shards.items():
-            store.write_bytes(self.output, path, files[size][0].getvalue())
+            storage.write_bytes(self.output, path, files[size][0].getvalue())
         stats = json.dumps({"clips": counts, "shards": shards})
-        store.write_bytes(self.output, f"stats/{row['name']}.json", stats.encode())
+        storage.write_bytes(self.output, f"stats/{row['name']}.json", stats.encode())
         return {"name": row["name"]}
 
     def pairs(self, row: dict[str, Any], counts: Counter[str]) -> Any:
@@ -84,7 +85,7 @@ class Prepare:
 
 def read_refs(plan: str, ids: list[int] | None = None) -> list[ClipRef]:
     """The plan's clips, all or those of `ids`, in order of id."""
-    filesystem, manifest = store.arrow_filesystem(f"{plan}/clips")
+    filesystem, manifest = storage.arrow_filesystem(f"{plan}/clips")
     rows = arrow_dataset.dataset(manifest, filesystem=filesystem, format="parquet")
     chosen = arrow_dataset.field("clip_id").isin(ids) if ids is not None else None
     return sorted(from_table(rows.to_table(filter=chosen), ClipRef), key=lambda ref: ref.clip_id)
@@ -114,12 +115,12 @@ def pieces(work: dict[str, Any], clips_per_shard: int) -> list[dict[str, Any]]:
 def prepare(profile: Profile, policy: Policy, work: dict[str, Any], output: str) -> Counter[str]:
     """Do what is not done yet; returns what became of all clips, of this run and of those before."""
     settings = {"profile": profile.digest(), "policy": policy.digest(), **work}
-    made = store.list_files(output)
-    if "pairs.json" in made and json.loads(store.read_bytes(output, "pairs.json")) != settings:
+    made = storage.list_files(output)
+    if "pairs.json" in made and json.loads(storage.read_bytes(output, "pairs.json")) != settings:
         raise UserError(output, "was begun with other settings", "Use the same again, or another output")
     if made and "pairs.json" not in made:
         raise UserError(output, "holds files, but no pairs.json of ours", "Choose an empty output")
-    store.write_bytes(output, "pairs.json", json.dumps(settings).encode())
+    storage.write_bytes(output, "pairs.json", json.dumps(settings).encode())
     all_of_it = pieces(work, profile.clips_per_shard)
     todo = [piece for piece in all_of_it if f"stats/{piece['name']}.json" not in made]
     if todo:
@@ -135,7 +136,7 @@ def prepare(profile: Profile, policy: Policy, work: dict[str, Any], output: str)
     missing = []
     for piece in all_of_it:
         try:
-            stats = json.loads(store.read_bytes(output, f"stats/{piece['name']}.json"))
+            stats = json.loads(storage.read_bytes(output, f"stats/{piece['name']}.json"))
             counts.update(stats["clips"], pairs=sum(count for _, count in stats["shards"].values()))
         except FileNotFoundError:
             missing.append(piece["name"])

@@ -11,9 +11,10 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cluster import books, store
+from cluster.ledger import index
 from jobs import options
-from operators.sink import VERDICTS, total
+from operators import storage
+from operators.release.shard_writer import VERDICTS, total
 from schemas.errors import UserError
 
 RECENT = 20  # shards whose pace is taken for the run's
@@ -21,13 +22,13 @@ RECENT = 20  # shards whose pace is taken for the run's
 
 def status(output: str, now: datetime) -> dict[str, Any]:
     """State, counts, clips per hour and time left. Raises UserError if `output` is no dataset."""
-    dataset = books.read_dataset(output)
+    dataset = index.read_dataset(output)
     if dataset is None:
         raise UserError(output, "holds no dataset.json, so no run was begun there", "Give the output of one")
-    stats = {path: json.loads(data) for path, data in books.read_stats(output).items()}
+    stats = {path: json.loads(data) for path, data in index.read_stats(output).items()}
     times = sorted(
         (moment, path)
-        for path, moment in store.modified(output).items()
+        for path, moment in storage.modified(output).items()
         if re.fullmatch(r"checkpoint/[0-9a-f]{32}-\d{8}\.parquet", path)
     )
     names = [path.split("/")[1].removesuffix(".parquet") for _, path in times]

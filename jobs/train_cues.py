@@ -26,9 +26,9 @@ import yaml
 from ultralytics import YOLO
 from ultralytics.data.converter import merge_multi_segment
 
-from operators.camera import degrade_picture
-from operators.encode import decode_bytes
-from operators.people import MIRRORED, Sample, read_people
+from operators.training.camera import degrade_picture
+from operators.training.synthetic_people import MIRRORED, Sample, read_people
+from operators.video.encode import decode_bytes
 
 SIDE = 320  # px of a training picture
 SCALE = [0.5, 0.125, 1024]  # depth, width, widest layer: half of nano's channels

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import save_file
 
-from operators.appearance_net import AppearanceNet
-from operators.likeness import crops
-from operators.people import read_people
+from operators.models.reid import crops
+from operators.models.reid_net import AppearanceNet
+from operators.training.synthetic_people import read_people
 from schemas.recipe import cosine
 
 _TEMPERATURE = 0.1

@@ -15,10 +15,10 @@ from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders import autoencoder_kl_wan
 from diffusers.models.autoencoders.autoencoder_kl_wan import patchify
 
-from operators.degrade import degrade_condition
-from operators.people import read_people
-from operators.small_vae import small_vae, start_from_components
-from operators.vace import to_tensor
+from operators.training.degrade import degrade_condition
+from operators.training.synthetic_people import read_people
+from operators.training.tiny_vae import small_vae, start_from_components
+from operators.training.vace_latents import to_tensor
 from schemas.recipe import cosine
 
 

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import save_file
 
-from operators.leftovers import leftover_scene
-from operators.people import read_people
-from operators.person_map import STRIDE, PersonMap
+from operators.models.person_map import STRIDE, PersonMap
+from operators.training.synthetic_people import read_people
+from operators.training.witness_scenes import leftover_scene
 from schemas.recipe import cosine
 
 Pair = tuple[np.ndarray, np.ndarray]  # picture uint8 [H,W,3], people bool [H,W]

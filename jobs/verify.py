@@ -19,13 +19,15 @@ import ray
 from rich.console import Console
 from rich.table import Table
 
-from cluster import books, chain, session, signed, store
+from cluster import session
+from cluster.ledger import chain, dataset_signature, index
 from jobs import options
-from operators import attempts, escalate
-from operators.check import REDO, Checked, Demands, check_shard
-from operators.reaudit import CONFIDENCE, bound
-from operators.sign import read_public_key
-from operators.sink import VERDICTS, total
+from operators import storage
+from operators.recovery import attempts, escalation
+from operators.release.shard_check import REDO, Checked, Demands, check_shard
+from operators.release.shard_writer import VERDICTS, total
+from operators.release.signature import read_public_key
+from operators.release.spot_check import CONFIDENCE, bound
 from schemas.certificate import Step
 from schemas.errors import UserError
 from schemas.manifest import Breach
@@ -33,7 +35,7 @@ from schemas.policy import Policy
 from schemas.profile import Profile
 
 BESIDE = re.compile(r"dataset\.json|report\.html|shards\.jsonl|checkpoint/[0-9a-f]{32}-\d{8}\.parquet")
-UNDER_WAY = re.compile(rf"({attempts.FOLDER}|{escalate.FOLDER})/[^/]+")  # of a run that has not finished
+UNDER_WAY = re.compile(rf"({attempts.FOLDER}|{escalation.FOLDER})/[^/]+")  # of a run that has not finished
 AGAIN = "Run jobs.anonymize again with the same plan and settings"
 
 
@@ -53,7 +55,7 @@ class Proof:
 
 def read(output: str) -> dict[str, Any]:
     """OUT/dataset.json. Raises UserError if there is none."""
-    dataset = books.read_dataset(output)
+    dataset = index.read_dataset(output)
     if dataset is None:
         problem = "holds no dataset.json, so there is no dataset to verify"
         raise UserError(output, problem, "Give the output of jobs.anonymize")
@@ -83,17 +85,17 @@ def verify(
         "policy_digest": dataset["policy"]["digest"],
     }
     key, may_waive = (
-        trusted or signed.key_named(dataset)[0],
+        trusted or dataset_signature.key_named(dataset)[0],
         frozenset(dataset["policy"].get("may_waive", [])),
     )
-    files = set(store.list_files(output))
+    files = set(storage.list_files(output))
     found = (re.fullmatch(r"(?:manifest|stats)/([^/]+)\.\w+", path) for path in files)
     shards, demands = (
         sorted({match[1] for match in found if match}),
         Demands(certified, key, bool(dataset.get("marker")), sample, seed, may_waive),
     )
     checked = sorted(_check_all(output, shards, demands), key=lambda shard: shard.name)
-    breaches = signed.breaches(output, dataset, trusted)
+    breaches = dataset_signature.breaches(output, dataset, trusted)
     breaches += [breach for shard in checked for breach in shard.breaches]
     breaches += _accounting(output, dataset, checked)
     known = {path for shard in checked for path in shard.files}
@@ -112,7 +114,7 @@ def _check_all(output: str, shards: list[str], demands: Demands) -> list[Checked
     """Every shard, wherever Ray finds room for it."""
     if not shards:
         return []
-    read = partial(store.read_bytes, output)
+    read = partial(storage.read_bytes, output)
     rows = ray.data.from_items(
         [{"name": name} for name in shards], override_num_blocks=min(len(shards), 1000)
     )
@@ -137,7 +139,7 @@ def _accounting(output: str, dataset: dict[str, Any], checked: list[Checked]) ->
             breaches.append(
                 Breach(f"{output}/manifest", f"{name} {', '.join(twice[:3])} is there more than once", REDO)
             )
-    if books.id_digest(ids) != dataset["id_digest"]:
+    if index.id_digest(ids) != dataset["id_digest"]:
         planned = dataset["planned"]["clips"]
         breaches.append(
             Breach(where, f"{planned} clips were planned, not the {ids.size} that the manifests hold", AGAIN)
@@ -159,7 +161,7 @@ def show(output: str, dataset: dict[str, Any], proof: Proof, trusted: str, conso
         counts = dataset.get(name, {})
         table.add_row(name, str(counts.get("clips", "?")), str(counts.get("frames", "?")))
     console.print(table)
-    console.print(signed.told(dataset, trusted), highlight=False, soft_wrap=True)
+    console.print(dataset_signature.told(dataset, trusted), highlight=False, soft_wrap=True)
     if proof.sampled:
         worst = bound(proof.doubted, proof.sampled, proof.released)
         text = (

@@ -1,6 +1,6 @@
 """Weights: what a profile's models are loaded from. `python -m jobs.weights check|fetch|mirror --profile PROFILE`
 
-check    everything that the profile names is there, and is what cluster/weights.lock says.
+check    everything that the profile names is there, and is what cluster/weights_lock.lock says.
 fetch    brings what is missing from the Hugging Face hub, or from a mirror (--from) where there is no internet. A
          digest that differs stops it. What the lock lists without a digest is brought only with --pin, which writes
          the digest of what came into the lock: look at it, and have the change of the lock reviewed like any other.
@@ -9,7 +9,7 @@ mirror   copies what the profile names into a folder or s3:// prefix (--to), fro
 
 from argparse import Namespace
 
-from cluster import hub, weights
+from cluster import weights_hub, weights_lock
 from jobs import options
 from schemas.errors import UserError
 from schemas.profile import Profile
@@ -17,24 +17,24 @@ from schemas.profile import Profile
 
 def check(profile: Profile) -> list[tuple[str, str]]:
     """What stands behind every field: path, licence and size. Raises UserError at the first that is not right."""
-    lock, rows = weights.read_lock(), []
-    for field, path in weights.named(profile).items():
-        weights.verify(path, lock)
+    lock, rows = weights_lock.read_lock(), []
+    for field, path in weights_lock.named(profile).items():
+        weights_lock.verify(path, lock)
         licence = lock.get(path, {}).get("licence", "your own: not in the lock")
-        rows.append((field, f"{path}: {licence}, {hub.size(path) / 1e6:.1f} MB, as listed"))
+        rows.append((field, f"{path}: {licence}, {weights_hub.size(path) / 1e6:.1f} MB, as listed"))
     return rows
 
 
 def fetch(profile: Profile, mirror: str, pin: bool) -> list[tuple[str, str]]:
     """Bring what is missing; what the lock does not list is the user's to bring."""
-    lock, rows = weights.read_lock(), []
-    for field, path in weights.named(profile).items():
+    lock, rows = weights_lock.read_lock(), []
+    for field, path in weights_lock.named(profile).items():
         if path not in lock:
             rows.append((field, f"{path}: your own, not in the lock"))
             continue
-        entry = hub.fetch(path, lock[path], mirror, pin)
+        entry = weights_hub.fetch(path, lock[path], mirror, pin)
         if entry.get("sha256") != lock[path].get("sha256"):
-            hub.record(path, entry)
+            weights_hub.record(path, entry)
             lock[path] = entry
             rows.append((field, f"{path}: pinned at {entry['sha256']}; review the lock and commit it"))
         else:
@@ -45,8 +45,8 @@ def fetch(profile: Profile, mirror: str, pin: bool) -> list[tuple[str, str]]:
 def mirror(profile: Profile, to: str) -> list[tuple[str, str]]:
     """Copy what is right; nothing else gets into a mirror."""
     rows = check(profile)
-    for path in weights.named(profile).values():
-        hub.upload(path, to)
+    for path in weights_lock.named(profile).values():
+        weights_hub.upload(path, to)
     return rows
 
 

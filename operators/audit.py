@@ -9,22 +9,22 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from operators.attempts import Attempts
-from operators.boxes import C2PA
-from operators.candidates import Candidates
-from operators.copied import copied_share
-from operators.decode import decode_clip
-from operators.encode import ContainerFacts, decode_bytes, inspect_video
-from operators.escalate import Ladder, filled
-from operators.faces import FaceDetector
-from operators.legible import TextGate
-from operators.likeness import Likeness
-from operators.mark import Marker, faults
-from operators.newcomers import nobody_new
-from operators.outcome import Rejected, each
-from operators.paint import paint, painted_share
-from operators.spoiled import spoiled_frames
-from operators.witness import Witness
+from operators.conditioning.paint import paint, painted_share
+from operators.gates.degenerate import spoiled_frames
+from operators.gates.new_people import nobody_new
+from operators.gates.source_copy import copied_share
+from operators.gates.text import TextGate
+from operators.models.centerface import FaceDetector
+from operators.models.reid import Likeness
+from operators.models.witness import Witness
+from operators.pages.candidates import Candidates
+from operators.recovery.attempts import Attempts
+from operators.recovery.escalation import Ladder, filled
+from operators.recovery.fail_closed import Rejected, each
+from operators.release.c2pa_mark import Marker, faults
+from operators.video.decode import decode_clip
+from operators.video.encode import ContainerFacts, decode_bytes, inspect_video
+from operators.video.mp4_boxes import C2PA
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Certificate, Gate, Step, refused
 from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip, regenerated

@@ -9,22 +9,22 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from operators.attempts import Attempts
-from operators.caption import caption_from_cues, sample_persona
-from operators.decode import decode_clip
-from operators.encode import encode_lossless, encode_video
-from operators.escalate import Ladder, attempt, larger
-from operators.extractors import depth_model, pose_model, scene_model, segment_model
-from operators.faces import FaceDetector
-from operators.fuse import fuse_structall, fuse_structhuman
-from operators.identity import pseudo_identity, scope_of
-from operators.outcome import each
-from operators.paint import paint
-from operators.redact import Redactor
-from operators.residual import track_everybody
-from operators.skeleton import draw_skeleton
-from operators.tube import cut_tube
-from operators.witness import Witness
+from operators.conditioning.fuse import fuse_structall, fuse_structhuman
+from operators.conditioning.identity import pseudo_identity, scope_of
+from operators.conditioning.paint import paint
+from operators.conditioning.prompt import caption_from_cues, sample_persona
+from operators.conditioning.redact import Redactor
+from operators.conditioning.skeleton import draw_skeleton
+from operators.conditioning.tube import cut_tube
+from operators.gates.people import track_everybody
+from operators.models.build import depth_model, pose_model, scene_model, segment_model
+from operators.models.centerface import FaceDetector
+from operators.models.witness import Witness
+from operators.recovery.attempts import Attempts
+from operators.recovery.escalation import Ladder, attempt, larger
+from operators.recovery.fail_closed import each
+from operators.video.decode import decode_clip
+from operators.video.encode import encode_lossless, encode_video
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, Conditioning, FailedClip, QuarantinedClip, Tube
 from schemas.policy import Policy

@@ -8,14 +8,14 @@ from time import perf_counter
 import numpy as np
 import pyarrow as pa
 
-from operators.attempts import Attempts, Unrecorded
-from operators.composite import composite
-from operators.encode import decode_bytes, encode_video
-from operators.escalate import filled
-from operators.fuse import GRAY
-from operators.generate import VideoGenerator
-from operators.outcome import each
-from operators.windows import count_windows
+from operators.conditioning.fuse import GRAY
+from operators.generation.composite import composite
+from operators.generation.generator import VideoGenerator
+from operators.generation.windows import count_windows
+from operators.recovery.attempts import Attempts, Unrecorded
+from operators.recovery.escalation import filled
+from operators.recovery.fail_closed import each
+from operators.video.encode import decode_bytes, encode_video
 from schemas.arrow import from_table, to_table
 from schemas.clip import CandidateClip, Conditioning, FailedClip, QuarantinedClip, regenerated
 from schemas.generation import Request

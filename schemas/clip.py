@@ -86,7 +86,7 @@ class Conditioning:
     preview     mp4 of the conditioning frames as the generator is shown them, at source resolution
     mask        bool [T,H,W]: union over neighbouring frames, dilated; hard. Where people were
     body        bool [T,H,W]: the undilated detections inside it. What must not be copied
-    painted     int32 [N,6]: plates, text, screens painted over in the source, as operators/paint.py takes them
+    painted     int32 [N,6]: plates, text, screens painted over in the source, as conditioning/paint.py takes them
     """
 
     ref: ClipRef

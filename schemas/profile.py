@@ -96,7 +96,7 @@ class Generator(Settings):
 
 
 class Likeness(Settings):
-    """The network that tells whether somebody could be recognised by their looks; see operators/likeness.py."""
+    """The network that tells whether somebody could be recognised by their looks; see operators/models/reid.py."""
 
     weights: str
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import mypy.api
 import pytest
 
-from cluster import weights
+from cluster import weights_lock
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [
@@ -76,28 +76,27 @@ def test_the_notice_names_the_licence_of_every_package() -> None:
 def test_the_code_version_counts_every_source_in_every_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("operators/room/deep.py", "schemas/a.py", "cluster/weights.py"):
+    for name in ("operators/room/deep.py", "schemas/a.py", "cluster/weights_lock.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("one = 1\n")
-    monkeypatch.setattr(weights, "__file__", str(tmp_path / "cluster/weights.py"))
-    versions = {weights.code_version()}
+    monkeypatch.setattr(weights_lock, "__file__", str(tmp_path / "cluster/weights_lock.py"))
+    versions = {weights_lock.code_version()}
     (tmp_path / "operators/room/deep.py").write_text("one = 2\n")
-    versions.add(weights.code_version())
+    versions.add(weights_lock.code_version())
     (tmp_path / "operators/room/deep.py").rename(tmp_path / "operators/deep.py")
-    versions.add(weights.code_version())
+    versions.add(weights_lock.code_version())
     assert len(versions) == 3
 
 
 def test_every_file_that_a_document_names_is_there() -> None:
+    """A path from the root, or the name of a test file that is somewhere below tests/."""
     named = re.compile(
         r"`((?:tests|jobs|operators|schemas|cluster|benchmarks|docs|examples)/[\w./-]+|test_\w+\.py)`"
     )
-    missing = []
-    for document in DOCUMENTS:
-        folder = ""
-        for name in named.findall(document.read_text()):
-            folder = name.rpartition("/")[0] if "/" in name else folder  # a row names its folder once
-            path = ROOT / name if "/" in name else ROOT / folder / name
-            if not path.exists():
-                missing.append(f"{document.name}: {name}")
+    missing = [
+        f"{document.name}: {name}"
+        for document in DOCUMENTS
+        for name in named.findall(document.read_text())
+        if not ((ROOT / name).exists() if "/" in name else list((ROOT / "tests").rglob(name)))
+    ]
     assert missing == []

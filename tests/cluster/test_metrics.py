@@ -123,7 +123,7 @@ class TestLogs:
 
 
 def test_the_dashboard_asks_for_counters_that_there_are() -> None:
-    board = json.loads((ROOT / "cluster/grafana.json").read_text())
+    board = json.loads((ROOT / "cluster/deploy/grafana.json").read_text())
     queries = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
     asked = [re.findall(r"ray_(recast_\w+)", query) for query in queries]
     assert all(asked)

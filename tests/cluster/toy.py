@@ -20,14 +20,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 
-from cluster import checkpoint, plans, store
-from cluster.datasink import ShardNames, ShardSink
-from cluster.plans import Plan
-from operators.attempts import LIMIT, Attempts
-from operators.encode import encode_video
-from operators.outcome import each
-from operators.sign import Signer
-from operators.sink import write_shard
+from cluster.ledger import checkpoint, plans
+from cluster.ledger.datasink import ShardNames, ShardSink
+from cluster.ledger.plans import Plan
+from operators import storage
+from operators.recovery.attempts import LIMIT, Attempts
+from operators.recovery.fail_closed import each
+from operators.release.shard_writer import write_shard
+from operators.release.signature import Signer
+from operators.video.encode import encode_video
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Certificate, Gate
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
@@ -116,10 +117,10 @@ def write_output(
         ids, opener = [ref.clip_id for ref in part], partial(_open, files)
         write_shard(map(ended, part), ids, name, opener, signer=signer)
         for path, file in files.items():
-            store.write_bytes(output, path, file.data)
+            storage.write_bytes(output, path, file.data)
         record = pa.BufferOutputStream()
         pq.write_table(pa.table({"clip_id": [ref.clip_id for ref in part]}), record)
-        store.write_bytes(output, f"checkpoint/{name}.parquet", record.getvalue().to_pybytes())
+        storage.write_bytes(output, f"checkpoint/{name}.parquet", record.getvalue().to_pybytes())
     checkpoint.finish(Plan(plan), output, POLICY, signer)
     ray.data.DataContext.get_current().checkpoint_config = None
     return names
@@ -150,7 +151,7 @@ class Toy:
     """Stands for all stages."""
 
     def __init__(self, output: str, seconds: float, crash: int, hang: int, foreign: int) -> None:
-        self.attempts = Attempts(max_seconds=3, output=store.absolute(output))
+        self.attempts = Attempts(max_seconds=3, output=storage.absolute(output))
         self.seconds, self.crash, self.hang, self.foreign = seconds, crash, hang, foreign
 
     def __call__(self, clips: pa.Table) -> pa.Table:
@@ -209,12 +210,12 @@ def run(
 
 
 def contents(output: str) -> dict[str, bytes]:
-    return {path: store.read_bytes(output, path) for path in store.list_files(output)}
+    return {path: storage.read_bytes(output, path) for path in storage.list_files(output)}
 
 
 def manifest(output: str) -> list[dict[str, object]]:
-    filesystem, root = store.arrow_filesystem(output)
-    paths = [path for path in store.list_files(output) if path.startswith("manifest/")]
+    filesystem, root = storage.arrow_filesystem(output)
+    paths = [path for path in storage.list_files(output) if path.startswith("manifest/")]
     return [
         row for path in paths for row in pq.read_table(f"{root}/{path}", filesystem=filesystem).to_pylist()
     ]
@@ -225,10 +226,10 @@ def assert_complete(output: str, count: int) -> None:
     verdicts = {0: "quarantined", 1: "failed"}
     rows = sorted((row["clip_id"], row["verdict"]) for row in manifest(output))
     assert rows == [(number, verdicts.get(number % 10, "released")) for number in range(count)]
-    assert json.loads(store.read_bytes(output, "dataset.json"))["planned"] == {
+    assert json.loads(storage.read_bytes(output, "dataset.json"))["planned"] == {
         "clips": count,
         "frames": 5 * count,
     }
-    names = {match[1] for path in store.list_files(output) if (match := re.search(r"/(\w+-\d+)\.", path))}
-    records = [path for path in store.list_files(output) if path.startswith("checkpoint/")]
+    names = {match[1] for path in storage.list_files(output) if (match := re.search(r"/(\w+-\d+)\.", path))}
+    records = [path for path in storage.list_files(output) if path.startswith("checkpoint/")]
     assert sorted(records) == sorted(f"checkpoint/{name}.parquet" for name in names)

@@ -16,11 +16,13 @@ import pyarrow as pa
 import ray
 from ray.cluster_utils import Cluster
 
-from cluster import checkpoint, session, store
-from cluster.datasink import ShardSink
-from cluster.plans import Plan
-from operators.attempts import LIMIT, Attempts
-from operators.outcome import each
+from cluster import session
+from cluster.ledger import checkpoint
+from cluster.ledger.datasink import ShardSink
+from cluster.ledger.plans import Plan
+from operators import storage
+from operators.recovery.attempts import LIMIT, Attempts
+from operators.recovery.fail_closed import each
 from schemas.arrow import from_table, to_table
 from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip, ReleasedClip
 from tests.cluster import toy
@@ -37,7 +39,7 @@ class Stage:
 
     def __init__(self, output: str, seconds: float, eater: int, payload: int) -> None:
         self.eater, self.payload, self.seconds = eater, payload, seconds
-        self.attempts = Attempts(60, store.absolute(output))
+        self.attempts = Attempts(60, storage.absolute(output))
 
     def work(self, table: pa.Table, taken: type, made: type) -> pa.Table:
         rows = from_table(table, taken) if taken is ClipRef else from_table(table, taken, *ENDED)

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster import store
+from operators import storage
 from tests.cluster import toy
 from tests.s3 import BUCKET, Server, serve
 
@@ -87,7 +87,7 @@ def is_committed(path: str) -> bool:
 
 def wait_for_commits(output: str, count: int, job: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 180
-    while sum(map(is_committed, store.list_files(output))) < count:
+    while sum(map(is_committed, storage.list_files(output))) < count:
         assert job.poll() is None, "the job ended"
         assert time.monotonic() < deadline, "the job stands still"
         time.sleep(0.1)
@@ -129,8 +129,8 @@ def test_whatever_dies_every_clip_ends_once(server: Server, tmp_path: Path, seed
     with running(plan, output, pids, tmp_path / "log") as job:
         assert job.wait(timeout=240) == 0, (tmp_path / "log").read_text()[-3000:]
     toy.assert_complete(output, CLIPS)
-    assert {path: store.read_bytes(output, path) for path in finished} == finished
-    assert json.loads(store.read_bytes(output, "dataset.json"))["state"] == "complete"
+    assert {path: storage.read_bytes(output, path) for path in finished} == finished
+    assert json.loads(storage.read_bytes(output, "dataset.json"))["state"] == "complete"
 
 
 @thorough
@@ -166,8 +166,8 @@ def test_a_full_spill_disk_costs_no_clip(tmp_path: Path, monkeypatch: pytest.Mon
 
 def committed(output: str) -> dict[str, bytes]:
     """Every file of every shard that is committed by now."""
-    paths = list(store.list_files(output))
+    paths = list(storage.list_files(output))
     names = [path.split("/")[1].removesuffix(".parquet") for path in paths if is_committed(path)]
     return {
-        path: store.read_bytes(output, path) for path in paths if any(f"/{name}." in path for name in names)
+        path: storage.read_bytes(output, path) for path in paths if any(f"/{name}." in path for name in names)
     }

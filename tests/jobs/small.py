@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from operators.encode import encode_video
+from operators.video.encode import encode_video
 from tests.tiny import save_generator
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import pyarrow.dataset as arrow_dataset
 import pytest
 import webdataset
 
-from operators.encode import inspect_video
+from operators.video.encode import inspect_video
 from tests.jobs.small import job, settings
 from tests.videos import pictures, write, write_audio
 

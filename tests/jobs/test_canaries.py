@@ -20,7 +20,7 @@ import pytest
 import ray
 from rapidocr import RapidOCR
 
-from operators.encode import decode_bytes
+from operators.video.encode import decode_bytes
 from tests.jobs.small import STREET, job, settings
 
 pytestmark = pytest.mark.usefixtures("cluster")

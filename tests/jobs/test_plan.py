@@ -10,11 +10,11 @@ from pathlib import Path
 import pyarrow.dataset as arrow_dataset
 import pytest
 
-from cluster.store import write_bytes
 from jobs import options
 from jobs.plan import on_every_node, plan
-from operators.decode import decode_clip
-from operators.listing import Files, list_videos
+from operators.planning.listing import Files, list_videos
+from operators.storage import write_bytes
+from operators.video.decode import decode_clip
 from schemas.arrow import from_table
 from schemas.clip import ClipRef
 from schemas.errors import UserError
@@ -144,7 +144,7 @@ def test_a_missing_place_leaves_an_earlier_plan_alone(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_says_what_the_plan_will_cost(tmp_path: Path, cluster: None) -> None:
-    """Through the real stages; what it says is in the tests of operators/estimate.py."""
+    """Through the real stages; what it says is in the tests of operators/planning/cost.py."""
     cut_video(tmp_path / "a.mp4", 24)
     extra = [*settings(tmp_path), "--set", "pools.regenerate.num_gpus=0", "--price", "2.5", "--parts", "2"]
     extra += ["--megabits", "10", "--empty", "0.5"]

@@ -12,7 +12,7 @@ import pytest
 from schemas.decision import Decision
 from tests.browser import open_browser
 from tests.jobs.small import cut_video, job, settings
-from tests.operators.test_review import choose, saved, type_into
+from tests.operators.pages.test_review import choose, saved, type_into
 
 pytestmark = pytest.mark.usefixtures("cluster")
 # No encoded video is as much like its source as the gate "background" then demands.

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import webdataset as wds
 
-from cluster import store
-from operators.encode import inspect_video
+from operators import storage
+from operators.video.encode import inspect_video
 from tests.jobs.small import cut_video, job, settings
 
 pytestmark = pytest.mark.usefixtures("cluster")
@@ -19,15 +19,15 @@ FRAMES = 20
 
 def test_from_s3_to_s3(s3: str, tmp_path: Path) -> None:
     video = cut_video(tmp_path / "people.mp4", FRAMES).read_bytes()
-    store.write_bytes(f"{s3}/videos", "north/people.mp4", video)
-    store.write_bytes(f"{s3}/videos", "south/notes.mp4", b"this is no video")
+    storage.write_bytes(f"{s3}/videos", "north/people.mp4", video)
+    storage.write_bytes(f"{s3}/videos", "south/notes.mp4", b"this is no video")
     plan, output, options = f"{s3}/runs/first.plan", f"{s3}/runs/first", settings(tmp_path)
 
     planned = job("plan", f"{s3}/videos", "--plan", plan, *options)
     assert planned.returncode == 0, planned.stderr
     unchanged = job("plan", f"{s3}/videos", "--plan", plan, *options)
     assert "nothing has changed" in unchanged.stdout and "nothing has changed" not in planned.stdout
-    store.write_bytes(f"{s3}/videos", "south/notes.mp4", b"this is no video, too")
+    storage.write_bytes(f"{s3}/videos", "south/notes.mp4", b"this is no video, too")
     changed = job("plan", f"{s3}/videos", "--plan", plan, *options)
     assert "0, 1" in changed.stdout and "nothing has changed" not in changed.stdout
     done = job("anonymize", "--plan", plan, "--output", output, *options)
@@ -35,7 +35,7 @@ def test_from_s3_to_s3(s3: str, tmp_path: Path) -> None:
     proved = job("verify", output, "--same-settings", *options)
     assert proved.returncode == 0, proved.stdout + proved.stderr
 
-    dataset = json.loads(store.read_bytes(output, "dataset.json"))
+    dataset = json.loads(storage.read_bytes(output, "dataset.json"))
     assert dataset["planned"] == {"clips": 4, "frames": FRAMES}
     assert dataset["failed"] == {"clips": 1, "frames": 0}
     assert dataset["released"]["clips"] + dataset["quarantined"]["clips"] == 3
@@ -55,16 +55,16 @@ def test_from_s3_to_s3(s3: str, tmp_path: Path) -> None:
 
 def _read_with_webdataset(output: str, folder: Path) -> list[dict[str, bytes]]:
     """Download the shards, then read them as a trainer does."""
-    paths = [path for path in store.list_files(output) if path.startswith("shards/")]
+    paths = [path for path in storage.list_files(output) if path.startswith("shards/")]
     for path in paths:
-        (folder / os.path.basename(path)).write_bytes(store.read_bytes(output, path))
+        (folder / os.path.basename(path)).write_bytes(storage.read_bytes(output, path))
     return list(wds.WebDataset([str(folder / os.path.basename(path)) for path in paths], shardshuffle=False))
 
 
 def _assert_no_trace_of_the_source(output: str, video: bytes) -> None:
     """Neither its name nor its bytes (any KiB of its stream) stand in any object of the dataset."""
-    for path in store.list_files(output):
-        data = store.read_bytes(output, path)
+    for path in storage.list_files(output):
+        data = storage.read_bytes(output, path)
         assert b"people.mp4" not in data and b"north/" not in data and b"notes.mp4" not in data, path
         assert not any(video[at : at + 1024] in data for at in range(1024, len(video) - 1024, 1024)), path
 

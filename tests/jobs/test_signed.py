@@ -14,11 +14,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from cluster import books, chain, checkpoint, store
-from cluster.plans import Plan
+from cluster.ledger import chain, checkpoint, index
+from cluster.ledger.plans import Plan
 from jobs.verify import read, verify
-from operators.sign import Signer, fingerprint
-from operators.sink import total
+from operators import storage
+from operators.release.shard_writer import total
+from operators.release.signature import Signer, fingerprint
 from schemas.arrow import from_table, to_table
 from schemas.errors import UserError
 from schemas.manifest import ManifestRow
@@ -42,8 +43,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def dataset(whole: Path, tmp_path: Path) -> Path:
     """A copy of it to tamper with."""
-    for path in store.list_files(f"{whole}/out"):
-        store.write_bytes(f"{tmp_path}/out", path, store.read_bytes(f"{whole}/out", path))
+    for path in storage.list_files(f"{whole}/out"):
+        storage.write_bytes(f"{tmp_path}/out", path, storage.read_bytes(f"{whole}/out", path))
     return tmp_path / "out"
 
 
@@ -103,7 +104,7 @@ def seal(dataset: Path) -> None:
         (dataset / f"stats/{name}.json").write_bytes(written)
         shards.append((stats, hashlib.sha256(written).hexdigest()))
         ids += pq.read_table(dataset / f"manifest/{name}.parquet")["clip_id"].to_pylist()
-    digest = books.id_digest(np.array(ids, np.int64))
+    digest = index.id_digest(np.array(ids, np.int64))
     totals = total(stats for stats, _ in shards) | {"shards": len(shards), "id_digest": digest}
     header(dataset, chain=chain.write(str(dataset), shards), **totals)
 
@@ -249,7 +250,7 @@ def test_signed_throughout_by_another_key(tmp_path: Path, whole: Path) -> None:
 def test_a_thief_under_the_owners_fingerprint(tmp_path: Path, whole: Path) -> None:
     thief = Signer.of_file(str(make_key(tmp_path / "thief.pem")))
     toy.write_output(f"{tmp_path}/plan", f"{tmp_path}/out", 6, signer=thief)
-    made = json.loads(store.read_bytes(f"{tmp_path}/out", "dataset.json"))
+    made = json.loads(storage.read_bytes(f"{tmp_path}/out", "dataset.json"))
     made["signer"]["fingerprint"] = fingerprint(owner(whole))
     del made["signature"]
     header(tmp_path / "out", **made, signature=thief.sign("dataset", made))
@@ -321,12 +322,12 @@ def test_a_run_signed_by_a_command_and_marked(tmp_path: Path, whole: Path) -> No
     assert done.returncode == 0, done.stderr
     proved = job("verify", output, "--public-key", public)
     assert proved.returncode == 0, proved.stdout
-    made = json.loads(store.read_bytes(output, "dataset.json"))
+    made = json.loads(storage.read_bytes(output, "dataset.json"))
     assert made["marker"]["digest"] == hashlib.sha256(chain_file.read_bytes()).hexdigest()
     assert made["released"]["clips"] > 0 and made["diffusion_calls"] > 0
     secrets = [path.read_text().splitlines()[1].encode() for path in (whole / "key.pem", private)]
-    for path in store.list_files(output):
-        assert not any(secret in store.read_bytes(output, path) for secret in secrets), path
+    for path in storage.list_files(output):
+        assert not any(secret in storage.read_bytes(output, path) for secret in secrets), path
     again = job("anonymize", "--plan", plan, "--output", output, *shared, *keys[:4])
     assert again.returncode == 2 and "another marker" in again.stderr
 

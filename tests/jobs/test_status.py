@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cluster import checkpoint, store
-from cluster.plans import Plan
+from cluster.ledger import checkpoint
+from cluster.ledger.plans import Plan
 from jobs.status import status
+from operators import storage
 from schemas.errors import UserError
 from tests.cluster import toy
 from tests.jobs.small import job
@@ -24,9 +25,9 @@ def test_a_finished_run(place: str) -> None:
 
 def test_an_interrupted_run_counts_what_is_committed(place: str) -> None:
     names = toy.write_output(f"{place}/plan", f"{place}/out", 22)
-    store.delete(f"{place}/out", ["dataset.json", *(f"checkpoint/{name}.parquet" for name in names[3:])])
+    storage.delete(f"{place}/out", ["dataset.json", *(f"checkpoint/{name}.parquet" for name in names[3:])])
     header = {"schema_version": 2, "state": "running", "planned": {"clips": 22, "frames": 110}}
-    store.write_bytes(f"{place}/out", "dataset.json", json.dumps(header).encode())
+    storage.write_bytes(f"{place}/out", "dataset.json", json.dumps(header).encode())
     found = status(f"{place}/out", datetime.now(UTC))
     assert (found["state"], found["shards"], found["left"]) == ("running", 3, 10)
     assert found["released"] + found["quarantined"] + found["failed"] == 12

@@ -14,14 +14,14 @@ import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from cluster import store
-from cluster.batches import Batches, samples_of
 from jobs.finetune import finetune
-from operators.denoise import Denoising
-from operators.generate import VideoGenerator
-from operators.pairfile import latents_from, pair_from
-from operators.trainee import Trainee
-from operators.vace import LatentsOf
+from operators import storage
+from operators.generation.generator import VideoGenerator
+from operators.training.batches import Batches, samples_of
+from operators.training.flow_loss import Denoising
+from operators.training.pair_members import latents_from, pair_from
+from operators.training.trainer import Trainee
+from operators.training.vace_latents import LatentsOf
 from schemas.recipe import Recipe
 from tests.jobs.small import ROOT, cut_video, job, settings
 from tests.tiny import settings_of
@@ -117,13 +117,13 @@ def test_killed_and_resumed_training_has_the_same_loss_curve(s3: str, pairs: Pat
     before = losses(folders[1])
     assert SAVED <= max(before) < STEPS
     finetune(settings, str(pairs), str(folders[1]), workers=1, use_gpu=False)
-    for name in store.list_files(str(pairs)):
-        store.write_bytes(f"{s3}/training/pairs", name, (pairs / name).read_bytes())
+    for name in storage.list_files(str(pairs)):
+        storage.write_bytes(f"{s3}/training/pairs", name, (pairs / name).read_bytes())
     done = job(*command_of(settings, f"{s3}/training/pairs", f"{s3}/training/whole"))
     assert done.returncode == 0, done.stderr
-    for name in store.list_files(f"{s3}/training/whole"):
+    for name in storage.list_files(f"{s3}/training/whole"):
         (folders[0] / name).parent.mkdir(parents=True, exist_ok=True)
-        (folders[0] / name).write_bytes(store.read_bytes(f"{s3}/training/whole", name))
+        (folders[0] / name).write_bytes(storage.read_bytes(f"{s3}/training/whole", name))
 
     whole, resumed = (losses(folder) for folder in folders)
     assert list(whole) == list(range(1, STEPS + 1)) and len(list((folders[1] / "logs").iterdir())) == 2

@@ -11,11 +11,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from cluster import store
 from jobs.verify import other_settings, read, verify
-from operators.check import Demands, check_shard
-from operators.escalate import Ladder
-from operators.sink import write_shard
+from operators import storage
+from operators.recovery.escalation import Ladder
+from operators.release.shard_check import Demands, check_shard
+from operators.release.shard_writer import write_shard
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Step
 from schemas.errors import UserError
@@ -31,14 +31,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Every file of a finished dataset of 12 clips in 3 shards."""
     folder = tmp_path_factory.mktemp("verify")
     toy.write_output(f"{folder}/plan", f"{folder}/out", 12)
-    return {path: store.read_bytes(f"{folder}/out", path) for path in store.list_files(f"{folder}/out")}
+    return {path: storage.read_bytes(f"{folder}/out", path) for path in storage.list_files(f"{folder}/out")}
 
 
 @pytest.fixture
 def dataset(whole: dict[str, bytes], tmp_path: Path) -> Path:
     """A copy of it to tamper with."""
     for path, data in whole.items():
-        store.write_bytes(str(tmp_path), path, data)
+        storage.write_bytes(str(tmp_path), path, data)
     return tmp_path
 
 
@@ -160,12 +160,12 @@ def test_what_a_run_under_way_keeps_is_its_own_and_of_a_finished_one_is_a_breach
     """Rungs of the ladder and marks of attempts lie in the output while clips are worked on."""
     step = Step("larger mask", "audit: gate failed: copy")
     Ladder(["larger mask"], str(dataset)).write(3, [step])
-    store.write_bytes(str(dataset), "attempts/0000000000000003.audit.1", b"")
+    storage.write_bytes(str(dataset), "attempts/0000000000000003.audit.1", b"")
     found = problems(dataset)
     assert len(found) == 2 and all("belongs to no shard" in problem for problem in found)
     stop_half_way(dataset)
     assert problems(dataset) == [f"{dataset}/dataset.json: says that the run has not finished"]
-    store.write_bytes(str(dataset), "escalation/deeper/original.mp4", b"people")
+    storage.write_bytes(str(dataset), "escalation/deeper/original.mp4", b"people")
     assert any("escalation/deeper/original.mp4: belongs to no" in problem for problem in problems(dataset))
 
 

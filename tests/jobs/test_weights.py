@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster import weights
+from cluster import weights_lock
 from schemas.config import load
 from schemas.errors import UserError
 from schemas.profile import Profile
@@ -36,7 +36,7 @@ class Site:
         self.write()
         self.profile = folder / "profile.yaml"
         self.name()
-        patch.setattr(weights, "LOCK", self.lock)
+        patch.setattr(weights_lock, "LOCK", self.lock)
 
     def name(self, path: str = "") -> None:
         """Make the profile name `path` (default: the model) wherever it names weights."""
@@ -75,8 +75,8 @@ def fetch_in_its_own_process(site: Site, endpoint: str, *arguments: str) -> subp
     code = f"""
 import sys, runpy
 from pathlib import Path
-from cluster import weights
-weights.LOCK = Path({str(site.lock)!r})
+from cluster import weights_lock
+weights_lock.LOCK = Path({str(site.lock)!r})
 sys.argv = ["weights", "fetch", "--profile", {str(site.profile)!r}, *{list(arguments)!r}]
 runpy.run_module("jobs.weights", run_name="__main__")
 """
@@ -94,7 +94,7 @@ def test_a_hub_s_model_is_pinned_once_and_then_has_to_be_the_same(site: Site) ->
         assert entry == {
             **site.entry,
             "revision": hub.COMMIT,
-            "sha256": weights.digest(site.path),
+            "sha256": weights_lock.digest(site.path),
             "bytes": sum(len(FILES[name]) for name in WANTED),
         }
         assert site.lock.read_text().startswith("# A comment\n")
@@ -115,18 +115,18 @@ def test_without_a_digest_nothing_comes_and_nothing_runs(site: Site) -> None:
     assert not Path(site.path).exists()
     site.put(FILES)
     for run in (lambda: site.run("check")[1], lambda: str(_refused(site))):
-        assert "has no digest in weights.lock" in run()
+        assert "has no digest in weights_lock.lock" in run()
 
 
 def _refused(site: Site) -> UserError:
     with pytest.raises(UserError) as refused:
-        weights.check(load(Profile, site.profile))
+        weights_lock.check(load(Profile, site.profile))
     return refused.value
 
 
 def test_a_site_without_internet_fetches_from_the_mirror(site: Site, s3: str) -> None:
     site.put(FILES)
-    site.write(sha256=weights.digest(site.path))
+    site.write(sha256=weights_lock.digest(site.path))
     for mirror in (f"{s3}/weights", f"{site.lock.parent}/mirror"):
         assert site.run("mirror", "--to", mirror)[0] == 0
         Path(site.path).rename(site.path + mirror[-3:])
@@ -139,12 +139,12 @@ def test_a_site_without_internet_fetches_from_the_mirror(site: Site, s3: str) ->
 def test_what_was_changed_in_the_mirror_or_here_is_refused(site: Site) -> None:
     mirror = site.lock.parent / "mirror"
     site.put(FILES)
-    site.write(sha256=weights.digest(site.path))
+    site.write(sha256=weights_lock.digest(site.path))
     assert site.run("mirror", "--to", str(mirror))[0] == 0
     site.put({**FILES, "config.json": b"{ }"})
     for action in (["check"], ["fetch", "--from", str(mirror)], ["mirror", "--to", str(mirror)]):
         code, said = site.run(*action)
-        assert (code, "is not what weights.lock lists" in said) == (2, True)
+        assert (code, "is not what weights_lock.lock lists" in said) == (2, True)
     Path(site.path).rename(site.path + "-away")
     copy = next(mirror.rglob("model.safetensors"))
     copy.write_bytes(copy.read_bytes() + b"!")
@@ -190,7 +190,7 @@ def test_what_is_brought_by_hand_must_begin_as_its_authors_say(site: Site) -> No
     assert yaml.safe_load(site.lock.read_text())[site.path] == {**site.entry, "sha256": digest, "bytes": 7}
     assert site.run("check")[0] == 0
     file.write_bytes(b"another")
-    assert "is not what weights.lock lists" in site.run("check")[1]
+    assert "is not what weights_lock.lock lists" in site.run("check")[1]
 
 
 def test_an_adapter_of_the_other_variant_is_refused(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_an_adapter_of_the_other_variant_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_permissive_profile_refuses_other_licences_by_field() -> None:
-    load_and_check = lambda *changes: weights.check_licences(  # noqa: E731
+    load_and_check = lambda *changes: weights_lock.check_licences(  # noqa: E731
         load(Profile, "cluster/profiles/commercial.yaml", list(changes)), "mine.yaml"
     )
     load_and_check()
@@ -239,8 +239,8 @@ def test_every_job_refuses_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["paper", "commercial"])
 def test_the_lock_lists_what_the_production_profiles_name(name: str) -> None:
-    lock, profile = weights.read_lock(), load(Profile, f"cluster/profiles/{name}.yaml")
-    for path in weights.named(profile).values():
+    lock, profile = weights_lock.read_lock(), load(Profile, f"cluster/profiles/{name}.yaml")
+    for path in weights_lock.named(profile).values():
         assert lock[path]["licence"]
         entry = lock[path]
         assert entry.get("sha256") or entry.get("by_hand") or (entry["hub"] and entry["files"])
@@ -250,5 +250,5 @@ def test_the_lock_lists_what_the_production_profiles_name(name: str) -> None:
 
 def test_pickles_of_the_lock_are_named_one_by_one() -> None:
     safe = (".json", ".safetensors", ".txt", ".jinja", ".model")
-    for entry in weights.read_lock().values():
+    for entry in weights_lock.read_lock().values():
         assert [name for name in entry.get("files", []) if "*" in name and not name.endswith(safe)] == []

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from operators.residual import Detector
+from operators.gates.people import Detector
 from schemas.cues import InstanceMasks, Patch
 
 NOTHING = InstanceMasks(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), [])

@@ -7,15 +7,15 @@ from typing import IO, Any
 
 import numpy as np
 
-from operators.attempts import Attempts
 from operators.audit import Audit, Provenance
 from operators.condition import Condition
-from operators.encode import encode_video
-from operators.escalate import Ladder
-from operators.redact import Redactor
+from operators.conditioning.redact import Redactor
+from operators.planning.probe import plan_source
+from operators.recovery.attempts import Attempts
+from operators.recovery.escalation import Ladder
 from operators.regenerate import Regenerate
-from operators.sink import write_shard
-from operators.source import plan_source
+from operators.release.shard_writer import write_shard
+from operators.video.encode import encode_video
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.config import load

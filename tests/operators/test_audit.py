@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from operators.audit import Audit, Provenance
-from operators.encode import encode_video
-from operators.source import plan_source
+from operators.planning.probe import plan_source
+from operators.video.encode import encode_video
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Gate
 from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import operators.condition
+import operators.gates.people
 import operators.regenerate
-import operators.residual
-from operators.decode import DecodeError
-from operators.encode import decode_bytes
+from operators.video.decode import DecodeError
+from operators.video.encode import decode_bytes
 from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
 from tests.operators.sightings import nobody, seeing
 from tests.operators.stages import (
@@ -95,7 +95,7 @@ def test_a_fault_publishes_nothing(stages: Stages, fault: str, monkeypatch: pyte
         "condition": stages.condition,
         "condition_module": operators.condition,
         "generator": stages.regenerate.generator,
-        "residual_module": operators.residual,
+        "residual_module": operators.gates.people,
         "audit": stages.audit,
         "regenerate_module": operators.regenerate,
     }

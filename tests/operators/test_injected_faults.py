@@ -17,13 +17,13 @@ import pytest
 import operators.audit
 import operators.condition
 import operators.regenerate
-from operators.attempts import Attempts
 from operators.audit import Provenance
-from operators.candidates import Candidates
-from operators.encode import decode_bytes, encode_video
-from operators.escalate import Ladder
-from operators.mark import Marker
-from operators.outcome import each
+from operators.pages.candidates import Candidates
+from operators.recovery.attempts import Attempts
+from operators.recovery.escalation import Ladder
+from operators.recovery.fail_closed import each
+from operators.release.c2pa_mark import Marker
+from operators.video.encode import decode_bytes, encode_video
 from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
 from schemas.cues import InstanceMasks, Patch, PoseDetections
 from tests.operators.stages import BODY, FRAMES, HEIGHT, WIDTH, Stages, source_frames, written
@@ -32,7 +32,7 @@ STAGES = {"condition": operators.condition, "regenerate": operators.regenerate, 
 SIZE = HEIGHT, WIDTH
 ELSEWHERE = {
     *("depth_model", "pose_model", "scene_model", "segment_model"),  # load models before there is a clip
-    "faults",  # of marks, which are an option: tests/operators/test_mark.py
+    "faults",  # of marks, which are an option: tests/operators/release/test_c2pa_mark.py
 }
 BESIDE = (
     Attempts,

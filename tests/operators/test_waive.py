@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from operators.audit import Audit, Provenance
-from operators.check import Demands, check_shard
-from operators.escalate import attempt, filled
-from operators.sink import write_shard
+from operators.recovery.escalation import attempt, filled
+from operators.release.shard_check import Demands, check_shard
+from operators.release.shard_writer import write_shard
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Gate, Step, margin, refused
 from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip

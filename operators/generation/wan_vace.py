@@ -1,0 +1,78 @@
+"""A saved Wan-VACE pipeline, loaded as the profile says."""
+
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanVACEPipeline
+from diffusers.video_processor import VideoProcessor
+
+from operators.generation.lora import load_adapter, load_distilled
+from schemas.errors import UserError
+from schemas.profile import Generator
+
+_SAME = ("z_dim", "scale_factor_spatial", "scale_factor_temporal")
+
+
+def load_vace(settings: Generator, device: str = "cpu") -> WanVACEPipeline:
+    """Transformer, VAE and scheduler, without text encoder; whatever is not in the folders is not fetched.
+
+    The VAE and the transformer's norms stay float32 whatever the dtype: in bfloat16 encoding loses detail.
+    Raises UserError for folders and files that hold something else.
+    """
+    folder = Path(settings.weights)
+    if not (folder / "model_index.json").is_file():
+        remedy = "Name a folder saved by diffusers' WanVACEPipeline in the profile (generator.weights)"
+        raise UserError(str(folder), "holds no pipeline", remedy)
+    pipeline = WanVACEPipeline.from_pretrained(
+        folder,
+        vae=load_vae(settings),
+        tokenizer=None,
+        text_encoder=None,
+        dtype=getattr(torch, settings.dtype),
+        local_files_only=True,
+    ).to(device)
+    return prepare(pipeline, settings)
+
+
+def load_vae(settings: Generator) -> AutoencoderKLWan:
+    """The pipeline's own VAE, or the one that the profile puts in its place."""
+    own = Path(settings.weights) / "vae"
+    folder = Path(settings.vae or own)
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            str(folder), "holds no VAE", "Name a folder saved by diffusers' AutoencoderKLWan (generator.vae)"
+        )
+    configs = [AutoencoderKLWan.load_config(path, local_files_only=True) for path in (own, folder)]
+    if any(configs[0].get(name) != configs[1].get(name) for name in _SAME):
+        raise UserError(
+            str(folder), "makes other latents than the pipeline's VAE", "Name one with its z_dim and strides"
+        )
+    return AutoencoderKLWan.from_pretrained(folder, torch_dtype=torch.float32, local_files_only=True)
+
+
+def prepare(pipeline: WanVACEPipeline, settings: Generator) -> WanVACEPipeline:
+    """Scheduler, adapters and switches of a pipeline that is already in memory."""
+    pipeline.scheduler = UniPCMultistepScheduler.from_config(
+        pipeline.scheduler.config, use_flow_sigmas=True, flow_shift=settings.flow_shift
+    )
+    # The pipeline counts downsampling levels and overlooks the VAE's patches.
+    vae = pipeline.vae.config
+    pipeline.vae_scale_factor_spatial = vae.scale_factor_spatial
+    pipeline.vae_scale_factor_temporal = vae.scale_factor_temporal
+    pipeline.video_processor = VideoProcessor(vae_scale_factor=vae.scale_factor_spatial)
+    if settings.distilled:
+        load_distilled(pipeline, settings.distilled)
+    if settings.adapter:
+        load_adapter(pipeline, settings.adapter)
+    if settings.vae_tiling:
+        pipeline.vae.enable_tiling()
+    if settings.attention:
+        try:
+            pipeline.transformer.set_attention_backend(settings.attention)
+        except (ImportError, RuntimeError, ValueError) as error:
+            message = str(error).splitlines()[0]
+            remedy = "Name another backend, or install this one (generator.attention)"
+            raise UserError(settings.attention, f"is no attention backend here: {message}", remedy) from error
+    if settings.compile:
+        pipeline.transformer.compile_repeated_blocks(fullgraph=True)
+    return pipeline

@@ -1,0 +1,139 @@
+"""From a profile's settings to the operators that look at the footage: a match for each cue."""
+
+import weakref
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torchvision.ops import box_iou
+
+from operators.models.caption_filter import without_appearance
+from operators.models.depth_anything import DepthAnything
+from operators.models.qwen_vl import SceneDescriber
+from operators.models.rt_detr import RtDetr
+from operators.models.sam2_video import Sam2Video
+from operators.models.sam3_video import Sam3Video
+from operators.models.vitpose import VitPose
+from operators.models.yolo_depth import DepthEstimator
+from operators.models.yolo_pose import PoseEstimator
+from operators.models.yolo_segment import PersonSegmenter
+from schemas import extractors as choice
+from schemas.cues import InstanceMasks, PoseDetections
+
+_SAME_PERSON_IOU = 0.5  # of two detectors' boxes
+
+PoseModel = Callable[[np.ndarray], list[PoseDetections]]
+SegmentModel = Callable[[np.ndarray], list[InstanceMasks]]
+DepthModel = Callable[[np.ndarray], np.ndarray]
+SceneModel = Callable[[np.ndarray, float], str | None]
+
+
+def pose_model(settings: choice.Poses, device: str) -> PoseModel:
+    """The pose estimator that the profile names; of several, each adds whom those before it did not find."""
+    if isinstance(settings, list):
+        models = [pose_model(one, device) for one in settings]
+        return lambda frames: [unite_poses(found) for found in _by_frame(models, frames)]
+    match settings:
+        case choice.Yolo():
+            return PoseEstimator(
+                settings.weights, settings.confidence, settings.image_size, device, settings.batch
+            )
+        case choice.VitPose():
+            detect = detector(settings.detector, device)
+            return VitPose(settings.weights, detect, device, settings.batch, settings.dtype, settings.face)
+
+
+def segment_model(settings: choice.Segments, device: str) -> SegmentModel:
+    """The segmenter that the profile names; of several, all masks count (tracking joins those of one person)."""
+    if isinstance(settings, list):
+        models = [segment_model(one, device) for one in settings]
+        return lambda frames: [unite_masks(found) for found in _by_frame(models, frames)]
+    match settings:
+        case choice.Yolo():
+            return PersonSegmenter(
+                settings.weights, settings.confidence, settings.image_size, device, settings.batch
+            )
+        case choice.Sam2Video():
+            detect = detector(settings.detector, device)
+            return Sam2Video(settings.weights, detect, device, settings.batch, settings.dtype)
+        case choice.Sam3Video():
+            return Sam3Video(settings.weights, settings.words, settings.confidence, device, settings.dtype)
+
+
+def depth_model(settings: choice.Depth, device: str) -> DepthModel:
+    """The depth estimator that the profile names."""
+    match settings:
+        case choice.Yolo():
+            return DepthEstimator(settings.weights, settings.image_size, device, settings.batch)
+        case choice.DepthAnything():
+            return DepthAnything(settings.weights, device, settings.batch, settings.dtype, settings.steady)
+
+
+def scene_model(settings: choice.Caption, device: str) -> SceneModel:
+    """From the masked frames and their rate to words for the scene; None with the template."""
+    match settings:
+        case choice.Template():
+            return lambda _frames, _fps: None
+        case choice.QwenVl():
+            describe = SceneDescriber(settings.weights, device, settings.dtype)
+            return lambda frames, fps: without_appearance(describe(frames, fps))
+
+
+@lru_cache(maxsize=4)
+def detector(settings: choice.Boxes, device: str) -> Callable[[np.ndarray], Sequence[Any]]:
+    """What finds the persons that other models look at closely: anything with boxes and scores for each frame.
+
+    Those with equal settings are one, which looks at a clip's frames once for all who ask.
+    """
+    match settings:
+        case choice.Yolo():
+            return _Once(segment_model(settings, device))
+        case choice.RtDetr():
+            size, batch = settings.image_size, settings.batch
+            return _Once(RtDetr(settings.weights, settings.confidence, size, device, batch, settings.dtype))
+
+
+class _Once:
+    """Remembers what it found in the very array that it was shown last, and does not keep that alive."""
+
+    def __init__(self, detect: Callable[[np.ndarray], Sequence[Any]]) -> None:
+        self.detect = detect
+        self.shown: Callable[[], np.ndarray | None] = lambda: None
+
+    def __call__(self, frames: np.ndarray) -> Sequence[Any]:
+        if self.shown() is not frames:
+            self.found = self.detect(frames)
+            self.shown = weakref.ref(frames)
+        return self.found
+
+
+def unite_poses(found: Sequence[PoseDetections]) -> PoseDetections:
+    """One frame as several models see it. A person whom two find is the earlier's; unknown points score 0."""
+    width = max(one.keypoints.shape[1] for one in found)
+    people: list[PoseDetections] = []
+    for one in found:
+        known = np.concatenate([np.zeros((0, 4), np.float32), *(other.boxes for other in people)])
+        iou = box_iou(torch.from_numpy(one.boxes), torch.from_numpy(known))
+        new = ~(iou > _SAME_PERSON_IOU).any(dim=1).numpy()
+        points = np.pad(one.keypoints[new], ((0, 0), (0, width - one.keypoints.shape[1]), (0, 0)))
+        people.append(PoseDetections(one.boxes[new], one.scores[new], points))
+    return PoseDetections(
+        np.concatenate([one.boxes for one in people]),
+        np.concatenate([one.scores for one in people]),
+        np.concatenate([one.keypoints for one in people]),
+    )
+
+
+def unite_masks(found: Sequence[InstanceMasks]) -> InstanceMasks:
+    """One frame as several models see it: all of it."""
+    boxes, scores = [one.boxes for one in found], [one.scores for one in found]
+    return InstanceMasks(
+        np.concatenate(boxes), np.concatenate(scores), [mask for one in found for mask in one.masks]
+    )
+
+
+def _by_frame(models: Sequence[Callable[[np.ndarray], list[Any]]], frames: np.ndarray) -> list[Any]:
+    """For every frame what each model says of it. Raises ValueError if one left a frame out."""
+    return list(zip(*(model(frames) for model in models), strict=True))

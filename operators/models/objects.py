@@ -1,0 +1,47 @@
+"""Things that a policy may redact by what they look like: screens, and plates that nobody can read any more."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from operators.models.rt_detr import RtDetr
+from operators.models.yolo import Yolo, finite
+from schemas import extractors as choice
+from schemas.errors import UserError
+
+
+class ObjectDetector:
+    """Frames uint8 [T,H,W,3] RGB -> for each its things: topics of the policy, and boxes float32 [4].
+
+    Raises UserError for unusable weights or a class that they lack, ValueError if the model's output is not finite.
+    """
+
+    def __init__(self, settings: choice.Objects, device: str) -> None:
+        self.topics = {name.lower(): topic for name, topic in settings.classes.items()}
+        one, classes = settings.detector, list(self.topics)
+        self.model: RtDetr | Yolo
+        match one:
+            case choice.RtDetr():
+                self.model = RtDetr(
+                    one.weights, one.confidence, one.image_size, device, one.batch, one.dtype, classes
+                )
+            case choice.Yolo():
+                self.model = Yolo(one.weights, "detect", one.image_size, device, one.batch, one.confidence)
+                names = {name.lower() for name in self.model.model.names.values()}
+                if lacking := set(classes) - names:
+                    remedy = f"It has: {', '.join(sorted(names))}"
+                    raise UserError(one.weights, f"has no class called {', '.join(sorted(lacking))}", remedy)
+
+    def __call__(self, frames: np.ndarray) -> list[list[tuple[choice.Topic, np.ndarray]]]:
+        return [
+            [(self.topics[name], box) for box, name in zip(boxes, names, strict=True) if name in self.topics]
+            for boxes, names in self._detect(frames)
+        ]
+
+    def _detect(self, frames: np.ndarray) -> Iterator[tuple[np.ndarray, list[str]]]:
+        if isinstance(self.model, RtDetr):
+            yield from ((boxes, names) for boxes, _, names in self.model.detect(frames))
+        else:
+            for result in self.model.results(frames):
+                finite(result.boxes.conf)
+                yield finite(result.boxes.xyxy), [result.names[int(n)].lower() for n in result.boxes.cls]

@@ -1,0 +1,120 @@
+"""Re-identification: could who was there be told by their looks from who is shown now?"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from operators.models.reid_net import SIZE, AppearanceNet
+from schemas.certificate import Gate
+from schemas.policy import Gates
+
+_SMALLEST = 48  # px of height; of less, a glance at the colours is all there is to compare
+_SMALLEST_HEAD = 12  # px
+_HEAD = 0.22  # of the height from the top: head and neck
+_EVERY = 4  # frames
+_SAME = 0.2  # overlap with whoever was there four frames before
+_GRAY = 128
+
+
+class Likeness:
+    """How alike the people of two videos are, where they stand: body and head, 1 the same, about 0 strangers.
+
+    Method: embeddings of person crops compared by their cosine, as person re-identification does it; the network is
+    `AppearanceNet`, trained on synthetic people. Only pixels of the body count, as the background may stay.
+    """
+
+    def __init__(self, weights: str | Path, device: str = "cpu") -> None:
+        self.network = AppearanceNet().eval().to(device)
+        self.network.load_state_dict(load_file(weights, device))
+        self.device = device
+
+    def __call__(self, output: np.ndarray, source: np.ndarray, body: np.ndarray) -> tuple[float, float]:
+        """(body, head): of whoever is most alike, in the mean of every fourth frame; -1 where nobody is large enough.
+
+        output, source uint8 [T,H,W,3]; body bool [T,H,W] of the people in the source. People who touch count as one.
+        """
+        chains: list[list[tuple[int, Crop]]] = []
+        for t in range(0, len(body), _EVERY):
+            last = [chain for chain in chains if chain[-1][0] == t - _EVERY]
+            for crop in crops(body[t]):
+                near = max(last, key=lambda chain: chain[-1][1].overlap(crop), default=None)
+                if near and near[-1][0] < t and near[-1][1].overlap(crop) > _SAME:
+                    near.append((t, crop))
+                else:
+                    chains.append([(t, crop)])
+        heads = [[(t, crop.head()) for t, crop in chain] for chain in chains]
+        heads = [[(t, head) for t, head in chain if len(head.mask) >= _SMALLEST_HEAD] for chain in heads]
+        return self._most(chains, source, output), self._most(heads, source, output)
+
+    def _most(self, chains: list[list[tuple[int, "Crop"]]], source: np.ndarray, output: np.ndarray) -> float:
+        """Highest cosine of the mean embeddings of somebody before and after."""
+        cosines = [-1.0]
+        for chain in filter(None, chains):
+            before, after = (
+                self.embed([crop.of(frames[t]) for t, crop in chain]).mean(0) for frames in (source, output)
+            )
+            cosines.append(float(before @ after / (np.linalg.norm(before) * np.linalg.norm(after))))
+        return float(np.max(cosines))
+
+    def gates(self, output: np.ndarray, source: np.ndarray, body: np.ndarray, limits: Gates) -> list[Gate]:
+        """Both scores against the policy's limits; NaN does not pass."""
+        scores = self(output, source, body)
+        named = zip(("body", "head"), scores, (limits.body_likeness, limits.head_likeness), strict=True)
+        return [
+            Gate(f"{part} likeness", "cosine of who was there and who is shown", score, limit, score <= limit)
+            for part, score, limit in named
+        ]
+
+    @torch.inference_mode()
+    def embed(self, pictures: list[np.ndarray]) -> np.ndarray:
+        """float32 [N,64] of uint8 [96,48,3] pictures."""
+        batches = [torch.from_numpy(np.stack(pictures[i : i + 64])) for i in range(0, len(pictures), 64)]
+        vectors = [self.network(batch.to(self.device).permute(0, 3, 1, 2).float() / 255) for batch in batches]
+        return torch.cat(vectors).cpu().numpy()
+
+
+class Crop:
+    """One person's pixels in a frame: a box and the mask in it."""
+
+    def __init__(self, box: tuple[int, int, int, int], mask: np.ndarray) -> None:
+        self.box, self.mask = box, mask
+
+    def head(self) -> "Crop":
+        """Its upper part."""
+        x0, y0, x1, y1 = self.box
+        rows = max(1, round(_HEAD * (y1 - y0)))
+        return Crop((x0, y0, x1, y0 + rows), self.mask[:rows])
+
+    def overlap(self, other: "Crop") -> float:
+        """Of the boxes, as a share of their union."""
+        low, high = np.maximum(self.box[:2], other.box[:2]), np.minimum(self.box[2:], other.box[2:])
+        common = np.prod(np.maximum(high - low, 0))
+        sizes = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (self.box, other.box)]
+        return float(common / (sum(sizes) - common))
+
+    def of(self, frame: np.ndarray) -> np.ndarray:
+        """uint8 [96,48,3]: these pixels of a frame, the longer side filled, all else gray."""
+        x0, y0, x1, y1 = self.box
+        picture = np.where(self.mask[..., None], frame[y0:y1, x0:x1], np.uint8(_GRAY))
+        scale = min(SIZE[0] / picture.shape[0], SIZE[1] / picture.shape[1])
+        size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        small = cv2.resize(picture, size, interpolation=interpolation)
+        whole = np.full((*SIZE, 3), _GRAY, np.uint8)
+        top, left = (SIZE[0] - size[1]) // 2, (SIZE[1] - size[0]) // 2
+        whole[top : top + size[1], left : left + size[0]] = small
+        return whole
+
+
+def crops(body: np.ndarray) -> list[Crop]:
+    """The connected parts of a bool [H,W] mask that are large enough to be somebody."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(body.astype(np.uint8))
+    found = []
+    for number, (x, y, width, height, _) in enumerate(stats):
+        if number and height >= _SMALLEST:
+            part = labels[y : y + height, x : x + width] == number
+            found.append(Crop((int(x), int(y), int(x + width), int(y + height)), part))
+    return found

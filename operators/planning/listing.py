@@ -1,0 +1,144 @@
+"""Inputs -> videos: what lies below a folder or prefix, wherever that is."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from typing import Any
+
+import fsspec
+
+from operators.video.decode import filesystem_of
+from schemas.errors import UserError
+
+EXTENSIONS = (
+    ".mp4",
+    ".mov",
+    ".m4v",
+    ".mkv",
+    ".webm",
+    ".avi",
+    ".ts",
+    ".mts",
+    ".m2ts",
+    ".mpg",
+    ".mpeg",
+    ".wmv",
+    ".flv",
+)
+LISTINGS = 32  # at the same time
+
+Files = dict[str, str]  # the stamp of each file by its path
+Spread = Callable[[Callable[[str], Files], list[str]], Iterable[Files]]  # a map over folders, done anywhere
+
+
+@dataclass(frozen=True)
+class Source:
+    """A video: where it lies, its name below the input, and a stamp that changes with its content (the store's ETag,
+    or size and time of the last change)."""
+
+    uri: str
+    name: str
+    stamp: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Videos, and how many other files lie beside them."""
+
+    videos: list[Source]
+    others: int
+
+
+def side_by_side(look: Callable[[str], Files], folders: list[str]) -> Iterable[Files]:
+    """In this process: a store gives 1000 names a request, so requests wait together."""
+    with ThreadPoolExecutor(LISTINGS) as threads:
+        return list(threads.map(look, folders))
+
+
+def list_sources(inputs: list[str], spread: Spread = side_by_side) -> Listing:
+    """Every video of every input once; names that two inputs share gain the last part of their input.
+
+    Raises UserError as `list_videos`, or if two videos still share a name: keys derive from names.
+    """
+    listings = {prefix: list_videos(prefix, spread) for prefix in inputs}
+    shared = Counter(
+        video.name for video in {video for listing in listings.values() for video in listing.videos}
+    )
+    found: dict[str, Source] = {}
+    for prefix, listing in listings.items():
+        last = prefix.rstrip("/").rsplit("/", 1)[-1]
+        for video in listing.videos:
+            name = video.name if shared[video.name] == 1 else f"{last}/{video.name}"
+            found.setdefault(video.uri, replace(video, name=name))
+    for name, count in Counter(video.name for video in found.values()).items():
+        if count > 1:
+            raise UserError(
+                name, f"names {count} videos of different inputs", "Give the folder that holds them all"
+            )
+    videos = sorted(found.values(), key=lambda video: video.uri)
+    return Listing(videos, sum(listing.others for listing in listings.values()))
+
+
+def list_videos(prefix: str, spread: Spread = side_by_side) -> Listing:
+    """Every video at or below a local path or s3:// prefix, sorted. Hidden files are not videos.
+
+    Folders are opened here, level by level, until there are enough of them; each is then listed with all below it,
+    which `spread` does for all, wherever it likes. Raises UserError if the prefix does not exist, cannot be read, or
+    holds no video.
+    """
+    try:
+        fs, path = filesystem_of(prefix)
+        fs.invalidate_cache()  # of an earlier listing in this process
+        found = {path: _stamp(fs.info(path))} if fs.isfile(path) else _find(prefix, spread)
+    except Exception as error:  # every backend raises its own; whichever it is, nothing was listed
+        reason = f"cannot be listed ({type(error).__name__})"
+        raise UserError(prefix, reason, "Check the address, AWS_ENDPOINT_URL and the credentials") from None
+    if not found:
+        remedy = "Give a video file, a folder or an s3:// prefix"
+        raise UserError(prefix, "does not exist, is empty, or may not be read", remedy)
+    if list(found) == [path]:
+        return Listing([Source(_uri(fs, path, prefix), path.rsplit("/", 1)[-1], found[path])], 0)
+    videos = sorted(filter(_is_video, found))
+    if not videos:
+        raise UserError(
+            prefix, f"holds {len(found)} files but no video", f"Known endings: {' '.join(EXTENSIONS)}"
+        )
+    start = len(path.rstrip("/")) + 1
+    sources = [Source(_uri(fs, file, prefix), file[start:], found[file]) for file in videos]
+    return Listing(sources, len(found) - len(videos))
+
+
+def _find(prefix: str, spread: Spread) -> Files:
+    """Every file below a folder or prefix."""
+    fs, path = filesystem_of(prefix)
+    found: Files = {}
+    folders = [path] if fs.exists(path) else []
+    with ThreadPoolExecutor(LISTINGS) as threads:
+        while 0 < len(folders) < LISTINGS:
+            entries = list(chain.from_iterable(threads.map(partial(fs.ls, detail=True), folders)))
+            found |= {entry["name"]: _stamp(entry) for entry in entries if entry["type"] != "directory"}
+            folders = [entry["name"] for entry in entries if entry["type"] == "directory"]
+    for part in spread(partial(_below, prefix), folders):
+        found |= part
+    return found
+
+
+def _below(prefix: str, folder: str) -> Files:
+    """Every file at any depth below a folder of `prefix`'s file system."""
+    fs, _ = filesystem_of(prefix)
+    return {path: _stamp(info) for path, info in fs.find(folder, detail=True).items()}
+
+
+def _stamp(info: dict[str, Any]) -> str:
+    return str(info.get("ETag") or f"{info['size']}-{info.get('mtime', info.get('LastModified'))}")
+
+
+def _is_video(path: str) -> bool:
+    return path.lower().endswith(EXTENSIONS) and not path.rsplit("/", 1)[-1].startswith(".")
+
+
+def _uri(fs: fsspec.AbstractFileSystem, path: str, prefix: str) -> str:
+    return str(fs.unstrip_protocol(path)) if "://" in prefix else path

@@ -1,0 +1,108 @@
+"""Attempts at a clip, counted across processes, machines and runs: whatever ends its worker is not tried for ever."""
+
+import contextlib
+import faulthandler
+from collections.abc import Iterator
+from itertools import takewhile
+
+from fsspec.implementations.local import LocalFileSystem
+
+from operators.video.decode import filesystem_of
+
+LIMIT = 3  # attempts at a clip by one stage
+FOLDER = "attempts"
+
+
+class Exhausted(Exception):
+    """Every attempt at the clip ended the process that made it. The message names no source."""
+
+
+class Unrecorded(Exception):
+    """An attempt cannot be recorded, as its place cannot be reached: nothing is known of the clip itself."""
+
+
+class Attempts:
+    """At most three attempts at a clip by a stage, each of at most `max_seconds`.
+
+    While a stage works on a clip, OUTPUT/attempts/CLIP.STAGE.N stands there: it is written before and removed after,
+    however that ended. So what is found there is of a process that died over this clip, or with its machine.
+    Without an `output`, as in training, nothing is counted.
+    """
+
+    def __init__(self, max_seconds: float, output: str = "") -> None:
+        self.max_seconds, self.output = max_seconds, output
+
+    @contextlib.contextmanager
+    def attempt(self, stage: str, *clip_ids: int) -> Iterator[None]:
+        """One attempt at each of some clips, with the time of all.
+
+        Raises Exhausted if `LIMIT` attempts at one have ended badly, Unrecorded if this one's mark cannot be written.
+        """
+        marks: list[str] = []
+        try:
+            for clip_id in clip_ids if self.output else ():
+                marks += self._mark(stage, clip_id)
+            with time_limit(self.max_seconds * len(clip_ids)):
+                yield
+        finally:
+            with contextlib.suppress(OSError):  # a mark that stays counts against the clip only, and once
+                for mark in marks:
+                    filesystem_of(mark)[0].rm_file(mark)
+
+    def ended_badly(self, stage: str, clip_id: int) -> bool:
+        """Whether an earlier attempt did; raises Unrecorded if that cannot be known."""
+        return bool(self.output) and bool(self._made(stage, clip_id))
+
+    def _mark(self, stage: str, clip_id: int) -> list[str]:
+        """Write this attempt's mark; returns it after those of earlier ones."""
+        made, marks = self._made(stage, clip_id), self._marks(stage, clip_id)
+        if len(made) < LIMIT:
+            mark = marks[len(made)]
+            try:
+                files, _ = filesystem_of(mark)
+                if isinstance(files, LocalFileSystem):
+                    files.makedirs(f"{self.output}/{FOLDER}", exist_ok=True)
+                files.pipe_file(mark, b"")
+            except Exception as error:  # every backend raises its own
+                raise Unrecorded(type(error).__name__) from None
+            return [*made, mark]
+        problem = f"{LIMIT} attempts ended with the worker: a crash, out of memory, a lost machine"
+        raise Exhausted(f"{problem}, or more than {self.max_seconds:g} s")
+
+    def _made(self, stage: str, clip_id: int) -> list[str]:
+        """Marks of the attempts at a clip that stand."""
+        marks = self._marks(stage, clip_id)
+        try:
+            files, _ = filesystem_of(marks[0])
+            files.invalidate_cache()
+            return list(takewhile(files.exists, marks))
+        except Exception as error:
+            raise Unrecorded(type(error).__name__) from None
+
+    def _marks(self, stage: str, clip_id: int) -> list[str]:
+        name = f"{self.output}/{FOLDER}/{clip_id & (1 << 64) - 1:016x}.{stage}"
+        return [f"{name}.{number}" for number in range(1, LIMIT + 1)]
+
+
+def forget(output: str, folder: str = FOLDER) -> None:
+    """Remove all marks below `output`."""
+    files, root = filesystem_of(f"{output}/{folder}")
+    files.invalidate_cache()
+    for mark in files.find(root):
+        files.rm_file(mark)
+    if isinstance(files, LocalFileSystem) and files.exists(root):
+        files.rmdir(root)
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """End this process if it takes longer: nothing less interrupts a native decoder that hangs.
+
+    Who runs the stage starts it anew, tries again, and records the clip as failed if that ends alike.
+    """
+    # Standard error by its number: tests and notebooks replace it.
+    faulthandler.dump_traceback_later(seconds, exit=True, file=2)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()

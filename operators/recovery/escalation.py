@@ -1,0 +1,92 @@
+"""The ladder: what is tried, once each and in order, before a clip that a gate refused is quarantined."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from fsspec.implementations.local import LocalFileSystem
+
+from operators.video.decode import filesystem_of
+from schemas.certificate import Rung, Step
+from schemas.policy import MaskPolicy
+
+FOLDER = "escalation"
+
+
+class Ladder:
+    """The policy's rungs, and where each clip stands on them: OUTPUT/escalation/CLIP.json, a list of steps.
+
+    A clip that is refused and has a rung left is written there and leaves the run's stream without a verdict, so it is
+    missing and the run's next pass takes it up again, from its source. Without an `output`, as in training and tests
+    of single stages, nothing is tried again.
+    """
+
+    def __init__(self, rungs: Sequence[Rung] = (), output: str = "") -> None:
+        self.rungs, self.output = rungs, output
+
+    def steps(self, clip_id: int) -> list[Step]:
+        """The steps due for a clip, in order. Raises whatever the store does: unread is not the same as none."""
+        if not self.output:
+            return []
+        files, path = filesystem_of(self._path(clip_id))
+        files.invalidate_cache()
+        if not files.exists(path):
+            return []
+        return [Step(**step) for step in json.loads(files.cat_file(path))]
+
+    def climb(self, clip_id: int, steps: Sequence[Step], stage: str, reason: str) -> bool:
+        """Record the next rung that may help a clip which `stage` refused after `steps`; False if there is none.
+
+        What Condition refuses depends on the mask and not on what would be generated: other rungs are passed over. What
+        a reviewer asked for is tried as asked and not further.
+        """
+        left = iter(self.rungs)
+        stood = all(any(rung == step.name for rung in left) for step in steps)
+        if not self.output or not stood or any(step.by for step in steps):
+            return False
+        rung = next((rung for rung in left if stage != "condition" or rung == "larger mask"), None)
+        if rung:
+            self.write(clip_id, [*steps, Step(rung, f"{stage}: {reason}")])
+        return rung is not None
+
+    def write(self, clip_id: int, steps: Sequence[Step]) -> None:
+        """Record the steps due for a clip."""
+        files, path = filesystem_of(self._path(clip_id))
+        data = json.dumps([asdict(step) for step in steps]).encode()
+        if not isinstance(files, LocalFileSystem):
+            files.pipe_file(path, data)
+            return
+        files.makedirs(path.rpartition("/")[0], exist_ok=True)
+        files.pipe_file(
+            f"{path}.partial", data
+        )  # on local disk complete or not at all, as an object store does it
+        files.mv(f"{path}.partial", path)
+
+    def _path(self, clip_id: int) -> str:
+        return f"{self.output}/{FOLDER}/{clip_id & (1 << 64) - 1:016x}.json"
+
+
+def larger(mask: MaskPolicy, steps: Sequence[Step]) -> MaskPolicy:
+    """The mask's settings after these steps: at each "larger mask" twice as wide, over more frames, sooner believed."""
+    for _ in [step for step in steps if step.name == "larger mask"]:
+        changes: dict[str, Any] = {
+            "start_confidence": mask.start_confidence / 2,
+            "start_frames": max(1, mask.start_frames - 1),
+            "dilate_px": 2 * mask.dilate_px,
+            "dilate_share": min(0.5, 2 * mask.dilate_share),
+            "union_frames": mask.union_frames + 2,
+        }
+        mask = mask.model_copy(update=changes)
+    return mask
+
+
+def attempt(steps: Sequence[Step]) -> int:
+    """Which try at a clip these steps ask for, 0 the first: each but `accept`, which asks for the same video again."""
+    return sum(step.name != "accept" for step in steps)
+
+
+def filled(steps: Sequence[Step]) -> bool:
+    """Whether these steps ask for a flat fill in place of generated people; "other seed" after it takes it back."""
+    fills = [step.name == "opaque fill" for step in steps if step.name in ("opaque fill", "other seed")]
+    return bool(fills) and fills[-1]

@@ -1,0 +1,87 @@
+"""Failing closed: what becomes of a clip when a stage raises."""
+
+import hashlib
+import logging
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from operators.recovery.attempts import Attempts, Exhausted, Unrecorded
+from operators.recovery.escalation import Ladder
+from operators.video.decode import DecodeError
+from schemas.certificate import Gate, Step
+from schemas.clip import CandidateClip, FailedClip, QuarantinedClip
+
+log = logging.getLogger("recast")
+
+
+class Rejected(Exception):
+    """A gate says no. The message becomes the quarantine's reason, so it names no source.
+
+    `gates` are all scores of the clip known by then.
+    """
+
+    def __init__(self, reason: str, gates: list[Gate]) -> None:
+        super().__init__(reason)
+        self.gates = gates
+
+
+def each(
+    stage: str,
+    process: Callable[[Any], Any],
+    rows: list[Any],
+    attempts: Attempts,
+    ladder: Ladder | None = None,
+) -> list[Any]:
+    """`process` every row, each as one of its attempts; clips that already ended pass by.
+
+    A source that cannot be read, or a clip whose attempts are used up, is a failed clip, everything else that
+    goes wrong a quarantined one. Neither holds a pixel. A clip that a gate refuses is left out of the result while
+    the ladder has a rung for it: it has no verdict yet. An unexpected exception's message may quote file names
+    or data, so the record only says what was raised and where in our code. Raises Unrecorded: a clip is not
+    tried without a record.
+    """
+    results = []
+    for row in rows:
+        if isinstance(row, QuarantinedClip | FailedClip):
+            results.append(row)
+            continue
+        ref = getattr(row, "ref", row)
+        seconds = getattr(row, "seconds", {})
+        try:
+            with attempts.attempt(stage, ref.clip_id):
+                results.append(process(row))
+        except Unrecorded:
+            raise
+        except Exhausted as error:
+            remedy = "See the workers' logs; give the stage more memory or time, or leave the source out"
+            results.append(FailedClip(ref, stage, str(error), remedy, seconds))
+        except DecodeError as error:
+            results.append(FailedClip(ref, stage, error.reason, error.remedy, seconds))
+        except Rejected as rejected:
+            steps = _steps(row, ladder)
+            if not (ladder and ladder.climb(ref.clip_id, steps, stage, str(rejected))):
+                gates = rejected.gates
+                results.append(
+                    QuarantinedClip(ref, stage, str(rejected), gates, steps, seconds, _digest(row))
+                )
+        except Exception as error:
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            reason = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
+            log.error("clip %d quarantined in %s: %s", ref.clip_id, stage, reason)
+            gates, steps = getattr(row, "gates", []), _steps(row, ladder)
+            results.append(QuarantinedClip(ref, stage, reason, gates, steps, seconds, _digest(row)))
+    return results
+
+
+def _digest(row: Any) -> str:
+    """sha256 in hex of a candidate's video; empty for a clip that was none yet."""
+    return hashlib.sha256(row.video).hexdigest() if isinstance(row, CandidateClip) else ""
+
+
+def _steps(row: Any, ladder: Ladder | None) -> list[Step]:
+    """The steps that a row carries; a reference carries none yet, and the ladder knows them."""
+    if hasattr(row, "steps"):
+        return list(row.steps)
+    return ladder.steps(row.clip_id) if ladder else []

@@ -1,0 +1,232 @@
+"""The check: one shard of a dataset, proved from its own bytes. The counterpart of shard_writer.py."""
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from operators.release.c2pa_mark import faults
+from operators.release.certificate_check import read_certificate, uncertified
+from operators.release.shard_writer import account, files_of
+from operators.release.spot_check import doubts, draw
+from operators.video.encode import decode_bytes, inspect_video
+from operators.video.mp4_boxes import C2PA
+from schemas.arrow import from_table
+from schemas.certificate import Step
+from schemas.manifest import Breach, ManifestRow, QuarantineRow
+
+REDO = "Remove this shard's files and its record in checkpoint/, then run jobs.anonymize again"
+WITHDRAW = f"Do not publish this shard. {REDO}"
+
+
+@dataclass(frozen=True)
+class Demands:
+    """What is asked of every shard.
+
+    settings    fields that every certificate must state alike (variant and the digests of profile and policy)
+    public_key  PEM: by it every certificate must be signed; if empty, none may be
+    marked      whether what was generated must carry a C2PA manifest, which else nothing may
+    sample      released clips per shard to audit again, drawn by `seed` and the shard's name
+    may_waive   gates that the policy lets a reviewer waive
+    """
+
+    settings: dict[str, str]
+    public_key: str = ""
+    marked: bool = False
+    sample: int = 0
+    seed: str = ""
+    may_waive: frozenset[str] = frozenset()
+
+
+@dataclass
+class Checked:
+    """What was found: breaches, id and key of the manifest's clips, the stats and their sha256, the files of the shard.
+
+    Of `sampled` clips that were audited again, `doubted` have a breach. `waived` are the keys of clips that a reviewer
+    accepted, with that step.
+    """
+
+    name: str
+    breaches: list[Breach] = field(default_factory=list)
+    clips: list[tuple[int, str]] = field(default_factory=list)
+    stats: dict[str, Any] = field(default_factory=dict)
+    stats_sha256: str = ""
+    files: list[str] = field(default_factory=list)
+    sampled: int = 0
+    doubted: int = 0
+    waived: list[tuple[str, Step]] = field(default_factory=list)
+
+    def breach(self, where: str, problem: str, remedy: str = WITHDRAW) -> None:
+        """Note one breach."""
+        self.breaches.append(Breach(where, problem, remedy))
+
+    def demand(self, holds: bool, where: str, problem: str) -> None:
+        """Note a breach unless `holds`."""
+        if not holds:
+            self.breach(where, problem)
+
+
+def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Checked:
+    """Check the shard `name`. `read(path)` gives a file's bytes or raises OSError.
+
+    Never raises for what it reads: a file that cannot be read or understood is a breach.
+    """
+    checked, paths = Checked(name), files_of(name)
+    with _reading(checked, paths["stats"]):
+        written = read(paths["stats"])
+        stats = json.loads(written)
+        checked.files = [paths["stats"], *stats["files"]]
+        checked.stats, checked.stats_sha256 = stats, hashlib.sha256(written).hexdigest()
+    if not checked.files:
+        return checked
+    data: dict[str, bytes] = {}
+    rows: list[ManifestRow] = []
+    for path, stated in stats["files"].items():
+        with _reading(checked, path):
+            data[path] = read(path)
+            digest = hashlib.sha256(data[path]).hexdigest()
+            if (len(data[path]), digest) != (stated["bytes"], stated["sha256"]):
+                checked.breach(path, "is not what was written: its size or digest differs from the stats")
+    with _reading(checked, paths["manifest"]):
+        rows = _rows(data.get(paths["manifest"], b""), ManifestRow)
+        checked.clips = [(row.clip_id, row.key) for row in rows]
+        counted = account(rows)
+        stated = {key: stats[key] for key in counted}
+        checked.demand(counted == stated, paths["stats"], "states other counts than the manifest adds up to")
+        checked.demand(
+            {row.shard for row in rows} == {name}, paths["manifest"], "lists clips of other shards"
+        )
+    with _reading(checked, paths["quarantine"]):
+        held = _rows(data[paths["quarantine"]], QuarantineRow) if paths["quarantine"] in data else []
+        due = {(row.clip_id, row.key, row.verdict, row.reason) for row in rows if row.verdict != "released"}
+        found = {(row.clip_id, row.key, row.verdict, row.reason) for row in held}
+        checked.demand(
+            due == found, paths["quarantine"], "does not list the clips that the manifest calls not released"
+        )
+    released = [row for row in rows if row.verdict == "released"]
+    accepted = ((row.key, step) for row in released for step in row.steps if step.name == "accept")
+    for key, step in accepted:
+        checked.waived.append((key, step))
+        problem = "was accepted past a gate that the policy lets no reviewer waive"
+        checked.demand(demands.may_waive >= set(step.waives), f"{paths['manifest']}: {key}", problem)
+    _check_tar(checked, paths["shards"], data.get(paths["shards"]), released, demands)
+    return checked
+
+
+def _check_tar(
+    checked: Checked, path: str, data: bytes | None, released: list[ManifestRow], demands: Demands
+) -> None:
+    """Members are exactly what the manifest calls released, and each is what its certificate says."""
+    if data is None:
+        checked.demand(not released, path, "is missing, although the manifest has released clips")
+        return
+    with _reading(checked, path), tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        members = {member.name: member for member in tar}
+        checked.demand(len(members) == len(tar.getmembers()), path, "holds two members of one name")
+        sample = draw((row.key for row in released), demands.sample, f"{demands.seed}:{checked.name}")
+        for row in released:
+            where, before, again = f"{path}: {row.key}", len(checked.breaches), row.key in sample
+            with _reading(checked, where):
+                found = _take(checked, where, row, tar, members)
+                _check_clip(checked, where, row, found, demands)
+                if again:
+                    _audit_again(checked, where, found)
+            checked.sampled += again
+            checked.doubted += again and len(checked.breaches) > before
+        for name in members:
+            checked.breach(f"{path}: {name}", "belongs to no released clip")
+
+
+def _take(
+    checked: Checked, where: str, row: ManifestRow, tar: tarfile.TarFile, members: dict[str, tarfile.TarInfo]
+) -> dict[str, bytes]:
+    """Extension -> bytes of one released clip, whose members are taken out of `members`."""
+    digests = {"mp4": row.sha256, "json": row.record_sha256, "condition.mp4": row.condition_sha256}
+    found: dict[str, bytes] = {}
+    for extension in digests:
+        member = members.pop(f"{row.key}.{extension}", None)
+        file = tar.extractfile(member) if member else None
+        if file:
+            found[extension] = file.read()
+    for extension, digest in digests.items():
+        held = hashlib.sha256(found[extension]).hexdigest() if extension in found else ""
+        checked.demand(
+            held == digest, f"{where}.{extension}", "is missing or not the bytes that the manifest states"
+        )
+    return found
+
+
+def _check_clip(
+    checked: Checked, where: str, row: ManifestRow, found: dict[str, bytes], demands: Demands
+) -> None:
+    """Check one released clip: its certificate, its record, and what its videos hold."""
+    record = json.loads(found["json"])
+    for problem in uncertified(record, row, demands.settings, demands.public_key):
+        checked.breach(where, problem)
+    checked.demand(row.bypassed == (row.diffusion_calls == 0), where, "bypass and diffusion calls disagree")
+    shape = (record["frames"], record["width"], record["height"], *record["fps"])
+    checked.demand(
+        shape == (row.frames, row.width, row.height, row.fps_num, row.fps_den),
+        where,
+        "record and manifest differ in shape or rate",
+    )
+    marked = demands.marked and row.diffusion_calls > 0
+    _check_video(checked, f"{where}.mp4", found["mp4"], record, marked)
+    if "condition.mp4" in found:
+        facts = inspect_video(found["condition.mp4"])
+        checked.demand(
+            facts.streams == ["video"] and not facts.tags and not facts.boxes,
+            f"{where}.condition.mp4",
+            "holds more than one video stream without tags",
+        )
+
+
+def _check_video(checked: Checked, where: str, data: bytes, record: dict[str, Any], marked: bool) -> None:
+    facts = inspect_video(data)
+    boxes = sorted(set(facts.boxes) - ({C2PA} if marked else set()))
+    for fault in faults(data, record["certificate"]["variant"]) if marked else []:
+        checked.breach(where, fault)
+    checked.demand(facts.streams == ["video"], where, f"holds streams {facts.streams} where one video is due")
+    checked.demand(not facts.tags, where, f"holds tags: {', '.join(sorted(facts.tags))}")
+    checked.demand(not boxes, where, f"holds more than a video: {', '.join(boxes)}")
+    checked.demand(
+        (facts.width, facts.height) == (record["width"], record["height"]),
+        where,
+        "is not of the recorded size",
+    )
+    checked.demand(
+        len(facts.pts) == record["frames"],
+        where,
+        f"holds {len(facts.pts)} frames where {record['frames']} are recorded",
+    )
+    unit = Fraction(*record["time_base"])
+    due = [(pts - record["timestamps"][0]) * unit for pts in record["timestamps"]]
+    held = [(pts - facts.pts[0]) * facts.time_base for pts in facts.pts]
+    checked.demand(due == held, where, "has other timestamps than recorded")
+
+
+def _audit_again(checked: Checked, where: str, found: dict[str, bytes]) -> None:
+    certificate = read_certificate(json.loads(found["json"])["certificate"])
+    for doubt in doubts(decode_bytes(found["mp4"]), certificate):
+        checked.breach(f"{where}.mp4", doubt)
+
+
+@contextmanager
+def _reading(checked: Checked, where: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        checked.breach(where, "is missing", REDO)
+    except Exception as error:
+        checked.breach(where, f"cannot be read ({type(error).__name__})")
+
+
+def _rows(data: bytes, case: type) -> list[Any]:
+    return from_table(pq.read_table(io.BytesIO(data)), case)

@@ -1,0 +1,265 @@
+"""The sink: clips that have ended -> one shard of the dataset, in the layout that a WebDataset reader expects.
+
+    shards/NAME.tar           KEY.mp4, KEY.json, optional KEY.condition.mp4; absent if nothing was released
+    manifest/NAME.parquet     one row per clip of any verdict
+    quarantine/NAME.parquet   one row per clip that was not released; absent if there is none
+    stats/NAME.json           the accounting and the digests of the files above; written last
+
+The bytes depend on the rows and the name only. Nothing here can release a clip: a ReleasedClip proves itself when
+it is rebuilt, and other types are refused.
+"""
+
+import hashlib
+import io
+import json
+import tarfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from typing import IO, Any
+
+import pyarrow.parquet as pq
+
+from operators.release.signature import Signer
+from schemas.arrow import to_table
+from schemas.certificate import Gate, Step, margin
+from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
+from schemas.manifest import ManifestRow, QuarantineRow, Verdict
+
+FOLDERS = {"shards": "tar", "manifest": "parquet", "quarantine": "parquet", "stats": "json"}
+VERDICTS: dict[type, Verdict] = {
+    ReleasedClip: "released",
+    QuarantinedClip: "quarantined",
+    FailedClip: "failed",
+}
+
+Outcome = ReleasedClip | QuarantinedClip | FailedClip
+OpenOutput = Callable[[str], IO[bytes]]
+
+
+def files_of(name: str) -> dict[str, str]:
+    """Folder -> path of each file that a shard may consist of, relative to the dataset."""
+    return {folder: f"{folder}/{name}.{extension}" for folder, extension in FOLDERS.items()}
+
+
+def write_shard(
+    rows: Iterable[Outcome],
+    clip_ids: Sequence[int],
+    name: str,
+    open_output: OpenOutput,
+    publish_conditioning: bool = True,
+    signer: Signer | None = None,
+) -> dict[str, Any]:
+    """Write one shard, streaming, with every certificate signed if there is a `signer`; returns its stats.
+
+    `rows` carry exactly the clips `clip_ids`, in that order. `open_output(path)` opens a file for writing.
+    Raises TypeError for a row of any other type, ValueError if the accounting does not hold; what is written
+    by then is an uncommitted shard without stats.
+    """
+    paths = files_of(name)
+    files: dict[str, Any] = {}
+    manifest: list[ManifestRow] = []
+    quarantine: list[QuarantineRow] = []
+    shard = _Tar(paths["shards"], open_output)
+    with shard:
+        for row in rows:
+            if type(row) not in VERDICTS:
+                raise TypeError(f"the sink takes no {type(row).__name__}")
+            record = condition = b""
+            if isinstance(row, ReleasedClip):
+                record = _json(_record(row, signer))
+                condition = row.preview if publish_conditioning else b""
+                for extension, data in (("mp4", row.video), ("json", record), ("condition.mp4", condition)):
+                    if data:
+                        shard.add(f"{row.ref.key}.{extension}", data)
+            else:
+                quarantine.append(_quarantine_row(row))
+            manifest.append(_manifest_row(row, name, record, condition))
+    came, keys = [row.clip_id for row in manifest], {row.key for row in manifest}
+    if came != list(clip_ids) or not len(keys) == len(set(came)) == len(came):
+        raise ValueError(f"shard {name}: the clips that came are not the clips that were due, each once")
+    files |= shard.digest()
+    files |= _write(paths["manifest"], _parquet(manifest, ManifestRow), open_output)
+    if quarantine:
+        files |= _write(paths["quarantine"], _parquet(quarantine, QuarantineRow), open_output)
+    stats = {"name": name, **account(manifest), "files": files}
+    _write(paths["stats"], _json(stats), open_output)
+    return stats
+
+
+def account(rows: Iterable[ManifestRow]) -> dict[str, Any]:
+    """Clips and frames planned and by verdict, people, diffusion calls, bypassed clips, seconds by stage."""
+    clips, frames, seconds = Counter[str](), Counter[str](), Counter[str]()
+    people = calls = bypassed = 0
+    for row in rows:
+        for name in ("planned", row.verdict):
+            clips[name] += 1
+            frames[name] += row.frames
+        people += row.people
+        calls += row.diffusion_calls
+        bypassed += row.bypassed
+        seconds.update(row.seconds)
+    counts = {
+        name: {"clips": clips[name], "frames": frames[name]} for name in ("planned", *VERDICTS.values())
+    }
+    for unit in ("clips", "frames"):
+        if counts["planned"][unit] != sum(counts[verdict][unit] for verdict in VERDICTS.values()):
+            raise ValueError(f"{unit}: planned is not released + quarantined + failed")
+    spent = {stage: round(value, 3) for stage, value in sorted(seconds.items())}
+    return {**counts, "people": people, "diffusion_calls": calls, "bypassed": bypassed, "seconds": spent}
+
+
+def total(stats: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The accounts of several shards added up."""
+    numbers = Counter[str]()
+    for shard in stats:
+        for name in ("planned", *VERDICTS.values()):
+            numbers.update({f"{name}.{unit}": shard[name][unit] for unit in ("clips", "frames")})
+        numbers.update({name: shard[name] for name in ("people", "diffusion_calls", "bypassed")})
+        numbers.update({f"seconds.{stage}": value for stage, value in shard["seconds"].items()})
+    counts = {
+        name: {unit: numbers[f"{name}.{unit}"] for unit in ("clips", "frames")}
+        for name in ("planned", *VERDICTS.values())
+    }
+    stages = sorted(name for name in numbers if name.startswith("seconds."))
+    seconds = {name.removeprefix("seconds."): round(numbers[name], 3) for name in stages}
+    return {
+        **counts,
+        **{name: numbers[name] for name in ("people", "diffusion_calls", "bypassed")},
+        "seconds": seconds,
+    }
+
+
+class _Hashed:
+    """A file being written whose digest is known at the end."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.sha256, self.bytes = file, hashlib.sha256(), 0
+
+    def write(self, data: bytes) -> int:
+        self.file.write(data)
+        self.sha256.update(data)
+        self.bytes += len(data)
+        return len(data)
+
+    def digest(self) -> dict[str, Any]:
+        return {"bytes": self.bytes, "sha256": self.sha256.hexdigest()}
+
+
+class _Tar:
+    """A tar that comes into being with its first member: no times, no owners, so the same rows give the same bytes."""
+
+    def __init__(self, path: str, open_output: OpenOutput) -> None:
+        self.path, self.open_output = path, open_output
+        self.file: IO[bytes] | None = None
+
+    def __enter__(self) -> "_Tar":
+        return self
+
+    def add(self, name: str, data: bytes) -> None:
+        if self.file is None:
+            self.file = self.open_output(self.path)
+            self.hashed = _Hashed(self.file)
+            self.tar = tarfile.open(fileobj=self.hashed, mode="w|", format=tarfile.USTAR_FORMAT)  # type: ignore[call-overload]  # noqa: SIM115
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = len(data), 0o644
+        self.tar.addfile(info, io.BytesIO(data))
+
+    def __exit__(self, *raised: object) -> None:
+        if self.file is not None:
+            self.tar.close()
+            self.file.close()
+
+    def digest(self) -> dict[str, Any]:
+        return {self.path: self.hashed.digest()} if self.file is not None else {}
+
+
+def _write(path: str, data: bytes, open_output: OpenOutput) -> dict[str, Any]:
+    with open_output(path) as file:
+        hashed = _Hashed(file)
+        hashed.write(data)
+    return {path: hashed.digest()}
+
+
+def _parquet(rows: Sequence[ManifestRow | QuarantineRow], case: type) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(to_table(rows, case), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _record(row: ReleasedClip, signer: Signer | None) -> dict[str, Any]:
+    """What a trainer gets beside the video. `timestamps` are the source's, in units of `time_base` seconds."""
+    ref, certificate = row.ref, asdict(row.certificate)
+    return {
+        "width": ref.width,
+        "height": ref.height,
+        "frames": ref.frames,
+        "fps": [ref.fps_num, ref.fps_den],
+        "first_frame": ref.first_frame + ref.overlap,
+        "time_base": [ref.time_base_num, ref.time_base_den],
+        "timestamps": ref.pts[ref.overlap :],
+        "certificate": certificate,
+        **({"signature": signer.sign("certificate", certificate)} if signer else {}),
+    }
+
+
+def _manifest_row(row: Outcome, shard: str, record: bytes, condition: bytes) -> ManifestRow:
+    ref = row.ref
+    released = isinstance(row, ReleasedClip)
+    certificate = row.certificate if isinstance(row, ReleasedClip) else None
+    if certificate and certificate.frames != ref.frames:
+        raise ValueError(
+            f"clip {ref.clip_id}: {ref.frames} frames are due, {certificate.frames} are certified"
+        )
+    gates, steps = _gates_and_steps(row)
+    return ManifestRow(
+        clip_id=ref.clip_id,
+        key=ref.key,
+        verdict=VERDICTS[type(row)],
+        shard=shard,
+        stage="" if isinstance(row, ReleasedClip) else row.stage,
+        reason="" if isinstance(row, ReleasedClip) else row.reason,
+        source_digest=ref.source_digest,
+        first_frame=ref.first_frame,
+        frames=ref.frames,
+        window=len(ref.pts),
+        width=ref.width,
+        height=ref.height,
+        fps_num=ref.fps_num,
+        fps_den=ref.fps_den,
+        people=certificate.people if certificate else 0,
+        tracks=certificate.tracks if certificate else 0,
+        diffusion_calls=certificate.diffusion_calls if certificate else 0,
+        steps=steps,
+        margin=margin(gates),
+        bypassed=released and certificate is not None and certificate.diffusion_calls == 0,
+        video_bytes=len(row.video) if isinstance(row, ReleasedClip) else 0,
+        sha256=certificate.output_sha256 if certificate else "",
+        record_sha256=hashlib.sha256(record).hexdigest() if record else "",
+        condition_sha256=hashlib.sha256(condition).hexdigest() if condition else "",
+        seconds=row.seconds,
+    )
+
+
+def _gates_and_steps(row: Outcome) -> tuple[list[Gate], list[Step]]:
+    if isinstance(row, FailedClip):
+        return [], []
+    held = row.certificate if isinstance(row, ReleasedClip) else row
+    return held.gates, held.steps
+
+
+def _quarantine_row(row: QuarantinedClip | FailedClip) -> QuarantineRow:
+    ref, gates = row.ref, ""
+    if isinstance(row, QuarantinedClip):
+        gates = json.dumps([{**asdict(gate), "score": str(gate.score)} for gate in row.gates])
+        remedy = "Look at the source beside the reason; a changed policy or better models may release it in a new run"
+    else:
+        remedy = row.remedy
+    sha256 = row.output_sha256 if isinstance(row, QuarantinedClip) else ""
+    return QuarantineRow(
+        ref.clip_id, ref.key, VERDICTS[type(row)], row.stage, row.reason, remedy, gates, sha256
+    )

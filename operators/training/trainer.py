@@ -1,0 +1,159 @@
+"""What is trained: the VACE blocks' adapter of a large pipeline, or the small transformer as a whole."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanVACEPipeline, WanVACETransformer3DModel
+from diffusers.training_utils import EMAModel
+from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+
+from operators.generation.lora import TARGETS, to_diffsynth
+from operators.training.discriminator import Critic
+from operators.training.tiny_transformer import small_transformer, start_from_regression
+from schemas.errors import UserError
+from schemas.recipe import Recipe
+
+# From scratch these carry what the regression gives; at the blocks' rate they lose it before the blocks learn.
+_EDGES = ("proj_in", "proj_out", "patch_embedding")
+
+
+class Trainee:
+    """The recipe's transformer and its optimizer; only the weights that the mode trains require gradients."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        device: torch.device | str = "cpu",
+        channels: torch.Tensor | None = None,
+    ) -> None:
+        """`channels` [C]: how much each latent shows in pixels, for the critic, if the recipe has one."""
+        self.recipe = recipe
+        self.bf16 = torch.device(device).type == "cuda" and torch.cuda.is_bf16_supported()
+        torch.manual_seed(recipe.seed)
+        if recipe.mode == "scratch":
+            self.transformer = small_transformer()
+        else:
+            folder = Path(recipe.base) / "transformer"
+            if not (folder / "config.json").is_file():
+                remedy = "Name a folder saved by diffusers' WanVACEPipeline in the recipe (base)"
+                raise UserError(recipe.base, "holds no transformer", remedy)
+            self.transformer = WanVACETransformer3DModel.from_pretrained(
+                folder, torch_dtype=torch.bfloat16 if self.bf16 else torch.float32
+            )
+            self.transformer.requires_grad_(False)
+            settings = LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules=TARGETS)
+            self.transformer.add_adapter(settings)
+            for weight in self.transformer.parameters():
+                if weight.requires_grad:
+                    weight.data = weight.data.float()
+        if recipe.gradient_checkpointing:
+            self.transformer.enable_gradient_checkpointing()
+        self.transformer.to(device).train()
+        trained = {name: w for name, w in self.transformer.named_parameters() if w.requires_grad}
+        edges = {name for name in trained if recipe.mode == "scratch" and any(e in name for e in _EDGES)}
+        groups = [
+            {"params": [w for name, w in trained.items() if name not in edges], "lr": recipe.rate},
+            {"params": [w for name, w in trained.items() if name in edges], "lr": 0.2 * recipe.rate},
+        ]
+        self.parameters = list(trained.values())
+        self.optimizer = torch.optim.AdamW(
+            [group for group in groups if group["params"]],
+            betas=(0.9, 0.98),
+            weight_decay=recipe.weight_decay,
+        )
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, recipe.rate_at)
+        self.average = EMAModel(self.parameters, decay=recipe.ema)
+        wanted = recipe.critic_share > 0 and channels is not None
+        self.critic = Critic(recipe.critic_weight, channels, device) if wanted else None
+
+    def start(self, pairs: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> None:
+        """Where a first run begins: the small transformer at the linear regression of `pairs` (x, z)."""
+        if self.recipe.mode == "scratch":
+            start_from_regression(self.transformer, pairs)
+            self.average = EMAModel(self.parameters, decay=self.recipe.ema)
+
+    def critic_at(self, step: int) -> Critic | None:
+        """The critic in the steps (from 1) that have one."""
+        return self.critic if step > self.recipe.steps * (1 - self.recipe.critic_share) else None
+
+    def step(self, loss: torch.Tensor) -> None:
+        """One step down the gradient of `loss`. Raises FloatingPointError if that is not finite."""
+        if not torch.isfinite(loss):
+            raise FloatingPointError("the loss is not finite")
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        self.schedule.step()
+        self.average.step(self.parameters)
+
+    def state(self) -> dict[str, Any]:
+        """All that going on needs."""
+        return {
+            "weights": [weight.data for weight in self.parameters],
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "average": self.average.state_dict(),
+            "critic": self.critic.state() if self.critic else None,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """What `state` returned."""
+        for weight, value in zip(self.parameters, state["weights"], strict=True):
+            weight.data.copy_(value)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.average.load_state_dict(state["average"])
+        if self.critic:
+            self.critic.load_state(state["critic"])
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The trained weights by name: of the adapter, or all."""
+        if self.recipe.mode == "lora":
+            return {
+                name: value.contiguous()
+                for name, value in get_peft_model_state_dict(self.transformer).items()
+            }
+        return {name: value.contiguous() for name, value in self.transformer.state_dict().items()}
+
+    def save_weights(self, folder: Path) -> None:
+        """The trained weights, averaged over the last steps, as weights.safetensors."""
+        self.average.store(self.parameters)
+        self.average.copy_to(self.parameters)
+        save_file(self.weights(), folder / "weights.safetensors")
+        self.average.restore(self.parameters)
+
+    def restore(self, folder: Path) -> None:
+        """What `save_weights` wrote."""
+        weights = load_file(folder / "weights.safetensors")
+        if self.recipe.mode == "lora":
+            set_peft_model_state_dict(self.transformer, weights)
+        else:
+            self.transformer.load_state_dict(weights)
+
+    def save_result(self, folder: Path) -> None:
+        """What `anonymize` loads: adapter.safetensors (and under DiffSynth's names), or a pipeline in fp16."""
+        if self.recipe.mode == "lora":
+            scale = self.recipe.alpha / self.recipe.rank  # files carry no scale: it goes into B
+            weights = {
+                name: (value * scale if ".lora_B." in name else value).to(torch.bfloat16)
+                for name, value in self.weights().items()
+            }
+            save_file(
+                {f"transformer.{name}": value for name, value in weights.items()},
+                folder / "adapter.safetensors",
+            )
+            save_file(to_diffsynth(weights), folder / "adapter.diffsynth.safetensors")
+            return
+        vae = AutoencoderKLWan.from_pretrained(Path(self.recipe.base) / "vae")
+        scheduler = UniPCMultistepScheduler(
+            prediction_type="sample", use_flow_sigmas=True, flow_shift=self.recipe.shift
+        )
+        pipeline = WanVACEPipeline(
+            tokenizer=None, text_encoder=None, vae=vae, scheduler=scheduler, transformer=self.transformer
+        )
+        pipeline.to(torch.float16).save_pretrained(folder / "generator")

@@ -1,0 +1,241 @@
+"""What is deployed is valid by its schemas, fits together, and holds commands that the jobs understand. Offline."""
+
+import copy
+import json
+import math
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+from argparse import ArgumentParser, Namespace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from cluster.ledger.plans import Plan
+from jobs import options
+from schemas.profile import Pool
+from tests.cluster.deploy import kuberay
+
+ROOT = Path(__file__).parents[3]
+KUBERAY = sorted((ROOT / "cluster/deploy/kuberay").glob("*.yaml"))
+DOCUMENTS = [(path.name, each) for path in KUBERAY for each in yaml.safe_load_all(path.read_text())]
+JOBS = [pytest.param(each, id=name) for name, each in DOCUMENTS if each["kind"] in kuberay.SCHEMAS]
+GPU = "nvidia.com/gpu"
+
+
+def parse(command: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[str, Namespace]:
+    """`python -m jobs.NAME ...` by that job's own parser: its name and arguments, or SystemExit."""
+    python, m, module, *arguments = command
+    assert (python, m) == ("python", "-m")
+    parsers: list[ArgumentParser] = []
+    monkeypatch.setattr(options, "run", lambda main, parser: parsers.append(parser))
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    runpy.run_module(module, run_name="__main__")
+    return module, parsers[0].parse_args(arguments)
+
+
+def commands(document: dict[str, Any]) -> list[list[str]]:
+    """What the entrypoint runs in the image, after it has gone through the submitter's shell and Ray's."""
+    submitted = shlex.split(kuberay.job(document)["entrypoint"])
+    arrived = shlex.split(subprocess.list2cmdline(submitted))  # as `ray job submit` joins what it is given
+    assert arrived[:2] == ["bash", "-c"]
+    assert not set('$`"\\') & set(arrived[2])
+    return [shlex.split(part) for part in arrived[2].split("&&")]
+
+
+@pytest.mark.parametrize(("name", "document"), [pytest.param(*each, id=each[0]) for each in DOCUMENTS])
+def test_every_document_is_valid_and_has_no_unknown_field(name: str, document: dict[str, Any]) -> None:
+    kuberay.validate(document)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("spec.backofLimit", 2),
+        ("spec.rayClusterSpec.workerGroupSpecs.1.maxReplica", 4),
+        ("spec.rayClusterSpec.headGroupSpec.rayStartParams.num-cpus", 0),  # a number where KubeRay wants text
+        ("spec.rayClusterSpec.workerGroupSpecs.1.template.spec.tolerations.0.operater", "Exists"),
+        ("spec.rayClusterSpec.workerGroupSpecs.1.template.spec.containers.0.image", None),
+        ("spec.rayClusterSpec.workerGroupSpecs.1.template.spec.containers.0.resource", {}),
+        ("spec.rayClusterSpec.autoscalerOptions.securityContext.readOnlyRootFileSystem", True),
+        ("spec.submitterPodTemplate.spec.containers", None),
+        ("spec.rayClusterSpec.headGroupSpec", None),
+    ],
+)
+def test_a_misspelled_or_missing_field_is_found(path: str, value: Any) -> None:
+    document = copy.deepcopy(next(each for _, each in DOCUMENTS if each["kind"] == "RayJob"))
+    document = json.loads(json.dumps(document))  # no part of it is shared any more, as YAML's anchors are
+    *parents, last = path.split(".")
+    place: Any = document
+    for step in parents:
+        place = place[int(step) if step.isdigit() else step]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+    with pytest.raises(jsonschema.ValidationError):
+        kuberay.validate(document)
+
+
+@pytest.mark.parametrize("document", JOBS)
+def test_the_jobs_understand_the_entrypoint(
+    document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_folder, *jobs = commands(document)
+    assert change_folder == ["cd", "/app"]
+    monkeypatch.chdir(ROOT)
+    (_, plan), (_, run), (_, verify) = parsed = [parse(job, monkeypatch) for job in jobs]
+    assert [name for name, _ in parsed] == ["jobs.plan", "jobs.anonymize", "jobs.verify"]
+    assert (plan.plan, run.output) == (run.plan, verify.output)
+    options.read_settings(plan)
+    options.read_settings(run)
+    assert Plan.of(run.plan, run.partition).parts == 1
+
+
+def per_node(pool: Pool, limits: dict[str, Any]) -> float:
+    """How many of a pool's actors fit into a pod of these limits."""
+    return min(float(limits["cpu"]) // pool.num_cpus, float(limits[GPU]) // pool.num_gpus)
+
+
+def nodes_for(pool: Pool, limits: dict[str, Any]) -> float:
+    """How many pods a pool's actors fill; infinity if not even one fits."""
+    fits = per_node(pool, limits)
+    return math.ceil(pool.actors / fits) if fits else math.inf
+
+
+def test_an_actor_that_fits_no_node_is_seen() -> None:
+    limits = {"cpu": "8", GPU: 1}
+    assert nodes_for(Pool(actors=5, num_cpus=4, num_gpus=0.5), limits) == 3
+    assert nodes_for(Pool(actors=1, num_cpus=9, num_gpus=1), limits) == math.inf
+
+
+@pytest.mark.parametrize("document", JOBS)
+def test_every_stage_fits_into_its_group(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    profile, _ = options.read_settings(parse(commands(document)[2], monkeypatch)[1])
+    groups = {
+        group["groupName"]: group for group in kuberay.job(document)["rayClusterSpec"]["workerGroupSpecs"]
+    }
+    for name in ("condition", "regenerate"):
+        pool: Pool = getattr(profile.pools, name)
+        limits = groups[name]["template"]["spec"]["containers"][0]["resources"]["limits"]
+        assert pool.num_gpus > 0
+        assert pool.device.startswith("cuda")
+        assert groups[name]["maxReplicas"] >= nodes_for(pool, limits)
+        assert json.loads(json.loads(groups[name]["rayStartParams"]["resources"])) == {name: 1}
+        assert pool.resources.keys() == {name}, "not pinned to its group"
+        assert sum(pool.resources.values()) * per_node(pool, limits) <= 1
+    common = groups["common"]
+    free = (
+        float(common["template"]["spec"]["containers"][0]["resources"]["limits"]["cpu"])
+        * common["maxReplicas"]
+    )
+    audit = profile.pools.audit
+    assert free >= audit.actors * audit.num_cpus + 4, "too little for the audit and the small tasks"
+    assert GPU not in common["template"]["spec"]["containers"][0]["resources"]["limits"]
+
+
+@pytest.mark.parametrize("document", JOBS)
+def test_gpus_prefer_spot_and_the_driver_never_is(document: dict[str, Any]) -> None:
+    spec = kuberay.job(document)
+    cluster = spec["rayClusterSpec"]
+    assert cluster["enableInTreeAutoscaling"]
+    assert spec["shutdownAfterJobFinishes"]
+    assert spec["backoffLimit"] >= 1
+    head = cluster["headGroupSpec"]
+    assert head["rayStartParams"]["num-cpus"] == "0"
+    assert "spot" not in head["template"]["spec"]["nodeSelector"].values()
+    for group in cluster["workerGroupSpecs"]:
+        limits = group["template"]["spec"]["containers"][0]["resources"]["limits"]
+        if GPU in limits:
+            assert group["minReplicas"] == 0
+            pod = group["template"]["spec"]
+            assert "nodeSelector" not in pod, "without spot nodes the run would wait for ever"
+            affinity = pod["affinity"]["nodeAffinity"]
+            (wish,) = affinity["preferredDuringSchedulingIgnoredDuringExecution"]
+            (spot,) = wish["preference"]["matchExpressions"]
+            assert spot == {"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["spot"]}
+            assert "requiredDuringSchedulingIgnoredDuringExecution" not in affinity
+            assert {each["key"] for each in group["template"]["spec"]["tolerations"]} >= {GPU}
+
+
+@pytest.mark.parametrize("document", JOBS)
+def test_no_pod_is_root_and_frames_spill_to_an_encrypted_volume(document: dict[str, Any]) -> None:
+    accounts = {each["metadata"]["name"] for _, each in DOCUMENTS if each["kind"] == "ServiceAccount"}
+    cluster = kuberay.job(document)["rayClusterSpec"]
+    for template in kuberay.templates(document):
+        pod = template["spec"]
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert pod["securityContext"]["runAsUser"] == 10001  # the image's
+        assert pod["serviceAccountName"] in accounts
+        for container in pod["containers"]:
+            assert container["image"] == "registry.example/recast:0.1.0"
+            assert container["securityContext"]["readOnlyRootFilesystem"]
+            assert not container["securityContext"]["allowPrivilegeEscalation"]
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        pod, spill = group["template"]["spec"], group["rayStartParams"]["object-spilling-directory"]
+        (mount,) = [each for each in pod["containers"][0]["volumeMounts"] if each["mountPath"] == spill]
+        (volume,) = [each for each in pod["volumes"] if each["name"] == mount["name"]]
+        assert volume["ephemeral"]["volumeClaimTemplate"]["spec"]["storageClassName"] == "encrypted"
+
+
+def test_the_scheduled_job_is_the_other_one_and_ends_before_the_next() -> None:
+    by_kind = {each["kind"]: kuberay.job(each) for _, each in DOCUMENTS if each["kind"] in kuberay.SCHEMAS}
+    once, nightly = by_kind["RayJob"], by_kind["RayCronJob"]
+    assert {**once, "activeDeadlineSeconds": 0} == {**nightly, "activeDeadlineSeconds": 0}
+    assert nightly["activeDeadlineSeconds"] * (nightly["backoffLimit"] + 1) < 24 * 3600
+    assert once["rayClusterSpec"]["rayVersion"] == metadata.version("ray")
+
+
+def lint(dockerfile: str) -> str:
+    """What hadolint finds."""
+    hadolint = Path(sys.executable).with_name("hadolint")
+    return subprocess.run(
+        [hadolint, "-"], check=False, input=dockerfile, text=True, stdout=subprocess.PIPE
+    ).stdout
+
+
+def test_the_image_is_pinned_not_root_and_holds_nothing_but_the_code() -> None:
+    dockerfile = (ROOT / "cluster/deploy/Dockerfile").read_text()
+    assert lint(dockerfile) == ""
+    assert "DL3006" in lint("FROM python\n")
+    assert all(
+        re.fullmatch(r"python:3\.11-slim-\w+( AS \w+)?", base)
+        for base in re.findall("^FROM (.*)", dockerfile, re.M)
+    )
+    assert re.findall(r"^USER (.*)", dockerfile, re.M)[-1] == "10001:10001"
+    assert not re.search("^ADD", dockerfile, re.M)
+    ignored = (ROOT / ".dockerignore").read_text().split("\n*\n")[1].splitlines()
+    copied = {
+        source
+        for line in re.findall(r"^COPY (?!--from)(.*)", dockerfile, re.M)
+        for source in line.split()[:-1]
+    }
+    assert all((ROOT / source).exists() for source in copied)
+    assert copied == {line[1:] for line in ignored if line.startswith("!")}
+
+
+def test_the_image_has_the_environment_of_the_makefile() -> None:
+    exported = re.findall(
+        r"^export ((?!PATH|YOLO_CONFIG_DIR)\w+) := (\S+)$", (ROOT / "Makefile").read_text(), re.M
+    )
+    assert len(exported) > 4
+    dockerfile = (ROOT / "cluster/deploy/Dockerfile").read_text()
+    assert [name for name, value in exported if f" {name}={value} " not in dockerfile] == []
+
+
+def test_what_the_image_leaves_out_is_needed_by_nothing_in_it() -> None:
+    dockerfile = (ROOT / "cluster/deploy/Dockerfile").read_text()
+    removed = set(re.search(r"uninstall --yes \\\n\s*(.*)", dockerfile)[1].split())  # type: ignore[index]
+    locked = set(re.findall(r"^([a-z0-9._-]+)==", (ROOT / "requirements.txt").read_text(), re.M))
+    assert removed <= locked
+    for name in locked - removed:
+        wanted = metadata.requires(name) or []
+        needs = {re.match(r"[\w.-]+", each)[0].lower() for each in wanted if "extra ==" not in each}  # type: ignore[index]
+        assert not needs & removed, name

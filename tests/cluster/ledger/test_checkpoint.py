@@ -1,0 +1,170 @@
+"""Exactly once, through interruptions: the real sink, checkpoints and repair around a job without models."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cluster.ledger import checkpoint, index, plans
+from cluster.ledger.datasink import ShardNames
+from cluster.ledger.plans import Plan
+from operators import storage
+from schemas.arrow import to_table
+from schemas.clip import ClipRef
+from schemas.errors import UserError
+from schemas.policy import Policy
+from tests.cluster import toy
+
+pytestmark = pytest.mark.usefixtures("s3")
+
+
+def test_every_clip_once_and_a_second_run_changes_nothing(place: str, cluster: None) -> None:
+    toy.write_plan(f"{place}/plan", 13)
+    toy.run(f"{place}/plan", f"{place}/out")
+    toy.assert_complete(f"{place}/out", 13)
+    before = toy.contents(f"{place}/out")
+    toy.run(f"{place}/plan", f"{place}/out")
+    assert toy.contents(f"{place}/out") == before
+
+
+def test_a_clip_that_kills_or_hangs_its_worker_is_recorded_and_costs_no_other(
+    tmp_path: Path, cluster: None
+) -> None:
+    toy.write_plan(f"{tmp_path}/plan", 9)
+    dataset = toy.run(f"{tmp_path}/plan", f"{tmp_path}/out", crash=6, hang=3)
+    rows = {row["clip_id"]: row for row in toy.manifest(f"{tmp_path}/out")}
+    assert sorted(rows) == list(range(9))
+    assert all((rows[number]["verdict"], rows[number]["stage"]) == ("failed", "toy") for number in (3, 6))
+    assert all("3 attempts ended with the worker" in str(rows[number]["reason"]) for number in (3, 6))
+    assert [rows[number]["verdict"] for number in (2, 4, 5, 7, 8)] == ["released"] * 5
+    assert dataset["failed"] == {"clips": 3, "frames": 15}
+
+
+def test_a_row_that_the_sink_refuses_is_recorded_and_costs_no_other(tmp_path: Path, cluster: None) -> None:
+    toy.write_plan(f"{tmp_path}/plan", 6)
+    toy.run(f"{tmp_path}/plan", f"{tmp_path}/out", foreign=3)
+    rows = {row["clip_id"]: row["verdict"] for row in toy.manifest(f"{tmp_path}/out")}
+    assert rows == {0: "quarantined", 1: "failed", 2: "released", 3: "failed", 4: "released", 5: "released"}
+
+
+def test_a_run_in_which_too_much_fails_is_stopped(tmp_path: Path, cluster: None) -> None:
+    """And the same command again does not go on."""
+    toy.write_plan(f"{tmp_path}/plan", 200)
+    limits = toy.POLICY.failures.model_copy(update={"after_clips": 8, "failed": 0.05})
+    policy = toy.POLICY.model_copy(update={"failures": limits})
+    with pytest.raises(UserError, match="of the clips so far failed"):
+        toy.run(f"{tmp_path}/plan", f"{tmp_path}/out", 0.2, policy=policy)
+    done = index.finished_ids(f"{tmp_path}/out").size
+    assert 8 <= done < 150
+    with pytest.raises(UserError, match="of the clips so far failed"):
+        toy.run(f"{tmp_path}/plan", f"{tmp_path}/out", 0.2, policy=policy)
+    assert index.finished_ids(f"{tmp_path}/out").size < 150
+    dataset = index.read_dataset(f"{tmp_path}/out")
+    assert dataset is not None and dataset["state"] == "running"
+
+
+def test_shard_names_are_never_prefixes_of_one_another() -> None:
+    """Ray finds a pending write's files by prefix; `{task:06}`, its default, fails here."""
+    names = ShardNames()
+    made = [names.get_filename_for_task("a" * 32, task) for task in (1, 10, 100_000, 1_000_003)]
+    assert not [(one, other) for one in made for other in made if one != other and other.startswith(one)]
+
+
+def test_missing_and_digest_go_by_the_plan(tmp_path: Path) -> None:
+    toy.write_plan(f"{tmp_path}/plan", 5)
+    assert checkpoint.missing(Plan(f"{tmp_path}/plan"), f"{tmp_path}/out").tolist() == [0, 1, 2, 3, 4]
+    assert index.id_digest(np.array([3, -1])) == index.id_digest(np.array([-1, 3]))
+    assert index.id_digest(np.array([3, -1])) != index.id_digest(np.array([3, 1]))
+
+
+class TestBegin:
+    """What is refused before anything is computed or removed."""
+
+    def begin(self, folder: Path, policy: Policy = toy.POLICY) -> None:
+        checkpoint.begin(Plan(f"{folder}/plan"), f"{folder}/out", toy.PROFILE, policy)
+
+    def test_no_plan(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="no plan"):
+            self.begin(tmp_path)
+
+    def test_a_plan_that_names_a_clip_twice(self, tmp_path: Path) -> None:
+        toy.write_plan(f"{tmp_path}/plan", 4)
+        os.link(tmp_path / "plan/clips/00-toy.parquet", tmp_path / "plan/clips/09-toy.parquet")
+        with pytest.raises(UserError, match="names 2 clips more than once"):
+            self.begin(tmp_path)
+
+    def test_another_policy(self, tmp_path: Path) -> None:
+        toy.write_plan(f"{tmp_path}/plan", 4)
+        self.begin(tmp_path)
+        with pytest.raises(UserError, match="begun with another policy"):
+            self.begin(tmp_path, toy.POLICY.model_copy(update={"variant": "structall"}))
+
+    def test_a_folder_of_something_else(self, tmp_path: Path) -> None:
+        toy.write_plan(f"{tmp_path}/plan", 4)
+        storage.write_bytes(f"{tmp_path}/out", "shards/00000.tar", b"somebody's work")
+        with pytest.raises(UserError, match=r"no dataset\.json"):
+            self.begin(tmp_path)
+        assert storage.read_bytes(f"{tmp_path}/out", "shards/00000.tar") == b"somebody's work"
+
+    def test_shards_whose_records_are_lost(self, tmp_path: Path) -> None:
+        toy.write_plan(f"{tmp_path}/plan", 4)
+        self.begin(tmp_path)
+        storage.write_bytes(f"{tmp_path}/out", f"shards/{'a' * 32}-00000001.tar", b"x")
+        with pytest.raises(UserError, match="no commit records"):
+            self.begin(tmp_path)
+        assert storage.list_files(f"{tmp_path}/out/shards")
+
+
+def test_parts_of_a_plan_are_jobs_of_their_own(tmp_path: Path) -> None:
+    """Together they are the plan; an output belongs to one of them."""
+    toy.write_plan(f"{tmp_path}/plan", 20, files=7)
+    whole = Plan(f"{tmp_path}/plan").planned()
+    parts = [Plan.of(f"{tmp_path}/plan", f"{k}/3").planned() for k in (1, 2, 3)]
+    assert np.array_equal(np.sort(np.concatenate([part.ids for part in parts])), whole.ids)
+    assert sum(part.frames for part in parts) == whole.frames and all(part.ids.size for part in parts)
+    assert Plan.of(f"{tmp_path}/plan", "9/9").planned().ids.size == 0
+    checkpoint.begin(Plan.of(f"{tmp_path}/plan", "2/3"), f"{tmp_path}/out", toy.PROFILE, toy.POLICY)
+    assert checkpoint.missing(Plan.of(f"{tmp_path}/plan", "2/3"), f"{tmp_path}/out").size == parts[1].ids.size
+    with pytest.raises(UserError, match=r"begun with another partition \(2/3\)"):
+        checkpoint.begin(Plan(f"{tmp_path}/plan"), f"{tmp_path}/out", toy.PROFILE, toy.POLICY)
+    for wrong in ("0/3", "4/3", "1/257", "half"):
+        with pytest.raises(UserError, match="no part of a plan"):
+            Plan.of(f"{tmp_path}/plan", wrong)
+
+
+def test_another_plan_is_refused(finished: tuple[str, str, list[str]]) -> None:
+    plan, output, _ = finished
+    before = toy.contents(output)
+    toy.write_plan(f"{plan}2", 7)
+    with pytest.raises(UserError, match="holds 5 clips that"):
+        checkpoint.begin(Plan(f"{plan}2"), output, toy.PROFILE, toy.POLICY)
+    assert toy.contents(output) == before
+
+
+def test_of_a_changed_source_the_shards_are_made_anew_if_asked(finished: tuple[str, str, list[str]]) -> None:
+    plan, output, names = finished
+    before, refs = toy.contents(output), [toy.make_ref(number) for number in range(12)]
+    refs[5] = replace(refs[5], clip_id=105)  # the same source, with another content
+    plans.write_clips(f"{plan}2", "00-toy", to_table(refs, ClipRef))
+    arguments = Plan(f"{plan}2"), output, toy.PROFILE, toy.POLICY
+    with pytest.raises(UserError, match=r"holds 1 clips that .* --withdraw"):
+        checkpoint.begin(*arguments)
+    assert toy.contents(output) == before
+    checkpoint.begin(*arguments, withdraw=True)
+    kept = {path: data for path, data in before.items() if names[1] not in path and path != "dataset.json"}
+    after = toy.contents(output)
+    assert {path: data for path, data in after.items() if path != "dataset.json"} == kept
+    assert json.loads(after["dataset.json"])["state"] == "running"
+    assert checkpoint.missing(Plan(f"{plan}2"), output).tolist() == [4, 6, 7, 105]
+
+
+def test_another_plan_withdraws_nothing(finished: tuple[str, str, list[str]]) -> None:
+    plan, output, _ = finished
+    before = toy.contents(output)
+    toy.write_plan(f"{plan}2", 7)
+    with pytest.raises(UserError, match="holds clips of 5 videos that"):
+        checkpoint.begin(Plan(f"{plan}2"), output, toy.PROFILE, toy.POLICY, withdraw=True)
+    assert toy.contents(output) == before

@@ -1,0 +1,50 @@
+"""When a run has failed enough; that it then really stops is in test_checkpoint.py."""
+
+from typing import Any
+
+import pytest
+
+from cluster.ledger import failure_budget
+from operators.release.shard_writer import VERDICTS
+from schemas.errors import UserError
+from schemas.policy import Failures
+
+LIMITS = Failures(failed=0.2, quarantined=0.5, after_clips=10, in_shard=0.75)
+
+
+def shard(released: int, quarantined: int, failed: int, name: str = "a") -> dict[str, Any]:
+    """Stats of a shard as the sink writes them."""
+    counts = dict(zip(VERDICTS.values(), (released, quarantined, failed), strict=True))
+    return {
+        "name": name,
+        "planned": {"clips": sum(counts.values()), "frames": 0},
+        **{verdict: {"clips": clips, "frames": 0} for verdict, clips in counts.items()},
+        "people": 0,
+        "diffusion_calls": 0,
+        "bypassed": 0,
+        "seconds": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("shards", "said"),
+    [
+        ([], ""),
+        ([shard(8, 0, 2)], ""),
+        ([shard(7, 0, 3)], "30% of the clips so far failed"),
+        ([shard(3, 0, 2), shard(4, 0, 1)], "30% of the clips so far failed"),
+        ([shard(6, 0, 3)], ""),  # too few yet
+        ([shard(5, 5, 0)], ""),
+        ([shard(4, 6, 0)], "60% of the clips so far quarantined"),
+        ([shard(1, 0, 3)], ""),
+        ([shard(90, 0, 0), shard(0, 0, 4, "b")], "100% of the clips of shard b failed"),
+    ],
+)
+def test_shares(shards: list[dict[str, Any]], said: str) -> None:
+    assert failure_budget.check(LIMITS, shards).startswith(said)
+    assert bool(failure_budget.check(LIMITS, shards)) == bool(said)
+
+
+def test_the_limit_is_named_with_a_remedy() -> None:
+    with pytest.raises(UserError, match=r"(?s)OUT.*stopped: 30%.*3 of 10 clips.*quarantine"):
+        failure_budget.require(LIMITS, "OUT", [shard(7, 0, 3)])

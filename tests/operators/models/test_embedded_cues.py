@@ -1,0 +1,43 @@
+"""The weights that come with Recast load, and see what is in a street."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from operators.models.yolo_depth import DepthEstimator
+from operators.models.yolo_pose import PoseEstimator
+from operators.models.yolo_segment import PersonSegmenter
+from operators.video.encode import decode_bytes
+from schemas.config import load
+from schemas.profile import Profile
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def frames() -> np.ndarray:
+    """Four frames of a synthetic street that three people cross."""
+    return decode_bytes((ROOT / "tests/data/street.mp4").read_bytes())[::16]
+
+
+@pytest.fixture(scope="module")
+def profile() -> Profile:
+    return load(Profile, ROOT / "cluster/profiles/embedded.yaml")
+
+
+def test_the_people_are_seen_in_every_frame(frames: np.ndarray, profile: Profile) -> None:
+    segment = PersonSegmenter(
+        ROOT / profile.segment.weights, profile.segment.confidence, profile.segment.image_size
+    )
+    pose = PoseEstimator(ROOT / profile.pose.weights, profile.pose.confidence, profile.pose.image_size)
+    for found in segment(frames):
+        masks = [mask.within(0, 0, *frames.shape[1:3]) for mask in found.masks]
+        assert 0.005 < np.logical_or.reduce(masks).mean() < 0.5
+    assert sum(len(found.boxes) for found in pose(frames)) >= len(frames)
+
+
+def test_the_ground_before_the_camera_is_nearer_than_the_sky(frames: np.ndarray, profile: Profile) -> None:
+    depth = DepthEstimator(ROOT / profile.depth.weights, profile.depth.image_size)
+    for inverse in depth(frames):
+        assert np.median(inverse[-40:]) > 2 * np.median(inverse[:40])

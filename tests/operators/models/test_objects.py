@@ -1,0 +1,82 @@
+"""Screens by their looks: detectors in their real formats, random; and a screen blacked out."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ultralytics import YOLO
+
+from operators.conditioning.paint import paint
+from operators.conditioning.redact import Redactor
+from operators.models.objects import ObjectDetector
+from schemas.config import load
+from schemas.errors import UserError
+from schemas.extractors import Objects
+from schemas.policy import Policy
+from schemas.profile import Profile
+from tests.operators.models.cue_models import noise
+from tests.operators.models.tiny_cues import break_weights, save_rt_detr
+
+ROBOTICS = load(Policy, "cluster/policies/robotics.yaml")
+SCREENS = {"tv": "screen", "laptop": "screen"}
+
+
+def save_yolo(folder: Path) -> Path:
+    """A detector of 80 classes with random weights, of which the first are a tv and a laptop."""
+    model = YOLO("yolo11n.yaml", task="detect")
+    names = {number: f"thing {number}" for number in range(80)}
+    model.model.names = names | {0: "tv", 1: "laptop"}
+    model.save(folder / "detect.pt")
+    return folder / "detect.pt"
+
+
+def objects(model: str, weights: Path, classes: dict[str, str], confidence: float = 1e-6) -> Objects:
+    detector = {"model": model, "weights": str(weights), "image_size": 128, "confidence": confidence}
+    return Objects.model_validate({"detector": detector, "classes": classes})
+
+
+@pytest.mark.parametrize("model", ["rt_detr", "yolo"])
+def test_things_are_found_by_the_names_that_the_profile_gives(model: str, tmp_path: Path) -> None:
+    weights = save_rt_detr(tmp_path, "TV") if model == "rt_detr" else save_yolo(tmp_path)
+    frames = noise(3, 96, 128)
+    found = ObjectDetector(objects(model, weights, {"TV": "screen"}), "cpu")(frames)
+    assert len(found) == 3
+    assert found[0]
+    for topic, box in found[0]:
+        assert topic == "screen"
+        assert box.shape == (4,)
+        assert (box > -64).all()
+        assert (box < 256).all()
+    with pytest.raises(UserError, match="has no class called window"):
+        ObjectDetector(objects(model, weights, {"window": "screen"}), "cpu")
+
+
+def test_a_detector_that_gives_no_number_is_an_error(tmp_path: Path) -> None:
+    weights = break_weights(save_rt_detr(tmp_path, "tv"), "class_embed.0.bias")
+    detect = ObjectDetector(objects("rt_detr", weights, {"tv": "screen"}), "cpu")
+    with pytest.raises(ValueError, match="not finite"):
+        detect(noise(1, 96, 128))
+
+
+def test_a_screen_is_painted_over_wherever_it_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = load(Profile, "cluster/profiles/embedded.yaml", ["text.every=4"])
+    with pytest.raises(ValueError, match="nothing in the profile finds screen"):
+        Redactor(profile, ROBOTICS)
+    settings = objects("rt_detr", save_rt_detr(tmp_path, "tv"), {"tv": "screen"})
+    redact = Redactor(profile.model_copy(update={"objects": settings}), ROBOTICS)
+    frames = np.full((9, 96, 160, 3), 90, np.uint8)
+    for t, frame in enumerate(frames):
+        frame[30:60, 20 + 4 * t : 70 + 4 * t] = noise(1, 30, 50)[0]
+    shown = frames.copy()
+
+    def find(seen: np.ndarray) -> Any:
+        columns = np.flatnonzero((seen[0] != 90).any(axis=(0, 2)))
+        return [[("screen", np.array([columns[0], 30, columns[-1] + 1, 60], np.float32))]]
+
+    monkeypatch.setattr(redact, "detect", find)
+    painted, _ = redact(frames, ROBOTICS.mask)
+    paint(shown, painted)
+    for t in range(9):
+        assert (shown[t, 30:60, 20 + 4 * t : 70 + 4 * t] == 0).all()
+    assert (shown[:, :10] == 90).all()

@@ -1,0 +1,203 @@
+"""The pages, opened in a browser: do the videos play in sync, and is nothing in them that must not be?"""
+
+import base64
+import json
+import re
+import tarfile
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from operators.pages.report import write_report
+from operators.pages.review import write_review
+from operators.release.shard_writer import account, write_shard
+from operators.video.encode import encode_video
+from schemas.arrow import from_table, to_table
+from schemas.clip import ClipRef, FailedClip, QuarantinedClip
+from schemas.errors import UserError
+from schemas.manifest import ManifestRow
+from tests.browser import open_browser
+from tests.cluster.toy import GATE, make_ref, released
+
+FPS = 10
+
+
+def video(shade: int, frames: int = 30, size: tuple[int, int] = (90, 160)) -> bytes:
+    """A bar that moves over a plain ground, `frames` at 10 frames/s."""
+    pictures = np.full((frames, *size, 3), shade, np.uint8)
+    for index, picture in enumerate(pictures):
+        picture[:, index * 4 : index * 4 + 12] = 255 - shade
+    return encode_video(
+        pictures, [512 * i for i in range(frames)], Fraction(1, 5120), Fraction(FPS), 23, "veryfast"
+    )
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An original of 31 frames, the first of them context."""
+    path = tmp_path_factory.mktemp("secret-place") / "jane-doe.mp4"
+    path.write_bytes(video(90, 31))
+    return path
+
+
+def reference(number: int, source: Path) -> ClipRef:
+    """A clip of `source`."""
+    return replace(make_ref(number, 30), uri=str(source), width=160, height=90)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:
+    """Three released clips, one of them without people, one quarantined, one failed; and their plan beside it."""
+    output = tmp_path_factory.mktemp("run") / "out"
+    refs = [reference(number, source) for number in range(5)]
+    bypassed = released(refs[2], video(60), video(60), diffusion_calls=0)
+    bypassed = replace(bypassed, certificate=replace(bypassed.certificate, people=0))
+    rows = [
+        *(released(ref, video(40 * index), video(128)) for index, ref in enumerate(refs[:2])),
+        bypassed,
+        QuarantinedClip(refs[3], "audit", "gate failed: copy <b>", [replace(GATE, passed=False)], [], {}),
+        FailedClip(refs[4], "decode", "2 of 30 frames cannot be decoded", "Repair it", {}),
+    ]
+    save(output, rows)
+    (output.with_name("plan") / "clips").mkdir(parents=True)
+    pq.write_table(to_table(refs, ClipRef), output.with_name("plan") / "clips" / "0.parquet")
+    return output
+
+
+def save(output: Path, rows: list) -> None:
+    """Write a dataset of one shard as a run does."""
+    for folder in ("shards", "manifest", "quarantine", "stats"):
+        (output / folder).mkdir(parents=True)
+    write_shard(rows, [row.ref.clip_id for row in rows], "run-0", lambda name: (output / name).open("wb"))
+    manifest = from_table(pq.read_table(output / "manifest/run-0.parquet"), ManifestRow)
+    facts = {name: {"name": name, "digest": 64 * "0"} for name in ("profile", "policy")}
+    facts |= {"variant": "structhuman", "licence_notes": ["The sources' licences still apply."]}
+    (output / "dataset.json").write_text(json.dumps({**facts, **account(manifest)}))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file by its path."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+MOVES = """
+(async () => {
+  const [left, right] = document.querySelectorAll("article video"), found = [];
+  for (let i = 0; i < 40; i++) {
+    await new Promise(done => setTimeout(done, 40));
+    if (!left.seeking && !right.seeking) found.push([left.currentTime, right.currentTime]);
+  }
+  return found;
+})()
+"""
+
+
+def test_conditioning_and_result_play_in_sync_and_nothing_else_happens(dataset: Path, tmp_path: Path) -> None:
+    address = Path(write_report(str(dataset))).absolute().as_uri()
+    with open_browser() as page:
+        page.show(address)
+        page.wait(
+            "[...document.querySelectorAll('article video')].slice(0, 2).every(v => v.currentTime > .3)"
+        )
+        moments = np.array(page.evaluate(MOVES))
+        sizes = page.evaluate(
+            "[...document.querySelectorAll('article video')].slice(0, 2).map(v => v.videoWidth)"
+        )
+        assert sizes == [160, 160]
+        assert len(moments) > 10
+        assert len(np.unique(moments[:, 1])) > 5, "the result does not move"
+        away = np.abs(moments[:, 0] - moments[:, 1])
+        assert np.median(np.minimum(away, 3 - away)) < 1 / FPS  # 3 s: one of them may have begun anew
+        page.screenshot(tmp_path / "report.png")
+        assert page.problems == []
+        assert [url for url in page.requests if not url.startswith(("data:", "blob:"))] == [address]
+
+
+def test_one_control_moves_both_videos_to_the_same_frame(dataset: Path) -> None:
+    address = Path(write_report(str(dataset))).absolute().as_uri()
+    videos = "[...document.querySelectorAll('article video')].slice(0, 2)"
+    with open_browser() as page:
+        page.show(address)
+        page.wait(f"{videos}.every(v => v.currentTime > .1)")
+        page.evaluate("document.querySelector('article button').click()")
+        assert page.evaluate(f"{videos}.map(v => v.paused)") == [True, True]
+        page.evaluate(
+            "(range => { range.value = 1.5; range.dispatchEvent(new Event('input'));"
+            "range.dispatchEvent(new Event('change')) })(document.querySelector('article input'))"
+        )
+        page.wait(f"{videos}.every(v => !v.seeking)")
+        assert page.evaluate(f"{videos}.map(v => v.currentTime)") == pytest.approx([1.5, 1.5], abs=0.01)
+
+
+def test_the_page_says_what_became_of_every_clip(dataset: Path) -> None:
+    page = Path(write_report(str(dataset))).read_text()
+    assert page.count("<article") == 3
+    assert "gate failed: copy &lt;b&gt;" in page
+    assert "2 of 30 frames cannot be decoded" in page
+    assert "nobody found" in page
+
+
+def test_clips_left_out_are_counted_and_people_come_first(dataset: Path) -> None:
+    page = Path(write_report(str(dataset), clips=2)).read_text()
+    assert page.count("<article") == 2
+    assert "nobody found" not in page
+    assert "1 more released clip is" in page
+
+
+def test_the_report_holds_nothing_of_the_source(dataset: Path, source: Path) -> None:
+    page = Path(write_report(str(dataset))).read_text()
+    assert "jane-doe" not in page
+    assert "secret-place" not in page
+    with tarfile.open(dataset / "shards/run-0.tar") as tar:
+        published = {tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
+    embedded = [base64.b64decode(found) for found in re.findall(r'data-mp4="([^"]+)"', page)]
+    assert len(embedded) == 6
+    assert published.issuperset(embedded)
+
+
+def test_the_review_shows_originals_and_leaves_the_dataset_alone(dataset: Path, tmp_path: Path) -> None:
+    before = contents(dataset)
+    address = write_review(str(dataset.with_name("plan")), str(dataset), str(tmp_path / "review"))
+    assert contents(dataset) == before
+    page = Path(address).read_text()
+    assert page.count("<article") == 4  # the quarantined clip too
+    assert page.count('aria-label="Original"') == 4
+    assert page.count('aria-label="Result: what is released"') == 3
+    assert "do not publish" in page
+
+
+@pytest.mark.parametrize("inside", ["{out}/review", "{out}", "{out}/..", "{out}/a/../b"])
+def test_a_review_is_never_written_into_or_around_the_dataset(dataset: Path, inside: str) -> None:
+    before = contents(dataset)
+    with pytest.raises(UserError, match="originals never sit beside"):
+        write_review(str(dataset.with_name("plan")), str(dataset), inside.format(out=dataset))
+    assert contents(dataset) == before
+
+
+def test_in_an_object_store_it_is_the_same_page(dataset: Path, s3: str) -> None:
+    files = fsspec.filesystem("s3")
+    files.put(str(dataset), f"{s3}/report/out", recursive=True)
+    files.put(str(dataset.with_name("plan")), f"{s3}/report/plan", recursive=True)
+    assert write_report(f"{s3}/report/out/") == f"{s3}/report/out/report.html"
+    assert files.cat(f"{s3}/report/out/report.html") == Path(write_report(str(dataset))).read_bytes()
+    address = write_review(f"{s3}/report/plan", f"{s3}/report/out", f"{s3}/report/out-review")
+    assert files.cat(address).count(b'aria-label="Original"') == 4
+    with pytest.raises(UserError, match="originals never sit beside"):
+        write_review(f"{s3}/report/plan", f"{s3}/report/out", f"{s3}/report/out/review")
+
+
+def test_a_folder_without_a_dataset_is_the_users_to_mend(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"dataset\.json"):
+        write_report(str(tmp_path))
+
+
+def test_a_run_that_has_not_finished_has_no_report(dataset: Path, tmp_path: Path) -> None:
+    facts = json.loads((dataset / "dataset.json").read_text())
+    (tmp_path / "dataset.json").write_text(json.dumps({**facts, "planned": {"clips": 6, "frames": 180}}))
+    with pytest.raises(UserError, match="not complete"):
+        write_report(str(tmp_path))

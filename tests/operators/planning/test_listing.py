@@ -1,0 +1,63 @@
+"""What is found below an input, and under which name."""
+
+from pathlib import Path
+
+import pytest
+
+from operators.planning.listing import list_sources, list_videos
+from operators.storage import write_bytes
+from schemas.errors import UserError
+
+
+def test_listing(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    for name in ("b.mp4", "a.MKV", "deep/c.ts", "notes.txt", "._b.mp4"):
+        (tmp_path / name).write_bytes(b"x")
+    listing = list_videos(str(tmp_path))
+    assert [video.name for video in listing.videos] == ["a.MKV", "b.mp4", "deep/c.ts"]
+    assert listing.others == 2
+    one = list_videos(str(tmp_path / "notes.txt"))
+    assert [(video.uri, video.name) for video in one.videos] == [(str(tmp_path / "notes.txt"), "notes.txt")]
+
+
+def test_names_do_not_depend_on_where_the_folder_lies(tmp_path: Path) -> None:
+    for folder in ("here/videos/deep", "there/videos/deep"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "a.mp4").write_bytes(b"x")
+    here, there = (list_sources([str(tmp_path / place / "videos")]).videos for place in ("here", "there"))
+    assert [video.name for video in here] == [video.name for video in there] == ["deep/a.mp4"]
+
+
+def test_inputs_that_share_names_are_told_apart_or_refused(tmp_path: Path) -> None:
+    for folder in ("front", "rear", "other/front"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "a.mp4").write_bytes(b"x")
+    front, rear, other = str(tmp_path / "front"), str(tmp_path / "rear"), str(tmp_path / "other/front")
+    assert [video.name for video in list_sources([front, rear]).videos] == ["front/a.mp4", "rear/a.mp4"]
+    (once,) = list_sources([front, front + "/", f"{front}/a.mp4"]).videos
+    assert (once.uri, once.name) == (f"{front}/a.mp4", "a.mp4")
+    with pytest.raises(UserError, match=r"front/a\.mp4: names 2 videos"):
+        list_sources([front, other])
+
+
+def test_a_place_without_videos_is_the_users_to_mend(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        list_videos(str(tmp_path / "nothing"))
+    (tmp_path / "notes.txt").write_bytes(b"x")
+    with pytest.raises(UserError, match="holds 1 files but no video"):
+        list_videos(str(tmp_path))
+
+
+@pytest.mark.parametrize("wide", [1, 3, 40])
+def test_every_folder_at_any_depth_is_found_once(place: str, wide: int) -> None:
+    """Deep and narrow, or wider than the folders that are listed at once; on disk and in an object store."""
+    names = [f"a/b{number}/c/{number}.mp4" for number in range(wide)] + [
+        "a/b0/top.mp4",
+        "a/x/y/z/w/deep.mp4",
+        "first.mp4",
+    ]
+    for name in names:
+        write_bytes(place, name, b"x")
+    found = list_videos(place)
+    assert sorted(source.name for source in found.videos) == sorted(names)
+    assert found.others == 0

@@ -1,0 +1,66 @@
+"""Attempts: what ends its worker again and again is not tried for ever, and nothing is tried without a record."""
+
+from pathlib import Path
+
+import pytest
+
+from operators.recovery.attempts import LIMIT, Attempts, Exhausted, Unrecorded, forget
+from operators.recovery.fail_closed import each
+from schemas.clip import FailedClip
+from tests.cluster.toy import make_ref
+
+
+def die(attempts: Attempts, stage: str, clip_id: int) -> None:
+    """Leave what a process leaves that dies over a clip."""
+    attempts._mark(stage, clip_id)
+
+
+@pytest.fixture
+def attempts(place: str) -> Attempts:
+    return Attempts(60, place)
+
+
+def test_the_attempt_after_the_last_is_refused(attempts: Attempts) -> None:
+    for _ in range(LIMIT):
+        die(attempts, "condition", -5)
+    with (
+        pytest.raises(Exhausted, match="3 attempts ended with the worker"),
+        attempts.attempt("condition", -5),
+    ):
+        raise AssertionError("a fourth attempt")
+    for stage, clip_id in (("regenerate", -5), ("condition", 5)):
+        with attempts.attempt(stage, clip_id):
+            pass
+
+
+def test_an_attempt_that_ends_clears_what_died_before(attempts: Attempts) -> None:
+    for _ in range(2 * LIMIT):
+        die(attempts, "audit", 1)
+        with pytest.raises(ZeroDivisionError), attempts.attempt("audit", 1):
+            raise ZeroDivisionError
+
+
+def test_forgotten_marks_leave_nothing_behind(attempts: Attempts, place: str) -> None:
+    for _ in range(LIMIT):
+        die(attempts, "audit", 1)
+    forget(place)
+    forget(place)
+    for _ in range(LIMIT):
+        die(attempts, "audit", 1)
+
+
+def test_a_clip_whose_attempts_are_used_up_is_failed(attempts: Attempts) -> None:
+    used, other = make_ref(1), make_ref(2)
+    for _ in range(LIMIT):
+        die(attempts, "audit", used.clip_id)
+    failed, done = each("audit", lambda row: row, [used, other], attempts)
+    assert isinstance(failed, FailedClip) and failed.stage == "audit" and "3 attempts" in failed.reason
+    assert done is other
+
+
+def test_nothing_is_tried_without_a_record(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("in the way")
+    attempts, tried = Attempts(60, f"{tmp_path}/out"), list[object]()
+    with pytest.raises(Unrecorded):
+        each("audit", tried.append, [make_ref(1)], attempts)
+    assert not tried

@@ -1,0 +1,205 @@
+"""The ladder, rung by rung, through the real stages: what a gate refuses is tried again, and nothing else is."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from operators.audit import Audit, Provenance
+from operators.conditioning.fuse import fuse_structhuman
+from operators.pages.candidates import Candidates
+from operators.recovery.escalation import Ladder, larger
+from operators.recovery.fail_closed import Rejected
+from operators.video.encode import decode_bytes
+from schemas.arrow import from_table, to_table
+from schemas.certificate import Rung, Step
+from schemas.clip import ClipRef, QuarantinedClip, ReleasedClip
+from tests.operators.stages import BODY, OUTCOMES, Stages
+
+# The gate "background" then refuses every video, and alone: larger masks paint over most of so small a frame.
+NEVER = {"outside_psnr_db": 99.5, "painted_share": 1.0}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Stages:
+    return Stages(tmp_path_factory.mktemp("stages"), "structhuman")
+
+
+class Tries:
+    """The stages of one clip with a ladder, and gates that the test chooses."""
+
+    def __init__(self, stages: Stages, output: Path) -> None:
+        self.stages, self.output = stages, output
+        self.ladder = Ladder(stages.policy.escalation, str(output / "out"))
+        stages.condition.ladder = self.ladder
+        self.refuse(True)
+
+    def refuse(self, yes: bool) -> None:
+        """Whether the audit refuses from now on."""
+        gates = self.stages.policy.gates.model_copy(update=NEVER if yes else {})
+        policy = self.stages.policy.model_copy(update={"gates": gates})
+        kept = Candidates(str(self.output / "review"))
+        self.audit = Audit(
+            self.stages.profile, policy, Provenance("w", "c"), ladder=self.ladder, candidates=kept
+        )
+
+    def run(self) -> list[Any]:
+        """One pass: a verdict, or none."""
+        candidates = self.stages.regenerate(self.stages.condition(to_table([self.stages.ref], ClipRef)))
+        return from_table(self.audit(candidates), *OUTCOMES)
+
+    def names(self) -> list[str]:
+        return [step.name for step in self.ladder.steps(self.stages.ref.clip_id)]
+
+
+@pytest.fixture
+def tries(shared: Stages, tmp_path: Path) -> Tries:
+    return Tries(shared, tmp_path)
+
+
+def test_a_refused_clip_has_no_verdict_while_a_rung_is_left(tries: Tries) -> None:
+    digests = set()
+    for rung in range(3):
+        assert tries.run() == []
+        assert tries.names() == ["other seed", "larger mask", "opaque fill"][: rung + 1]
+        digests.add((tries.output / f"review/candidates/{tries.stages.ref.key}.mp4").read_bytes())
+    (outcome,) = tries.run()
+    assert isinstance(outcome, QuarantinedClip)
+    assert outcome.reason == "gate failed: background"
+    assert [step.name for step in outcome.steps] == ["other seed", "larger mask", "opaque fill"]
+    assert {step.reason for step in outcome.steps} == {"audit: gate failed: background"}
+    assert len(digests) == 3, "two tries gave the same video"
+
+
+def test_what_passes_on_a_rung_says_so_in_its_certificate(tries: Tries) -> None:
+    assert tries.run() == []
+    tries.refuse(False)
+    (outcome,) = tries.run()
+    assert isinstance(outcome, ReleasedClip)
+    assert outcome.certificate.steps == [Step("other seed", "audit: gate failed: background")]
+
+
+def test_the_last_rung_makes_people_gray_without_the_generator(tries: Tries) -> None:
+    tries.ladder.write(tries.stages.ref.clip_id, [Step("opaque fill", "why", "R. Viewer")])
+    tries.refuse(False)
+    (outcome,) = tries.run()
+    assert isinstance(outcome, ReleasedClip)
+    assert outcome.certificate.diffusion_calls == 0
+    assert decode_bytes(outcome.video)[:, BODY].std(axis=1).max() < 8, "not flat"
+
+
+def test_what_a_reviewer_asked_for_is_tried_as_asked_and_not_further(tries: Tries) -> None:
+    asked = [Step("other seed", "why", "R. Viewer")]
+    tries.ladder.write(tries.stages.ref.clip_id, asked)
+    (outcome,) = tries.run()
+    assert isinstance(outcome, QuarantinedClip)
+    assert outcome.steps == asked
+
+
+def failing(*_: Any, **__: Any) -> Any:
+    raise RuntimeError("not a gate")
+
+
+def left_over(*_: Any, **__: Any) -> Any:
+    raise Rejected("somebody is left", [])
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [("condition", "track_everybody"), ("regenerate", "composite"), ("audit", "decode_bytes")],
+)
+def test_an_error_that_is_no_gate_is_not_tried_again(
+    tries: Tries, where: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tries.run() == []
+    monkeypatch.setattr(f"operators.{where}.{name}", failing)
+    (outcome,) = tries.run()
+    assert isinstance(outcome, QuarantinedClip)
+    assert "RuntimeError" in outcome.reason
+    assert [step.name for step in outcome.steps] == ["other seed"] == tries.names()
+
+
+def test_a_larger_mask_hides_more(tries: Tries, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And every further one more than that, with nothing that it might miss by being stricter."""
+    policy = tries.stages.policy.mask
+    step = Step("larger mask", "why")
+    once, twice = larger(policy, [step]), larger(policy, [step, Step("other seed", "why"), step])
+    assert policy.dilate_px < once.dilate_px < twice.dilate_px
+    assert policy.start_confidence > once.start_confidence > twice.start_confidence
+    sizes = []
+    fuse = fuse_structhuman
+    seen: Callable[..., Any] = lambda frames, mask, new: sizes.append(mask.sum()) or fuse(frames, mask, new)  # type: ignore[func-returns-value]  # noqa: E731
+    monkeypatch.setattr("operators.condition.fuse_structhuman", seen)
+    for steps in ([], [step]):
+        tries.ladder.write(tries.stages.ref.clip_id, steps)
+        tries.run()
+    assert sizes[-1] > 1.2 * sizes[0]
+
+
+@pytest.mark.parametrize(
+    ("rungs", "tried"),
+    [
+        (["other seed", "larger mask", "opaque fill"], ["larger mask"]),
+        (["larger mask", "other seed", "larger mask"], ["larger mask", "larger mask"]),
+        (["other seed", "opaque fill"], []),
+    ],
+)
+def test_what_condition_refuses_is_tried_again_with_a_larger_mask_only(
+    tries: Tries, rungs: list[Rung], tried: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is generated, somebody would be left outside the mask."""
+    tries.ladder.rungs = rungs
+    monkeypatch.setattr("operators.condition.track_everybody", left_over)
+    for number in range(len(tried)):
+        assert tries.run() == []
+        assert tries.names() == tried[: number + 1]
+    (outcome,) = tries.run()
+    assert isinstance(outcome, QuarantinedClip) and outcome.stage == "condition"
+    assert [step.name for step in outcome.steps] == tried
+    assert {step.reason for step in outcome.steps} <= {"condition: somebody is left"}
+
+
+def test_the_ladder_goes_on_from_a_rung_that_condition_jumped_to(
+    tries: Tries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("operators.condition.track_everybody", left_over)
+        assert tries.run() == []
+    assert tries.run() == [] and tries.names() == ["larger mask", "opaque fill"]
+    (outcome,) = tries.run()
+    assert isinstance(outcome, QuarantinedClip) and outcome.stage == "audit"
+
+
+def test_steps_survive_in_an_object_store(s3: str) -> None:
+    steps = [Step("other seed", "why"), Step("accept", "it's fine", "R. Viewer", "0" * 64, ["copy"])]
+    Ladder((), f"{s3}/ladder/out").write(-5, steps)
+    assert Ladder((), f"{s3}/ladder/out").steps(-5) == steps
+    assert Ladder((), f"{s3}/ladder/out").steps(5) == []
+
+
+def test_steps_that_cannot_be_read_are_not_none(tmp_path: Path) -> None:
+    ladder = Ladder(["other seed"], str(tmp_path))
+    ladder.write(1, [])
+    (path,) = (tmp_path / "escalation").iterdir()
+    path.write_bytes(b"[{")
+    with pytest.raises(ValueError, match="Expecting"):
+        ladder.steps(1)
+
+
+def test_a_write_that_is_cut_off_leaves_the_steps_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ladder = Ladder(["other seed"], str(tmp_path))
+    ladder.write(1, [Step("other seed", "why")])
+    local = type(fsspec.filesystem("file"))
+
+    def cut_off(self: Any, path: str, value: bytes, **_: Any) -> None:
+        Path(path).write_bytes(value[:3])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(local, "pipe_file", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        ladder.write(1, [])
+    assert ladder.steps(1) == [Step("other seed", "why")]

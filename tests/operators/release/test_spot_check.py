@@ -1,0 +1,61 @@
+"""The sample: how it is drawn, what it finds, and what it may say of all."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from operators.release.spot_check import bound, doubts, draw
+from schemas.certificate import Gate, Step
+from tests.cluster.toy import make_ref, released
+
+FRAMES = np.random.default_rng(0).integers(0, 255, (6, 24, 32, 3), np.uint8)
+CERTIFICATE = replace(
+    released(make_ref(2), b"video").certificate, gates=[Gate("black", "luma", 200.0, 30.0, True)]
+)
+FILLED = replace(CERTIFICATE, steps=[Step("opaque fill", "audit: gate failed: copy")])
+BYPASSED = replace(CERTIFICATE, diffusion_calls=0)
+
+
+def test_what_looks_as_certified_is_not_doubted() -> None:
+    assert doubts(FRAMES, CERTIFICATE) == []
+
+
+@pytest.mark.parametrize(
+    ("frames", "certificate", "found"),
+    [
+        (FRAMES // 4, CERTIFICATE, ["is darker than its certificate says"]),
+        (FRAMES // 4, replace(CERTIFICATE, gates=[Gate("black", "luma", 255.0, 30.0, True)]), []),
+        (FRAMES[:1].repeat(6, 0), CERTIFICATE, ["one picture throughout"]),
+        (FRAMES[:1], CERTIFICATE, []),
+        (FRAMES[:1].repeat(6, 0), BYPASSED, []),
+        (FRAMES[:1].repeat(6, 0), FILLED, []),
+        (np.full_like(FRAMES, 230), CERTIFICATE, ["of one colour throughout"]),
+        (np.full_like(FRAMES, 230), BYPASSED, []),
+    ],
+)
+def test_what_is_doubted(frames: np.ndarray, certificate: object, found: list[str]) -> None:
+    made = doubts(frames, certificate)  # type: ignore[arg-type]
+    assert len(made) == len(found) and all(part in text for part, text in zip(found, made, strict=True))
+
+
+def test_a_draw_is_repeatable_and_of_different_clips() -> None:
+    keys = [f"{number:03d}" for number in range(100)]
+    assert draw(keys, 10, "a") == draw(reversed(keys), 10, "a") != draw(keys, 10, "b")
+    assert len(draw(keys, 10, "a")) == 10 and draw(keys, 500, "a") == set(keys)
+    assert draw(keys, 0, "a") == draw([], 5, "a") == set()
+
+
+def test_the_bound_is_that_of_clopper_and_pearson() -> None:
+    assert bound(0, 100, 10**6) == pytest.approx(1 - 0.05**0.01)
+    assert bound(0, 3000, 10**6) == pytest.approx(0.001, rel=0.01)  # the rule of three
+    assert bound(2, 50, 10**6) == pytest.approx(0.1206, abs=1e-4)
+    assert bound(50, 50, 10**6) == 1.0
+    assert (bound(0, 40, 40), bound(2, 40, 40), bound(0, 0, 0)) == (0.0, 0.05, 0.0)
+
+
+def test_the_bound_holds_as_often_as_it_says() -> None:
+    """Of samples from a dataset with a known share of bad clips, at most one in twenty claims less."""
+    generator, share = np.random.default_rng(0), 0.03
+    found = generator.binomial(60, share, 4000)
+    assert np.mean([bound(int(bad), 60, 10**6) >= share for bad in found]) >= 0.95
