@@ -20,7 +20,7 @@ from scipy.stats import spearmanr
 from jobs import options
 from operators.conditioning.track import track_people
 from operators.models.build import depth_model, pose_model, segment_model
-from operators.training.synthetic_people import Sample, read_people
+from operators.training.synthetic_people import RenderedClip, read_people
 from schemas.cues import InstanceMasks, PoseDetections
 from schemas.track import Track
 
@@ -65,7 +65,7 @@ def timed(model: Any, frames: np.ndarray, name: str, values: Values) -> Any:
     return result
 
 
-def score_people(frame: Sample, masks: InstanceMasks, poses: PoseDetections, values: Values) -> None:
+def score_people(frame: RenderedClip, masks: InstanceMasks, poses: PoseDetections, values: Values) -> None:
     """One frame: who was found, how well masks and joints agree, how often nobody was there."""
     people = [(frame.masks[0] == number + 1, points) for number, points in enumerate(frame.keypoints[0])]
     people = [(mask, points) for mask, points in people if mask.any()]

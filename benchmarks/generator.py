@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 import torch
 
-from operators.conditioning.prompt import sample_persona
+from operators.conditioning.persona import sample_persona
 from operators.generation.generator import VideoGenerator
 from operators.models.build import PoseModel, pose_model
 from operators.training.degrade import degrade_condition
 from operators.training.pairs import vary_crop
-from operators.training.synthetic_people import Sample, read_people
+from operators.training.synthetic_people import RenderedClip, read_people
 from schemas.config import load
 from schemas.profile import Profile
 
@@ -28,7 +28,7 @@ ENLARGED = 3  # the detector learnt from people larger than a tube shows them
 TORSO = [5, 6, 11, 12]  # COCO: shoulders and hips
 
 
-def pck(frames: np.ndarray, sample: Sample, detector: PoseModel, share: float = 0.1) -> tuple[int, int]:
+def pck(frames: np.ndarray, sample: RenderedClip, detector: PoseModel, share: float = 0.1) -> tuple[int, int]:
     """(right, all) visible joints of the main person within `share` of their height; undetected people count."""
     height, width = frames.shape[1:3]
     size = (width * ENLARGED, height * ENLARGED)
@@ -66,7 +66,7 @@ def warping_error(frames: np.ndarray, real: np.ndarray, within: np.ndarray) -> f
     return float(np.mean(errors)) if errors else np.nan
 
 
-def torso(frames: np.ndarray, sample: Sample) -> np.ndarray:
+def torso(frames: np.ndarray, sample: RenderedClip) -> np.ndarray:
     """float64 [3]: mean colour around the middle of the main person's torso, NaN where it is never seen."""
     colours = []
     for t, joints in enumerate(sample.keypoints[:, 0]):

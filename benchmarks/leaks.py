@@ -30,7 +30,7 @@ from operators.condition import Condition
 from operators.conditioning.track import track_people
 from operators.planning.probe import plan_source
 from operators.regenerate import Regenerate
-from operators.training.synthetic_people import Sample, read_people
+from operators.training.synthetic_people import RenderedClip, read_people
 from operators.video.encode import decode_bytes, encode_video
 from schemas.arrow import from_table, to_table
 from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip, ReleasedClip
@@ -52,7 +52,7 @@ class Leaks:
         self.folder = Path(tempfile.mkdtemp())
         self.before: CandidateClip | None = None  # the sound candidate of another clip
 
-    def reference(self, sample: Sample, frames: np.ndarray) -> ClipRef:
+    def reference(self, sample: RenderedClip, frames: np.ndarray) -> ClipRef:
         """A clip of these frames, planned from a file."""
         path = self.folder / f"{sample.key}.mp4"
         path.write_bytes(
@@ -73,7 +73,7 @@ class Leaks:
         return outcome
 
     def blinded(
-        self, sample: Sample, see: Callable[[Any, np.ndarray], Any]
+        self, sample: RenderedClip, see: Callable[[Any, np.ndarray], Any]
     ) -> tuple[Any, np.ndarray, np.ndarray]:
         """Outcome, final mask and blurred mask with cue models whose results `see` makes of model and frames."""
         segment, pose = self.condition.segment, self.condition.pose
@@ -91,7 +91,7 @@ class Leaks:
         return self.judged(clip), mask, blurred
 
 
-def exposed(sample: Sample, mask: np.ndarray) -> bool:
+def exposed(sample: RenderedClip, mask: np.ndarray) -> bool:
     """Whether anybody shows more than a tenth of herself in any frame."""
     for number in range(len(sample.people)):
         for truth, cover in zip(sample.masks, mask, strict=True):
@@ -101,7 +101,7 @@ def exposed(sample: Sample, mask: np.ndarray) -> bool:
     return False
 
 
-def without_largest(sample: Sample) -> Callable[[Any, np.ndarray], Any]:
+def without_largest(sample: RenderedClip) -> Callable[[Any, np.ndarray], Any]:
     """Models that are blind to whoever takes the most room."""
     largest = int(np.argmax(np.bincount(sample.masks[sample.masks > 0])))
     bodies = sample.masks == largest
@@ -132,7 +132,7 @@ def shifted(model: Any, frames: np.ndarray) -> Any:
     return model(np.roll(frames, SHIFT, axis=2))
 
 
-def with_plate(sample: Sample) -> np.ndarray | None:
+def with_plate(sample: RenderedClip) -> np.ndarray | None:
     """The frames with a number plate where nobody ever is; None if there is no such place."""
     people: np.ndarray = sample.masks.max(axis=0) > 0
     height, width = 34, 150
@@ -177,7 +177,7 @@ def passed_through(clip: CandidateClip, source: np.ndarray) -> bytes:
     return encode_video(frames, ref.pts[ref.overlap :], ref.time_base, ref.fps, 18, "veryfast")
 
 
-def plate_put_back(clip: CandidateClip, sample: Sample, plated: np.ndarray) -> bytes:
+def plate_put_back(clip: CandidateClip, sample: RenderedClip, plated: np.ndarray) -> bytes:
     """The candidate with the plate as it was."""
     frames, ref = decode_bytes(clip.video), clip.ref
     there = (sample.frames != plated).any(axis=(0, 3))
@@ -185,7 +185,7 @@ def plate_put_back(clip: CandidateClip, sample: Sample, plated: np.ndarray) -> b
     return encode_video(frames, ref.pts[ref.overlap :], ref.time_base, ref.fps, 18, "veryfast")
 
 
-def outcomes(leaks: Leaks, sample: Sample) -> dict[str, tuple[Any, bool, bool]]:
+def outcomes(leaks: Leaks, sample: RenderedClip) -> dict[str, tuple[Any, bool, bool]]:
     """By fault: the outcome, whether a release of it leaks, and whether the blur script's does."""
     found: dict[str, tuple[Any, bool, bool]] = {}
     ref = leaks.reference(sample, sample.frames)

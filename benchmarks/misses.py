@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.stats import beta
 
 from jobs import options
 from operators.condition import Condition
@@ -22,7 +21,8 @@ from operators.conditioning.track import track_people
 from operators.gates.people import track_everybody
 from operators.recovery.escalation import larger
 from operators.recovery.fail_closed import Rejected
-from operators.training.synthetic_people import Sample, read_people
+from operators.release.spot_check import upper_bound
+from operators.training.synthetic_people import RenderedClip, read_people
 from schemas.certificate import Step
 from schemas.policy import Policy
 from schemas.track import union
@@ -60,7 +60,7 @@ def main(arguments: Namespace) -> int:
     return 0
 
 
-def audit(condition: Condition, policy: Policy, samples: Iterable[Sample]) -> Iterable[Sight]:
+def audit(condition: Condition, policy: Policy, samples: Iterable[RenderedClip]) -> Iterable[Sight]:
     """Everybody in every frame, once."""
     for sample in samples:
         cues = condition.segment(sample.frames), condition.pose(sample.frames)
@@ -99,16 +99,13 @@ def row(name: str, sights: list[Sight]) -> str:
     released = [sight for sight in sights if sight.released]
     exposed = [sight for sight in released if sight.exposed]
     million = 1e6 * len(exposed) / max(1, len(released))
-    bounds = [f"{1e6 * bound:,.0f}" for bound in (by_frames(len(exposed), len(released)), by_clips(released))]
+    bounds = [
+        f"{1e6 * bound:,.0f}" for bound in (upper_bound(len(exposed), len(released)), by_clips(released))
+    ]
     masked_after = sum(not sight.exposed and sight.released for sight in missed)
     held = sum(not sight.released for sight in missed)
     counts = [len(sights), len(missed), masked_after, held, len(exposed), f"{million:,.0f}", *bounds]
     return f"| {name} | " + " | ".join(str(count) for count in counts) + " |"
-
-
-def by_frames(hits: int, of: int) -> float:
-    """Upper end of the one-sided 95 % interval of Clopper and Pearson."""
-    return float(beta.ppf(0.95, hits + 1, of - hits)) if of > hits else 1.0
 
 
 def by_clips(sights: list[Sight]) -> float:
@@ -119,7 +116,7 @@ def by_clips(sights: list[Sight]) -> float:
     hits = np.array([sum(sight.exposed for sight in sights if sight.clip == clip) for clip in clips])
     total = np.array([sum(sight.clip == clip for sight in sights) for clip in clips])
     if not hits.any():
-        return by_frames(0, len(clips))
+        return upper_bound(0, len(clips))
     drawn = np.random.default_rng(0).integers(0, len(clips), (DRAWS, len(clips)))
     return float(np.quantile(hits[drawn].sum(1) / total[drawn].sum(1), 0.95))
 

@@ -26,7 +26,7 @@ from operators import storage
 from operators.condition import Condition
 from operators.training.pair_members import members_of
 from operators.training.pairs import pair_of_people, pairs_of_clip
-from operators.training.synthetic_people import Sample, read_people
+from operators.training.synthetic_people import RenderedClip, read_people
 from operators.training.vace_latents import LatentsOf
 from schemas.arrow import from_table
 from schemas.clip import ClipRef
@@ -42,7 +42,7 @@ class Prepare:
         self.profile, self.work, self.output = profile, work, output
         if work["plan"]:
             self.condition = Condition(profile, policy, options.read_release_key(work["plan"]))
-        self.scenes: list[Sample] = []
+        self.scenes: list[RenderedClip] = []
         self.latents = LatentsOf(profile.generator.weights) if work["latents"] else None
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:

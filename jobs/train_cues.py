@@ -27,7 +27,7 @@ from ultralytics import YOLO
 from ultralytics.data.converter import merge_multi_segment
 
 from operators.training.camera import degrade_picture
-from operators.training.synthetic_people import MIRRORED, Sample, read_people
+from operators.training.synthetic_people import MIRRORED, RenderedClip, read_people
 from operators.video.encode import decode_bytes
 
 SIDE = 320  # px of a training picture
@@ -130,7 +130,7 @@ def write_dataset(options: argparse.Namespace) -> Path:
     return path
 
 
-def street_pictures(data: Path, rng: np.random.Generator) -> Iterator[tuple[str, Sample]]:
+def street_pictures(data: Path, rng: np.random.Generator) -> Iterator[tuple[str, RenderedClip]]:
     """Scenes at native scale in windows mostly at a person, and whole.
 
     The trainer scales each by 0.4 to 1.6 and joins some in mosaics, so people are 10 to 500 px tall.
@@ -143,7 +143,7 @@ def street_pictures(data: Path, rng: np.random.Generator) -> Iterator[tuple[str,
             yield f"{sample.key}-whole-{t}", sample.window(t, 1).resize(180, 320)
 
 
-def crop_pictures(crops: list[Sample], rng: np.random.Generator) -> Iterator[tuple[str, Sample]]:
+def crop_pictures(crops: list[RenderedClip], rng: np.random.Generator) -> Iterator[tuple[str, RenderedClip]]:
     """Crops enlarged, and several in a sheet."""
     for number in range(900):
         frames = [crops[i].window(int(rng.integers(17)), 1) for i in rng.integers(len(crops), size=9)]
@@ -154,8 +154,8 @@ def crop_pictures(crops: list[Sample], rng: np.random.Generator) -> Iterator[tup
 
 
 def pasted_pictures(
-    frames: np.ndarray, crops: list[Sample], rng: np.random.Generator
-) -> Iterator[tuple[str, Sample]]:
+    frames: np.ndarray, crops: list[RenderedClip], rng: np.random.Generator
+) -> Iterator[tuple[str, RenderedClip]]:
     """Real scenery uint8 [T,H,W,3]: empty, and with one to four synthetic people cut out and put there."""
     height, width = frames.shape[1:3]
     for number in range(3600):
@@ -164,14 +164,14 @@ def pasted_pictures(
         picture = frames[int(rng.integers(len(frames))), y : y + size, x : x + size]
         picture = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         empty = np.zeros((1, SIDE, SIDE), np.uint8)
-        sample = Sample("", picture[None], empty, np.zeros((1, 0, 17, 3), np.float32), empty, [])
+        sample = RenderedClip("", picture[None], empty, np.zeros((1, 0, 17, 3), np.float32), empty, [])
         for _ in range(int(rng.integers(1, 5)) if number % 2 else 0):
             crop = crops[int(rng.integers(len(crops)))].window(int(rng.integers(17)), 1)
             sample = paste(sample, crop, int(np.exp(rng.uniform(np.log(50), np.log(400)))), rng)
         yield f"pasted-{number}", sample
 
 
-def paste(sample: Sample, crop: Sample, side: int, rng: np.random.Generator) -> Sample:
+def paste(sample: RenderedClip, crop: RenderedClip, side: int, rng: np.random.Generator) -> RenderedClip:
     """`sample` with the crop's main person, the crop scaled to `side` pixels, anywhere, perhaps half outside."""
     crop = crop.crop(0, 0, 128, 128).resize(side, side)
     x, y = (int(v) for v in rng.integers(-side // 2, SIDE - side // 2, size=2))
@@ -184,10 +184,12 @@ def paste(sample: Sample, crop: Sample, side: int, rng: np.random.Generator) -> 
     frames[0][into] = np.clip(frames[0][into] * (1 - soft) + person * soft, 0, 255).astype(np.uint8)
     masks[0][into][body] = sample.keypoints.shape[1] + 1
     points = crop.keypoints[:, :1] + np.array([x, y, 0], np.float32)
-    return Sample("", frames, masks, np.concatenate([sample.keypoints, points], axis=1), sample.depth, [])
+    return RenderedClip(
+        "", frames, masks, np.concatenate([sample.keypoints, points], axis=1), sample.depth, []
+    )
 
 
-def whole_frames(data: Path, pattern: str, step: int) -> Iterator[tuple[str, Sample]]:
+def whole_frames(data: Path, pattern: str, step: int) -> Iterator[tuple[str, RenderedClip]]:
     """Every `step`-th frame."""
     for sample in read_people(data, pattern):
         for t in range(0, len(sample.frames), step):
@@ -205,7 +207,7 @@ def window_near_somebody(mask: np.ndarray, rng: np.random.Generator) -> tuple[in
     return int(np.clip(x - SIDE // 2, 0, width - SIDE)), int(np.clip(y - SIDE // 2, 0, height - SIDE))
 
 
-def close_up(frame: Sample, rng: np.random.Generator) -> Sample:
+def close_up(frame: RenderedClip, rng: np.random.Generator) -> RenderedClip:
     """Part of a crop, from head and shoulders to all of it, enlarged."""
     size = int(rng.integers(48, 129))
     ys, xs = np.nonzero(frame.masks[0] == 1)
@@ -215,7 +217,7 @@ def close_up(frame: Sample, rng: np.random.Generator) -> Sample:
     return frame.crop(x, y, size, size).resize(SIDE, SIDE)
 
 
-def sheet(frames: list[Sample], rows: int) -> Sample:
+def sheet(frames: list[RenderedClip], rows: int) -> RenderedClip:
     """rows x rows crops side by side."""
     cell, count = SIDE // rows, 0
     merged = frames[0].resize(cell * rows, cell * rows)
@@ -228,11 +230,13 @@ def sheet(frames: list[Sample], rows: int) -> Sample:
         merged.masks[part] = np.where(small.masks[0], small.masks[0] + count, 0)
         keypoints.append(small.keypoints + np.array([x, y, 0], np.float32))
         count += small.keypoints.shape[1]
-    return Sample("sheet", merged.frames, merged.masks, np.concatenate(keypoints, axis=1), merged.depth, [])
+    return RenderedClip(
+        "sheet", merged.frames, merged.masks, np.concatenate(keypoints, axis=1), merged.depth, []
+    )
 
 
 def write_picture(
-    folder: Path, split: str, name: str, sample: Sample, rng: np.random.Generator | None
+    folder: Path, split: str, name: str, sample: RenderedClip, rng: np.random.Generator | None
 ) -> None:
     """One frame with its labels for every task; degraded if `rng` is given. Depth needs a real view: no sheets."""
     polygons, poses = labels_of(sample.masks[0], sample.keypoints[0])
@@ -255,7 +259,7 @@ def write_picture(
         np.save(folder / f"depth/depth/{split}/{name}.npy", metres(sample))
 
 
-def metres(sample: Sample) -> np.ndarray:
+def metres(sample: RenderedClip) -> np.ndarray:
     """float32 [H,W], along the view axis, of the first frame; sky counts as far."""
     inverse = 1 / FAR + sample.depth[0].astype(np.float32) / 255 * (1 / sample.near - 1 / FAR)
     return (1 / inverse).astype(np.float32)

@@ -12,7 +12,8 @@ import pyarrow as pa
 from operators.conditioning.fuse import fuse_structall, fuse_structhuman
 from operators.conditioning.identity import pseudo_identity, scope_of
 from operators.conditioning.paint import paint
-from operators.conditioning.prompt import caption_from_cues, sample_persona
+from operators.conditioning.persona import sample_persona
+from operators.conditioning.prompt import caption_from_cues
 from operators.conditioning.redact import Redactor
 from operators.conditioning.skeleton import draw_skeleton
 from operators.conditioning.tube import cut_tube

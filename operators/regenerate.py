@@ -8,7 +8,6 @@ from time import perf_counter
 import numpy as np
 import pyarrow as pa
 
-from operators.conditioning.fuse import GRAY
 from operators.generation.composite import composite
 from operators.generation.generator import VideoGenerator
 from operators.generation.windows import count_windows
@@ -17,7 +16,7 @@ from operators.recovery.escalation import filled
 from operators.recovery.fail_closed import each
 from operators.video.encode import decode_bytes, encode_video
 from schemas.arrow import from_table, to_table
-from schemas.clip import CandidateClip, Conditioning, FailedClip, QuarantinedClip, regenerated
+from schemas.clip import GRAY, CandidateClip, Conditioning, FailedClip, QuarantinedClip, regenerated
 from schemas.generation import Request
 from schemas.profile import Profile
 
@@ -122,7 +121,7 @@ class Regenerate:
         background = (
             decode_bytes(clip.background)
             if clip.background
-            else np.full((*clip.mask.shape, 3), 128, np.uint8)
+            else np.full((*clip.mask.shape, 3), GRAY, np.uint8)
         )
         frames = composite(background, regenerated(clip), clip.tubes, generated)
         ref, new = clip.ref, slice(clip.ref.overlap, None)

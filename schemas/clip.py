@@ -9,6 +9,8 @@ import numpy as np
 
 from schemas.certificate import Certificate, Gate, Step, Variant, refused
 
+GRAY = 128  # level of every channel where something was taken out of a picture
+
 
 @dataclass(frozen=True)
 class ClipRef:

@@ -6,7 +6,7 @@ import torch
 from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanVACEPipeline, WanVACETransformer3DModel
 
 from benchmarks.random_vace import random_vace
-from operators.conditioning.prompt import WIDTH
+from operators.generation.phrase_embedding import WIDTH
 from schemas.profile import Generator, Size
 
 SMALL = Size(height=32, width=32)

@@ -7,7 +7,8 @@ are hard: inside, no value of the output depends on the source's pixels.
 import cv2
 import numpy as np
 
-GRAY = 128
+from schemas.clip import GRAY
+
 _STROKE_LEVEL = 10  # a rendered skeleton shows where its gray value is above this
 
 

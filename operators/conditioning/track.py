@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
+from operators.models.boxes import best_pairs, box_iou
 from schemas.cues import InstanceMasks, Patch, PoseDetections
 from schemas.policy import MaskPolicy
 from schemas.track import Track
@@ -51,7 +51,7 @@ def track_people(
         live = [track for track in tracks if t - track.last <= policy.gap_frames + 1]
         previous = np.array([track.seen[track.last].box for track in live]).reshape(-1, 4)
         current = np.array([detection.box for detection in detections]).reshape(-1, 4)
-        matched = dict(_match(current, previous, _SAME_TRACK_IOU))
+        matched = best_pairs(box_iou(current, previous), _SAME_TRACK_IOU)
         for i, detection in enumerate(detections):
             track = live[matched[i]] if i in matched else _Open()
             if i not in matched:
@@ -68,7 +68,7 @@ def track_people(
 
 def _merge(mask: InstanceMasks, pose: PoseDetections, size: tuple[int, int]) -> list[_Detection]:
     """One frame's people: masks with their pose, then the poses that have no mask; without one, the box is it."""
-    pairs = dict(_match(mask.boxes, pose.boxes, _SAME_PERSON_IOU))
+    pairs = best_pairs(box_iou(mask.boxes, pose.boxes), _SAME_PERSON_IOU)
     nothing = np.zeros(pose.keypoints.shape[1:], np.float32)
     people = [
         _Detection(
@@ -107,18 +107,6 @@ def _one_each(people: list[_Detection]) -> list[_Detection]:
         else:
             joined.append(person)
     return joined
-
-
-def _match(a: np.ndarray, b: np.ndarray, least: float) -> list[tuple[int, int]]:
-    """Best one-to-one pairs of boxes [N,4] and [M,4] by overlap, at least `least` each."""
-    if not len(a) or not len(b):
-        return []
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=2)
-    area_a, area_b = np.prod(a[:, 2:] - a[:, :2], axis=1), np.prod(b[:, 2:] - b[:, :2], axis=1)
-    iou = shared / np.maximum(area_a[:, None] + area_b[None] - shared, 1e-6)
-    return [(int(i), int(j)) for i, j in zip(*linear_sum_assignment(-iou), strict=True) if iou[i, j] >= least]
 
 
 def _finish(number: int, track: _Open, frames: int, size: tuple[int, int], policy: MaskPolicy) -> Track:

@@ -8,14 +8,14 @@ from diffusers import WanVACEPipeline
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
-from schemas.generation import Sample
+from schemas.generation import Window
 from schemas.profile import Generator
 
 
 @torch.no_grad()
 def sample_together(
     pipeline: WanVACEPipeline,
-    samples: Sequence[Sample],
+    windows: Sequence[Window],
     words: torch.Tensor,
     nothing: torch.Tensor,
     settings: Generator,
@@ -27,10 +27,10 @@ def sample_together(
     Not for several threads: the VAE keeps state between calls.
     """
     transformer = pipeline.transformer
-    condition = torch.cat([encode_condition(pipeline, sample, settings.whole_known) for sample in samples])
+    condition = torch.cat([encode_condition(pipeline, window, settings.whole_known) for window in windows])
     latents = randn_tensor(
-        (len(samples), transformer.config.in_channels, *condition.shape[2:]),
-        generator=[torch.Generator("cpu").manual_seed(sample.seed) for sample in samples],
+        (len(windows), transformer.config.in_channels, *condition.shape[2:]),
+        generator=[torch.Generator("cpu").manual_seed(window.seed) for window in windows],
         device=condition.device,
         dtype=torch.float32,
     )
@@ -41,28 +41,28 @@ def sample_together(
     return [decode(pipeline, latent[None, :, 1:]) for latent in latents]  # without the reference
 
 
-def encode_condition(pipeline: WanVACEPipeline, sample: Sample, whole_known: bool) -> torch.Tensor:
+def encode_condition(pipeline: WanVACEPipeline, window: Window, whole_known: bool) -> torch.Tensor:
     """[1,2C+s*s,1+t,h,w]: latents of what is kept and of what is not, and the mask; the reference before both.
 
     The pipeline thins out the mask to one frame for each latent, which of 5 known frames leaves one latent known; with
     `whole_known` all are that hold no other frame.
     """
-    (height, width), device = sample.reference.shape[:2], pipeline.transformer.device
+    (height, width), device = window.reference.shape[:2], pipeline.transformer.device
     video, mask, references = pipeline.preprocess_conditions(
-        [Image.fromarray(frame) for frame in sample.video],
-        [Image.fromarray(frame.astype(np.uint8) * 255) for frame in sample.generate],
-        [Image.fromarray(sample.reference)],
+        [Image.fromarray(frame) for frame in window.video],
+        [Image.fromarray(frame.astype(np.uint8) * 255) for frame in window.generate],
+        [Image.fromarray(window.reference)],
         1,
         height,
         width,
-        len(sample.video),
+        len(window.video),
         torch.float32,
         device,
     )
     latents = pipeline.prepare_video_latents(video, mask, references, None, device)
     folded = pipeline.prepare_masks(mask, references)
-    if whole_known and sample.known:
-        known = 1 + (sample.known - 1) // pipeline.vae_scale_factor_temporal
+    if whole_known and window.known:
+        known = 1 + (window.known - 1) // pipeline.vae_scale_factor_temporal
         folded[:, :, 1 : 1 + known] = 0
     return torch.cat([latents, folded], dim=1)
 

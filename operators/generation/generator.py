@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from operators.generation.windows import Windows
-from schemas.generation import Request, Sample
+from schemas.generation import Request, Window
 from schemas.profile import Generator
 
 if TYPE_CHECKING:
@@ -75,31 +75,31 @@ class VideoGenerator:
                 video.add(made)
         return [video.result for video in videos]
 
-    def _sample(self, samples: list[Sample]) -> list[np.ndarray | Exception]:
+    def _sample(self, windows: list[Window]) -> list[np.ndarray | Exception]:
         """Frames uint8 [T,h,w,3] of each window, or what was raised for it."""
         try:
-            return self._denoise(samples)
+            return self._denoise(windows)
         except Exception as error:
             if self.started and is_fatal(error):
                 end_process(error)
             traceback.clear_frames(error.__traceback__)  # they hold tensors
             failure = error
-        half = (len(samples) + 1) // 2
+        half = (len(windows) + 1) // 2
         if isinstance(failure, torch.OutOfMemoryError):
-            log.warning("%d windows do not fit into memory", len(samples))
-            self.fits[samples[0].reference.shape[:2]] = half
+            log.warning("%d windows do not fit into memory", len(windows))
+            self.fits[windows[0].reference.shape[:2]] = half
             torch.cuda.empty_cache()
-        if len(samples) == 1:
+        if len(windows) == 1:
             return [failure]
-        return self._sample(samples[:half]) + self._sample(samples[half:])
+        return self._sample(windows[:half]) + self._sample(windows[half:])
 
-    def _denoise(self, samples: list[Sample]) -> list[np.ndarray | Exception]:
+    def _denoise(self, windows: list[Window]) -> list[np.ndarray | Exception]:
         from operators.generation.denoise import sample_together
 
-        words = torch.stack([self.prompts(sample.prompt) for sample in samples])
-        videos = sample_together(self.pipeline, samples, words, self.nothing, self.settings)
-        self.calls += len(samples)
-        return [_checked(video, sample) for video, sample in zip(videos, samples, strict=True)]
+        words = torch.stack([self.prompts(window.prompt) for window in windows])
+        videos = sample_together(self.pipeline, windows, words, self.nothing, self.settings)
+        self.calls += len(windows)
+        return [_checked(video, window) for video, window in zip(videos, windows, strict=True)]
 
     def _warm_up(self) -> None:
         """One step of a full batch at each size of the profile: kernels are compiled, memory proves enough."""
@@ -113,9 +113,9 @@ class VideoGenerator:
         self.settings, self.calls = settings, 0
 
 
-def _checked(video: np.ndarray, sample: Sample) -> np.ndarray | Exception:
-    if video.shape != sample.video.shape or not np.isfinite(video).all():
-        return ValueError(f"generated {video.shape} for {sample.video.shape}, or not finite")
+def _checked(video: np.ndarray, window: Window) -> np.ndarray | Exception:
+    if video.shape != window.video.shape or not np.isfinite(video).all():
+        return ValueError(f"generated {video.shape} for {window.video.shape}, or not finite")
     return np.round(video * 255).astype(np.uint8)
 
 

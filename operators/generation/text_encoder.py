@@ -7,7 +7,7 @@ import torch
 from diffusers import WanVACEPipeline, WanVACETransformer3DModel
 from diffusers.pipelines.wan.pipeline_wan_vace import prompt_clean
 
-from operators.conditioning.prompt import WIDTH, embed_phrases
+from operators.generation.phrase_embedding import WIDTH, embed_phrases
 from schemas.errors import UserError
 
 LENGTH = 512  # rows that Wan was trained on: a prompt's tokens, then zeros, without a mask

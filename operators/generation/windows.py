@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from schemas.generation import Request, Sample
+from schemas.generation import Request, Window
 
 
 def count_windows(frames: int, window: int, overlap: int) -> int:
@@ -41,7 +41,7 @@ class Windows:
         """What has been made, uint8 [T,h,w,3], or what went wrong."""
         return self.error or self.made
 
-    def next(self) -> Sample:
+    def next(self) -> Window:
         """The window that comes next, if any frames are left."""
         request, first = self.request, max(0, len(self.made) - self.overlap)
         known = self.made[first:]
@@ -52,7 +52,7 @@ class Windows:
         missing = self.window - len(video)
         video, generate = (np.concatenate([a, np.repeat(a[-1:], missing, axis=0)]) for a in (video, generate))
         reference = request.conditioning[0]
-        return Sample(video, generate, reference, len(known), request.prompt, request.seed + first)
+        return Window(video, generate, reference, len(known), request.prompt, request.seed + first)
 
     def add(self, frames: np.ndarray | Exception) -> None:
         """Take what was generated for `next()`: uint8 [window,h,w,3], or an error, with which the request ends."""

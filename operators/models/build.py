@@ -6,9 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import torch
-from torchvision.ops import box_iou
 
+from operators.models.boxes import box_iou
 from operators.models.caption_filter import without_appearance
 from operators.models.depth_anything import DepthAnything
 from operators.models.qwen_vl import SceneDescriber
@@ -115,8 +114,7 @@ def unite_poses(found: Sequence[PoseDetections]) -> PoseDetections:
     people: list[PoseDetections] = []
     for one in found:
         known = np.concatenate([np.zeros((0, 4), np.float32), *(other.boxes for other in people)])
-        iou = box_iou(torch.from_numpy(one.boxes), torch.from_numpy(known))
-        new = ~(iou > _SAME_PERSON_IOU).any(dim=1).numpy()
+        new = ~(box_iou(one.boxes, known) > _SAME_PERSON_IOU).any(axis=1)
         points = np.pad(one.keypoints[new], ((0, 0), (0, width - one.keypoints.shape[1]), (0, 0)))
         people.append(PoseDetections(one.boxes[new], one.scores[new], points))
     return PoseDetections(

@@ -6,8 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from operators.conditioning.fuse import GRAY
+from operators.models.finite import check_finite
 from operators.models.tiles import tiles
+from schemas.clip import GRAY
 from schemas.cues import InstanceMasks, Patch
 
 _STRIDE = 4  # px per value of its maps
@@ -60,8 +61,7 @@ class FaceDetector:
         whole = cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(GRAY,) * 3)
         self.network.setInput(cv2.dnn.blobFromImage(whole))
         likely, sizes, offsets, _ = (output[0] for output in self.network.forward(_OUTPUTS))
-        if not all(np.isfinite(output).all() for output in (likely, sizes, offsets)):
-            raise ValueError("the face detector's output is not finite")
+        check_finite(likely, sizes, offsets)
         peaks = (likely[0] >= self.confidence) & (likely[0] == cv2.dilate(likely[0], np.ones((3, 3))))
         found = []
         for y, x in np.argwhere(peaks):

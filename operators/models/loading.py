@@ -47,12 +47,6 @@ def _load(cls: Any, folder: str | Path, **options: Any) -> Any:
         raise UserError(str(folder), problem, _REMEDY) from error
 
 
-def check_finite(*outputs: torch.Tensor) -> None:
-    """Raises ValueError for NaN or infinity: such a score passes no threshold, and nobody would be found."""
-    if not all(bool(torch.isfinite(output).all()) for output in outputs):
-        raise ValueError("a cue model's output is not finite")
-
-
 def video_of(frames: Any) -> torch.Tensor:
     """uint8 [T,H,W,3] -> uint8 [T,3,H,W], as transformers' video processors take it."""
     return torch.from_numpy(frames).permute(0, 3, 1, 2)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from operators.models.finite import check_finite
 from schemas.cues import Strings
 from schemas.profile import Text
 
@@ -93,8 +94,7 @@ def _finite(run: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], A
 
     def checked(inputs: np.ndarray) -> np.ndarray:
         output = run(inputs)
-        if not np.isfinite(output).all():
-            raise ValueError("an OCR model's output is not finite")
+        check_finite(output)
         return output
 
     return checked

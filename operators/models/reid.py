@@ -7,8 +7,10 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from operators.models.boxes import box_iou
 from operators.models.reid_net import SIZE, AppearanceNet
 from schemas.certificate import Gate
+from schemas.clip import GRAY
 from schemas.policy import Gates
 
 _SMALLEST = 48  # px of height; of less, a glance at the colours is all there is to compare
@@ -16,7 +18,6 @@ _SMALLEST_HEAD = 12  # px
 _HEAD = 0.22  # of the height from the top: head and neck
 _EVERY = 4  # frames
 _SAME = 0.2  # overlap with whoever was there four frames before
-_GRAY = 128
 
 
 class Likeness:
@@ -90,20 +91,17 @@ class Crop:
 
     def overlap(self, other: "Crop") -> float:
         """Of the boxes, as a share of their union."""
-        low, high = np.maximum(self.box[:2], other.box[:2]), np.minimum(self.box[2:], other.box[2:])
-        common = np.prod(np.maximum(high - low, 0))
-        sizes = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (self.box, other.box)]
-        return float(common / (sum(sizes) - common))
+        return float(box_iou(np.array(self.box), np.array(other.box))[0, 0])
 
     def of(self, frame: np.ndarray) -> np.ndarray:
         """uint8 [96,48,3]: these pixels of a frame, the longer side filled, all else gray."""
         x0, y0, x1, y1 = self.box
-        picture = np.where(self.mask[..., None], frame[y0:y1, x0:x1], np.uint8(_GRAY))
+        picture = np.where(self.mask[..., None], frame[y0:y1, x0:x1], np.uint8(GRAY))
         scale = min(SIZE[0] / picture.shape[0], SIZE[1] / picture.shape[1])
         size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
         interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         small = cv2.resize(picture, size, interpolation=interpolation)
-        whole = np.full((*SIZE, 3), _GRAY, np.uint8)
+        whole = np.full((*SIZE, 3), GRAY, np.uint8)
         top, left = (SIZE[0] - size[1]) // 2, (SIZE[1] - size[0]) // 2
         whole[top : top + size[1], left : left + size[0]] = small
         return whole

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
-from torchvision.ops import box_iou
 
-from operators.models.loading import check_finite, load_model, load_processor, video_of
-from operators.models.yolo import finite
+from operators.models.boxes import best_pairs, box_iou
+from operators.models.finite import check_finite, finite
+from operators.models.loading import load_model, load_processor, video_of
 from schemas.cues import InstanceMasks, Patch
 
 _SAME_PERSON_IOU = 0.3  # a box and the last one of somebody who is followed
@@ -76,9 +75,8 @@ class Sam2Video:
         if not len(found.boxes):
             return set()
         numbers, known = list(people), np.array([person.box for person in people.values()], np.float32)
-        iou = box_iou(torch.from_numpy(found.boxes), torch.from_numpy(known.reshape(-1, 4))).numpy()
-        pairs = zip(*linear_sum_assignment(-iou), strict=True)
-        owner = {int(i): numbers[j] for i, j in pairs if iou[i, j] >= _SAME_PERSON_IOU}
+        iou = box_iou(found.boxes, known)
+        owner = {i: numbers[j] for i, j in best_pairs(iou, _SAME_PERSON_IOU).items()}
         for i, (box, score) in enumerate(zip(found.boxes, found.scores, strict=True)):
             number = owner.setdefault(i, len(people) + 1)
             first = people[number].first if number in people else t

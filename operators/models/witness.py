@@ -5,11 +5,12 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from operators.conditioning.fuse import GRAY
+from operators.models.finite import check_finite
 from operators.models.person_map import STRIDE, PersonMap
 from operators.models.rt_detr import RtDetr
 from operators.models.tiles import tiles
 from schemas import extractors as choice
+from schemas.clip import GRAY
 from schemas.cues import InstanceMasks, Patch, PersonBoxes
 
 
@@ -52,8 +53,7 @@ class Witness:
             top, left = rows.start // STRIDE * STRIDE, columns.start // STRIDE * STRIDE
             part = np.s_[:, top : rows.stop, left : columns.stop]
             seen = self.look(pictures[part], hidden[part])
-            if not np.isfinite(seen).all():
-                raise ValueError("the witness's output is not finite")
+            check_finite(seen)
             y, x = top // STRIDE, left // STRIDE
             into = likely[:, y : y + seen.shape[1], x : x + seen.shape[2]]
             np.maximum(into, seen, out=into)

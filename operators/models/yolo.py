@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
+from operators.models.finite import check_finite
 from schemas.errors import UserError
 
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")  # never install or fetch anything while a job runs
@@ -65,25 +65,8 @@ class Yolo:
 def _watch(predictor: Any) -> None:
     """Check what the network says before detections are picked: NaN passes no threshold, so nobody would be found."""
     if not predictor.model._forward_hooks:
-        predictor.model.register_forward_hook(lambda _module, _inputs, output: _check(output))
-
-
-def _check(output: Any) -> None:
-    if isinstance(output, torch.Tensor):
-        if not torch.isfinite(output).all():
-            raise ValueError("a cue model's output is not finite")
-    elif isinstance(output, dict | list | tuple):
-        for part in output.values() if isinstance(output, dict) else output:
-            _check(part)
+        predictor.model.register_forward_hook(lambda _module, _inputs, output: check_finite(output))
 
 
 def _up(side: float) -> int:
     return -(-round(side) // _STRIDE) * _STRIDE
-
-
-def finite(array: Any) -> np.ndarray:
-    """A tensor as float32 numpy; ValueError for NaN or infinity."""
-    values = np.asarray(array.cpu(), np.float32)
-    if not np.isfinite(values).all():
-        raise ValueError("a cue model's output is not finite")
-    return values

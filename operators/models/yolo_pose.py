@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from operators.models.yolo import Yolo, finite
+from operators.models.finite import finite
+from operators.models.yolo import Yolo
 from schemas.cues import PoseDetections
 
 

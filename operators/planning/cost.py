@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scipy.stats import binomtest
+
 Z = 1.96  # of the normal distribution: 95 %
 
 
@@ -111,6 +113,5 @@ def _spread(values: list[float]) -> float:
 
 def _wilson(share: float, count: int) -> float:
     """The greater of the two distances from `share` to the ends of Wilson's interval: not 0 even for 0 of `count`."""
-    centre = (share + Z * Z / (2 * count)) / (1 + Z * Z / count)
-    half = Z / (1 + Z * Z / count) * math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count))
-    return max(abs(share - (centre - half)), abs(centre + half - share))
+    interval = binomtest(round(share * count), count).proportion_ci(0.95, method="wilson")
+    return float(max(abs(share - interval.low), abs(interval.high - share)))

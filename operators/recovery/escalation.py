@@ -81,8 +81,8 @@ def larger(mask: MaskPolicy, steps: Sequence[Step]) -> MaskPolicy:
     return mask
 
 
-def attempt(steps: Sequence[Step]) -> int:
-    """Which try at a clip these steps ask for, 0 the first: each but `accept`, which asks for the same video again."""
+def tries(steps: Sequence[Step]) -> int:
+    """How often a clip was tried before, as these steps tell: each but `accept`, which asks for the same video again."""
     return sum(step.name != "accept" for step in steps)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import cv2
 import numpy as np
-from scipy.stats import beta
+from scipy.stats import binomtest
 
 from operators.recovery.escalation import filled
 from schemas.certificate import Certificate
@@ -54,10 +54,14 @@ def _largest_change(luma: list[np.ndarray]) -> float:
 def bound(found: int, sampled: int, total: int) -> float:
     """The share of `total` clips that is bad at most, at CONFIDENCE, if `found` of `sampled` drawn at random are.
 
-    Clopper and Pearson, one-sided; for none found it is 1 - 0.05^(1/n), about 3/n. Exact if all were sampled.
+    Exact if all were sampled.
     """
-    if sampled >= total:
-        return found / max(total, 1)
-    if found >= sampled:
+    return found / max(total, 1) if sampled >= total else upper_bound(found, sampled)
+
+
+def upper_bound(found: int, sampled: int) -> float:
+    """One-sided Clopper-Pearson bound at CONFIDENCE; for none found it is 1 - 0.05^(1/n), about 3/n."""
+    if not sampled:
         return 1.0
-    return float(beta.ppf(CONFIDENCE, found + 1, sampled - found))
+    interval = binomtest(found, sampled, alternative="less").proportion_ci(CONFIDENCE, method="exact")
+    return float(interval.high)

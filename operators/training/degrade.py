@@ -5,11 +5,11 @@ import numpy as np
 
 from operators.conditioning.fuse import fuse_structall, fuse_structhuman
 from operators.conditioning.skeleton import draw_skeleton
-from operators.training.synthetic_people import Sample
+from operators.training.synthetic_people import RenderedClip
 
 
 def degrade_condition(
-    sample: Sample, rng: np.random.Generator, structall: bool
+    sample: RenderedClip, rng: np.random.Generator, structall: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Conditioning uint8 [T,H,W,3] and mask of what to generate bool [T,H,W] (StructAll: everything).
 

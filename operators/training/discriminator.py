@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from operators.conditioning.prompt import WIDTH
+from operators.generation.phrase_embedding import WIDTH
 from operators.training.tiny_vae import LATENT
 
 _CHANNELS = 128

@@ -10,7 +10,7 @@ from operators.condition import Condition
 from operators.conditioning.tube import cut
 from operators.recovery.fail_closed import Rejected
 from operators.training.degrade import degrade_condition
-from operators.training.synthetic_people import Sample
+from operators.training.synthetic_people import RenderedClip
 from operators.video.decode import DecodeError, decode_clip
 from schemas.clip import ClipRef, Conditioning, FailedClip, Tube
 from schemas.pair import TrainingPair
@@ -74,7 +74,7 @@ def _windows(clip: Conditioning, tube: Tube, frames: np.ndarray, settings: Gener
 
 
 def pair_of_people(
-    sample: Sample, variation: int, settings: Generator, seed: int, scenes: Sequence[Sample] = ()
+    sample: RenderedClip, variation: int, settings: Generator, seed: int, scenes: Sequence[RenderedClip] = ()
 ) -> TrainingPair:
     """One random variation of a rendered clip, from its ground truth, degraded; the same seed gives the same pair.
 
@@ -105,7 +105,7 @@ def pair_of_people(
     )
 
 
-def scenery_of(scene: Sample, frames: int, rng: np.random.Generator) -> np.ndarray | None:
+def scenery_of(scene: RenderedClip, frames: int, rng: np.random.Generator) -> np.ndarray | None:
     """uint8 [frames,128,128,3]: a random square of a scene in which nobody is, None if ten tries find none."""
     height, width = scene.frames.shape[1:3]
     for _ in range(10):
@@ -116,7 +116,7 @@ def scenery_of(scene: Sample, frames: int, rng: np.random.Generator) -> np.ndarr
     return None
 
 
-def vary_crop(sample: Sample, rng: np.random.Generator, size: Size) -> Sample:
+def vary_crop(sample: RenderedClip, rng: np.random.Generator, size: Size) -> RenderedClip:
     """A tube-shaped part of a square crop, around its middle, at a random scale, perhaps mirrored."""
     side = sample.frames.shape[1]
     high = int(rng.integers(side * 3 // 4, side + 1))
@@ -127,7 +127,7 @@ def vary_crop(sample: Sample, rng: np.random.Generator, size: Size) -> Sample:
     return part.mirror() if rng.random() < 0.5 else part
 
 
-def vary_scene(sample: Sample, rng: np.random.Generator, settings: Generator) -> Sample:
+def vary_scene(sample: RenderedClip, rng: np.random.Generator, settings: Generator) -> RenderedClip:
     """The first window of a whole scene at the size at which StructAll is generated."""
     height, width = sample.frames.shape[1:3]
     wide = min(width, height * settings.frame.width // settings.frame.height)

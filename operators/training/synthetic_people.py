@@ -17,7 +17,7 @@ MIRRORED = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]  # COCO jo
 
 
 @dataclass(frozen=True)
-class Sample:
+class RenderedClip:
     """One rendered clip.
 
     frames uint8 [T,H,W,3]; masks uint8 [T,H,W], 0 background, i+1 is `people[i]`; keypoints float32 [T,P,17,3]
@@ -34,7 +34,7 @@ class Sample:
     near: float = 1.0
     occluders: bool = False  # things that may stand in front of somebody
 
-    def window(self, first: int, count: int) -> "Sample":
+    def window(self, first: int, count: int) -> "RenderedClip":
         """`count` frames from `first` on."""
         part = slice(first, first + count)
         return replace(
@@ -45,7 +45,7 @@ class Sample:
             depth=self.depth[part],
         )
 
-    def crop(self, x: int, y: int, width: int, height: int) -> "Sample":
+    def crop(self, x: int, y: int, width: int, height: int) -> "RenderedClip":
         """The rectangle at (x, y); keypoints outside it lose their visibility."""
         part = np.s_[:, y : y + height, x : x + width]
         points = self.keypoints - np.array([x, y, 0], np.float32)
@@ -60,7 +60,7 @@ class Sample:
             self, frames=self.frames[part], masks=self.masks[part], depth=self.depth[part], keypoints=points
         )
 
-    def resize(self, height: int, width: int) -> "Sample":
+    def resize(self, height: int, width: int) -> "RenderedClip":
         """Scaled to height x width pixels."""
         scale = np.array([width / self.frames.shape[2], height / self.frames.shape[1], 1], np.float32)
         smooth = cv2.INTER_AREA if height <= self.frames.shape[1] else cv2.INTER_CUBIC
@@ -85,11 +85,11 @@ class Sample:
         looks = self.people[0]["looks"]
         return ", ".join([f"{looks['skin']} skin", looks["hair"], *self.people[0]["garments"].values()])
 
-    def before(self, scenery: np.ndarray) -> "Sample":
+    def before(self, scenery: np.ndarray) -> "RenderedClip":
         """The people cut out and put in front of scenery uint8 [T,H,W,3]."""
         return replace(self, frames=np.where(self.masks[..., None] > 0, self.frames, scenery))
 
-    def mirror(self) -> "Sample":
+    def mirror(self) -> "RenderedClip":
         """Left and right swapped, in the picture and in the names of the joints."""
         swapped = self.keypoints[:, :, MIRRORED].copy()
         swapped[..., 0] = self.frames.shape[2] - swapped[..., 0]
@@ -102,7 +102,7 @@ class Sample:
         )
 
 
-def read_people(folder: Path, pattern: str) -> Iterator[Sample]:
+def read_people(folder: Path, pattern: str) -> Iterator[RenderedClip]:
     """Samples of the shards in `folder` whose names match, in order. Raises FileNotFoundError if none does."""
     shards = [str(path) for path in sorted(folder.glob(pattern))]
     if not shards:
@@ -111,7 +111,7 @@ def read_people(folder: Path, pattern: str) -> Iterator[Sample]:
         )
     for sample in wds.WebDataset(shards, shardshuffle=False):
         facts = json.loads(sample["json"])
-        yield Sample(
+        yield RenderedClip(
             key=sample["__key__"],
             frames=decode_bytes(sample["mp4"]),
             masks=np.load(io.BytesIO(sample["masks.npz"]))["masks"],

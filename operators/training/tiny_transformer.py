@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import torch
 from diffusers import WanVACETransformer3DModel
 
-from operators.conditioning.prompt import WIDTH
+from operators.generation.phrase_embedding import WIDTH
 from operators.training.tiny_vae import LATENT
 
 PATCH = (1, 1, 1)  # latents per token

@@ -3,15 +3,15 @@
 import cv2
 import numpy as np
 
-from operators.conditioning.fuse import GRAY
 from operators.training.camera import degrade_picture
-from operators.training.synthetic_people import Sample
+from operators.training.synthetic_people import RenderedClip
+from schemas.clip import GRAY
 
 _SIDE = 256  # px of a picture
 
 
 def leftover_scene(
-    streets: list[Sample], crops: list[Sample], rng: np.random.Generator
+    streets: list[RenderedClip], crops: list[RenderedClip], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """One picture uint8 [256,256,3] and where in it is anything of a person, bool [256,256].
 
@@ -55,7 +55,9 @@ def _clutter(rng: np.random.Generator) -> np.ndarray:
     return picture
 
 
-def _put_street(picture: np.ndarray, people: np.ndarray, street: Sample, rng: np.random.Generator) -> None:
+def _put_street(
+    picture: np.ndarray, people: np.ndarray, street: RenderedClip, rng: np.random.Generator
+) -> None:
     """A window of a street, half of the time at somebody, scaled by 0.4 to 2; what it does not fill stays."""
     scale, (height, width) = float(np.exp(rng.uniform(np.log(0.4), np.log(2)))), street.masks.shape[1:]
     h, w = min(height, round(_SIDE / scale)), min(width, round(_SIDE / scale))
@@ -70,7 +72,9 @@ def _put_street(picture: np.ndarray, people: np.ndarray, street: Sample, rng: np
     picture[into], people[into] = part.frames[0], part.masks[0] > 0
 
 
-def _put_person(picture: np.ndarray, people: np.ndarray, crop: Sample, rng: np.random.Generator) -> None:
+def _put_person(
+    picture: np.ndarray, people: np.ndarray, crop: RenderedClip, rng: np.random.Generator
+) -> None:
     """The people of a crop, some 14 to 400 px tall, anywhere, perhaps half outside; sometimes only a part of them."""
     side = int(np.exp(rng.uniform(np.log(20), np.log(500))))
     part = crop.resize(side, side)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.misses import Sight, audit, by_clips, by_frames, row
+from benchmarks.misses import Sight, audit, by_clips, row
 from operators.condition import Condition
+from operators.release.spot_check import upper_bound
 from operators.training.synthetic_people import read_people
 from schemas.config import load
 from schemas.policy import Policy
@@ -36,9 +37,9 @@ def test_gate_1_leaves_fewer_than_the_masks_miss(sights: list[Sight]) -> None:
 
 def test_bounds() -> None:
     """Clopper and Pearson's for no hit in n is 1 - 0.05^(1/n); whole clips say less than their frames."""
-    assert by_frames(0, 59) == pytest.approx(1 - 0.05 ** (1 / 59))
-    assert by_frames(5, 5) == 1
+    assert upper_bound(0, 59) == pytest.approx(1 - 0.05 ** (1 / 59))
+    assert upper_bound(5, 5) == 1
     clips = [Sight(str(number // 20), 100, False, number < 10, True) for number in range(200)]
-    assert by_frames(10, 200) < by_clips(clips) <= 10 / 20
+    assert upper_bound(10, 200) < by_clips(clips) <= 10 / 20
     assert by_clips([]) == 1
     assert row("all", clips).startswith("| all | 200 | 0 |")

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.conditioning.fuse import GRAY, fuse_structall, fuse_structhuman
+from operators.conditioning.fuse import fuse_structall, fuse_structhuman
+from schemas.clip import GRAY
 
 RNG = np.random.default_rng(4)
 FRAMES = RNG.integers(0, 255, (2, 8, 10, 3), np.uint8)

@@ -2,7 +2,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.conditioning.prompt import caption_from_cues, embed_phrases, sample_persona
+from operators.conditioning.persona import sample_persona
+from operators.conditioning.prompt import caption_from_cues
+from operators.generation.phrase_embedding import embed_phrases
 
 LISTS = {"top": ["red top", "blue top"], "bottom": ["black trousers", "beige trousers"]}
 

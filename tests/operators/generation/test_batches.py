@@ -19,7 +19,7 @@ from operators.generation.windows import Windows
 from operators.recovery.attempts import LIMIT, Attempts
 from schemas.arrow import from_table, to_table
 from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip
-from schemas.generation import Request, Sample
+from schemas.generation import Request, Window
 from tests.operators.stages import Stages
 from tests.tiny import save_wan, settings_of
 
@@ -68,7 +68,7 @@ def request(seed: int, frames: int = 9, height: int = 32) -> Request:
     return Request(RNG.integers(0, 255, (frames, height, 48, 3), np.uint8), generate, words, seed)
 
 
-def floats(generator: VideoGenerator, samples: list[Sample]) -> np.ndarray:
+def floats(generator: VideoGenerator, samples: list[Window]) -> np.ndarray:
     words = torch.stack([generator.prompts(sample.prompt) for sample in samples])
     return np.stack(
         sample_together(generator.pipeline, samples, words, generator.nothing, generator.settings)
@@ -123,12 +123,12 @@ def test_clips_of_any_length_and_size_go_through_together(generator: VideoGenera
 
 
 def refusing(
-    monkeypatch: pytest.MonkeyPatch, refuse: Callable[[Sequence[Sample]], Exception | None]
+    monkeypatch: pytest.MonkeyPatch, refuse: Callable[[Sequence[Window]], Exception | None]
 ) -> list[int]:
     """Let the loop raise; returns the sizes of the batches that it is asked for."""
     asked, real = list[int](), operators.generation.denoise.sample_together
 
-    def sampled(pipeline: Any, samples: Sequence[Sample], *rest: Any) -> list[np.ndarray]:
+    def sampled(pipeline: Any, samples: Sequence[Window], *rest: Any) -> list[np.ndarray]:
         asked.append(len(samples))
         if error := refuse(samples):
             raise error
@@ -157,7 +157,7 @@ def test_what_does_not_fit_into_memory_is_done_in_halves(
 def test_one_that_never_fits_is_its_own_error(
     generator: VideoGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def too_large(samples: Sequence[Sample]) -> Exception | None:
+    def too_large(samples: Sequence[Window]) -> Exception | None:
         return torch.OutOfMemoryError("CUDA out of memory") if any(s.seed == 2 for s in samples) else None
 
     refusing(monkeypatch, too_large)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from operators.training.pairs import pair_of_people, scenery_of
-from operators.training.synthetic_people import Sample
+from operators.training.synthetic_people import RenderedClip
 from schemas.config import load
 from schemas.profile import Profile
 
@@ -12,7 +12,7 @@ GARMENTS = {"top": "red top", "bottom": "blue trousers"}
 PEOPLE = [{"looks": {"skin": "brown", "hair": "black hair"}, "garments": GARMENTS}]
 
 
-def sample(height: int = 128, width: int = 128, person: bool = True) -> Sample:
+def sample(height: int = 128, width: int = 128, person: bool = True) -> RenderedClip:
     """A white person, or none, on noise."""
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 200, (17, height, width, 3), np.uint8)
@@ -22,7 +22,7 @@ def sample(height: int = 128, width: int = 128, person: bool = True) -> Sample:
         masks[:, 20:110, 50:80] = 1
         frames[masks == 1] = 255
         points[:, 0, :, 0], points[:, 0, :, 1], points[..., 2] = 65, np.linspace(25, 105, 17), 2
-    return Sample("crops-000007", frames, masks, points, frames[..., 0], PEOPLE if person else [])
+    return RenderedClip("crops-000007", frames, masks, points, frames[..., 0], PEOPLE if person else [])
 
 
 def test_the_same_seed_gives_the_same_pair_and_variations_differ() -> None:
@@ -46,7 +46,7 @@ def test_the_person_is_in_the_target_and_not_in_the_condition() -> None:
 
 def test_other_scenery_replaces_all_but_the_person() -> None:
     empty = sample(360, 640, person=False)
-    black = Sample(empty.key, empty.frames * 0, empty.masks, empty.keypoints, empty.depth, [])
+    black = RenderedClip(empty.key, empty.frames * 0, empty.masks, empty.keypoints, empty.depth, [])
     pair = pair_of_people(sample(), 1, SETTINGS, 0, [black])
     assert pair.variant == "structhuman"
     assert set(np.unique(pair.target[:, 2:-2, 2:-2])) >= {0, 255}

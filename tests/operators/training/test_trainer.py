@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from operators.conditioning.prompt import PHRASES, WIDTH
 from operators.generation.generator import VideoGenerator
+from operators.generation.phrase_embedding import PHRASES, WIDTH
 from operators.training.flow_loss import Denoising
 from operators.training.tiny_vae import LATENT, small_vae
 from operators.training.trainer import Trainee

@@ -1,0 +1,20 @@
+"""Which box belongs to which: overlap, and the best one-to-one pairs."""
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+
+def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """float [N,M]: intersection over union of boxes x0 y0 x1 y1, [N,4] and [M,4]; N and M may be 0."""
+    a, b = np.reshape(a, (-1, 4)), np.reshape(b, (-1, 4))
+    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = np.prod(np.clip(high - low, 0, None), axis=2)
+    area_a, area_b = np.prod(a[:, 2:] - a[:, :2], axis=1), np.prod(b[:, 2:] - b[:, :2], axis=1)
+    return np.asarray(shared / np.maximum(area_a[:, None] + area_b[None] - shared, 1e-6))
+
+
+def best_pairs(overlap: np.ndarray, least: float) -> dict[int, int]:
+    """Row -> column of the one-to-one pairs that share most in all (Kuhn 1955), each at least `least` of `overlap`
+    [N,M]."""
+    rows, columns = linear_sum_assignment(-overlap)
+    return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if overlap[i, j] >= least}

@@ -1,0 +1,25 @@
+"""Numbers that are none: a NaN passes no threshold, so a model that says it would find nobody."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def finite(array: Any) -> np.ndarray:
+    """A tensor or array as float32 numpy. Raises ValueError for NaN or infinity."""
+    values = np.asarray(array.cpu() if isinstance(array, torch.Tensor) else array, np.float32)
+    check_finite(values)
+    return values
+
+
+def check_finite(*outputs: Any) -> None:
+    """Raises ValueError for NaN or infinity in tensors, arrays, or lists, tuples and values of dicts of them."""
+    for output in outputs:
+        if isinstance(output, dict | list | tuple):
+            check_finite(*(output.values() if isinstance(output, dict) else output))
+        elif isinstance(output, torch.Tensor):
+            if not bool(torch.isfinite(output).all()):
+                raise ValueError("a model's output is not finite")
+        elif isinstance(output, np.ndarray) and not np.isfinite(output).all():
+            raise ValueError("a model's output is not finite")
