@@ -76,18 +76,19 @@ class Leaks:
         self, sample: RenderedClip, see: Callable[[Any, np.ndarray], Any]
     ) -> tuple[Any, np.ndarray, np.ndarray]:
         """Outcome, final mask and blurred mask with cue models whose results `see` makes of model and frames."""
-        segment, pose = self.condition.segment, self.condition.pose
+        models = self.condition.models
+        segment, pose = models.segment, models.pose
         ref = self.reference(sample, sample.frames)
         try:
-            self.condition.segment = lambda frames: see(segment, frames)
-            self.condition.pose = lambda frames: see(pose, frames)
-            cues = self.condition.segment(sample.frames), self.condition.pose(sample.frames)
+            models.segment = lambda frames: see(segment, frames)
+            models.pose = lambda frames: see(pose, frames)
+            cues = models.segment(sample.frames), models.pose(sample.frames)
             clip = self.candidate(ref)
         finally:
-            self.condition.segment, self.condition.pose = segment, pose
+            models.segment, models.pose = segment, pose
         shape = sample.masks.shape
         blurred = union(track_people(*cues, shape[1:], self.policy.mask), "mask", shape)
-        mask = clip.mask if isinstance(clip, CandidateClip) else np.zeros(shape, bool)
+        mask = clip.evidence.mask if isinstance(clip, CandidateClip) else np.zeros(shape, bool)
         return self.judged(clip), mask, blurred
 
 

@@ -17,8 +17,8 @@ import torch
 
 from jobs import options
 from operators.condition import Condition
+from operators.conditioning.grow import track_everybody
 from operators.conditioning.track import track_people
-from operators.gates.people import track_everybody
 from operators.recovery.escalation import larger
 from operators.recovery.fail_closed import Rejected
 from operators.release.spot_check import upper_bound
@@ -63,7 +63,7 @@ def main(arguments: Namespace) -> int:
 def audit(condition: Condition, policy: Policy, samples: Iterable[RenderedClip]) -> Iterable[Sight]:
     """Everybody in every frame, once."""
     for sample in samples:
-        cues = condition.segment(sample.frames), condition.pose(sample.frames)
+        cues = condition.models.segment(sample.frames), condition.models.pose(sample.frames)
         shape = sample.masks.shape
         before = union(track_people(*cues, shape[1:], policy.mask), "mask", shape)
         after = masked(condition, policy, sample.frames, cues)
@@ -85,7 +85,7 @@ def masked(condition: Condition, policy: Policy, frames: np.ndarray, cues: tuple
         if settings == tried:
             continue
         try:
-            detectors = condition.witness, condition.faces
+            detectors = condition.models.witness, condition.models.faces
             people, _ = track_everybody(frames, cues, detectors, settings, policy.gates)
             return union(people, "mask", frames.shape[:3])
         except Rejected:

@@ -17,7 +17,15 @@ from operators.recovery.attempts import Attempts
 from operators.recovery.fail_closed import each
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Certificate, Gate
-from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.clip import (
+    CandidateClip,
+    ClipRef,
+    Conditioning,
+    Evidence,
+    FailedClip,
+    QuarantinedClip,
+    ReleasedClip,
+)
 
 PAYLOAD = 1 << 20  # bytes of video that a clip carries from stage to stage: two seconds of 1080p
 SHARE = {
@@ -71,9 +79,18 @@ class Condition(Stage):
 
     def one(self, row: ClipRef) -> Conditioning:
         """The background is what weighs."""
-        return Conditioning(
-            row, "structhuman", self.video, b"", _MASK, _MASK, _UNPAINTED, [], 1, [_GATE], [], {}
+        evidence = Evidence(
+            variant="structhuman",
+            conditioning_video=b"",
+            mask=_MASK,
+            body=_MASK,
+            painted=_UNPAINTED,
+            people=[],
+            gates=[_GATE],
+            steps=[],
+            seconds={},
         )
+        return Conditioning(row, evidence, self.video, [])
 
 
 class Regenerate(Stage):
@@ -83,8 +100,9 @@ class Regenerate(Stage):
 
     def one(self, row: Conditioning) -> CandidateClip:
         """The video is what weighs."""
-        ref, variant, masks = row.ref, row.variant, (row.mask, row.body, row.painted)
-        return CandidateClip(ref, variant, self.video, b"", *masks, 1, 1, 4, "s", [], [], row.seconds)
+        return CandidateClip(
+            row.ref, row.evidence, self.video, tracks=1, diffusion_calls=4, seed_commitment="s"
+        )
 
 
 class Audit(Stage):
@@ -95,10 +113,10 @@ class Audit(Stage):
     def one(self, row: CandidateClip) -> ReleasedClip:
         """Hashes the video, as the real one."""
         ref, digest = row.ref, hashlib.sha256(row.video).hexdigest()
-        about = (ref.clip_id, ref.key, row.variant, ref.frames, 1, 1, row.diffusion_calls)
+        about = (ref.clip_id, ref.key, row.evidence.variant, ref.frames, 1, 1, row.diffusion_calls)
         digests = (digest, ref.source_digest, "w", "p", "p", "c", row.seed_commitment)
         certificate = Certificate(*about, [_GATE], [], *digests)
-        return ReleasedClip(ref, row.video, row.preview, certificate, row.seconds)  # type: ignore[arg-type]
+        return ReleasedClip(ref, row.video, b"", certificate, row.evidence.seconds)  # type: ignore[arg-type]
 
 
 STAGES: tuple[type[Stage], ...] = (Condition, Regenerate, Audit)

@@ -12,6 +12,7 @@ from functools import cache
 from ray.util import metrics
 
 from operators.release.shard_writer import VERDICTS, Outcome
+from operators.stopwatch import STAGE_OF
 from schemas.clip import QuarantinedClip, ReleasedClip
 from schemas.profile import Pools
 
@@ -24,12 +25,6 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "recast_gpu_seconds_total": ("Seconds that actors worked, times their share of a GPU", ("stage",)),
     "recast_video_seconds_released_total": ("Seconds of video released", ()),
 }
-POOL_OF = {
-    **dict.fromkeys(("decode", "detect", "text", "gate 1", "fuse"), "condition"),
-    **dict.fromkeys(("generate", "composite"), "regenerate"),
-    "audit": "audit",
-}
-
 Counts = Counter[tuple[str, tuple[str, ...]]]
 
 
@@ -40,7 +35,7 @@ def tally(rows: Iterable[Outcome], counts: Counts, pools: Pools | None) -> Itera
         counts["recast_clips_total", (verdict,)] += 1
         counts["recast_frames_total", (verdict,)] += row.ref.frames
         for part, seconds in row.seconds.items():
-            stage = POOL_OF.get(part, "other")
+            stage = STAGE_OF.get(part, "other")
             counts["recast_stage_seconds_total", (stage,)] += seconds  # type: ignore[assignment]
             share = getattr(pools, stage).num_gpus if pools and stage != "other" else 0.0
             counts["recast_gpu_seconds_total", (stage,)] += seconds * share  # type: ignore[assignment]

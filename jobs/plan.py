@@ -39,6 +39,7 @@ from operators.planning.listing import LISTINGS, Files, Listing, Source, list_so
 from operators.planning.probe import plan_source, source_key, unplannable
 from operators.recovery.attempts import time_limit
 from operators.regenerate import Regenerate
+from operators.stopwatch import by_stage
 from schemas.arrow import from_table, to_table
 from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip
 from schemas.errors import UserError
@@ -188,11 +189,12 @@ def figures(clips: pa.Table) -> pa.Table:
     rows = []
     for clip in from_table(clips, CandidateClip, QuarantinedClip, FailedClip):
         if isinstance(clip, CandidateClip):
-            seconds = dict(clip.seconds)
-            regenerate = seconds.pop("generate") + seconds.pop("composite")
-            stages = {"condition": sum(seconds.values()), "regenerate": regenerate}
+            spent = by_stage(clip.evidence.seconds)
+            stages = {stage: spent.get(stage, 0.0) for stage in ("condition", "regenerate")}
             length = clip.ref.frames * clip.ref.fps_den / clip.ref.fps_num
-            rows.append({"people": clip.people, "video_seconds": length, "stage_seconds": stages})
+            rows.append(
+                {"people": len(clip.evidence.people), "video_seconds": length, "stage_seconds": stages}
+            )
     return pa.Table.from_pylist(rows, schema=FIGURES)
 
 

@@ -1,18 +1,19 @@
 """Audit: the only maker of a ReleasedClip. Reads back the bytes that would be published, trusts nothing."""
 
 import hashlib
-from collections.abc import Set
 from dataclasses import dataclass
-from time import perf_counter
 
-import cv2
 import numpy as np
 import pyarrow as pa
 
-from operators.conditioning.paint import paint, painted_share
-from operators.gates.degenerate import spoiled_frames
-from operators.gates.new_people import nobody_new
-from operators.gates.source_copy import copied_share
+from operators.conditioning.paint import paint
+from operators.gates.background import background
+from operators.gates.conditioning_video import conditioning_video
+from operators.gates.container import container
+from operators.gates.degenerate import degenerate, painted_over
+from operators.gates.people import Detector, nobody_new
+from operators.gates.reid import not_recognised
+from operators.gates.source_copy import source_copy
 from operators.gates.text import TextGate
 from operators.models.centerface import FaceDetector
 from operators.models.reid import Likeness
@@ -21,13 +22,13 @@ from operators.pages.candidates import Candidates
 from operators.recovery.attempts import Attempts
 from operators.recovery.escalation import Ladder, filled
 from operators.recovery.fail_closed import Rejected, each
-from operators.release.c2pa_mark import Marker, faults
+from operators.release.c2pa_mark import Marker
+from operators.stopwatch import Stopwatch
 from operators.video.decode import decode_clip
-from operators.video.encode import ContainerFacts, decode_bytes, inspect_video
-from operators.video.mp4_boxes import C2PA
+from operators.video.encode import decode_bytes
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Certificate, Gate, Step, refused
-from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip, regenerated
+from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.policy import Policy
 from schemas.profile import Profile
 
@@ -38,6 +39,27 @@ class Provenance:
 
     weights: str
     code: str
+
+
+@dataclass
+class GateModels:
+    """What looks at source and result."""
+
+    text: TextGate
+    likeness: Likeness
+    witness: Detector
+    faces: Detector
+
+    @classmethod
+    def load(cls, profile: Profile, policy: Policy) -> "GateModels":
+        """The models that the profile names, where its pool says."""
+        device = profile.pools.audit.device
+        return cls(
+            text=TextGate(profile, policy),
+            likeness=Likeness(profile.likeness.weights, device),
+            witness=Witness(profile.witness, device),
+            faces=FaceDetector(policy.gates.face_confidence, profile.witness.image_size),
+        )
 
 
 class Audit:
@@ -52,14 +74,12 @@ class Audit:
         ladder: Ladder | None = None,
         candidates: Candidates | None = None,
         marker: Marker | None = None,
+        models: GateModels | None = None,
     ) -> None:
         self.profile, self.policy, self.provenance = profile, policy, provenance
         self.attempts, self.ladder = attempts or Attempts(profile.clip.max_seconds), ladder or Ladder()
         self.candidates, self.marker = candidates or Candidates(), marker
-        self.text = TextGate(profile, policy)
-        self.likeness = Likeness(profile.likeness.weights, profile.pools.audit.device)
-        self.witness = Witness(profile.witness, profile.pools.audit.device)
-        self.faces = FaceDetector(policy.gates.face_confidence, profile.witness.image_size)
+        self.models = models or GateModels.load(profile, policy)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         rows = from_table(batch, CandidateClip, QuarantinedClip, FailedClip)
@@ -75,59 +95,45 @@ class Audit:
             raise
 
     def _audit(self, clip: CandidateClip) -> ReleasedClip:
-        start, marked = perf_counter(), bool(self.marker and clip.diffusion_calls)
+        clock, marked = Stopwatch(), bool(self.marker and clip.diffusion_calls)
         clip = self.marker(clip) if self.marker else clip
         digest = hashlib.sha256(clip.video).hexdigest()
-        gates = [*clip.gates, *_container_gates(clip, inspect_video(clip.video), marked)]
-        self._require(gates, clip.steps, digest)  # before frames are compared: they must fit
-        output, source = decode_bytes(clip.video), decode_clip(clip.ref)
-        limits = self.policy.gates
-        published = [output, *([decode_bytes(clip.preview)] if self._publishes_conditioning(clip) else [])]
-        gates += self.text(published, source, clip.painted, clip.ref.overlap)
-        gates += [
-            _at_most(
-                "copy",
-                "share of textured body area equal to the source",
-                _copied(clip, output, source),
-                limits.copied_share,
-            )
-        ]
-        share = painted_share(clip.painted, clip.mask.shape, clip.ref.overlap)
-        gates.append(
-            _at_most("painted", "largest share of a frame painted over", share, limits.painted_share)
-        )
-        paint(source, clip.painted)  # from here on it is what should be there
-        new = source[clip.ref.overlap :]
-        if self._publishes_conditioning(clip):
-            gates += _conditioning_gates(clip, new, limits.copied_share)
-        gates += spoiled_frames(output, new, regenerated(clip), limits, filled(clip.steps))
-        if not filled(clip.steps):
-            gates += self.likeness.gates(output, new, clip.body, limits)
-        if clip.variant == "structhuman":
-            score = _psnr(output, new, ~clip.mask)
-            gates.append(
-                Gate(
-                    "background",
-                    "luma PSNR outside the mask, dB",
-                    score,
-                    limits.outside_psnr_db,
-                    score >= limits.outside_psnr_db,
-                )
-            )
-        gates += nobody_new(output, clip.mask, (self.witness, self.faces), limits)
-        if accepted := [step.output_sha256 for step in clip.steps if step.name == "accept"]:
-            other = len(accepted) - accepted.count(digest)
-            gates.append(
-                _at_most("accepted", "videos that a reviewer accepted, other than this one", other, 0)
-            )
-        self._require(gates, clip.steps, digest)
+        gates = [*clip.evidence.gates, *container(clip, marked)]
+        self._require(gates, clip.evidence.steps, digest)  # before frames are compared: they must fit
+        gates += self._compare(clip, decode_bytes(clip.video), decode_clip(clip.ref))
+        gates += _accepted(clip.evidence.steps, digest)
+        self._require(gates, clip.evidence.steps, digest)
         certificate = self._certify(clip, gates, digest)
-        seconds = clip.seconds | {"audit": perf_counter() - start}
+        clock.lap("audit")
+        seconds, conditioning = clip.evidence.seconds | clock.seconds, clip.evidence.conditioning_video
         # The one call that the type checker is told to let pass; see ReleasedClip.
-        return ReleasedClip(clip.ref, clip.video, clip.preview, certificate, seconds)  # type: ignore[arg-type]
+        return ReleasedClip(clip.ref, clip.video, conditioning, certificate, seconds)  # type: ignore[arg-type]
 
-    def _publishes_conditioning(self, clip: CandidateClip) -> bool:
-        return bool(clip.preview) and self.policy.publish_conditioning
+    def _compare(self, clip: CandidateClip, output: np.ndarray, source: np.ndarray) -> list[Gate]:
+        """The gates that look at frames: output uint8 [T,H,W,3], and source with the window's overlap before it."""
+        evidence, limits, overlap = clip.evidence, self.policy.gates, clip.ref.overlap
+        shown = self._conditioning(clip)
+        published = [output, *([decode_bytes(shown)] if shown else [])]
+        people = (
+            evidence.body if evidence.body.any() else evidence.regenerated
+        )  # nobody was found in StructAll
+        gates = self.models.text(published, source, evidence.painted, overlap)
+        gates.append(source_copy(output, source, people, overlap, limits.copied_share))
+        gates.append(painted_over(evidence.painted, evidence.mask.shape, overlap, limits))
+        paint(source, evidence.painted)  # from here on it is what should be there
+        new = source[overlap:]
+        if shown:
+            gates += conditioning_video(shown, new, people, limits.copied_share)
+        gates += degenerate(output, new, evidence.regenerated, limits, filled(evidence.steps))
+        if not filled(evidence.steps):
+            gates += not_recognised(self.models.likeness, output, new, evidence.body, limits)
+        if evidence.variant == "structhuman":
+            gates.append(background(output, new, ~evidence.mask, limits.outside_psnr_db))
+        return gates + nobody_new(output, evidence.mask, (self.models.witness, self.models.faces), limits)
+
+    def _conditioning(self, clip: CandidateClip) -> bytes:
+        """The conditioning video, if it is to be published; empty if not."""
+        return clip.evidence.conditioning_video if self.policy.publish_conditioning else b""
 
     def _require(self, gates: list[Gate], steps: list[Step], digest: str) -> None:
         """Raises Rejected unless every gate passed, or was waived by a reviewer for these bytes as the policy allows.
@@ -143,13 +149,13 @@ class Audit:
         return Certificate(
             clip_id=clip.ref.clip_id,
             key=clip.ref.key,
-            variant=clip.variant,
+            variant=clip.evidence.variant,
             frames=clip.ref.frames,
-            people=clip.people,
+            people=len(clip.evidence.people),
             tracks=clip.tracks,
             diffusion_calls=clip.diffusion_calls,
             gates=gates,
-            steps=clip.steps,
+            steps=clip.evidence.steps,
             output_sha256=digest,
             source_digest=clip.ref.source_digest,
             weights_digest=self.provenance.weights,
@@ -160,71 +166,10 @@ class Audit:
         )
 
 
-def _at_most(name: str, measure: str, score: float, threshold: float) -> Gate:
-    return Gate(name, measure, score, threshold, score <= threshold)
-
-
-def _container_gates(clip: CandidateClip, facts: ContainerFacts, marked: bool) -> list[Gate]:
-    """Accounting and container, from the written bytes; that they are marked as generated, if they are to be."""
-    ref = clip.ref
-    wanted, origin = ref.pts[ref.overlap :], ref.pts[ref.overlap]
-    late = [
-        abs((pts - facts.pts[0]) * facts.time_base - (want - origin) * ref.time_base)
-        for pts, want in zip(facts.pts, wanted, strict=False)
-    ]
-    other = abs(facts.width - ref.width) + abs(facts.height - ref.height)
-    wrong = faults(clip.video, clip.variant) if marked else []
-    return [
-        *([_at_most("mark", "faults of the C2PA manifest", len(wrong), 0)] if marked else []),
-        _at_most("frames", "frames more or fewer than the source's", abs(len(facts.pts) - len(wanted)), 0),
-        _at_most("timestamps", "largest deviation from the source, s", float(max(late, default=np.nan)), 0),
-        _at_most("size", "pixels wider or higher than the source", other, 0),
-        _at_most(
-            "container",
-            "streams other than one video, tags, boxes",
-            _foreign(facts, {C2PA} if marked else set()),
-            0,
-        ),
-    ]
-
-
-def _foreign(facts: ContainerFacts, allowed: Set[str] = frozenset()) -> int:
-    """Streams other than one video, tags, and boxes that are not `allowed`."""
-    boxes = set(facts.boxes) - allowed
-    return len(facts.streams) - (facts.streams == ["video"]) + len(facts.tags) + len(boxes)
-
-
-def _copied(clip: CandidateClip, output: np.ndarray, source: np.ndarray) -> float:
-    """Copied share of the bodies; of everything regenerated where no body was found (StructAll)."""
-    return copied_share(output, source, _people(clip), clip.ref.overlap)
-
-
-def _people(clip: CandidateClip) -> np.ndarray:
-    return clip.body if clip.body.any() else regenerated(clip)
-
-
-def _conditioning_gates(clip: CandidateClip, source: np.ndarray, most: float) -> list[Gate]:
-    """The conditioning video is published too: one stream without tags, and nobody in it."""
-    facts, frames = inspect_video(clip.preview), decode_bytes(clip.preview)
-    size = facts.width, facts.height
-    small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in source])
-    people = np.stack(
-        [cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) for mask in _people(clip)]
-    )
-    share = copied_share(frames, small, people > 0, 0)
-    return [
-        _at_most("conditioning container", "streams other than one video, tags, boxes", _foreign(facts), 0),
-        _at_most("conditioning copy", "share of textured body area equal to the source", share, most),
-    ]
-
-
-def _psnr(output: np.ndarray, source: np.ndarray, region: np.ndarray) -> float:
-    """Of luma, dB, over the pixels `region` bool [T,H,W] of uint8 [T,H,W,3]: H.264 halves the resolution of colour,
-    which is no fault. Frame by frame: as floating point numbers a clip would take gigabytes."""
-    if not region.any():
-        return 99.0
-    weights, error = np.array([0.299, 0.587, 0.114], np.float32), 0.0
-    for after, before, where in zip(output, source, region, strict=True):
-        difference = (after.astype(np.float32) - before) @ weights
-        error += float(np.square(difference[where]).sum(dtype=np.float64))
-    return min(99.0, 10 * float(np.log10(255**2 / max(error / region.sum(), 1e-6))))
+def _accepted(steps: list[Step], digest: str) -> list[Gate]:
+    """If a reviewer accepted a video, it must be this one."""
+    accepted = [step.output_sha256 for step in steps if step.name == "accept"]
+    if not accepted:
+        return []
+    other = len(accepted) - accepted.count(digest)
+    return [Gate.at_most("accepted", "videos that a reviewer accepted, other than this one", other, 0)]

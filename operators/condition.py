@@ -3,36 +3,86 @@
 One decode feeds pose, segmentation and depth; what leaves is gray where people were.
 """
 
-from time import perf_counter
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import pyarrow as pa
 
 from operators.conditioning.fuse import fuse_structall, fuse_structhuman
+from operators.conditioning.grow import track_everybody
 from operators.conditioning.identity import pseudo_identity, scope_of
 from operators.conditioning.paint import paint
 from operators.conditioning.persona import sample_persona
 from operators.conditioning.prompt import caption_from_cues
 from operators.conditioning.redact import Redactor
-from operators.conditioning.skeleton import draw_skeleton
-from operators.conditioning.tube import cut_tube
-from operators.gates.people import track_everybody
-from operators.models.build import depth_model, pose_model, scene_model, segment_model
+from operators.conditioning.skeleton import draw_tracks
+from operators.conditioning.tube import cut_tube, whole_frame
+from operators.gates.people import Detector
+from operators.models.build import (
+    DepthModel,
+    PoseModel,
+    SceneModel,
+    SegmentModel,
+    depth_model,
+    pose_model,
+    scene_model,
+    segment_model,
+)
 from operators.models.centerface import FaceDetector
 from operators.models.witness import Witness
 from operators.recovery.attempts import Attempts
-from operators.recovery.escalation import Ladder, attempt, larger
+from operators.recovery.escalation import Ladder, larger, tries
 from operators.recovery.fail_closed import each
+from operators.stopwatch import Stopwatch
 from operators.video.decode import decode_clip
 from operators.video.encode import encode_lossless, encode_video
 from schemas.arrow import from_table, to_table
-from schemas.clip import ClipRef, Conditioning, FailedClip, QuarantinedClip, Tube
-from schemas.policy import Policy
-from schemas.profile import Profile, Size
+from schemas.certificate import Gate, Step
+from schemas.clip import ClipRef, Conditioning, Evidence, FailedClip, QuarantinedClip, Tube
+from schemas.policy import MaskPolicy, Policy
+from schemas.profile import Profile
 from schemas.track import Track, union
 
-_PREVIEW_SIDE = 640  # px; the conditioning video is for looking at
+_CONDITIONING_SIDE = 640  # px; the conditioning video is for looking at
+
+
+@dataclass
+class CueModels:
+    """What looks at the footage. `depth` is for StructAll alone."""
+
+    pose: PoseModel
+    segment: SegmentModel
+    depth: DepthModel | None
+    scene: SceneModel
+    witness: Detector
+    faces: Detector
+    redact: Redactor
+
+    @classmethod
+    def load(cls, profile: Profile, policy: Policy) -> "CueModels":
+        """The models that the profile names, where its pool says."""
+        device = profile.pools.condition.device
+        return cls(
+            pose=pose_model(profile.pose, device),
+            segment=segment_model(profile.segment, device),
+            depth=depth_model(profile.depth, device) if policy.variant == "structall" else None,
+            scene=scene_model(profile.caption, device),
+            witness=Witness(profile.witness, device),
+            faces=FaceDetector(policy.gates.face_confidence, profile.witness.image_size),
+            redact=Redactor(profile, policy),
+        )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A clip's frames uint8 [T,H,W,3], what is painted over in them, who and what is to be made anew, and gate 1."""
+
+    frames: np.ndarray
+    painted: np.ndarray
+    people: list[Track]
+    things: list[Track]
+    gates: list[Gate]
 
 
 class Condition:
@@ -45,19 +95,11 @@ class Condition:
         release_key: bytes,
         attempts: Attempts | None = None,
         ladder: Ladder | None = None,
+        models: CueModels | None = None,
     ) -> None:
         self.profile, self.policy, self.release_key = profile, policy, release_key
-        self.ladder = ladder or Ladder()
-        self.attempts = attempts or Attempts(profile.clip.max_seconds)
-        device = profile.pools.condition.device
-        self.pose, self.segment = pose_model(profile.pose, device), segment_model(profile.segment, device)
-        self.scene = scene_model(profile.caption, device)
-        self.witness = Witness(profile.witness, device)
-        self.faces = FaceDetector(policy.gates.face_confidence, profile.witness.image_size)
-        if policy.variant == "structall":
-            self.depth = depth_model(profile.depth, device)
-
-        self.redact = Redactor(profile, policy)
+        self.attempts, self.ladder = attempts or Attempts(profile.clip.max_seconds), ladder or Ladder()
+        self.models = models or CueModels.load(profile, policy)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         rows = each("condition", self.condition, from_table(batch, ClipRef), self.attempts, self.ladder)
@@ -67,107 +109,86 @@ class Condition:
         """One clip. A source that could not be planned ends here, with the plan's reason."""
         if ref.problem:
             return FailedClip(ref, "plan", ref.problem, ref.remedy, {})
-        clock, steps = [perf_counter()], self.ladder.steps(ref.clip_id)
-        frames = decode_clip(ref)
-        clock.append(perf_counter())
-        settings = larger(self.policy.mask, steps)
-        cues = self.segment(frames), self.pose(frames)
-        clock.append(perf_counter())
-        painted, things = self.redact(frames, settings, 1 if settings != self.policy.mask else 0)
-        paint(frames, painted)
-        clock.append(perf_counter())
-        people, gates = track_everybody(frames, cues, (self.witness, self.faces), settings, self.policy.gates)
-        everything = [*people, *things]
-        mask, body, skeletons = (
-            union(everything, "mask", frames.shape[:3]),
-            union(everything, "body", frames.shape[:3]),
-            _draw(people, frames),
+        clock, steps = Stopwatch(), self.ladder.steps(ref.clip_id)
+        seen = self._look(ref, larger(self.policy.mask, steps), clock)
+        mask, body = (
+            union([*seen.people, *seen.things], name, seen.frames.shape[:3]) for name in ("mask", "body")
         )
-        clock.append(perf_counter())
-        background = fuse_structhuman(frames, mask, np.zeros_like(frames))
-        wanted = everything or self.policy.variant == "structall"
-        scene = self.scene(background, float(ref.fps)) if wanted else None
-        if self.policy.variant == "structhuman":
-            fused = fuse_structhuman(frames, mask, skeletons)
-            looks = self._looks(ref, [track.number for track in everything], attempt(steps))
-            tubes = [
-                cut_tube(
-                    track,
-                    background,
-                    mask,
-                    people,
-                    self.profile.generator.tube,
-                    caption_from_cues([look] if track.number > 0 else [], scene),
-                    seed,
-                )
-                for track, (seed, look) in zip(everything, looks, strict=True)
-            ]
-            lossless = encode_lossless(background)
-        else:
-            fused = fuse_structall(self.depth(frames), mask, skeletons)
-            tubes = [self._whole_frame(ref, fused, len(people), attempt(steps), scene)]
-            lossless = b""
-        preview = _preview(ref, fused)
-        clock.append(perf_counter())
-        stages = ["decode", "detect", "text", "gate 1", "fuse"]
-        seconds = {
-            stage: after - before for stage, before, after in zip(stages, clock, clock[1:], strict=False)
-        }
-        return Conditioning(
-            ref,
-            self.policy.variant,
-            lossless,
-            preview,
-            mask,
-            body,
-            painted,
-            tubes,
-            len(people),
-            gates,
-            steps,
-            seconds,
+        background = fuse_structhuman(seen.frames, mask, np.zeros_like(seen.frames))
+        fuse = self._structhuman if self.policy.variant == "structhuman" else self._structall
+        fused, tubes = fuse(ref, seen, mask, background, steps)
+        lossless = encode_lossless(background) if self.policy.variant == "structhuman" else b""
+        video = _conditioning_video(ref, fused)
+        clock.lap("fuse")
+        evidence = Evidence(
+            variant=self.policy.variant,
+            conditioning_video=video,
+            mask=mask,
+            body=body,
+            painted=seen.painted,
+            people=[track.person() for track in seen.people],
+            gates=seen.gates,
+            steps=steps,
+            seconds=clock.seconds,
         )
+        return Conditioning(ref, evidence, lossless, tubes)
 
-    def _looks(self, ref: ClipRef, numbers: list[int], attempt: int) -> list[tuple[int, str]]:
+    def _look(self, ref: ClipRef, settings: MaskPolicy, clock: Stopwatch) -> _Seen:
+        """Decode, find people, paint over what the policy redacts, follow everybody. Raises Rejected by gate 1."""
+        models, frames = self.models, decode_clip(ref)
+        clock.lap("decode")
+        cues = models.segment(frames), models.pose(frames)
+        clock.lap("detect")
+        every = (
+            0 if settings == self.policy.mask else 1
+        )  # a clip that is tried with a larger mask is read in full
+        painted, things = models.redact(frames, settings, every)
+        paint(frames, painted)
+        clock.lap("text")
+        detectors = models.witness, models.faces
+        people, gates = track_everybody(frames, cues, detectors, settings, self.policy.gates)
+        clock.lap("gate 1")
+        return _Seen(frames, painted, people, things, gates)
+
+    def _structhuman(
+        self, ref: ClipRef, seen: _Seen, mask: np.ndarray, background: np.ndarray, steps: list[Step]
+    ) -> tuple[np.ndarray, list[Tube]]:
+        """The frames with skeletons where people were, and a tube for each of them and each thing to be made anew."""
+        fused = fuse_structhuman(seen.frames, mask, draw_tracks(seen.people, seen.frames.shape[:3]))
+        tracks = [*seen.people, *seen.things]
+        scene = self.models.scene(background, float(ref.fps)) if tracks else None
+        tubes = []
+        looks = self._looks(ref, [track.number for track in tracks], steps)
+        for track, (seed, look) in zip(tracks, looks, strict=True):
+            prompt = caption_from_cues([look] if track.number > 0 else [], scene)
+            size = self.profile.generator.tube
+            tubes.append(cut_tube(track, background, mask, seen.people, size, prompt, seed))
+        return fused, tubes
+
+    def _structall(
+        self, ref: ClipRef, seen: _Seen, mask: np.ndarray, background: np.ndarray, steps: list[Step]
+    ) -> tuple[np.ndarray, list[Tube]]:
+        """Depth with skeletons, and the whole frame as one tube."""
+        if self.models.depth is None:
+            raise ValueError("StructAll needs a depth model")
+        scene = self.models.scene(background, float(ref.fps))
+        skeletons = draw_tracks(seen.people, seen.frames.shape[:3])
+        fused = fuse_structall(self.models.depth(seen.frames), mask, skeletons)
+        (seed, _), *looks = self._looks(ref, list(range(len(seen.people) + 1)), steps)
+        prompt = caption_from_cues([look for _, look in looks], scene)
+        return fused, [whole_frame(fused, self.profile.generator.frame, prompt, seed)]
+
+    def _looks(self, ref: ClipRef, numbers: list[int], steps: list[Step]) -> list[tuple[int, str]]:
         """Seed and sampled look of each track number."""
-        scope = scope_of(ref, self.policy.identity)
-        seeds = [pseudo_identity(self.release_key, scope, number, attempt) for number in numbers]
+        scope, again = scope_of(ref, self.policy.identity), tries(steps)
+        seeds = [pseudo_identity(self.release_key, scope, number, again) for number in numbers]
         return [(seed, sample_persona(seed, self.profile.persona, self.policy.persona)) for seed in seeds]
 
-    def _whole_frame(
-        self, ref: ClipRef, fused: np.ndarray, people: int, attempt: int, scene: str | None
-    ) -> Tube:
-        """StructAll: the frame as one tube at model resolution, standing or lying like the source."""
-        frames, height, width = fused.shape[:3]
-        size = self.profile.generator.frame
-        if height > width:
-            size = Size(height=size.width, width=size.height)
-        (seed, _), *looks = self._looks(ref, list(range(people + 1)), attempt)
-        prompt = caption_from_cues([look for _, look in looks], scene)
-        small = [
-            cv2.resize(frame, (size.width, size.height), interpolation=cv2.INTER_AREA) for frame in fused
-        ]
-        boxes = np.tile(np.array([0, 0, width, height], np.int32), (frames, 1))
-        everywhere, anew = (
-            np.ones((frames, height, width), bool),
-            np.ones((frames, size.height, size.width), bool),
-        )
-        return Tube(0, 0, boxes, np.stack(small), anew, everywhere, prompt, seed)
 
-
-def _draw(people: list[Track], frames: np.ndarray) -> np.ndarray:
-    height, width = frames.shape[1:3]
-    present = [
-        [track.keypoints[t - track.first] for track in people if 0 <= t - track.first < len(track.keypoints)]
-        for t in range(len(frames))
-    ]
-    return np.stack([draw_skeleton(np.array(points), height, width) for points in present])
-
-
-def _preview(ref: ClipRef, fused: np.ndarray) -> bytes:
+def _conditioning_video(ref: ClipRef, fused: np.ndarray) -> bytes:
     """The released frames of the conditioning as an mp4, small enough for a page."""
     height, width = fused.shape[1:3]
-    scale = min(1.0, _PREVIEW_SIDE / max(height, width))
+    scale = min(1.0, _CONDITIONING_SIDE / max(height, width))
     size = (max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2))
     small = np.stack(
         [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in fused[ref.overlap :]]

@@ -2,21 +2,22 @@
 
 import hashlib
 import logging
+from dataclasses import replace
 from itertools import islice
 from time import perf_counter
 
 import numpy as np
 import pyarrow as pa
 
+from operators.generation.build import Generator, build_generator
 from operators.generation.composite import composite
-from operators.generation.generator import VideoGenerator
 from operators.generation.windows import count_windows
 from operators.recovery.attempts import Attempts, Unrecorded
 from operators.recovery.escalation import filled
 from operators.recovery.fail_closed import each
 from operators.video.encode import decode_bytes, encode_video
 from schemas.arrow import from_table, to_table
-from schemas.clip import GRAY, CandidateClip, Conditioning, FailedClip, QuarantinedClip, regenerated
+from schemas.clip import GRAY, CandidateClip, Conditioning, FailedClip, QuarantinedClip
 from schemas.generation import Request
 from schemas.profile import Profile
 
@@ -36,10 +37,11 @@ class Regenerate:
     worker died is from then on tried alone.
     """
 
-    def __init__(self, profile: Profile, attempts: Attempts | None = None) -> None:
-        self.profile = profile
-        self.attempts = attempts or Attempts(profile.clip.max_seconds)
-        self.generator = VideoGenerator(profile.generator, profile.pools.regenerate.device)
+    def __init__(
+        self, profile: Profile, attempts: Attempts | None = None, generator: Generator | None = None
+    ) -> None:
+        self.profile, self.attempts = profile, attempts or Attempts(profile.clip.max_seconds)
+        self.generator = generator or build_generator(profile.generator, profile.pools.regenerate.device)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         rows = from_table(batch, Conditioning, QuarantinedClip, FailedClip)
@@ -67,7 +69,7 @@ class Regenerate:
 
     def _fresh(self, clip: Conditioning) -> bool:
         """Whether a clip has anything to generate and no worker has died over it."""
-        wanted = bool(clip.tubes) and not filled(clip.steps)
+        wanted = bool(clip.tubes) and not filled(clip.evidence.steps)
         return wanted and not self.attempts.ended_badly("regenerate", clip.ref.clip_id)
 
     def _generate(self, clips: list[Conditioning]) -> dict[int, Generated]:
@@ -82,13 +84,13 @@ class Regenerate:
     def _calls(self, clip: Conditioning) -> int:
         """Windows that a clip takes."""
         settings = self.profile.generator
-        lengths = [] if filled(clip.steps) else [len(tube.conditioning) for tube in clip.tubes]
+        lengths = [] if filled(clip.evidence.steps) else [len(tube.conditioning) for tube in clip.tubes]
         return sum(count_windows(length, settings.window, settings.overlap) for length in lengths)
 
     def regenerate(self, clip: Conditioning, made: Generated | None = None) -> CandidateClip:
         """One clip, of what was `made` of it beside others or is now. Raises what was raised for one of its tubes,
         and ValueError if anything of the mask stays uncovered."""
-        if filled(clip.steps):
+        if filled(clip.evidence.steps):
             made = [np.full_like(tube.conditioning, GRAY) for tube in clip.tubes], 0.0
         results, generate_seconds = made or self._generate([clip])[clip.ref.clip_id]
         generated = []
@@ -96,24 +98,19 @@ class Regenerate:
             if isinstance(result, Exception):
                 raise result
             generated.append(result)
-        start, new = perf_counter(), slice(clip.ref.overlap, None)
+        start = perf_counter()
         video = self._video(clip, generated)
+        seconds = {"generate": generate_seconds, "composite": perf_counter() - start}
         seeds = ",".join(str(tube.seed) for tube in clip.tubes)
         return CandidateClip(
             ref=clip.ref,
-            variant=clip.variant,
+            evidence=replace(
+                clip.evidence.without_overlap(clip.ref.overlap), seconds=clip.evidence.seconds | seconds
+            ),
             video=video,
-            preview=clip.preview,
-            mask=clip.mask[new],
-            body=clip.body[new],
-            painted=clip.painted,
-            people=clip.people,
             tracks=len(clip.tubes),
             diffusion_calls=self._calls(clip),
             seed_commitment=hashlib.sha256(seeds.encode()).hexdigest(),
-            gates=clip.gates,
-            steps=clip.steps,
-            seconds=clip.seconds | {"generate": generate_seconds, "composite": perf_counter() - start},
         )
 
     def _video(self, clip: Conditioning, generated: list[np.ndarray]) -> bytes:
@@ -121,9 +118,9 @@ class Regenerate:
         background = (
             decode_bytes(clip.background)
             if clip.background
-            else np.full((*clip.mask.shape, 3), GRAY, np.uint8)
+            else np.full((*clip.evidence.mask.shape, 3), GRAY, np.uint8)
         )
-        frames = composite(background, regenerated(clip), clip.tubes, generated)
+        frames = composite(background, clip.evidence.regenerated, clip.tubes, generated)
         ref, new = clip.ref, slice(clip.ref.overlap, None)
         return encode_video(
             frames[new],

@@ -19,6 +19,16 @@ class Gate:
     threshold: float
     passed: bool
 
+    @staticmethod
+    def at_most(name: str, measure: str, score: float, threshold: float) -> "Gate":
+        """Passes up to the threshold. NaN compares false, so what could not be computed does not pass."""
+        return Gate(name, measure, float(score), threshold, bool(score <= threshold))
+
+    @staticmethod
+    def at_least(name: str, measure: str, score: float, threshold: float) -> "Gate":
+        """Passes from the threshold on; NaN does not."""
+        return Gate(name, measure, float(score), threshold, bool(score >= threshold))
+
 
 @dataclass(frozen=True)
 class Step:

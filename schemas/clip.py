@@ -1,7 +1,7 @@
 """What flows: a clip's reference, its conditioning, a candidate, and the three ways a clip can end."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Never
 
@@ -81,53 +81,76 @@ class Tube:
 
 
 @dataclass(frozen=True)
+class Person:
+    """One person who was followed: where, and in which pose. No pixel.
+
+    first      frame of the first box, counted as the masks beside it are
+    boxes      float32 [N,4], x0 y0 x1 y1 in source pixels; NaN where nothing of the body was found
+    keypoints  float32 [N,K,3], K as in PoseDetections: x, y in source pixels, score; 0 where nothing is known
+    """
+
+    track: int
+    first: int
+    boxes: np.ndarray
+    keypoints: np.ndarray
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a clip and goes with it from Condition to Audit.
+
+    conditioning_video  mp4 of the released frames' conditioning as the generator is shown it, small
+    mask     bool [T,H,W]: union over neighbouring frames, dilated; hard. Where people were
+    body     bool [T,H,W]: the undilated detections inside it. What must not be copied
+    painted  int32 [N,6]: plates, text, screens painted over in the source, as conditioning/paint.py takes them; frames
+             are counted in the clip's window
+    gates    scores so far; `steps` and `seconds` likewise
+    """
+
+    variant: Variant
+    conditioning_video: bytes
+    mask: np.ndarray
+    body: np.ndarray
+    painted: np.ndarray
+    people: list[Person]
+    gates: list[Gate]
+    steps: list[Step]
+    seconds: dict[str, float]
+
+    @property
+    def regenerated(self) -> np.ndarray:
+        """bool [T,H,W]: what is not the source's: people, and in StructAll everything."""
+        return self.mask if self.variant == "structhuman" else np.ones_like(self.mask)
+
+    def without_overlap(self, overlap: int) -> "Evidence":
+        """Masks and people of the released frames alone; the first `overlap` frames of the window were context."""
+        people = [replace(person, first=person.first - overlap) for person in self.people]
+        return replace(self, mask=self.mask[overlap:], body=self.body[overlap:], people=people)
+
+
+@dataclass(frozen=True)
 class Conditioning:
     """A clip reduced to structure. Past this point no stage but Audit ever sees a person's pixels.
 
     background  lossless H.264 of the window, everything inside the mask gray (empty in StructAll)
-    preview     mp4 of the conditioning frames as the generator is shown them, at source resolution
-    mask        bool [T,H,W]: union over neighbouring frames, dilated; hard. Where people were
-    body        bool [T,H,W]: the undilated detections inside it. What must not be copied
-    painted     int32 [N,6]: plates, text, screens painted over in the source, as conditioning/paint.py takes them
     """
 
     ref: ClipRef
-    variant: Variant
+    evidence: Evidence
     background: bytes
-    preview: bytes
-    mask: np.ndarray
-    body: np.ndarray
-    painted: np.ndarray
     tubes: list[Tube]
-    people: int
-    gates: list[Gate]
-    steps: list[Step]
-    seconds: dict[str, float]
 
 
 @dataclass(frozen=True)
 class CandidateClip:
-    """Generated, not yet trusted. `video` is the H.264 mp4 of the released frames only."""
+    """Generated, not yet trusted. `video` is the H.264 mp4 of the released frames only, as `evidence` is of those."""
 
     ref: ClipRef
-    variant: Variant
+    evidence: Evidence
     video: bytes
-    preview: bytes
-    mask: np.ndarray
-    body: np.ndarray
-    painted: np.ndarray
-    people: int
     tracks: int
     diffusion_calls: int
     seed_commitment: str
-    gates: list[Gate]
-    steps: list[Step]
-    seconds: dict[str, float]
-
-
-def regenerated(clip: Conditioning | CandidateClip) -> np.ndarray:
-    """bool [T,H,W]: what is not the source's: people, and in StructAll everything."""
-    return clip.mask if clip.variant == "structhuman" else np.ones_like(clip.mask)
 
 
 @dataclass(frozen=True)
@@ -140,7 +163,7 @@ class ReleasedClip:
 
     ref: ClipRef
     video: bytes
-    preview: bytes
+    conditioning_video: bytes
     certificate: Certificate
     seconds: dict[str, float]
 

@@ -46,8 +46,8 @@ class Size(Settings):
     width: int = Field(ge=16, multiple_of=16)
 
 
-class Generator(Settings):
-    """The diffusion backbone (a diffusers WanVACEPipeline folder) and its sampling.
+class WanVace(Settings):
+    """Wan-VACE: the diffusion backbone (a diffusers WanVACEPipeline folder) and its sampling.
 
     `adapter` is a .safetensors LoRA of its VACE blocks, under diffusers' names or DiffSynth's.
     `window` frames are generated at once, later windows continue from the last `overlap` of them.
@@ -65,6 +65,7 @@ class Generator(Settings):
     a first call before the first clip.
     """
 
+    model: Literal["wan_vace"] = "wan_vace"
     weights: str
     adapter: str = ""
     steps: int = Field(ge=1)
@@ -89,10 +90,13 @@ class Generator(Settings):
     warm_up: bool = False
 
     @model_validator(mode="after")
-    def _windows(self) -> "Generator":
+    def _windows(self) -> "WanVace":
         if self.window % 4 != 1 or self.overlap >= self.window:
             raise ValueError("generator.window must be 4k+1 and larger than generator.overlap")
         return self
+
+
+Generator = WanVace  # another generator is another settings class with its `model`, and a union of both here
 
 
 class Likeness(Settings):

@@ -6,6 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from schemas.clip import Person
+
 
 @dataclass(frozen=True)
 class Track:
@@ -23,6 +25,19 @@ class Track:
     mask: np.ndarray
     keypoints: np.ndarray
 
+    def is_at(self, t: int) -> bool:
+        """Whether frame `t` of the window is one of the track's."""
+        return 0 <= t - self.first < len(self.keypoints)
+
+    def keypoints_at(self, t: int) -> np.ndarray:
+        """float32 [K,3] in frame `t` of the window, which is one of the track's."""
+        return np.asarray(self.keypoints[t - self.first])
+
+    def person(self) -> Person:
+        """What may go on with the clip: boxes of the body, and joints."""
+        boxes = np.array([_extent(body) for body in self.body], np.float32).reshape(-1, 4)
+        return Person(self.number, self.first, boxes, self.keypoints)
+
 
 def union(people: Sequence[Track], name: Literal["body", "mask"], shape: tuple[int, ...]) -> np.ndarray:
     """bool [T,H,W] of `shape`: everybody's `body` or `mask`."""
@@ -30,3 +45,11 @@ def union(people: Sequence[Track], name: Literal["body", "mask"], shape: tuple[i
     for track in people:
         joined[track.first : track.first + len(track.mask)] |= getattr(track, name)
     return joined
+
+
+def _extent(body: np.ndarray) -> tuple[float, float, float, float]:
+    """x0 y0 x1 y1 of a bool [H,W]; NaN if nothing is set."""
+    rows, columns = np.flatnonzero(body.any(axis=1)), np.flatnonzero(body.any(axis=0))
+    if not len(rows):
+        return (np.nan,) * 4
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)

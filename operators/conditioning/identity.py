@@ -7,13 +7,13 @@ from schemas.clip import ClipRef
 from schemas.policy import Identity
 
 
-def pseudo_identity(release_key: bytes, scope: str, track: int, attempt: int = 0) -> int:
+def pseudo_identity(release_key: bytes, scope: str, track: int, tries: int = 0) -> int:
     """Seed of a person's new look: HMAC-SHA256 of scope and track. Destroying the key ends all linkage.
 
-    `scope` is `scope_of` the clip; another `attempt` gives another look. A non-negative 63-bit integer, because
-    torch's seeds are signed.
+    `scope` is `scope_of` the clip; after so many `tries` the look is another one. A non-negative 63-bit integer,
+    because torch's seeds are signed.
     """
-    again = f":{attempt}" if attempt else ""
+    again = f":{tries}" if tries else ""
     digest = hmac.digest(release_key, f"identity:{scope}:{track}{again}".encode(), hashlib.sha256)
     return int.from_bytes(digest[:8], "big") >> 1
 

@@ -25,12 +25,3 @@ def paint(frames: np.ndarray, painted: np.ndarray) -> None:
                 np.ascontiguousarray(part), (max(1, round(width / height)), 1), interpolation=cv2.INTER_AREA
             )
             part[:] = cv2.resize(averages, (width, height), interpolation=cv2.INTER_LINEAR)
-
-
-def painted_share(painted: np.ndarray, shape: tuple[int, int, int], first: int = 0) -> float:
-    """The largest share of a frame that `paint` covers, of the T frames from `first` on; shape (T, H, W)."""
-    covered = np.zeros(shape, bool)
-    for _, t, x0, y0, x1, y1 in painted.tolist():
-        if first <= t < first + len(covered):
-            covered[t - first, max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = True
-    return float(covered.mean(axis=(1, 2)).max(initial=0.0))

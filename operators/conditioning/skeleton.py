@@ -1,7 +1,11 @@
 """The OpenPose skeleton as the generator was taught to read it: coloured strokes on black."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
+
+from schemas.track import Track
 
 # OpenPose's 18 points as indices into COCO's 17; the neck (1) is made from the shoulders.
 _NECK = 1
@@ -59,6 +63,13 @@ def draw_skeleton(keypoints: np.ndarray, height: int, width: int, min_score: flo
             cv2.circle(canvas, places[joint], stroke, _hue(joint), -1, cv2.LINE_AA)
         _draw_details(canvas, points, max(1, stroke // 4), min_score)
     return canvas
+
+
+def draw_tracks(people: Sequence[Track], shape: tuple[int, ...]) -> np.ndarray:
+    """The skeletons of everybody in every frame of a clip of `shape` (T, H, W): uint8 [T,H,W,3] RGB on black."""
+    frames, height, width = shape
+    present = [[track.keypoints_at(t) for track in people if track.is_at(t)] for t in range(frames)]
+    return np.stack([draw_skeleton(np.array(points), height, width) for points in present])
 
 
 def _draw_details(canvas: np.ndarray, points: np.ndarray, stroke: int, min_score: float) -> None:

@@ -34,14 +34,30 @@ def cut_tube(
         t = track.first + i
         frames.append(cut(background[t], box, size, cv2.INTER_AREA))
         masks.append(cut(mask[t].astype(np.uint8), box, size, cv2.INTER_NEAREST) > 0)
-        people = [
-            _into(other.keypoints[t - other.first], box, size) for other in everyone if _alive(other, t)
-        ]
+        people = [_into(other.keypoints_at(t), box, size) for other in everyone if other.is_at(t)]
         points = np.stack(people) if people else np.zeros((0, 17, 3), np.float32)
         skeletons.append(draw_skeleton(points, size.height, size.width))
     generate = np.stack(masks)
     conditioning = fuse_structhuman(np.stack(frames), generate, np.stack(skeletons))
     return Tube(track.number, track.first, boxes, conditioning, generate, track.mask, prompt, seed)
+
+
+def whole_frame(fused: np.ndarray, size: Size, prompt: str, seed: int) -> Tube:
+    """StructAll: the frames uint8 [T,H,W,3] as one tube at model resolution, standing or lying like the source."""
+    frames, height, width = fused.shape[:3]
+    if height > width:
+        size = Size(height=size.width, width=size.height)
+    small = [cv2.resize(frame, (size.width, size.height), interpolation=cv2.INTER_AREA) for frame in fused]
+    return Tube(
+        track=0,
+        first=0,
+        boxes=np.tile(np.array([0, 0, width, height], np.int32), (frames, 1)),
+        conditioning=np.stack(small),
+        generate=np.ones((frames, size.height, size.width), bool),
+        mask=np.ones((frames, height, width), bool),
+        prompt=prompt,
+        seed=seed,
+    )
 
 
 def tube_boxes(mask: np.ndarray, size: Size) -> np.ndarray:
@@ -79,10 +95,6 @@ def _extent(mask: np.ndarray) -> tuple[float, float, float, float]:
     if not len(rows):
         return (np.nan,) * 4
     return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
-
-
-def _alive(track: Track, t: int) -> bool:
-    return track.first <= t < track.first + len(track.keypoints)
 
 
 def _into(keypoints: np.ndarray, box: np.ndarray, size: Size) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Frames that lost their content on the way: empty, black or frozen where the source's are not."""
+"""Frames that lost their content on the way: empty, black, frozen or painted over where the source's are not."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ _MOVES = (
 )
 
 
-def spoiled_frames(
+def degenerate(
     output: np.ndarray, source: np.ndarray, mask: np.ndarray, limits: Gates, filled: bool
 ) -> list[Gate]:
     """Three gates on uint8 [T,H,W,3] frames and the bool [T,H,W] mask of what was generated.
@@ -28,10 +28,16 @@ def spoiled_frames(
     slowest = _slowest(luma[0], luma[1], mask, filled)
     empty = 0 if filled else _empty(output, source, mask, limits.empty_spread)
     return [
-        Gate("content", "frames left empty", empty, 0, empty <= 0),
-        Gate("black", "luma of the darkest frame", darkest, limits.black_level, darkest >= limits.black_level),
-        Gate("frozen", "least motion / the source's", slowest, limits.frozen_share, slowest >= limits.frozen_share),
-    ]  # fmt: skip
+        Gate.at_most("content", "frames left empty", empty, 0),
+        Gate.at_least("black", "luma of the darkest frame", darkest, limits.black_level),
+        Gate.at_least("frozen", "least motion / the source's", slowest, limits.frozen_share),
+    ]
+
+
+def painted_over(painted: np.ndarray, shape: tuple[int, int, int], first: int, limits: Gates) -> Gate:
+    """How much of a frame is blacked out or blurred; arguments as of `painted_share`."""
+    share = painted_share(painted, shape, first)
+    return Gate.at_most("painted", "largest share of a frame painted over", share, limits.painted_share)
 
 
 def _empty(output: np.ndarray, source: np.ndarray, mask: np.ndarray, least: float) -> int:
@@ -58,3 +64,12 @@ def _slowest(output: list[np.ndarray], source: list[np.ndarray], mask: np.ndarra
             if before >= _MOVES:
                 shares.append(after / before)
     return min(shares)
+
+
+def painted_share(painted: np.ndarray, shape: tuple[int, int, int], first: int = 0) -> float:
+    """The largest share of a frame that `paint` covers, of the T frames from `first` on; shape (T, H, W)."""
+    covered = np.zeros(shape, bool)
+    for _, t, x0, y0, x1, y1 in painted.tolist():
+        if first <= t < first + len(covered):
+            covered[t - first, max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = True
+    return float(covered.mean(axis=(1, 2)).max(initial=0.0))

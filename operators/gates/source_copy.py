@@ -3,11 +3,21 @@
 import cv2
 import numpy as np
 
+from schemas.certificate import Gate
+
 _PATCH = 5  # px
 _TEXTURED = 6.0  # levels of luma standard deviation within a patch: flat cloth equals flat cloth by chance
 _EQUAL = (
     4.0  # mean absolute luma difference below which a patch counts as copied; H.264 at crf 18 stays below
 )
+
+
+def source_copy(
+    output: np.ndarray, source: np.ndarray, region: np.ndarray, offset: int, most: float, name: str = "copy"
+) -> Gate:
+    """At most the share `most` of the region may be the source's; arguments as of `copied_share`."""
+    share = copied_share(output, source, region, offset)
+    return Gate.at_most(name, "share of textured body area equal to the source", share, most)
 
 
 def copied_share(output: np.ndarray, source: np.ndarray, region: np.ndarray, offset: int) -> float:

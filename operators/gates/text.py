@@ -47,7 +47,7 @@ class TextGate:
         most = self.policy.gates.text_similarity
         score = max((_similarity(one, other) for one in secret for other in left), default=0.0)
         measure = "similarity of a redacted string to one that is published, 1 is equal"
-        return [Gate("text", measure, score, most, score <= most)]
+        return [Gate.at_most("text", measure, score, most)]
 
     def _redacted(self, frame: np.ndarray, painted: np.ndarray) -> Iterator[str]:
         for text, score, box in self._lines(frame):

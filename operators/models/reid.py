@@ -9,9 +9,7 @@ from safetensors.torch import load_file
 
 from operators.models.boxes import box_iou
 from operators.models.reid_net import SIZE, AppearanceNet
-from schemas.certificate import Gate
 from schemas.clip import GRAY
-from schemas.policy import Gates
 
 _SMALLEST = 48  # px of height; of less, a glance at the colours is all there is to compare
 _SMALLEST_HEAD = 12  # px
@@ -59,15 +57,6 @@ class Likeness:
             )
             cosines.append(float(before @ after / (np.linalg.norm(before) * np.linalg.norm(after))))
         return float(np.max(cosines))
-
-    def gates(self, output: np.ndarray, source: np.ndarray, body: np.ndarray, limits: Gates) -> list[Gate]:
-        """Both scores against the policy's limits; NaN does not pass."""
-        scores = self(output, source, body)
-        named = zip(("body", "head"), scores, (limits.body_likeness, limits.head_likeness), strict=True)
-        return [
-            Gate(f"{part} likeness", "cosine of who was there and who is shown", score, limit, score <= limit)
-            for part, score, limit in named
-        ]
 
     @torch.inference_mode()
     def embed(self, pictures: list[np.ndarray]) -> np.ndarray:

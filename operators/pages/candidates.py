@@ -28,7 +28,7 @@ class Candidates:
             files, root = filesystem_of(self.folder)
             if isinstance(files, LocalFileSystem):
                 files.makedirs(root, exist_ok=True)
-            files.pipe_file(f"{root}/{clip.ref.key}.condition.mp4", clip.preview)
+            files.pipe_file(f"{root}/{clip.ref.key}.condition.mp4", clip.evidence.conditioning_video)
             files.pipe_file(f"{root}/{clip.ref.key}.mp4", clip.video)
         except OSError as error:
             log.error("candidate of clip %d not kept for review: %s", clip.ref.clip_id, type(error).__name__)

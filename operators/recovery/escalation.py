@@ -82,7 +82,7 @@ def larger(mask: MaskPolicy, steps: Sequence[Step]) -> MaskPolicy:
 
 
 def tries(steps: Sequence[Step]) -> int:
-    """How often a clip was tried before, as these steps tell: each but `accept`, which asks for the same video again."""
+    """How often a clip was tried before, as these steps tell: each but `accept`, which asks for no other video."""
     return sum(step.name != "accept" for step in steps)
 
 

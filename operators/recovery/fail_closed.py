@@ -11,7 +11,7 @@ from operators.recovery.attempts import Attempts, Exhausted, Unrecorded
 from operators.recovery.escalation import Ladder
 from operators.video.decode import DecodeError
 from schemas.certificate import Gate, Step
-from schemas.clip import CandidateClip, FailedClip, QuarantinedClip
+from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip
 
 log = logging.getLogger("recast")
 
@@ -47,8 +47,8 @@ def each(
         if isinstance(row, QuarantinedClip | FailedClip):
             results.append(row)
             continue
-        ref = getattr(row, "ref", row)
-        seconds = getattr(row, "seconds", {})
+        ref, evidence = getattr(row, "ref", row), getattr(row, "evidence", None)
+        seconds = evidence.seconds if evidence else {}
         try:
             with attempts.attempt(stage, ref.clip_id):
                 results.append(process(row))
@@ -60,7 +60,7 @@ def each(
         except DecodeError as error:
             results.append(FailedClip(ref, stage, error.reason, error.remedy, seconds))
         except Rejected as rejected:
-            steps = _steps(row, ladder)
+            steps = evidence.steps if evidence else _due(ref, ladder)
             if not (ladder and ladder.climb(ref.clip_id, steps, stage, str(rejected))):
                 gates = rejected.gates
                 results.append(
@@ -70,7 +70,8 @@ def each(
             frame = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
             log.error("clip %d quarantined in %s: %s", ref.clip_id, stage, reason)
-            gates, steps = getattr(row, "gates", []), _steps(row, ladder)
+            gates = evidence.gates if evidence else []
+            steps = evidence.steps if evidence else _due(ref, ladder)
             results.append(QuarantinedClip(ref, stage, reason, gates, steps, seconds, _digest(row)))
     return results
 
@@ -80,8 +81,6 @@ def _digest(row: Any) -> str:
     return hashlib.sha256(row.video).hexdigest() if isinstance(row, CandidateClip) else ""
 
 
-def _steps(row: Any, ladder: Ladder | None) -> list[Step]:
-    """The steps that a row carries; a reference carries none yet, and the ladder knows them."""
-    if hasattr(row, "steps"):
-        return list(row.steps)
-    return ladder.steps(row.clip_id) if ladder else []
+def _due(ref: ClipRef, ladder: Ladder | None) -> list[Step]:
+    """The steps of a clip that is only a reference yet, and carries none itself."""
+    return ladder.steps(ref.clip_id) if ladder else []

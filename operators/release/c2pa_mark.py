@@ -85,15 +85,15 @@ class Marker:
         """
         if not clip.diffusion_calls:
             return clip
-        video = self.mark(clip.video, clip.variant)
+        video = self.mark(clip.video, clip.evidence.variant)
         before, after = (hashlib.sha256(data).hexdigest() for data in (clip.video, video))
         steps = [
             replace(step, output_sha256=after)
             if step.name == "accept" and step.output_sha256 == before
             else step
-            for step in clip.steps
+            for step in clip.evidence.steps
         ]
-        return replace(clip, video=video, steps=steps)
+        return replace(clip, video=video, evidence=replace(clip.evidence, steps=steps))
 
     def mark(self, video: bytes, variant: Variant) -> bytes:
         """mp4 -> the same mp4 with a manifest. Raises ValueError for a key of a kind that C2PA does not know."""

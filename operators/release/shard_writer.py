@@ -68,7 +68,7 @@ def write_shard(
             record = condition = b""
             if isinstance(row, ReleasedClip):
                 record = _json(_record(row, signer))
-                condition = row.preview if publish_conditioning else b""
+                condition = row.conditioning_video if publish_conditioning else b""
                 for extension, data in (("mp4", row.video), ("json", record), ("condition.mp4", condition)):
                     if data:
                         shard.add(f"{row.ref.key}.{extension}", data)

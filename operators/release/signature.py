@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from schemas.errors import UserError
 
 Kind = Literal["certificate", "dataset", "probe"]
-ATTEMPTS, PAUSE, PATIENCE = 6, 1.0, 60.0  # calls of a command; s before the second, doubling; s for each
+CALLS, PAUSE, PATIENCE = 6, 1.0, 60.0  # calls of a command; s before the second, doubling; s for each
 
 
 class NotSigned(Exception):
@@ -53,7 +53,7 @@ class Signer:
         """`public_key` is PEM. Raises UserError unless the command signs so that the key confirms it."""
         signer = Signer(public_key, command=command)
         try:
-            signer.sign("probe", {}, attempts=1)
+            signer.sign("probe", {}, calls=1)
         except NotSigned as error:
             remedy = (
                 "Run it by hand: the message comes on standard input, the signature goes to standard output"
@@ -61,8 +61,8 @@ class Signer:
             raise UserError("--key-command", str(error), remedy) from None
         return signer
 
-    def sign(self, kind: Kind, statement: dict[str, Any], attempts: int = ATTEMPTS) -> str:
-        """Base64 of the signature, for which a command has so many attempts.
+    def sign(self, kind: Kind, statement: dict[str, Any], calls: int = CALLS) -> str:
+        """Base64 of the signature, for which a command is called so often at most.
 
         Raises NotSigned unless it fits the public key, UserError as `of_file` does.
         """
@@ -70,7 +70,7 @@ class Signer:
         if self.file:
             signature = _private_key(self.file).sign(message)
         else:
-            signature = _patiently(lambda: _run(self.command, message), attempts)
+            signature = _patiently(lambda: _run(self.command, message), calls)
         made = base64.b64encode(signature).decode()
         if not is_signed(kind, statement, made, self.public_key):
             raise NotSigned("does not give Ed25519 signatures that fit the public key")
@@ -134,13 +134,13 @@ def _private_key(path: str) -> Ed25519PrivateKey:
     return key
 
 
-def _patiently(call: Callable[[], bytes], attempts: int) -> bytes:
+def _patiently(call: Callable[[], bytes], calls: int) -> bytes:
     """A service may be away for a moment; clips that took minutes of GPU time are not given up for that."""
-    for attempt in range(attempts - 1):
+    for number in range(calls - 1):
         try:
             return call()
         except NotSigned:
-            time.sleep(PAUSE * 2**attempt)
+            time.sleep(PAUSE * 2**number)
     return call()
 
 

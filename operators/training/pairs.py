@@ -38,7 +38,7 @@ def pairs_of_clip(
     if isinstance(found, FailedClip):
         counts[f"failed: {found.reason}"] += 1
         return []
-    if not found.people:
+    if not found.evidence.people:
         counts["skipped: without people"] += 1
         return []
     frames = decode_clip(ref)
@@ -60,13 +60,13 @@ def _windows(clip: Conditioning, tube: Tube, frames: np.ndarray, settings: Gener
         pairs.append(
             TrainingPair(
                 key=f"{clip.ref.key}-{tube.track}-{first}",
-                variant=clip.variant,
+                variant=clip.evidence.variant,
                 prompt="",
                 target=np.stack(real),
                 condition=tube.conditioning[part],
                 mask=tube.generate[part],
                 known=settings.overlap if first // settings.window % 2 else 0,
-                people=clip.people,
+                people=len(clip.evidence.people),
                 source_digest=clip.ref.source_digest,
             )
         )

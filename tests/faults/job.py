@@ -26,6 +26,7 @@ from operators.recovery.fail_closed import each
 from schemas.arrow import from_table, to_table
 from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip, ReleasedClip
 from tests.cluster import toy
+from tests.operators.clips import evidence
 
 ENDED = (QuarantinedClip, FailedClip)
 NOTHING = np.zeros((1, 1, 1), bool)
@@ -61,8 +62,8 @@ class Condition(Stage):
         return self.work(table, ClipRef, Conditioning)
 
     def one(self, row: ClipRef) -> Conditioning:
-        preview = os.urandom(self.payload << 20)
-        return Conditioning(row, "structhuman", b"", preview, NOTHING, NOTHING, UNPAINTED, [], 0, [], [], {})
+        ballast = os.urandom(self.payload << 20)
+        return Conditioning(row, evidence(conditioning_video=ballast), b"", [])
 
 
 class Regenerate(Stage):
@@ -75,8 +76,8 @@ class Regenerate(Stage):
         if row.ref.clip_id == self.eater:
             eaten = [np.ones(100 << 17) for _ in range(60)]  # 100 MiB each
             raise MemoryError(f"not stopped at {len(eaten) * 100} MiB")
-        masks = row.mask, row.body, row.painted
-        return CandidateClip(row.ref, row.variant, b"", b"", *masks, 0, 0, 0, "s", [], [], {})
+        seen = evidence()
+        return CandidateClip(row.ref, seen, b"", tracks=0, diffusion_calls=0, seed_commitment="s")
 
 
 class Audit(Stage):

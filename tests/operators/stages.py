@@ -1,18 +1,17 @@
 """The stages of a run with known masks: real operators, of which only the models that look are replaced."""
 
 import io
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from operators.audit import Audit, Provenance
-from operators.condition import Condition
+from operators.audit import Audit, GateModels, Provenance
+from operators.condition import Condition, CueModels
 from operators.conditioning.redact import Redactor
 from operators.planning.probe import plan_source
-from operators.recovery.attempts import Attempts
-from operators.recovery.escalation import Ladder
 from operators.regenerate import Regenerate
 from operators.release.shard_writer import write_shard
 from operators.video.encode import encode_video
@@ -56,20 +55,20 @@ class Stages:
         settings = [f"generator.{setting}" for setting in settings]
         self.profile = load(Profile, "cluster/profiles/embedded.yaml", settings)
         self.policy = load(Policy, "cluster/policies/driving.yaml", [f"variant={variant}"])
-        self.condition = Condition.__new__(Condition)
-        self.condition.profile, self.condition.policy = self.profile, self.policy
-        self.condition.release_key, self.condition.attempts = b"key", Attempts(60)
-        self.condition.ladder, self.condition.redact = Ladder(), Redactor(self.profile, self.policy)
-        self.condition.scene = lambda _frames, _fps: None
-        self.condition.pose, self.condition.segment, self.condition.depth = (  # type: ignore[assignment]
-            Cues().pose,
-            Cues().segment,
-            Cues().depth,
+        cues = CueModels(
+            pose=Cues().pose,
+            segment=Cues().segment,
+            depth=Cues().depth,
+            scene=lambda _frames, _fps: None,
+            witness=nobody,
+            faces=nobody,
+            redact=Redactor(self.profile, self.policy),
         )
-        self.condition.witness = self.condition.faces = nobody  # type: ignore[assignment]
+        self.condition = Condition(self.profile, self.policy, b"key", models=cues)
         self.regenerate = Regenerate(self.profile)
-        self.audit = Audit(self.profile, self.policy, Provenance("w", "c"))
-        self.audit.witness = self.audit.faces = nobody  # type: ignore[assignment]
+        loaded = GateModels.load(self.profile, self.policy)
+        gates = replace(loaded, witness=nobody, faces=nobody)
+        self.audit = Audit(self.profile, self.policy, Provenance("w", "c"), models=gates)
         path = folder / "a.mp4"
         pts = list(range(FRAMES))
         path.write_bytes(encode_video(source_frames(), pts, Fraction(1, 10), Fraction(10), 4, "veryfast"))

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from operators.audit import Audit, Provenance
+from operators.audit import Audit, GateModels, Provenance
 from operators.planning.probe import plan_source
 from operators.video.encode import encode_video
 from schemas.arrow import from_table, to_table
@@ -20,6 +20,7 @@ from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedCli
 from schemas.config import load
 from schemas.policy import Policy
 from schemas.profile import Profile
+from tests.operators.clips import SOMEBODY, evidence, with_evidence
 from tests.operators.sightings import nobody
 
 RNG = np.random.default_rng(5)
@@ -63,27 +64,19 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> CandidateClip:
     (ref,) = plan_source(str(path), "a.mp4", b"key", PROFILE.clip)
     return CandidateClip(
         ref=ref,
-        variant="structhuman",
+        evidence=evidence(mask=MASK, body=MASK, people=[SOMEBODY], gates=[NOTHING_LEFT]),
         video=encode(REGENERATED),
-        preview=b"",
-        mask=MASK,
-        body=MASK,
-        painted=np.zeros((0, 6), np.int32),
-        people=1,
         tracks=1,
         diffusion_calls=1,
         seed_commitment="0" * 64,
-        gates=[NOTHING_LEFT],
-        steps=[],
-        seconds={},
     )
 
 
 def audit(clip: CandidateClip, policy: Policy = POLICY) -> ReleasedClip | QuarantinedClip | FailedClip:
     """Through the operator as a job calls it, tables in and out."""
     cases = (ReleasedClip, QuarantinedClip, FailedClip)
-    gatekeeper = Audit(PROFILE, policy, Provenance("w", "c"))
-    gatekeeper.witness = gatekeeper.faces = nobody  # type: ignore[assignment]
+    models = replace(GateModels.load(PROFILE, policy), witness=nobody, faces=nobody)
+    gatekeeper = Audit(PROFILE, policy, Provenance("w", "c"), models=models)
     table = gatekeeper(to_table([clip], CandidateClip, QuarantinedClip, FailedClip))
     (result,) = from_table(table, *cases)
     assert isinstance(result, cases)
@@ -181,9 +174,11 @@ CONDITIONINGS: dict[str, tuple[str, Callable[[CandidateClip], bytes]]] = {
 @pytest.mark.parametrize("fault", CONDITIONINGS)
 def test_the_conditioning_beside_it_is_audited_too(candidate: CandidateClip, fault: str) -> None:
     gate, make = CONDITIONINGS[fault]
-    gray = replace(candidate, preview=encode(np.where(MASK[..., None], np.uint8(128), SOURCE)))
+    gray = with_evidence(
+        candidate, conditioning_video=encode(np.where(MASK[..., None], np.uint8(128), SOURCE))
+    )
     assert isinstance(audit(gray), ReleasedClip)
-    result = audit(replace(gray, preview=make(gray)))
+    result = audit(with_evidence(gray, conditioning_video=make(gray)))
     assert isinstance(result, QuarantinedClip)
     assert [score.name for score in result.gates if not score.passed] == [gate]
 
@@ -196,9 +191,8 @@ def test_a_frame_that_is_mostly_painted_over_is_of_no_use(
     painted = np.array([[0, 3, 0, 0, width, round(share * height)]], np.int32)
     video = SOURCE.copy()
     video[3, : round(share * height)] = 0
-    result = audit(
-        replace(candidate, painted=painted, video=encode(np.where(MASK[..., None], REGENERATED, video)))
-    )
+    shown = encode(np.where(MASK[..., None], REGENERATED, video))
+    result = audit(replace(with_evidence(candidate, painted=painted), video=shown))
     gates = result.certificate.gates if isinstance(result, ReleasedClip) else result.gates  # type: ignore[union-attr]
     assert isinstance(result, ReleasedClip) == released
     assert [gate.name for gate in gates if not gate.passed] == ([] if released else ["painted"])
@@ -212,7 +206,7 @@ def test_bytes_that_are_no_video_are_quarantined(candidate: CandidateClip) -> No
 
 def test_a_score_that_is_not_a_number_does_not_pass(candidate: CandidateClip) -> None:
     unknown = replace(NOTHING_LEFT, score=float("nan"), passed=operator.lt(float("nan"), 0.4))
-    assert isinstance(audit(replace(candidate, gates=[unknown])), QuarantinedClip)
+    assert isinstance(audit(with_evidence(candidate, gates=[unknown])), QuarantinedClip)
 
 
 def test_a_source_that_vanished_is_a_failed_clip(candidate: CandidateClip) -> None:

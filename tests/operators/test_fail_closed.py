@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import operators.condition
-import operators.gates.people
+import operators.conditioning.grow
 import operators.regenerate
 from operators.video.decode import DecodeError
 from operators.video.encode import decode_bytes
@@ -65,7 +65,7 @@ FAULTS: dict[str, tuple[str, str, Callable[..., Any]]] = {
     "segmentation crashes": ("condition", "segment", failing(PUBLISHED_BY_MISTAKE)),
     "pose crashes": ("condition", "pose", failing(PUBLISHED_BY_MISTAKE)),
     "a frame without detections": ("condition", "segment", lambda frames: Cues().segment(frames[1:])),
-    "tracking crashes": ("residual_module", "track_people", failing(PUBLISHED_BY_MISTAKE)),
+    "tracking crashes": ("tracking", "track_people", failing(PUBLISHED_BY_MISTAKE)),
     "the witness crashes": ("condition", "witness", failing(PUBLISHED_BY_MISTAKE)),
     "the witness gives no number": ("condition", "witness", seeing((2, 2, 30, 70), float("nan"))),
     "the face detector crashes": ("condition", "faces", failing(PUBLISHED_BY_MISTAKE)),
@@ -92,11 +92,11 @@ FAULTS: dict[str, tuple[str, str, Callable[..., Any]]] = {
 def test_a_fault_publishes_nothing(stages: Stages, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     where, name, replacement = FAULTS[fault]
     places = {
-        "condition": stages.condition,
+        "condition": stages.condition.models,
         "condition_module": operators.condition,
         "generator": stages.regenerate.generator,
-        "residual_module": operators.gates.people,
-        "audit": stages.audit,
+        "tracking": operators.conditioning.grow,
+        "audit": stages.audit.models,
         "regenerate_module": operators.regenerate,
     }
     monkeypatch.setattr(places[where], name, replacement)
@@ -113,7 +113,7 @@ def test_a_person_missed_by_the_masks_is_not_published(
     stages: Stages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Gate 1: the witness sees, on the fused frames, somebody outside every mask, wherever masks grow."""
-    monkeypatch.setattr(stages.condition, "witness", seeing((2, 2, 30, 70), hides=False))
+    monkeypatch.setattr(stages.condition.models, "witness", seeing((2, 2, 30, 70), hides=False))
     outcome = stages.run()
     assert isinstance(outcome, QuarantinedClip)
     assert [gate.name for gate in outcome.gates if not gate.passed] == ["nobody left"]
@@ -125,7 +125,7 @@ def test_a_person_missed_by_the_masks_is_masked_after_all(
 ) -> None:
     """Gate 1: whom the witness sees, in one frame of the clip, is regenerated in that and those around it."""
     box = (114, 2, 122, 14)
-    monkeypatch.setattr(stages.condition, detector, seeing(box, until=1))
+    monkeypatch.setattr(stages.condition.models, detector, seeing(box, until=1))
     outcome = stages.run()
     assert isinstance(outcome, ReleasedClip), outcome
     scores = {gate.name: gate.score for gate in outcome.certificate.gates}

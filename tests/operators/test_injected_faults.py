@@ -16,6 +16,7 @@ import pytest
 
 import operators.audit
 import operators.condition
+import operators.gates.source_copy
 import operators.regenerate
 from operators.audit import Provenance
 from operators.pages.candidates import Candidates
@@ -29,9 +30,16 @@ from schemas.cues import InstanceMasks, Patch, PoseDetections
 from tests.operators.stages import BODY, FRAMES, HEIGHT, WIDTH, Stages, source_frames, written
 
 STAGES = {"condition": operators.condition, "regenerate": operators.regenerate, "audit": operators.audit}
+PLACES = {**STAGES, "copy gate": operators.gates.source_copy}
 SIZE = HEIGHT, WIDTH
 ELSEWHERE = {
-    *("depth_model", "pose_model", "scene_model", "segment_model"),  # load models before there is a clip
+    *(
+        "depth_model",
+        "pose_model",
+        "scene_model",
+        "segment_model",
+        "build_generator",
+    ),  # load models before there is a clip
     "faults",  # of marks, which are an option: tests/operators/release/test_c2pa_mark.py
 }
 BESIDE = (
@@ -143,11 +151,16 @@ class Broken:
         return self
 
 
+def owner_of_models(stage: Any) -> Any:
+    """What holds a stage's models: their record, or the stage itself."""
+    return getattr(stage, "models", stage)
+
+
 def owned(stage: Any) -> list[str]:
-    """Attributes of a stage that are models or gates: functions, and objects of the operators' classes."""
+    """Names of a stage's models and gates: functions, and objects of the operators' classes."""
     return [
         name
-        for name, value in vars(stage).items()
+        for name, value in vars(owner_of_models(stage)).items()
         if inspect.isroutine(value)
         or (type(value).__module__.startswith("operators.") and not isinstance(value, BESIDE))
     ]
@@ -161,7 +174,7 @@ def test_an_exception_in_any_model_or_gate_that_is_an_object_publishes_nothing(
         for stage, name in [(one, name) for one in STAGES for name in owned(getattr(stages, one))]:
             with monkeypatch.context() as patch:
                 broken = Broken()
-                patch.setattr(getattr(stages, stage), name, broken)
+                patch.setattr(owner_of_models(getattr(stages, stage)), name, broken)
                 outcome = stages.run()
             if broken.reached:
                 reached.add(f"{stage}.{name}")
@@ -226,7 +239,7 @@ VALUES: dict[str, tuple[str, str, Wrong]] = {
         lambda made: encoded(decode_bytes(made)[:, :, ::-1]),
     ),
     "the source is encoded": ("regenerate", "encode_video", lambda _: encoded(source_frames())),
-    "a copied share that is no number": ("audit", "copied_share", lambda _: float("nan")),
+    "a copied share that is no number": ("copy gate", "copied_share", lambda _: float("nan")),
     "the audit decodes another clip": ("audit", "decode_clip", lambda _: another_clip()),
 }
 
@@ -238,7 +251,7 @@ def test_a_wrong_value_publishes_nobody(
     stage, name, wrong = VALUES[fault]
     reached = 0
     for stages in variants:
-        owner = getattr(stages, stage) if name.startswith("self.") else STAGES[stage]
+        owner = owner_of_models(getattr(stages, stage)) if name.startswith("self.") else PLACES[stage]
         *path, attribute = name.removeprefix("self.").split(".")
         owner = reduce(getattr, path, owner)
         right = getattr(owner, attribute)

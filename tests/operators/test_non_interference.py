@@ -24,7 +24,7 @@ def stages(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         np.zeros((0, 6), np.int32),
         [],
     )  # writing is a cue, too: the same is read whatever the pixels are
-    made.condition.redact = lambda *_: nothing  # type: ignore[assignment]
+    made.condition.models.redact = lambda *_: nothing  # type: ignore[assignment]
     return made
 
 
@@ -54,7 +54,7 @@ def regenerated(stages: Stages, clip: Conditioning) -> CandidateClip:
 
 def area(clip: Conditioning) -> np.ndarray:
     """bool [T,H,W]: what the mask hides. StructAll's holds the frame, whose outside the cues alone come from."""
-    return clip.mask if clip.variant == "structhuman" else np.ones_like(clip.mask)
+    return clip.evidence.regenerated
 
 
 changes = st.fixed_dictionaries(
@@ -89,7 +89,7 @@ def test_pixels_inside_the_mask_do_not_matter(
     clip, video = first
     second = conditioned(stages, changed(source_frames(), area(clip), change))
     assert clip.background == second.background
-    assert clip.preview == second.preview
+    assert clip.evidence.conditioning_video == second.evidence.conditioning_video
     for one, other in zip(clip.tubes, second.tubes, strict=True):
         np.testing.assert_array_equal(one.conditioning, other.conditioning)
         np.testing.assert_array_equal(one.generate, other.generate)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from operators.audit import Audit, Provenance
-from operators.recovery.escalation import attempt, filled
+from operators.recovery.escalation import filled, tries
 from operators.release.shard_check import Demands, check_shard
 from operators.release.shard_writer import write_shard
 from schemas.arrow import from_table, to_table
@@ -16,6 +16,7 @@ from schemas.config import load
 from schemas.errors import UserError
 from schemas.policy import Policy
 from tests.cluster import toy
+from tests.operators.clips import with_evidence
 from tests.operators.test_audit import PERSON, POLICY, PROFILE, candidate, encode  # noqa: F401
 
 NAME, REF = "0" * 32 + "-00000000", toy.make_ref(5)
@@ -49,7 +50,7 @@ def held(candidate: CandidateClip) -> CandidateClip:  # noqa: F811
 
 def test_what_the_policy_lets_a_reviewer_waive_is_released_and_says_so(held: CandidateClip) -> None:
     step = accept(held.video, "background")
-    released = audit(replace(held, steps=[step]))
+    released = audit(with_evidence(held, steps=[step]))
     assert isinstance(released, ReleasedClip)
     assert released.certificate.steps == [step]
     assert [gate.name for gate in released.certificate.gates if not gate.passed] == ["background"]
@@ -70,20 +71,20 @@ def test_what_the_policy_lets_a_reviewer_waive_is_released_and_says_so(held: Can
 def test_any_other_accept_leaves_it_in_quarantine(
     held: CandidateClip, step: Step, policy: Policy, why: str
 ) -> None:
-    result = audit(replace(held, steps=[step]), policy)
+    result = audit(with_evidence(held, steps=[step]), policy)
     assert isinstance(result, QuarantinedClip)
     assert result.reason == why
     assert result.steps == [step]
 
 
 def test_a_sound_clip_with_an_accept_of_another_video_is_not_released(candidate: CandidateClip) -> None:  # noqa: F811
-    result = audit(replace(candidate, steps=[accept(b"another video", "background")]))
+    result = audit(with_evidence(candidate, steps=[accept(b"another video", "background")]))
     assert isinstance(result, QuarantinedClip)
     assert result.reason == "gate failed: accepted"
 
 
 def test_a_released_clip_is_no_longer_one_without_its_accept(held: CandidateClip) -> None:
-    released = audit(replace(held, steps=[accept(held.video, "background")]))
+    released = audit(with_evidence(held, steps=[accept(held.video, "background")]))
     assert isinstance(released, ReleasedClip)
     for steps in ([], [accept(b"another", "background")], [accept(held.video, "background", by="")]):
         with pytest.raises(ValueError, match="has not passed every gate"):
@@ -107,7 +108,7 @@ def test_no_policy_lets_anybody_waive_that_the_video_fits_its_source(name: str) 
 
 def test_accept_asks_for_the_same_seed_and_a_redo_for_another() -> None:
     seed, fill, yes = Step("other seed", "r"), Step("opaque fill", "r"), Step("accept", "r", "R. Viewer", "0")
-    assert [attempt(steps) for steps in ([], [yes], [seed], [seed, yes], [seed, fill])] == [0, 0, 1, 1, 2]
+    assert [tries(steps) for steps in ([], [yes], [seed], [seed, yes], [seed, fill])] == [0, 0, 1, 1, 2]
     assert [filled(steps) for steps in ([], [fill], [fill, yes], [fill, seed], [seed, fill])] == [
         False,
         True,

@@ -7,6 +7,7 @@ from hypothesis.extra import numpy as arrays
 
 from schemas.arrow import from_table, schema_of, to_table
 from schemas.clip import ClipRef, Conditioning, FailedClip, QuarantinedClip, Tube
+from tests.operators.clips import SOMEBODY, evidence
 
 
 def clip_ref(clip_id: int = 5) -> ClipRef:
@@ -17,9 +18,8 @@ def conditioning(mask: np.ndarray, clip_id: int = 5) -> Conditioning:
     boxes = np.zeros((len(mask), 4), np.int32)
     video = np.arange(96, dtype=np.uint8).reshape(1, 4, 8, 3)
     tube = Tube(1, 0, boxes, video, video[..., 0] > 3, mask, "red top", 7)
-    masks, painted = (mask, ~mask), np.zeros((0, 6), np.int32)
-    about = [tube], 1, [], [], {"decode": 0.5}
-    return Conditioning(clip_ref(clip_id), "structhuman", b"\x00\xff", b"", *masks, painted, *about)
+    seen = evidence(mask=mask, body=~mask, people=[SOMEBODY], seconds={"decode": 0.5})
+    return Conditioning(clip_ref(clip_id), seen, b"\x00\xff", [tube])
 
 
 @given(arrays.arrays(bool, arrays.array_shapes(min_dims=3, max_dims=3)))
@@ -28,9 +28,10 @@ def test_a_row_comes_back_as_it_went(mask: np.ndarray) -> None:
     cases = (Conditioning, QuarantinedClip, FailedClip)
     (got,) = from_table(to_table([sent], *cases), *cases)
     assert got.ref == sent.ref
-    assert (got.background, got.seconds) == (sent.background, sent.seconds)
-    assert got.mask.dtype == bool
-    np.testing.assert_array_equal(got.mask, mask)
+    assert (got.background, got.evidence.seconds) == (sent.background, sent.evidence.seconds)
+    assert got.evidence.mask.dtype == bool
+    np.testing.assert_array_equal(got.evidence.mask, mask)
+    np.testing.assert_array_equal(got.evidence.people[0].keypoints, SOMEBODY.keypoints)
     np.testing.assert_array_equal(got.tubes[0].mask, mask)
     np.testing.assert_array_equal(got.tubes[0].conditioning, sent.tubes[0].conditioning)
 

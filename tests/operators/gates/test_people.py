@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from operators.gates.people import Detector, track_everybody
+from operators.conditioning.grow import track_everybody
+from operators.gates.people import Detector
 from operators.recovery.fail_closed import Rejected
 from schemas.config import load
 from schemas.cues import InstanceMasks, Patch, PoseDetections

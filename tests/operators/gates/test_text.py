@@ -1,7 +1,6 @@
 """Plates and signs from end to end, read in what was written; and the gate, with what it is there for."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,8 @@ import numpy as np
 import pytest
 from rapidocr.inference_engine.onnxruntime import OrtInferSession
 
-from operators.audit import Audit, Provenance
-from operators.condition import Condition
+from operators.audit import Audit, GateModels, Provenance
+from operators.condition import Condition, CueModels
 from operators.conditioning.optical_flow import follow_boxes
 from operators.conditioning.paint import paint
 from operators.conditioning.redact import Redactor
@@ -26,6 +25,7 @@ from schemas.config import load
 from schemas.cues import InstanceMasks, PoseDetections
 from schemas.policy import Policy
 from schemas.profile import Profile
+from tests.operators.clips import with_evidence
 from tests.operators.stages import nobody
 from tests.videos import write
 from tests.writing import PLATE, SIGN, street
@@ -58,12 +58,13 @@ class Pipeline:
     def __init__(self, folder: Path, chosen: Policy) -> None:
         path = write(folder / "street.mp4", street(FRAMES))
         (self.ref,) = plan_source(str(path), "street.mp4", b"key", PROFILE.clip)
-        self.condition = Condition(PROFILE, chosen, b"key")
-        self.condition.pose = lambda frames: [NO_POSE] * len(frames)
-        self.condition.segment = lambda frames: [NO_MASK] * len(frames)
-        self.regenerate, self.audit = Regenerate(PROFILE), Audit(PROFILE, chosen, Provenance("w", "c"))
-        for stage in (self.condition, self.audit):
-            stage.witness = stage.faces = nobody  # type: ignore[assignment]
+        cues, gates = CueModels.load(PROFILE, chosen), GateModels.load(PROFILE, chosen)
+        cues.pose = lambda frames: [NO_POSE] * len(frames)
+        cues.segment = lambda frames: [NO_MASK] * len(frames)
+        cues.witness = cues.faces = gates.witness = gates.faces = nobody
+        self.condition = Condition(PROFILE, chosen, b"key", models=cues)
+        self.regenerate = Regenerate(PROFILE)
+        self.audit = Audit(PROFILE, chosen, Provenance("w", "c"), models=gates)
 
     def run(self) -> Any:
         """The clip's outcome, through tables as between the stages of a job."""
@@ -113,7 +114,7 @@ def test_what_is_released_is_what_the_policy_says(
 ) -> None:
     outcome = Pipeline(tmp_path, policy(**actions)).run()
     assert isinstance(outcome, ReleasedClip), outcome
-    for video in (outcome.video, outcome.preview):
+    for video in (outcome.video, outcome.conditioning_video):
         assert strings(read, decode_bytes(video)) == left
     gates = {gate.name: gate for gate in outcome.certificate.gates}
     assert ("text" in gates) == (actions.get("plate") != "keep")
@@ -122,7 +123,7 @@ def test_what_is_released_is_what_the_policy_says(
 
 def test_a_plate_left_in_the_picture_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = Pipeline(tmp_path, policy())
-    monkeypatch.setattr(pipeline.condition, "redact", lambda *_: (NOTHING, []))
+    monkeypatch.setattr(pipeline.condition.models, "redact", lambda *_: (NOTHING, []))
     outcome = pipeline.run()
     assert isinstance(outcome, QuarantinedClip)
     assert [gate.name for gate in outcome.gates if not gate.passed] == ["text"]
@@ -135,8 +136,8 @@ def test_a_plate_left_in_the_conditioning_video_is_caught(tmp_path: Path) -> Non
     (candidate,) = from_table(table, *cases)
     small = np.stack([cv2.resize(frame, (240, 144)) for frame in street(FRAMES)])
     ref = pipeline.ref
-    preview = encode_video(small, ref.pts, ref.time_base, ref.fps, crf=18, preset="veryfast")
-    table = pipeline.audit(to_table([replace(candidate, preview=preview)], *cases))
+    shown = encode_video(small, ref.pts, ref.time_base, ref.fps, crf=18, preset="veryfast")
+    table = pipeline.audit(to_table([with_evidence(candidate, conditioning_video=shown)], *cases))
     (outcome,) = from_table(table, *CASES)
     assert isinstance(outcome, QuarantinedClip)
     assert [gate.name for gate in outcome.gates if not gate.passed] == ["text"]

@@ -186,6 +186,7 @@ def test_a_lost_cuda_ends_the_process_and_the_attempt_counts(weights: Path, tmp_
 def stages(tmp_path_factory: pytest.TempPathFactory) -> Stages:
     stages = Stages(tmp_path_factory.mktemp("stages"), "structhuman")
     generator = stages.regenerate.generator
+    assert isinstance(generator, VideoGenerator)
     generator.settings = generator.settings.model_copy(update={"batch": 3})
     return stages
 

@@ -69,7 +69,7 @@ def _short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_clip_is_conditioned_with_prompts_of_120_to_160_words(site: Site, variant: str) -> None:
     outcome = site.condition(variant)
     assert isinstance(outcome, Conditioning), outcome
-    assert outcome.people > 0 and outcome.tubes
+    assert outcome.evidence.people and outcome.tubes
     for tube in outcome.tubes:
         assert 120 <= len(tube.prompt.split()) <= 160 and "People: " in tube.prompt
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from operators.gates.new_people import nobody_new
-from operators.gates.people import track_everybody
+from operators.conditioning.grow import track_everybody
+from operators.gates.people import nobody_new
 from operators.models.build import pose_model, segment_model
 from operators.models.centerface import FaceDetector
 from operators.models.witness import Witness

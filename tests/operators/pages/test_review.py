@@ -18,6 +18,7 @@ from schemas.decision import Decision, read_decisions
 from schemas.policy import Reviewers
 from tests.browser import Page, open_browser
 from tests.cluster.toy import GATE, released
+from tests.operators.clips import SOMEBODY, evidence
 from tests.operators.pages.test_report import reference, save, source, video  # noqa: F401
 
 REFUSED = Gate("background", "luma PSNR outside the mask, dB", 20.0, 26.0, False)
@@ -51,24 +52,9 @@ def review(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:  # n
     save(folder / "out", rows)
     (folder / "plan/clips").mkdir(parents=True)
     pq.write_table(to_table(refs, ClipRef), folder / "plan/clips/0.parquet")
-    nothing = np.zeros((1, 1, 1), bool)
     for ref in refs[2:4]:
-        candidate = CandidateClip(
-            ref,
-            "structhuman",
-            CANDIDATE,
-            video(128),
-            nothing,
-            nothing,
-            np.zeros((0, 6), np.int32),
-            1,
-            1,
-            1,
-            "",
-            [],
-            [],
-            {},
-        )
+        shown = evidence(conditioning_video=video(128), people=[SOMEBODY])
+        candidate = CandidateClip(ref, shown, CANDIDATE, tracks=1, diffusion_calls=1, seed_commitment="")
         Candidates(f"{folder}/pages").write(candidate)
     return folder
 

@@ -25,6 +25,7 @@ from schemas.clip import CandidateClip, ReleasedClip
 from schemas.errors import UserError
 from tests.cluster import toy
 from tests.keys import make_chain, make_key, private_pem
+from tests.operators.clips import with_evidence
 from tests.operators.test_audit import POLICY, PROFILE, candidate
 
 __all__ = ["candidate"]  # a fixture
@@ -147,10 +148,10 @@ def test_what_a_reviewer_accepted_stays_accepted_when_it_is_marked(
 ) -> None:
     digest = hashlib.sha256(candidate.video).hexdigest()
     seen, other = (Step("accept", "fine", "Anna", sha256) for sha256 in (digest, "0" * 64))
-    released = audit(marker, replace(candidate, steps=[seen]))
+    released = audit(marker, with_evidence(candidate, steps=[seen]))
     assert released.certificate.steps[0].output_sha256 == released.certificate.output_sha256 != digest
     with pytest.raises(Rejected, match="accepted"):
-        audit(marker, replace(candidate, steps=[other]))
+        audit(marker, with_evidence(candidate, steps=[other]))
 
 
 def check(row: ReleasedClip, marked: bool) -> list[str]:

@@ -1,0 +1,106 @@
+"""Tracks of everybody: whom independent detectors still see outside the masks is masked, too, and looked for again."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from operators.conditioning.track import track_people
+from operators.gates.people import Detector, look, nobody_left
+from operators.recovery.fail_closed import Rejected
+from schemas.certificate import Gate
+from schemas.cues import InstanceMasks, Patch, PoseDetections
+from schemas.policy import Gates, MaskPolicy
+from schemas.track import Track, union
+
+_GROWTHS = 2  # times that the mask is grown before the clip is rejected
+_SPREAD = 2  # frames before and after a sighting in which the mask grows, too
+
+
+def track_everybody(
+    frames: np.ndarray,
+    cues: tuple[list[InstanceMasks], list[PoseDetections]],
+    detectors: tuple[Detector, Detector],
+    policy: MaskPolicy,
+    limits: Gates,
+) -> tuple[list[Track], list[Gate]]:
+    """Tracks of everybody in uint8 [T,H,W,3] frames, and the scores of gate 1.
+
+    `cues` are masks and poses by frame; `detectors` find people and faces in every frame with the masked people
+    painted gray, and must not be the models that made the cues. What they find at the thresholds of `limits` joins the
+    detection that it is near or becomes one of its own, in the frames around it, too; then everything is tracked and
+    looked at again, twice at most. Raises Rejected if somebody is still left.
+    """
+    (seen, poses), mask = cues, np.zeros(frames.shape[:3], bool)
+    people: list[Track] = []
+    left: dict[int, tuple[InstanceMasks, InstanceMasks]] = {}
+    for growth in range(_GROWTHS + 1):
+        people, before = track_people(seen, poses, frames.shape[1:3], policy), mask
+        mask = union(people, "mask", frames.shape[:3])
+        stale = (mask != before).any(axis=(1, 2)) | (growth == 0)
+        again = np.flatnonzero(stale)
+        looks = look(detectors, frames[again], mask[again])
+        left |= dict(zip(again.tolist(), zip(*looks, strict=True), strict=True))
+        hits = [_hits(*pair, limits, frames.shape[1:3]) for _, pair in sorted(left.items())]
+        if growth == _GROWTHS or not any(hits):
+            break
+        seen = _grown(seen, hits, frames.shape[1:3], policy)
+    persons, faces = zip(*left.values(), strict=True)
+    gates = [
+        *nobody_left(persons, faces, limits),
+        Gate.at_most("mask grown", "times, as somebody was left outside it", growth, _GROWTHS),
+    ]
+    if not all(gate.passed for gate in gates):
+        raise Rejected("somebody may be left in the conditioning", gates)
+    return people, gates
+
+
+def _hits(people: InstanceMasks, faces: InstanceMasks, limits: Gates, size: tuple[int, int]) -> list[Patch]:
+    """What counts in one frame; a face stands for the body that belongs to it."""
+    patches = [
+        patch
+        for patch, score in zip(people.masks, people.scores, strict=True)
+        if score > limits.residual_confidence
+    ]
+    for (x0, y0, x1, y1), score in zip(faces.boxes, faces.scores, strict=True):
+        if score > limits.face_confidence:
+            # A standing adult is some eight faces high and three wide; who sits or is cut off is smaller.
+            width, height = x1 - x0, y1 - y0
+            body = np.array([x0 - width, y0 - height / 2, x1 + width, y1 + 7 * height])
+            patches.append(Patch.of_box(body, size))
+    return patches
+
+
+def _grown(
+    seen: list[InstanceMasks], hits: list[list[Patch]], size: tuple[int, int], policy: MaskPolicy
+) -> list[InstanceMasks]:
+    """The detections of every frame with the hits of the frames around it, as sure as can be."""
+    grown = list(seen)
+    for t in range(len(seen)):
+        place = np.zeros(size, np.uint8)
+        for patch in [patch for near in hits[max(0, t - _SPREAD) : t + _SPREAD + 1] for patch in near]:
+            x0, y0, x1, y1 = patch.box
+            place[y0:y1, x0:x1] |= patch.inside
+        count, labels = cv2.connectedComponents(place)
+        for number in range(1, count):
+            grown[t] = _added(grown[t], Patch.of(labels == number), size, policy)
+    return grown
+
+
+def _added(found: InstanceMasks, patch: Patch, size: tuple[int, int], policy: MaskPolicy) -> InstanceMasks:
+    """One frame's detections with a patch: part of whoever it is within reach of, or somebody else."""
+    box, masks = np.array(patch.box, np.float32), list(found.masks)
+    boxes, scores = found.boxes.copy(), found.scores.copy()
+    heights = boxes[:, 3] - boxes[:, 1]
+    # What is left of somebody lies beyond the margin that her mask has.
+    reach = 2 * (policy.dilate_px + policy.dilate_share * heights)
+    gaps = np.maximum(np.maximum(boxes[:, :2] - box[2:], box[:2] - boxes[:, 2:]), 0).max(axis=1, initial=0)
+    near = np.flatnonzero(gaps <= reach)
+    if len(near):
+        i = int(near[np.argmin(gaps[near])])
+        body = masks[i] if masks[i].area else Patch.of_box(boxes[i], size)
+        masks[i], scores[i] = body | patch, 1.0
+        boxes[i] = [*np.minimum(boxes[i, :2], box[:2]), *np.maximum(boxes[i, 2:], box[2:])]
+        return replace(found, boxes=boxes, scores=scores, masks=masks)
+    boxes, scores = np.concatenate([boxes, box[None]]), np.append(scores, np.float32(1.0))
+    return InstanceMasks(boxes, scores, [*masks, patch])

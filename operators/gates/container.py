@@ -1,0 +1,52 @@
+"""Does the written video fit its source, and does it hold nothing else? From its bytes."""
+
+from collections.abc import Set
+
+import numpy as np
+
+from operators.release.c2pa_mark import faults
+from operators.video.encode import ContainerFacts, inspect_video
+from operators.video.mp4_boxes import C2PA
+from schemas.certificate import Gate
+from schemas.clip import CandidateClip, ClipRef
+
+
+def container(clip: CandidateClip, marked: bool) -> list[Gate]:
+    """Frames, timestamps, size and content of the mp4; that it is marked as generated, if it is to be."""
+    facts, allowed = inspect_video(clip.video), {C2PA} if marked else set()
+    return [
+        *([_marked(clip)] if marked else []),
+        *_accounting(clip.ref, facts),
+        nothing_else("container", facts, allowed),
+    ]
+
+
+def nothing_else(name: str, facts: ContainerFacts, allowed: Set[str] = frozenset()) -> Gate:
+    """One video stream, no tag, and no box but those `allowed` beside what an mp4 needs."""
+    boxes = set(facts.boxes) - allowed
+    count = len(facts.streams) - (facts.streams == ["video"]) + len(facts.tags) + len(boxes)
+    return Gate.at_most(name, "streams other than one video, tags, boxes", count, 0)
+
+
+def _marked(clip: CandidateClip) -> Gate:
+    wrong = faults(clip.video, clip.evidence.variant)
+    return Gate.at_most("mark", "faults of the C2PA manifest", len(wrong), 0)
+
+
+def _accounting(ref: ClipRef, facts: ContainerFacts) -> list[Gate]:
+    wanted, origin = ref.pts[ref.overlap :], ref.pts[ref.overlap]
+    late = [
+        abs((pts - facts.pts[0]) * facts.time_base - (want - origin) * ref.time_base)
+        for pts, want in zip(facts.pts, wanted, strict=False)
+    ]
+    most, other = (
+        float(max(late, default=np.nan)),
+        abs(facts.width - ref.width) + abs(facts.height - ref.height),
+    )
+    return [
+        Gate.at_most(
+            "frames", "frames more or fewer than the source's", abs(len(facts.pts) - len(wanted)), 0
+        ),
+        Gate.at_most("timestamps", "largest deviation from the source, s", most, 0),
+        Gate.at_most("size", "pixels wider or higher than the source", other, 0),
+    ]

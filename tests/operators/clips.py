@@ -1,0 +1,33 @@
+"""Clips between the stages, with as little in them as a test needs."""
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from schemas.clip import CandidateClip, Conditioning, Evidence, Person
+
+C = TypeVar("C", Conditioning, CandidateClip)
+SOMEBODY = Person(1, 0, np.zeros((1, 4), np.float32), np.zeros((1, 17, 3), np.float32))
+
+
+def evidence(**known: Any) -> Evidence:
+    """StructHuman of one frame, with nobody in it."""
+    nothing = np.zeros((1, 1, 1), bool)
+    blank: dict[str, Any] = {
+        "variant": "structhuman",
+        "conditioning_video": b"",
+        "mask": nothing,
+        "body": nothing,
+        "painted": np.zeros((0, 6), np.int32),
+        "people": [],
+        "gates": [],
+        "steps": [],
+        "seconds": {},
+    }
+    return Evidence(**blank | known)
+
+
+def with_evidence(clip: C, **changes: Any) -> C:
+    """The clip with other evidence."""
+    return replace(clip, evidence=replace(clip.evidence, **changes))
