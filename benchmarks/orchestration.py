@@ -42,6 +42,7 @@ from cluster import session
 from cluster.ledger import checkpoint, plans
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.plans import Plan
+from cluster.ledger.run import Run
 from jobs import options
 from jobs.anonymize import on
 from operators.release.shard_writer import FOLDERS, write_shard
@@ -112,7 +113,8 @@ def run_ray(folder: str, plan: Plan, clips: int, gpus: int, seconds: float, clip
         logging_level="ERROR",
     )
     session.start(profile)
-    checkpoint.begin(plan, output, profile, policy)
+    run = Run(plan, output, profile, policy)
+    checkpoint.begin(run)
     filesystem, manifest = plan.files()
     rows = ray.data.read_parquet(manifest, filesystem=filesystem)
     rows = rows.repartition(target_num_rows_per_block=clips_per_shard)
@@ -120,7 +122,7 @@ def run_ray(folder: str, plan: Plan, clips: int, gpus: int, seconds: float, clip
         rows = rows.map_batches(stage, **on(pool, folder, output, seconds))
     rows.write_datasink(ShardSink(output, True, pools), ray_remote_args={"num_cpus": 0.05})
     checkpoint.record_lost(plan, output)
-    assert checkpoint.finish(plan, output, policy)["released"]["clips"] == clips
+    assert checkpoint.finish(run)["released"]["clips"] == clips
 
 
 def run_daft(folder: str, plan: Plan, clips: int, gpus: int, seconds: float, clips_per_shard: int) -> None:

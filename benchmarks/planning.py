@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from cluster.ledger import checkpoint, plans
 from cluster.ledger.plans import Plan
+from cluster.ledger.run import Run
 from jobs import options
 from operators.planning.listing import list_sources
 from operators.release.shard_writer import FOLDERS, account, files_of
@@ -40,7 +41,7 @@ def main(arguments: Namespace) -> int:
         with tempfile.TemporaryDirectory() as folder:
             plan, output = Plan(f"{folder}/plan"), f"{folder}/out"
             write_plan(plan.uri, clips)
-            begin = (checkpoint.begin, plan, output, profile, policy)
+            begin = (checkpoint.begin, Run(plan, output, profile, policy))
             report(clips, "begin a run", *begin)
             write_output(plan, output, clips)
             report(clips, "begin its resumption", *begin)

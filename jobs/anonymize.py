@@ -18,6 +18,7 @@ from cluster.ledger import checkpoint
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.decisions import honour
 from cluster.ledger.plans import Plan
+from cluster.ledger.run import Run
 from jobs import options
 from operators import storage
 from operators.audit import Audit, Provenance
@@ -28,36 +29,24 @@ from operators.pages.review import keep_apart, write_review
 from operators.recovery.attempts import LIMIT, Attempts
 from operators.recovery.escalation import Ladder
 from operators.regenerate import Regenerate
-from operators.release.c2pa_mark import Marker
-from operators.release.signature import Signer
 from schemas.decision import read_decisions
-from schemas.policy import Policy
-from schemas.profile import Pool, Profile
+from schemas.profile import Pool
 
 
-def anonymize(
-    profile: Profile,
-    policy: Policy,
-    plan: Plan,
-    output: str,
-    withdraw: bool = False,
-    decide: Callable[[], object] | None = None,
-    review: str = "",
-    signer: Signer | None = None,
-    marker: Marker | None = None,
-) -> None:
-    """The pipeline: a block of clip references in, a shard out. What a gate refuses may be looked at in `review`."""
-    pools, key = profile.pools, options.read_release_key(plan.uri)
+def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | None = None) -> None:
+    """The pipeline: a block of clip references in, a shard out."""
+    profile, policy, output = run.profile, run.policy, storage.absolute(run.output)
+    pools, key = profile.pools, options.read_release_key(run.plan.uri)
     provenance = Provenance(weights_lock.check(profile), weights_lock.code_version())
-    filesystem, manifest = plan.files()
-    attempts = Attempts(profile.clip.max_seconds, storage.absolute(output))
-    refused = Candidates(storage.absolute(review) if review else "")
-    checkpoint.begin(plan, output, profile, policy, withdraw, decide, signer, marker)
+    filesystem, manifest = run.plan.files()
+    attempts = Attempts(profile.clip.max_seconds, output)
+    refused = Candidates(storage.absolute(run.review) if run.review else "")
+    checkpoint.begin(run, withdraw, decide)
     # What a gate refused is tried again one rung up; what a crash took along clip by clip, and no further.
     passes = [(profile.clips_per_shard, policy.escalation)] * (1 + len(policy.escalation))
     for clips_per_shard, rungs in [*passes, (1, [])]:
-        ladder = Ladder(rungs, storage.absolute(output))
-        if not checkpoint.missing(plan, output).size:
+        ladder = Ladder(rungs, output)
+        if not checkpoint.missing(run.plan, run.output).size:
             break
         clips = ray.data.read_parquet(manifest, filesystem=filesystem)
         clips = clips.repartition(target_num_rows_per_block=clips_per_shard)
@@ -69,12 +58,12 @@ def anonymize(
             Regenerate, **on(pools.regenerate, profile, attempts, clips=together)
         )
         audited = candidates.map_batches(
-            Audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, refused, marker)
+            Audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, refused, run.marker)
         )
-        sink = ShardSink(output, policy.publish_conditioning, pools, signer)
+        sink = ShardSink(run.output, policy.publish_conditioning, pools, run.signer)
         audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
-        checkpoint.repair(output)
-    checkpoint.record_lost(plan, output)
+        checkpoint.repair(run.output)
+    checkpoint.record_lost(run.plan, run.output)
 
 
 def on(pool: Pool, *constructor_arguments: Any, clips: int = 1) -> dict[str, Any]:
@@ -99,18 +88,16 @@ def main(arguments: Namespace) -> int:
         keep_apart(arguments.output, arguments.review)
     session.start(profile)
     plan = Plan.of(arguments.plan, arguments.partition)
+    run = Run(plan, arguments.output, profile, policy, arguments.review, signer, marker)
     decide = None
     if arguments.decisions:
         decisions = read_decisions(arguments.decisions, storage.read_file(arguments.decisions))
-        decide = partial(honour, decisions, arguments.decisions, plan, arguments.output, policy.reviewers)
-    changes = arguments.withdraw, decide, arguments.review
-    anonymize(profile, policy, plan, arguments.output, *changes, signer, marker)
-    dataset = checkpoint.finish(plan, arguments.output, policy, signer)
-    write_report(arguments.output)
-    if arguments.review:
-        write_review(
-            arguments.plan, arguments.output, arguments.review, policy.reviewers, arguments.review_clips
-        )
+        decide = partial(honour, decisions, arguments.decisions, plan, run.output, policy.reviewers)
+    anonymize(run, arguments.withdraw, decide)
+    dataset = checkpoint.finish(run)
+    write_report(run.output)
+    if run.review:
+        write_review(arguments.plan, run.output, run.review, policy.reviewers, arguments.review_clips)
     options.print_outcome(dataset, arguments.output)
     return 0
 

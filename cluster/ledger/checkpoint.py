@@ -27,17 +27,14 @@ from cluster.ledger import chain, dataset_signature, failure_budget
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.index import SCHEMA_VERSION, finished_ids, id_digest, read_dataset, read_stats
 from cluster.ledger.plans import Plan
+from cluster.ledger.run import Run
 from cluster.ledger.withdraw import withdraw_changed
 from operators import storage
 from operators.recovery import attempts, escalation
-from operators.release.c2pa_mark import Marker
 from operators.release.shard_writer import FOLDERS, VERDICTS, files_of, total
-from operators.release.signature import Signer
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.errors import UserError
-from schemas.policy import Policy
-from schemas.profile import Profile
 
 LICENCE_NOTES = [
     "What surrounds the regenerated people comes from the source videos: their licences and consents still apply.",
@@ -78,68 +75,73 @@ def checkpoint_config(output: str) -> CheckpointConfig:
     return config
 
 
-def begin(
-    plan: Plan,
-    output: str,
-    profile: Profile,
-    policy: Policy,
-    withdraw: bool = False,
-    decide: Callable[[], object] | None = None,
-    signer: Signer | None = None,
-    marker: Marker | None = None,
-) -> None:
-    """Make `output` ready for a run or its continuation, and switch Ray's checkpoints on.
+def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None = None) -> None:
+    """Make the run's output ready for it or for its continuation, and switch Ray's checkpoints on.
 
-    Raises UserError if the plan names a clip twice, or if `output` was made with other settings or keys, by another
+    Raises UserError if the plan names a clip twice, or if the output was made with other settings or keys, by another
     plan, or by something else. With `withdraw`, shards of sources that have changed since are taken out first; `decide`
-    may take out others (cluster.ledger.decisions).
+    may take out others (decisions.py).
     """
-    used = {
-        "partition": plan.partition,
-        "profile": {"name": profile.name, "digest": profile.digest()},
+    planned, made = run.plan.planned(), read_dataset(run.output)
+    _require_same(run, made)
+    repair(run.output)
+    if withdraw:
+        withdraw_changed(run.plan, run.output)
+    if decide:
+        decide()
+    done = finished_ids(run.output)
+    _require_planned(run, done, planned.ids)
+    if made is None or done.size < planned.ids.size:
+        header = {
+            "schema_version": SCHEMA_VERSION,
+            "state": "running",
+            "variant": run.policy.variant,
+            "planned": {"clips": int(planned.ids.size), "frames": planned.frames},
+            **_made_with(run),
+        }
+        storage.write_bytes(run.output, "dataset.json", _json(header))
+    ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(run.output)
+    failure_budget.stop_above(run.policy.failures, run.output)
+    logs.emit("begun", planned=int(planned.ids.size))
+
+
+def _made_with(run: Run) -> dict[str, Any]:
+    """What all runs on one output must have in common, as dataset.json says it."""
+    policy, marker = run.policy, run.marker
+    return {
+        "partition": run.plan.partition,
+        "profile": {"name": run.profile.name, "digest": run.profile.digest()},
         "policy": {
             "name": policy.name,
             "digest": policy.digest(),
             "may_waive": policy.reviewers.may_waive,
         },
-        "signer": dataset_signature.entry(signer),
+        "signer": dataset_signature.entry(run.signer),
         "marker": {"name": marker.digest[:16], "digest": marker.digest} if marker else None,
     }
-    planned, made = plan.planned(), read_dataset(output)
-    if made is None and storage.list_files(output):
-        raise UserError(
-            output, "holds files but no dataset.json, so it is no dataset of ours", "Choose an empty output"
-        )
-    for name, value in used.items():
-        if made and made.get(name) != value:
+
+
+def _require_same(run: Run, made: dict[str, Any] | None) -> None:
+    """Raises UserError if the output was begun by another run, or is no dataset."""
+    if made is None:
+        if storage.list_files(run.output):
+            problem = "holds files but no dataset.json, so it is no dataset of ours"
+            raise UserError(run.output, problem, "Choose an empty output")
+        return
+    for name, value in _made_with(run).items():
+        if made.get(name) != value:
             begun = made.get(name) or "none"
             begun = begun["name"] if isinstance(begun, dict) else begun
             remedy = "Use the same settings again, or choose another output"
-            raise UserError(output, f"was begun with another {name} ({begun})", remedy)
-    repair(output)
-    if withdraw:
-        withdraw_changed(plan, output)
-    if decide:
-        decide()
-    done = finished_ids(output)
-    unknown = np.setdiff1d(done, planned.ids).size
-    if unknown:
+            raise UserError(run.output, f"was begun with another {name} ({begun})", remedy)
+
+
+def _require_planned(run: Run, done: np.ndarray, planned: np.ndarray) -> None:
+    """Raises UserError if the output holds clips that the plan does not name."""
+    if unknown := np.setdiff1d(done, planned).size:
+        problem = f"holds {unknown} clips that {run.plan.uri}, part {run.plan.partition}, does not name"
         remedy = "If sources have changed, --withdraw; or give the plan that it was begun with"
-        raise UserError(
-            output, f"holds {unknown} clips that {plan.uri}, part {plan.partition}, does not name", remedy
-        )
-    if made is None or done.size < planned.ids.size:
-        header = {
-            "schema_version": SCHEMA_VERSION,
-            "state": "running",
-            "variant": policy.variant,
-            "planned": {"clips": int(planned.ids.size), "frames": planned.frames},
-            **used,
-        }
-        storage.write_bytes(output, "dataset.json", _json(header))
-    ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(output)
-    failure_budget.stop_above(policy.failures, output)
-    logs.emit("begun", planned=int(planned.ids.size))
+        raise UserError(run.output, problem, remedy)
 
 
 def repair(output: str) -> None:
@@ -181,12 +183,13 @@ def record_lost(plan: Plan, output: str) -> int:
     return int(lost)
 
 
-def finish(plan: Plan, output: str, policy: Policy, signer: Signer | None = None) -> dict[str, Any]:
+def finish(run: Run) -> dict[str, Any]:
     """Write the list of shards and OUT/dataset.json, signed, which says that the dataset is complete; returns it.
 
     Raises UserError as long as a planned clip is missing, or one is there twice, or if too many failed.
     """
-    planned, ids, stats = plan.planned(), finished_ids(output), read_stats(output)
+    output, planned = run.output, run.plan.planned()
+    ids, stats = finished_ids(output), read_stats(output)
     if not np.array_equal(ids, planned.ids):
         problem = f"accounts for {ids.size} clips where {planned.ids.size} are planned, or not for each once"
         raise UserError(output, problem, "Run the same command again")
@@ -196,13 +199,13 @@ def finish(plan: Plan, output: str, policy: Policy, signer: Signer | None = None
     if made is None or totals["planned"] != {"clips": planned.ids.size, "frames": planned.frames}:
         raise UserError(output, "has stats that do not add up to the plan", "Run the same command again")
     made |= {"state": "complete", "id_digest": id_digest(ids), **totals, "shards": len(stats)}
-    failure_budget.require(policy.failures, output, [shard for shard, _ in shards])
+    failure_budget.require(run.policy.failures, output, [shard for shard, _ in shards])
     for folder in (attempts.FOLDER, escalation.FOLDER):
         attempts.forget(storage.absolute(output), folder)
     made |= {"chain": chain.write(output, shards), "licence_notes": LICENCE_NOTES}
     made.pop("signature", None)
-    if signer:
-        made["signature"] = signer.sign("dataset", made)
+    if run.signer:
+        made["signature"] = run.signer.sign("dataset", made)
     storage.write_bytes(output, "dataset.json", _json(made))
     logs.emit("complete", **{name: made[name]["clips"] for name in ("planned", *VERDICTS.values())})
     return made

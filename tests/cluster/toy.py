@@ -23,6 +23,7 @@ import ray
 from cluster.ledger import checkpoint, plans
 from cluster.ledger.datasink import ShardNames, ShardSink
 from cluster.ledger.plans import Plan
+from cluster.ledger.run import Run
 from operators import storage
 from operators.recovery.attempts import LIMIT, Attempts
 from operators.recovery.fail_closed import each
@@ -93,6 +94,11 @@ def noise(ref: ClipRef, seed: int | None = None) -> bytes:
     return encode_video(frames, ref.pts[ref.overlap :], ref.time_base, ref.fps, 40, "ultrafast")
 
 
+def run_of(plan: str, output: str, signer: Signer | None = None) -> Run:
+    """A run by the toy's settings."""
+    return Run(Plan(plan), output, PROFILE, POLICY, signer=signer)
+
+
 def ended(ref: ClipRef, seed: int | None = None) -> ReleasedClip | QuarantinedClip | FailedClip:
     """The verdict follows from the number."""
     if ref.clip_id % 10 == 0:
@@ -107,7 +113,7 @@ def write_output(
 ) -> list[str]:
     """A finished dataset over a plan of `count` clips, made without Ray; returns the names of its shards."""
     refs = write_plan(plan, count)
-    checkpoint.begin(Plan(plan), output, PROFILE, POLICY, signer=signer)
+    checkpoint.begin(run_of(plan, output, signer))
     names = [
         ShardNames().get_filename_for_task("a" * 32, task) for task in range(-(-count // clips_per_shard))
     ]
@@ -121,7 +127,7 @@ def write_output(
         record = pa.BufferOutputStream()
         pq.write_table(pa.table({"clip_id": [ref.clip_id for ref in part]}), record)
         storage.write_bytes(output, f"checkpoint/{name}.parquet", record.getvalue().to_pybytes())
-    checkpoint.finish(Plan(plan), output, POLICY, signer)
+    checkpoint.finish(run_of(plan, output, signer))
     ray.data.DataContext.get_current().checkpoint_config = None
     return names
 
@@ -185,7 +191,7 @@ def run(
 ) -> dict[str, Any]:
     """The real job's frame: begin, run, run again clip by clip, record what is lost, finish."""
     plan = Plan.of(uri, partition)
-    checkpoint.begin(plan, output, PROFILE, policy)
+    checkpoint.begin(Run(plan, output, PROFILE, policy))
     filesystem, paths = plan.files()
     for clips_per_shard in (4, 1):
         if not checkpoint.missing(plan, output).size:
@@ -206,7 +212,7 @@ def run(
         )
         checkpoint.repair(output)
     checkpoint.record_lost(plan, output)
-    return checkpoint.finish(plan, output, policy)
+    return checkpoint.finish(Run(plan, output, PROFILE, policy))
 
 
 def contents(output: str) -> dict[str, bytes]:

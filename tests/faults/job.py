@@ -20,6 +20,7 @@ from cluster import session
 from cluster.ledger import checkpoint
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.plans import Plan
+from cluster.ledger.run import Run
 from operators import storage
 from operators.recovery.attempts import LIMIT, Attempts
 from operators.recovery.fail_closed import each
@@ -93,7 +94,8 @@ class Audit(Stage):
 def main(plan_uri: str, output: str, seconds: float, eater: int = -1, payload: int = 0) -> None:
     """As `anonymize` and `finish`."""
     plan = Plan(plan_uri)
-    checkpoint.begin(plan, output, toy.PROFILE, toy.POLICY)
+    run = Run(plan, output, toy.PROFILE, toy.POLICY)
+    checkpoint.begin(run)
     filesystem, paths = plan.files()
     for clips_per_shard in (4, 1):
         if not checkpoint.missing(plan, output).size:
@@ -113,7 +115,7 @@ def main(plan_uri: str, output: str, seconds: float, eater: int = -1, payload: i
         clips.write_datasink(ShardSink(output), ray_remote_args={"num_cpus": 0.25})
         checkpoint.repair(output)
     checkpoint.record_lost(plan, output)
-    checkpoint.finish(plan, output, toy.POLICY)
+    checkpoint.finish(run)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from cluster.ledger import chain, checkpoint, index
-from cluster.ledger.plans import Plan
 from jobs.verify import read, verify
 from operators import storage
 from operators.release.shard_writer import total
@@ -266,12 +265,11 @@ def test_without_any_signature(tmp_path: Path, whole: Path) -> None:
 
 
 def test_another_key_does_not_go_on(dataset: Path, whole: Path, tmp_path: Path) -> None:
-    begin = (Plan(f"{whole}/plan"), str(dataset), toy.PROFILE, toy.POLICY)
     other = Signer.of_file(str(make_key(tmp_path / "other.pem")))
     for signer in (other, None):
         with pytest.raises(UserError, match="was begun with another signer"):
-            checkpoint.begin(*begin, signer=signer)
-    checkpoint.begin(*begin, signer=Signer.of_file(str(whole / "key.pem")))
+            checkpoint.begin(toy.run_of(f"{whole}/plan", str(dataset), signer))
+    checkpoint.begin(toy.run_of(f"{whole}/plan", str(dataset), Signer.of_file(str(whole / "key.pem"))))
 
 
 def test_a_clip_that_is_not_what_it_was_certified_as_is_found_by_the_sample(

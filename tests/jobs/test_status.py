@@ -7,6 +7,7 @@ import pytest
 
 from cluster.ledger import checkpoint
 from cluster.ledger.plans import Plan
+from cluster.ledger.run import Run
 from jobs.status import status
 from operators import storage
 from schemas.errors import UserError
@@ -36,7 +37,7 @@ def test_an_interrupted_run_counts_what_is_committed(place: str) -> None:
 
 def test_a_run_that_has_only_begun(place: str) -> None:
     toy.write_plan(f"{place}/plan", 5)
-    checkpoint.begin(Plan(f"{place}/plan"), f"{place}/out", toy.PROFILE, toy.POLICY)
+    checkpoint.begin(Run(Plan(f"{place}/plan"), f"{place}/out", toy.PROFILE, toy.POLICY))
     found = status(f"{place}/out", datetime.now(UTC))
     assert (found["planned"], found["left"], found["released"]) == (5, 5, 0)
     assert found["clips per hour"] is found["time left"] is found["last shard"] is None

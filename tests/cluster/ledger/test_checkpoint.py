@@ -11,6 +11,7 @@ import pytest
 from cluster.ledger import checkpoint, index, plans
 from cluster.ledger.datasink import ShardNames
 from cluster.ledger.plans import Plan
+from cluster.ledger.run import Run
 from operators import storage
 from schemas.arrow import to_table
 from schemas.clip import ClipRef
@@ -84,7 +85,7 @@ class TestBegin:
     """What is refused before anything is computed or removed."""
 
     def begin(self, folder: Path, policy: Policy = toy.POLICY) -> None:
-        checkpoint.begin(Plan(f"{folder}/plan"), f"{folder}/out", toy.PROFILE, policy)
+        checkpoint.begin(Run(Plan(f"{folder}/plan"), f"{folder}/out", toy.PROFILE, policy))
 
     def test_no_plan(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="no plan"):
@@ -126,10 +127,11 @@ def test_parts_of_a_plan_are_jobs_of_their_own(tmp_path: Path) -> None:
     assert np.array_equal(np.sort(np.concatenate([part.ids for part in parts])), whole.ids)
     assert sum(part.frames for part in parts) == whole.frames and all(part.ids.size for part in parts)
     assert Plan.of(f"{tmp_path}/plan", "9/9").planned().ids.size == 0
-    checkpoint.begin(Plan.of(f"{tmp_path}/plan", "2/3"), f"{tmp_path}/out", toy.PROFILE, toy.POLICY)
+    part = Plan.of(f"{tmp_path}/plan", "2/3")
+    checkpoint.begin(Run(part, f"{tmp_path}/out", toy.PROFILE, toy.POLICY))
     assert checkpoint.missing(Plan.of(f"{tmp_path}/plan", "2/3"), f"{tmp_path}/out").size == parts[1].ids.size
     with pytest.raises(UserError, match=r"begun with another partition \(2/3\)"):
-        checkpoint.begin(Plan(f"{tmp_path}/plan"), f"{tmp_path}/out", toy.PROFILE, toy.POLICY)
+        checkpoint.begin(toy.run_of(f"{tmp_path}/plan", f"{tmp_path}/out"))
     for wrong in ("0/3", "4/3", "1/257", "half"):
         with pytest.raises(UserError, match="no part of a plan"):
             Plan.of(f"{tmp_path}/plan", wrong)
@@ -140,7 +142,7 @@ def test_another_plan_is_refused(finished: tuple[str, str, list[str]]) -> None:
     before = toy.contents(output)
     toy.write_plan(f"{plan}2", 7)
     with pytest.raises(UserError, match="holds 5 clips that"):
-        checkpoint.begin(Plan(f"{plan}2"), output, toy.PROFILE, toy.POLICY)
+        checkpoint.begin(toy.run_of(f"{plan}2", output))
     assert toy.contents(output) == before
 
 
@@ -149,11 +151,11 @@ def test_of_a_changed_source_the_shards_are_made_anew_if_asked(finished: tuple[s
     before, refs = toy.contents(output), [toy.make_ref(number) for number in range(12)]
     refs[5] = replace(refs[5], clip_id=105)  # the same source, with another content
     plans.write_clips(f"{plan}2", "00-toy", to_table(refs, ClipRef))
-    arguments = Plan(f"{plan}2"), output, toy.PROFILE, toy.POLICY
+    run = toy.run_of(f"{plan}2", output)
     with pytest.raises(UserError, match=r"holds 1 clips that .* --withdraw"):
-        checkpoint.begin(*arguments)
+        checkpoint.begin(run)
     assert toy.contents(output) == before
-    checkpoint.begin(*arguments, withdraw=True)
+    checkpoint.begin(run, withdraw=True)
     kept = {path: data for path, data in before.items() if names[1] not in path and path != "dataset.json"}
     after = toy.contents(output)
     assert {path: data for path, data in after.items() if path != "dataset.json"} == kept
@@ -166,5 +168,5 @@ def test_another_plan_withdraws_nothing(finished: tuple[str, str, list[str]]) ->
     before = toy.contents(output)
     toy.write_plan(f"{plan}2", 7)
     with pytest.raises(UserError, match="holds clips of 5 videos that"):
-        checkpoint.begin(Plan(f"{plan}2"), output, toy.PROFILE, toy.POLICY, withdraw=True)
+        checkpoint.begin(toy.run_of(f"{plan}2", output), withdraw=True)
     assert toy.contents(output) == before

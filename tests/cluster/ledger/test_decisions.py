@@ -10,6 +10,7 @@ import ray
 from cluster.ledger import checkpoint
 from cluster.ledger.decisions import honour
 from cluster.ledger.plans import Plan
+from cluster.ledger.run import Run
 from cluster.ledger.withdraw import read_manifest
 from operators import storage
 from operators.recovery.escalation import Ladder
@@ -67,7 +68,7 @@ def test_what_is_decided_is_missing_and_due_with_its_steps(finished: tuple[Plan,
     looked_at = sha_of(output, KEY[9])
     given = [decision(0, "accept"), decision(9, "blackout", looked_at), decision(10, "redo", "")]
     decide = partial(honour, given, "d.json", plan, output, WAIVE)
-    checkpoint.begin(plan, output, toy.PROFILE, toy.POLICY, decide=decide)
+    checkpoint.begin(Run(plan, output, toy.PROFILE, toy.POLICY), decide=decide)
     assert checkpoint.missing(plan, output).tolist() == [0, 1, 2, 3, 8, 9, 10, 11]
     assert steps(output, 0) == [FIRST, Step("accept", "why", "R. Viewer", SHA, ["background"])]
     assert steps(output, 9) == [Step("opaque fill", "why", "R. Viewer", looked_at)]
@@ -76,7 +77,7 @@ def test_what_is_decided_is_missing_and_due_with_its_steps(finished: tuple[Plan,
     assert json.loads(storage.read_bytes(output, "dataset.json"))["state"] == "running"
     # Interrupted here, the same command goes on, and so does one without the decisions.
     assert decide() == {"to do": 0, "done": 3}
-    checkpoint.begin(plan, output, toy.PROFILE, toy.POLICY)
+    checkpoint.begin(Run(plan, output, toy.PROFILE, toy.POLICY))
     assert steps(output, 0)[-1].name == "accept"
 
 

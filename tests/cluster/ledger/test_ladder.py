@@ -10,6 +10,7 @@ import ray
 from cluster.ledger import checkpoint
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.plans import Plan
+from cluster.ledger.run import Run
 from operators import storage
 from operators.recovery.attempts import Attempts
 from operators.recovery.escalation import FOLDER, Ladder
@@ -46,7 +47,7 @@ class Gated:
 
 def run(plan: Plan, output: str, policy: Policy = POLICY, passes: int | None = None, clips: int = 2) -> None:
     """The job's loop: as many passes as there are rungs, and one; then what is lost."""
-    checkpoint.begin(plan, output, PROFILE, policy)
+    checkpoint.begin(Run(plan, output, PROFILE, policy))
     filesystem, paths = plan.files()
     for _ in range(len(policy.escalation) + 1 if passes is None else passes):
         ladder = Ladder(policy.escalation, storage.absolute(output))
@@ -96,7 +97,7 @@ def test_every_clip_ends_once_on_its_rung(tmp_path: Path) -> None:
         assert {step.reason for step in steps} == {"toy: gate failed: toy"}
     assert [step["name"] for step in rows[9]["steps"]] == RUNGS[:1]  # type: ignore[attr-defined]
     assert checkpoint.record_lost(plan, output) == 0
-    dataset = checkpoint.finish(plan, output, POLICY)
+    dataset = checkpoint.finish(Run(plan, output, PROFILE, POLICY))
     assert dataset["released"]["clips"] == 4 and dataset["quarantined"]["clips"] == 6
     assert not Path(output, FOLDER).exists()
 
@@ -120,7 +121,7 @@ def test_a_run_stopped_in_the_middle_goes_on_where_each_clip_was(tmp_path: Path)
     rows = manifest(output)
     assert [rows[number]["verdict"] for number in range(6)] == ["released"] * 4 + ["quarantined"] * 2
     assert {path: path.read_bytes() for path in before} == before
-    assert checkpoint.finish(plan, output, POLICY)["planned"]["clips"] == 6
+    assert checkpoint.finish(Run(plan, output, PROFILE, POLICY))["planned"]["clips"] == 6
 
 
 def test_a_clip_that_never_comes_to_its_last_rung_is_not_lost(tmp_path: Path) -> None:
@@ -129,7 +130,7 @@ def test_a_clip_that_never_comes_to_its_last_rung_is_not_lost(tmp_path: Path) ->
     run(plan, output, passes=1)
     assert checkpoint.record_lost(plan, output) == 4
     assert manifest(output)[4]["verdict"] == "failed"
-    assert checkpoint.finish(plan, output, POLICY.model_copy(update={"failures": NO_LIMITS}))
+    assert checkpoint.finish(Run(plan, output, PROFILE, POLICY.model_copy(update={"failures": NO_LIMITS})))
 
 
 NO_LIMITS = POLICY.failures.model_copy(update={"failed": 1.0})

@@ -43,12 +43,12 @@ def test_where_clips_stand_on_the_ladder_survives_a_repair_and_not_the_end(
     ladder = Ladder(["larger mask"], storage.absolute(output))
     assert ladder.climb(2, [], "audit", "gate failed: copy")
     storage.delete(output, [f"shards/{name}.tar"])
-    checkpoint.begin(Plan(plan), output, toy.PROFILE, toy.POLICY)
+    checkpoint.begin(toy.run_of(plan, output))
     assert checkpoint.missing(Plan(plan), output).tolist() == [0, 1, 2, 3]
     assert [step.name for step in ladder.steps(2)] == ["larger mask"]
     for path, data in before.items():
         storage.write_bytes(output, path, data)
-    checkpoint.finish(Plan(plan), output, toy.POLICY)
+    checkpoint.finish(toy.run_of(plan, output))
     assert ladder.steps(2) == [] and toy.contents(output) == before
 
 
@@ -59,7 +59,7 @@ def test_files_without_any_record_go(finished: tuple[str, str, list[str]]) -> No
     storage.write_bytes(output, f"shards/{zombie}.tar", b"half a tar")
     storage.write_bytes(output, f"manifest/{zombie}.parquet", before[f"manifest/{name}.parquet"])
     with pytest.raises(UserError, match="not for each once"):
-        checkpoint.finish(Plan(plan), output, toy.POLICY)
+        checkpoint.finish(toy.run_of(plan, output))
     checkpoint.repair(output)
     assert toy.contents(output) == before
 
@@ -72,7 +72,7 @@ def test_of_two_shards_with_the_same_clip_one_goes(finished: tuple[str, str, lis
         data = before[path].replace(name.encode(), zombie.encode()) if "stats" in path else before[path]
         storage.write_bytes(output, path.replace(name, zombie), data)
     with pytest.raises(UserError, match="not for each once"):
-        checkpoint.finish(Plan(plan), output, toy.POLICY)
+        checkpoint.finish(toy.run_of(plan, output))
     checkpoint.repair(output)
     assert toy.contents(output) == before
 
@@ -93,7 +93,7 @@ def test_a_damaged_shard_is_to_be_done_again(
     assert toy.contents(output) == {path: data for path, data in before.items() if name not in path}
     assert checkpoint.missing(Plan(plan), output).tolist() == [0, 1, 2, 3]
     with pytest.raises(UserError, match="accounts for 8 clips where 12 are planned"):
-        checkpoint.finish(Plan(plan), output, toy.POLICY)
+        checkpoint.finish(toy.run_of(plan, output))
 
 
 @pytest.mark.parametrize("count", [12, 4])

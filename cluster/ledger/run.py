@@ -1,0 +1,26 @@
+"""A run: which clips, by which settings, into which dataset, in whose name."""
+
+from dataclasses import dataclass
+
+from cluster.ledger.plans import Plan
+from operators.release.c2pa_mark import Marker
+from operators.release.signature import Signer
+from schemas.policy import Policy
+from schemas.profile import Profile
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one command of jobs.anonymize works on.
+
+    `output` is the dataset's folder or prefix. What gates refuse is kept for reviewers in `review`, unless that is
+    empty. Without a `signer` nothing is signed, without a `marker` nothing marked as generated.
+    """
+
+    plan: Plan
+    output: str
+    profile: Profile
+    policy: Policy
+    review: str = ""
+    signer: Signer | None = None
+    marker: Marker | None = None
