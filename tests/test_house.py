@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import mypy.api
@@ -33,6 +34,31 @@ def test_stages_and_schemas_know_nothing_of_ray(room: str) -> None:
     files = list((ROOT / room).rglob("*.py"))
     assert len(files) > 5
     assert [path.name for path in files if imports(path) & {"ray", "jobs", "cluster"}] == []
+
+
+def rooms() -> dict[str, set[str]]:
+    """Which rooms of operators/ each room's files import; a file that lies in none is a room of its own."""
+    graph: dict[str, set[str]] = {}
+    for path in (ROOT / "operators").rglob("*.py"):
+        own = path.relative_to(ROOT / "operators").with_suffix("").parts[0]
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "operators":
+                inner = node.module.split(".")[1:2] or [alias.name for alias in node.names]
+                graph.setdefault(own, set()).update(set(inner) - {own})
+    return graph
+
+
+def test_the_rooms_of_the_operators_form_no_circle() -> None:
+    order = list(TopologicalSorter(rooms()).static_order())  # raises CycleError
+    assert {"condition", "gates", "models", "training", "video"} <= set(order)
+
+
+def test_nothing_that_releases_needs_what_trains() -> None:
+    needed = {room: inner for room, inner in rooms().items() if room != "training"}
+    assert [room for room, inner in needed.items() if "training" in inner] == []
+    jobs = ("plan", "anonymize", "verify", "status", "weights", "options")
+    files = [ROOT / f"jobs/{job}.py" for job in jobs] + list((ROOT / "cluster").rglob("*.py"))
+    assert [path.name for path in files if "operators.training" in path.read_text()] == []
 
 
 def test_only_audit_makes_a_released_clip() -> None:
@@ -86,6 +112,9 @@ def test_the_code_version_counts_every_source_in_every_folder(
     (tmp_path / "operators/room/deep.py").rename(tmp_path / "operators/deep.py")
     versions.add(weights_lock.code_version())
     assert len(versions) == 3
+    (tmp_path / "operators/training").mkdir()
+    (tmp_path / "operators/training/trainer.py").write_text("one = 3\n")
+    assert weights_lock.code_version() in versions, "what trains decides about no release"
 
 
 def test_every_file_that_a_document_names_is_there() -> None:

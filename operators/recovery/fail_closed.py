@@ -44,36 +44,40 @@ def each(
     """
     results = []
     for row in rows:
-        if isinstance(row, QuarantinedClip | FailedClip):
-            results.append(row)
-            continue
-        ref, evidence = getattr(row, "ref", row), getattr(row, "evidence", None)
-        seconds = evidence.seconds if evidence else {}
-        try:
-            with attempts.attempt(stage, ref.clip_id):
-                results.append(process(row))
-        except Unrecorded:
-            raise
-        except Exhausted as error:
-            remedy = "See the workers' logs; give the stage more memory or time, or leave the source out"
-            results.append(FailedClip(ref, stage, str(error), remedy, seconds))
-        except DecodeError as error:
-            results.append(FailedClip(ref, stage, error.reason, error.remedy, seconds))
-        except Rejected as rejected:
-            steps = evidence.steps if evidence else _due(ref, ladder)
-            if not (ladder and ladder.climb(ref.clip_id, steps, stage, str(rejected))):
-                gates = rejected.gates
-                results.append(
-                    QuarantinedClip(ref, stage, str(rejected), gates, steps, seconds, _digest(row))
-                )
-        except Exception as error:
+        ended = isinstance(row, QuarantinedClip | FailedClip)
+        result = row if ended else _one(stage, process, row, attempts, ladder)
+        results += [] if result is None else [result]
+    return results
+
+
+def _one(
+    stage: str, process: Callable[[Any], Any], row: Any, attempts: Attempts, ladder: Ladder | None
+) -> Any | None:
+    """What becomes of one row; None if it is to be tried again."""
+    ref, evidence = getattr(row, "ref", row), getattr(row, "evidence", None)
+    seconds = evidence.seconds if evidence else {}
+    try:
+        with attempts.attempt(stage, ref.clip_id):
+            return process(row)
+    except Unrecorded:
+        raise
+    except Exhausted as error:
+        remedy = "See the workers' logs; give the stage more memory or time, or leave the source out"
+        return FailedClip(ref, stage, str(error), remedy, seconds)
+    except DecodeError as error:
+        return FailedClip(ref, stage, error.reason, error.remedy, seconds)
+    except Exception as error:
+        steps = evidence.steps if evidence else _due(ref, ladder)
+        if isinstance(error, Rejected):
+            reason, gates = str(error), error.gates
+            if ladder and ladder.climb(ref.clip_id, steps, stage, reason):
+                return None
+        else:
             frame = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
-            log.error("clip %d quarantined in %s: %s", ref.clip_id, stage, reason)
             gates = evidence.gates if evidence else []
-            steps = evidence.steps if evidence else _due(ref, ladder)
-            results.append(QuarantinedClip(ref, stage, reason, gates, steps, seconds, _digest(row)))
-    return results
+            log.error("clip %d quarantined in %s: %s", ref.clip_id, stage, reason)
+        return QuarantinedClip(ref, stage, reason, gates, steps, seconds, _digest(row))
 
 
 def _digest(row: Any) -> str:
