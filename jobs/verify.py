@@ -161,7 +161,7 @@ def show(output: str, dataset: dict[str, Any], proof: Proof, trusted: str, conso
         counts = dataset.get(name, {})
         table.add_row(name, str(counts.get("clips", "?")), str(counts.get("frames", "?")))
     console.print(table)
-    console.print(dataset_signature.told(dataset, trusted), highlight=False, soft_wrap=True)
+    console.print(dataset_signature.describe(dataset, trusted), highlight=False, soft_wrap=True)
     if proof.sampled:
         worst = bound(proof.doubted, proof.sampled, proof.released)
         text = (

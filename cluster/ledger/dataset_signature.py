@@ -44,7 +44,7 @@ def breaches(output: str, dataset: dict[str, Any], trusted: str) -> list[Breach]
     return [Breach(where, problem, REMEDY) for problem in problems]
 
 
-def told(dataset: dict[str, Any], trusted: str) -> str:
+def describe(dataset: dict[str, Any], trusted: str) -> str:
     """One line for a reader."""
     if not dataset.get("signer"):
         return "unsigned: whoever could write here could have changed it and all digests with it"
