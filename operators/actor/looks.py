@@ -231,16 +231,16 @@ def sample_identity(rng: Generator, adult: float = 0.9) -> Identity:
     lips = skin * ([0.95, 0.48, 0.50] if feminine else [0.92, 0.58, 0.56])
     texture = float(rng.random())
     irises = [(0.25, 0.14, 0.07), (0.2, 0.3, 0.4), (0.22, 0.3, 0.15)]
-    iris = _linear(irises[rng.choice(3, p=[0.6, 0.25, 0.15])])
+    iris = linear(irises[rng.choice(3, p=[0.6, 0.25, 0.15])])
     fringe = float(rng.choice([0.70, 0.72, 0.76]))
     return Identity(
         shape,
         feminine,
         tone,
-        _linear(skin),
-        _linear(np.clip(lips, 0, 1)),
+        linear(skin),
+        linear(np.clip(lips, 0, 1)),
         colour,
-        _linear(hair),
+        linear(hair),
         iris,
         style,
         float(thickness),
@@ -270,7 +270,7 @@ def sample_outfit(rng: Generator, feminine: bool) -> Outfit:
         v_neck, sleeve = 0.0, max(sleeve, 0.32)
     first, second, lower = sample_colour(rng), sample_colour(rng), sample_colour(rng)
     if rng.random() < 0.35:  # denim
-        lower = _hsv(0.6 + rng.normal() * 0.02, rng.uniform(0.35, 0.65), rng.uniform(0.18, 0.6))
+        lower = hsv(0.6 + rng.normal() * 0.02, rng.uniform(0.35, 0.65), rng.uniform(0.18, 0.6))
     top_pattern = sample_pattern(rng, 0.45)
     bottom_pattern = sample_pattern(rng, 0.4 if skirt else 0.12)
     if dress:
@@ -280,7 +280,7 @@ def sample_outfit(rng: Generator, feminine: bool) -> Outfit:
     opening, jacket_hem = float(rng.uniform(0.01, 0.07)), float(rng.choice([-0.06, -0.12, 0.0]))
     lower_second = second if dress else sample_colour(rng)
     uppers = sample_colour(rng)
-    soles = _linear((0.9, 0.9, 0.88)) if rng.random() < 0.5 else _linear((0.06, 0.06, 0.06))
+    soles = linear((0.9, 0.9, 0.88)) if rng.random() < 0.5 else linear((0.06, 0.06, 0.06))
     jacket_colour = sample_colour(rng)
     jacket_pattern = Pattern(int(rng.choice([0, 0, 0, 8])))
     return Outfit(
@@ -312,12 +312,12 @@ def sample_colour(rng: Generator) -> Color:
     kind = rng.random()
     if kind < 0.30:
         value = rng.uniform(0.06, 0.95)
-        return _linear((value, value, value * rng.uniform(0.92, 1.04)))
+        return linear((value, value, value * rng.uniform(0.92, 1.04)))
     if kind < 0.5:
-        return _hsv(rng.uniform(0.55, 0.68), rng.uniform(0.3, 0.8), rng.uniform(0.15, 0.7))
+        return hsv(rng.uniform(0.55, 0.68), rng.uniform(0.3, 0.8), rng.uniform(0.15, 0.7))
     if kind < 0.65:
-        return _hsv(rng.uniform(0.03, 0.12), rng.uniform(0.2, 0.6), rng.uniform(0.25, 0.85))
-    return _hsv(rng.random(), rng.uniform(0.25, 0.75), rng.uniform(0.25, 0.9))
+        return hsv(rng.uniform(0.03, 0.12), rng.uniform(0.2, 0.6), rng.uniform(0.25, 0.85))
+    return hsv(rng.random(), rng.uniform(0.25, 0.75), rng.uniform(0.25, 0.9))
 
 
 def sample_pattern(rng: Generator, share: float = 0.5) -> Pattern:
@@ -412,12 +412,12 @@ def colour_name(colour: Color) -> str:
 def skin_colours(tone: int, feminine: bool) -> tuple[Color, Color]:
     """The plain colours of skin and lips of one of SKINS."""
     skin = np.array(_SKIN[SKINS[tone]])
-    return _linear(skin), _linear(skin * ([0.95, 0.48, 0.50] if feminine else [0.92, 0.58, 0.56]))
+    return linear(skin), linear(skin * ([0.95, 0.48, 0.50] if feminine else [0.92, 0.58, 0.56]))
 
 
 def hair_tint(colour: int) -> Color:
     """The plain colour of one of HAIR_COLOURS."""
-    return _linear(_HAIR[HAIR_COLOURS[colour]])
+    return linear(_HAIR[HAIR_COLOURS[colour]])
 
 
 def _cloth(colours: tuple[Color, Color], pattern: Pattern) -> str:
@@ -428,11 +428,12 @@ def _cloth(colours: tuple[Color, Color], pattern: Pattern) -> str:
     return f"{kind} {first}" if first == second else f"{kind} {first} and {second}"
 
 
-def _linear(colour: np.ndarray | Color) -> Color:
+def linear(colour: np.ndarray | Color) -> Color:
     """sRGB, near enough, to linear light."""
     red, green, blue = (float(channel) ** 2.2 for channel in colour)
     return red, green, blue
 
 
-def _hsv(h: float, s: float, v: float) -> Color:
-    return _linear(colorsys.hsv_to_rgb(h % 1, s, v))
+def hsv(h: float, s: float, v: float) -> Color:
+    """Hue (any number of turns), saturation and value to linear light."""
+    return linear(colorsys.hsv_to_rgb(h % 1, s, v))
