@@ -1,6 +1,7 @@
 """A person with a motion, at a place in the world: everything that is drawn and labelled of them."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -141,7 +142,7 @@ def steps_of(feet: np.ndarray, fps: float, jogs: bool) -> np.ndarray:
     """
     heels = np.array([_HEEL_HEIGHT, 0, _HEEL_HEIGHT, 0])
     steps = []
-    for before, after in zip(feet[:-1], feet[1:], strict=True):
+    for before, after in pairwise(feet):
         lowest = np.argmin(before[:, 2] + after[:, 2] - heels)
         steps.append(before[lowest, :2] - after[lowest, :2])
     travelled = np.array(steps)

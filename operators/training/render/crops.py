@@ -10,7 +10,7 @@ from operators.training.render.acting import Actor, Person, Spot, act
 from operators.training.render.camera import Camera, Window, project, sway
 from operators.training.render.film import Clip, Studio
 from operators.training.render.scenery.occluders import KINDS, POLE_HEIGHT, Occluder
-from operators.training.render.scenery.places import Place, plain, room, street
+from operators.training.render.scenery.places import plain, room, street
 from operators.training.render.seeds import Split
 from operators.training.render.sensor import sense
 

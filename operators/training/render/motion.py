@@ -59,7 +59,7 @@ _WANDER = {
 
 @dataclass(frozen=True)
 class Gestures:
-    """What the arms do: `left` and `right` name ARMS, or "swing" with the gait; `then` is what one of them changes to."""
+    """What the arms do: `left` and `right` name ARMS, or "swing" with the gait; one of them changes to `then`."""
 
     left: str
     right: str

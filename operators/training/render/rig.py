@@ -1,6 +1,6 @@
 """Joint angles to the pose matrices of the body model's bones.
 
-The template faces -Y, Z is up, X is its left. A bone's matrix turns it from the template's pose, in the template's axes.
+The template faces -Y, Z is up, X is its left. A bone's matrix turns it from the template's pose, in these axes.
 """
 
 import numpy as np

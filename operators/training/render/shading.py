@@ -1,4 +1,4 @@
-"""GLSL from the folder beside this file, and its uniforms from dataclasses: a struct in a shader has the fields' names."""
+"""GLSL from the folder beside this file, and its uniforms from dataclasses: a struct there has the fields' names."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ _HAIR = {"CAP": CAP, "SHAVED": SHAVED}
 
 
 def source(name: str, **chosen: IntEnum) -> str:
-    """A shader with its includes; every name of a chosen enum is defined, and PART=Part.TOP defines PART as TOP, too."""
+    """A shader with its includes. `part=Part.TOP` defines the names of all parts as their numbers, and PART as TOP."""
     numbers: dict[str, int] = dict(_HAIR) if chosen else {}
     for meaning, value in chosen.items():
         numbers |= {member.name: member.value for member in type(value)} | {meaning.upper(): value.value}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 FILE = Path(__file__).with_name("template.npz")
-SKIN_VERTICES = 13380  # the first ones are the naked body's; then come eyes, lashes, and shells for hair and clothes
+SKIN_VERTICES = 13380  # the first ones are the naked body's; then come eyes, lashes, shells for hair and clothes
 
 
 @dataclass(frozen=True)
@@ -55,4 +55,5 @@ class Template:
         """Vertices of the left and of the right foot."""
         skin = self.rest[:SKIN_VERTICES]
         low = skin[:, 2] < -0.80
-        return tuple(np.nonzero(low & ((skin[:, 0] > 0) == left))[0] for left in (True, False))
+        left = skin[:, 0] > 0
+        return np.nonzero(low & left)[0], np.nonzero(low & ~left)[0]

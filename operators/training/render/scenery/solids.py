@@ -1,4 +1,4 @@
-"""What places are built of. Every solid is rows float64 [N,17], three a triangle, in metres, Z up: position 3, normal 3,
+"""What places are built of. A solid is rows float64 [N,17], three a triangle, in metres, Z up: position 3, normal 3,
 local position 3 (where the material's pattern is looked up), two colours in linear light 3 + 3, material, its scale."""
 
 from collections.abc import Sequence
@@ -112,13 +112,13 @@ def car(centre: Point, yaw: float, paint: Color) -> np.ndarray:
 
 def tree(foot: Point, trunk: float, crown: Point, rng: Generator) -> np.ndarray:
     """A trunk that many metres tall under a crown of those radii."""
-    at = np.asarray(foot, float)
+    x, y, ground = foot
     wood = hsv(0.08, 0.5, 0.25), hsv(0.08, 0.5, 0.15)
     leaves = hsv(rng.uniform(0.2, 0.33), 0.6, 0.35), hsv(rng.uniform(0.15, 0.3), 0.6, 0.18)
     return np.concatenate(
         [
-            box(at + [0, 0, trunk / 2], (0.25, 0.25, trunk), Material.CLOUDY, 9.0, wood),
-            blob(at + [0, 0, trunk + 0.8], crown, leaves, rng),
+            box((x, y, ground + trunk / 2), (0.25, 0.25, trunk), Material.CLOUDY, 9.0, wood),
+            blob((x, y, ground + trunk + 0.8), crown, leaves, rng),
         ]
     )
 
