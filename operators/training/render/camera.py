@@ -66,7 +66,9 @@ def perspective(fov: float, aspect: float) -> np.ndarray:
 def orthographic(half: float, near: float, far: float) -> np.ndarray:
     """float64 [4,4] of a square 2 `half` wide, for shadows."""
     scale, depth = 1 / half, far - near
-    return np.array([[scale, 0, 0, 0], [0, scale, 0, 0], [0, 0, -2 / depth, -(far + near) / depth], [0, 0, 0, 1]])
+    return np.array(
+        [[scale, 0, 0, 0], [0, scale, 0, 0], [0, 0, -2 / depth, -(far + near) / depth], [0, 0, 0, 1]]
+    )
 
 
 def project(matrix: np.ndarray, points: np.ndarray, width: int = 1, height: int = 1) -> np.ndarray:

@@ -8,7 +8,7 @@ from numpy.random import Generator
 
 from operators.training.render.acting import Actor, Person, Spot, act
 from operators.training.render.camera import Camera, Window, project, sway
-from operators.training.render.film import Clip, Studio
+from operators.training.render.film import Rendering, Studio
 from operators.training.render.scenery.occluders import KINDS, POLE_HEIGHT, Occluder
 from operators.training.render.scenery.places import plain, room, street
 from operators.training.render.seeds import Split
@@ -28,7 +28,7 @@ class CropSize:
     fps: int = 12
 
 
-def make_crop(studio: Studio, seed: int, split: Split, settings: CropSize) -> Clip:
+def make_crop(studio: Studio, seed: int, split: Split, settings: CropSize) -> Rendering:
     """The crop of a seed. What hardly shows its main person is drawn again, so often; then it stays as it is."""
     scene_seed = split.crop(seed)
     for attempt in range(_DRAWS):
@@ -41,7 +41,7 @@ def make_crop(studio: Studio, seed: int, split: Split, settings: CropSize) -> Cl
     return replace(clip, facts={**clip.facts, **numbers})
 
 
-def _draw(studio: Studio, rng: Generator, split: Split, settings: CropSize) -> Clip:
+def _draw(studio: Studio, rng: Generator, split: Split, settings: CropSize) -> Rendering:
     main = Person.of(studio.body, *split.pick(rng))
     kind, azimuth, turning = _kind(rng), float(rng.uniform(-0.5, 0.5)), float(rng.normal() * 0.25)
     spot = Spot(np.zeros(2), _heading(rng, kind), turning)
@@ -67,13 +67,11 @@ def _draw(studio: Studio, rng: Generator, split: Split, settings: CropSize) -> C
         "frames": settings.frames,
         "size": [settings.size, settings.size],
         "scene": place.name,
-        "people": [
-            {**actor.record(i + 1), "main": i == 0, **take.seen[i]} for i, actor in enumerate(actors)
-        ],
+        "people": [{**actor.record(i + 1), "main": i == 0, **take.seen[i]} for i, actor in enumerate(actors)],
         "camera": {**camera_facts, **window_facts, "sensor": sensor},
         "occluders": occluders,
     }
-    return Clip(frames, take.masks, take.keypoints, take.depth, facts)
+    return Rendering(frames, take.masks, take.keypoints, take.depth, facts)
 
 
 def _kind(rng: Generator) -> str:
@@ -155,9 +153,7 @@ def _occluder(rng: Generator, eye: np.ndarray, height: float) -> Occluder:
 
 def _follow(rng: Generator, main: Actor, cameras: list[Camera]) -> tuple[list[Camera], dict[str, Any]]:
     """The cameras with square windows around the main person, which follow them or stand still."""
-    seen = [
-        project(camera.matrix, skin[::8])[:, :2] for camera, skin in zip(cameras, main.skin, strict=True)
-    ]
+    seen = [project(camera.matrix, skin[::8])[:, :2] for camera, skin in zip(cameras, main.skin, strict=True)]
     low, high = np.array([points.min(0) for points in seen]), np.array([points.max(0) for points in seen])
     follows = bool(rng.random() < 0.65)
     margin = float(1.06 + 0.7 * rng.random() ** 2)

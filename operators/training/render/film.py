@@ -19,7 +19,7 @@ _NEAR, _SEEN_FROM = 0.1, 0.2  # metres before the camera from which on a joint c
 
 
 @dataclass(frozen=True)
-class Clip:
+class Rendering:
     """What a shard holds of one scene. frames uint8 [T,H,W,3]; masks uint8 [T,H,W], i+1 is facts["people"][i];
     keypoints float32 [T,P,17,3], visibility 0 outside, 1 hidden, 2 visible; depth float32 [T,H,W] metres, 0 sky."""
 
@@ -32,7 +32,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Take:
-    """Clip's arrays, before the camera's own look, and of each actor what can be seen of them."""
+    """A rendering's arrays before the camera's own look, and of each actor what can be seen of them."""
 
     frames: np.ndarray
     masks: np.ndarray

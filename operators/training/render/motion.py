@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.random import Generator
 
+from operators.training.render.gestures import ARM_JOINTS, ARMS, Gestures
+
 SIDES = ("l", "r")
 # Hip, knee and ankle over one cycle.
 _WALK = (
@@ -23,26 +25,6 @@ _JOG = (
     (18, 40, 35, 22, 16, 30, 75, 105, 85, 40),
     (0, 8, 18, 18, 5, -20, -15, -5, 0, 0),
 )
-_ARM_JOINTS = ("shoulder", "arm_out", "arm_in", "elbow")
-_RELAXED = (0, 7, 5, 14)
-ARMS = {  # by what they do; the angles of _ARM_JOINTS
-    "relax": _RELAXED,
-    "wave": (15, 105, -35, 95),
-    "phone": (48, 22, 35, 138),
-    "text": (28, 4, 35, 88),
-    "hips": (-22, 42, 38, 92),
-    "point": (82, 8, 0, 8),
-    "cross": (34, 4, 62, 98),
-    "carry": (22, 6, 10, 82),
-    "raise_": (150, 18, 0, 15),
-    "pocket": (-14, 16, 22, 42),
-    "out": (5, 85, 0, 8),
-    "think": (40, 10, 50, 128),
-    "behind": (-32, 10, 40, 48),
-    "push": (55, 6, 0, 45),
-}
-BOTH_ARMS = ("relax", "text", "hips", "cross", "carry", "pocket", "behind", "push")
-ONE_ARM = ("wave", "phone", "point", "think", "raise_", "pocket", "hips", "out")
 _NODS = {"text": 10, "phone": 2}  # to look at what is in the hand
 # How far trunk, head and pelvis wander, and in which order they are drawn.
 _WANDER = {
@@ -55,20 +37,6 @@ _WANDER = {
     "pelvis_turn": 0,
     "pelvis_drop": 0,
 }
-
-
-@dataclass(frozen=True)
-class Gestures:
-    """What the arms do: `left` and `right` name ARMS, or "swing" with the gait; one of them changes to `then`."""
-
-    left: str
-    right: str
-    then: str | None = None
-
-    def words(self) -> str:
-        """Such as "wave+relax then hips"."""
-        said = self.left if self.left == self.right else f"{self.left}+{self.right}"
-        return f"{said} then {self.then}" if self.then else said
 
 
 @dataclass
@@ -102,7 +70,7 @@ class Motion:
 
     def hold_arm(self, side: str, what: str) -> None:
         """Put one arm where `what` of ARMS has it, nearly."""
-        for joint, angle in zip(_ARM_JOINTS, ARMS[what], strict=True):
+        for joint, angle in zip(ARM_JOINTS, ARMS[what], strict=True):
             self.angles[f"{joint}_{side}"] = angle + self.rng.normal() * 3.2 + self.noise(2)
 
 
@@ -114,21 +82,6 @@ class _Gait:
     stride: float
     phase: float
     swing: float
-
-
-def sample_gestures(rng: Generator) -> Gestures:
-    """A third use both arms, a third one, a third let them swing; a third change to something else on the way."""
-    kind = rng.random()
-    if kind < 0.35:
-        left = right = str(rng.choice(BOTH_ARMS))
-    elif kind < 0.7:
-        pair = [str(rng.choice(ONE_ARM)), str(rng.choice(["relax", "relax", "pocket"]))]
-        rng.shuffle(pair)
-        left, right = pair
-    else:
-        left = right = "swing"
-    then = str(rng.choice(BOTH_ARMS + ONE_ARM)) if rng.random() < 0.35 else None
-    return Gestures(left, right, then)
 
 
 def sample_motion(kind: str, gestures: Gestures, frames: int, fps: float, rng: Generator) -> Motion:
@@ -261,6 +214,6 @@ def _gesture(motion: Motion, gestures: Gestures) -> None:
         share = np.clip((motion.seconds - middle) / rng.uniform(0.4, 0.9) + 0.5, 0, 1)
         share = share * share * (3 - 2 * share)
         side = rng.choice(SIDES)
-        for joint, angle in zip(_ARM_JOINTS, ARMS[gestures.then], strict=True):
+        for joint, angle in zip(ARM_JOINTS, ARMS[gestures.then], strict=True):
             name = f"{joint}_{side}"
             angles[name] = angles[name] * (1 - share) + (angle + rng.normal() * 4) * share

@@ -49,3 +49,11 @@ class Split:
 
 
 SPLITS = {split.name: split for split in (Split("train", 0, 800), Split("val", 9_000_000, 70))}
+
+
+def shards_of(name: str, seeds: range, size: int | None) -> dict[str, range]:
+    """Seeds by the shard that holds them: NAME-000100.tar of `size` clips from seed 100 on, or all in NAME.tar."""
+    if size is None:
+        return {f"{name}.tar": seeds}
+    firsts = range(seeds.start, seeds.stop, size)
+    return {f"{name}-{first:06d}.tar": range(first, min(first + size, seeds.stop)) for first in firsts}

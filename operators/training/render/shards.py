@@ -1,4 +1,4 @@
-"""Clips to members of WebDataset shards, byte for byte reproducibly; operators.people reads them."""
+"""Clips to members of WebDataset shards, byte for byte reproducibly; synthetic_people.py reads them."""
 
 import io
 import json
@@ -12,22 +12,23 @@ import av
 import numpy as np
 import webdataset as wds
 
-from operators.training.render.film import Clip
+from operators.training.render.film import Rendering
 
 _FAR = 60.0  # metres; depth beyond is 0, like the sky
 _DEPTH_CRF = 14
 
 
-def write_shard(path: Path, clips: Iterable[tuple[str, Clip]], crf: int) -> None:
-    """One tar of (key, clip), under its name only once it is complete; `crf` is H.264's, lower is better."""
+def write_shard(path: Path, clips: Iterable[Rendering], crf: int) -> None:
+    """One tar, under its name only once it is complete; `crf` is H.264's, lower is better."""
     unfinished = path.with_suffix(".part")
     with open(unfinished, "wb") as file, wds.TarWriter(file, encoder=False, mtime=0) as writer:
-        for key, clip in clips:
+        for clip in clips:
+            key = "{kind}-{split}-{seed:06d}".format(**clip.facts)
             writer.write({"__key__": key, **members(clip, crf)})
     os.replace(unfinished, path)
 
 
-def members(clip: Clip, crf: int) -> dict[str, bytes]:
+def members(clip: Rendering, crf: int) -> dict[str, bytes]:
     """By extension: mp4, masks.npz, keypoints.npy, depth.mp4, json."""
     depth, depth_facts = inverse_depth(clip.depth)
     fps = clip.facts["fps"]

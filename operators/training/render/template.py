@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 FILE = Path(__file__).with_name("template.npz")
-SKIN_VERTICES = 13380  # the first ones are the naked body's; then come eyes, lashes, shells for hair and clothes
+SKIN_VERTICES = (
+    13380  # the first ones are the naked body's; then come eyes, lashes, shells for hair and clothes
+)
 
 
 @dataclass(frozen=True)
