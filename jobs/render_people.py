@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import torch
 
 from jobs import options
 from operators.training.render.check import check
@@ -47,6 +48,7 @@ def render(arguments: Namespace) -> int:
     if not missing:
         print(f"{arguments.output}: all {len(shards)} shards are there")
         return 0
+    torch.set_num_threads(1)  # sums in one order: the same bytes on any machine
     make = maker(arguments, Studio())
     arguments.output.mkdir(parents=True, exist_ok=True)
     for shard, seeds in missing.items():
