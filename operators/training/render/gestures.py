@@ -27,28 +27,32 @@ ONE_ARM = ("wave", "phone", "point", "think", "raise_", "pocket", "hips", "out")
 
 @dataclass(frozen=True)
 class Gestures:
-    """What the arms do: `left` and `right` name ARMS, or "swing" with the gait; one of them changes to `then`."""
+    """What the arms do: `left` and `right` (None: the same) name ARMS, or "swing" with the gait; then one of them
+    changes to `then`."""
 
     left: str
-    right: str
+    right: str | None = None
     then: str | None = None
+
+    def both(self) -> tuple[str, str]:
+        """Of the left arm and of the right one."""
+        return self.left, self.right or self.left
 
     def words(self) -> str:
         """Such as "wave+relax then hips"."""
-        said = self.left if self.left == self.right else f"{self.left}+{self.right}"
+        said = self.left if self.right is None else f"{self.left}+{self.right}"
         return f"{said} then {self.then}" if self.then else said
 
 
 def sample_gestures(rng: Generator) -> Gestures:
     """A third use both arms, a third one, a third let them swing; a third change to something else on the way."""
     kind = rng.random()
+    left, right = "swing", None
     if kind < 0.35:
-        left = right = str(rng.choice(BOTH_ARMS))
+        left = str(rng.choice(BOTH_ARMS))
     elif kind < 0.7:
         pair = [str(rng.choice(ONE_ARM)), str(rng.choice(["relax", "relax", "pocket"]))]
         rng.shuffle(pair)
         left, right = pair
-    else:
-        left = right = "swing"
     then = str(rng.choice(BOTH_ARMS + ONE_ARM)) if rng.random() < 0.35 else None
     return Gestures(left, right, then)

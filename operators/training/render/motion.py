@@ -201,7 +201,7 @@ def _step(motion: Motion, gait: _Gait) -> None:
 def _gesture(motion: Motion, gestures: Gestures) -> None:
     """Arms that do not swing do what they are to do; then one of them changes, smoothly."""
     angles, rng = motion.angles, motion.rng
-    for side, what in zip(SIDES, (gestures.left, gestures.right), strict=True):
+    for side, what in zip(SIDES, gestures.both(), strict=True):
         if what == "swing":
             continue
         motion.hold_arm(side, what)
