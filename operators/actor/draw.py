@@ -20,7 +20,10 @@ _BIAS = 0.025  # m by which a surface does not shade itself
 
 @dataclass(frozen=True)
 class Drawing:
-    """rgba float32 [h,w,4], 0 to 1, colour not multiplied by coverage; depth float32 [h,w] metres, inf where nobody is."""
+    """What was drawn.
+
+    rgba float32 [h,w,4], 0 to 1, colour not multiplied by coverage; depth float32 [h,w] metres, inf where nobody is.
+    """
 
     rgba: np.ndarray
     depth: np.ndarray

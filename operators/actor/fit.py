@@ -1,7 +1,7 @@
 """A track's 2D joints -> the motion of an actor's body: pose, place and scale over the whole track.
 
-Yaw by Viterbi, then Gauss-Newton over all frames from three starts, as in SMPLify (arXiv 1607.08128) but with a small skeleton
-and joint limits instead of a learnt prior. How calm the motion is, is learnt from the track itself.
+Yaw by Viterbi, then Gauss-Newton over all frames from three starts, as in SMPLify (arXiv 1607.08128) but with a small
+skeleton and joint limits instead of a learnt prior. How calm the motion is, is learnt from the track itself.
 """
 
 import numpy as np
@@ -23,10 +23,13 @@ _FAINTEST = 0.05  # a joint's score; less says nothing
 _BELIEVABLE = 0.2  # a joint's score from which it counts as seen
 _JOINTS, _SHARE = 4, 0.1  # that many such joints in that share of a track's frames
 _SCATTERED = 0.15  # of the height: joints that no body comes closer to are none
-_MISMATCH = 0.02  # of the height: the actor's proportions are others
 _TRIES, _ITERATIONS = 5, 14
 _TURNED = 4.0  # what it costs a frame to face away from the first guess
-_CALMEST = 0.02  # of people's usual change from frame to frame
+# Shares of people's usual change from frame to frame: where joints are clean, the first look at noisy ones, the least.
+_EASY, _CALM, _CALMEST = 0.4, 0.15, 0.01
+_SHRUNK = 1.5  # strong smoothing lets through less change than there was
+_CLEAN = 0.003  # of the height: noise of joints that needs no smoothing
+_SHORTEST = 5  # frames that can tell noise from motion
 
 
 def fit(
@@ -50,7 +53,7 @@ def fit(
     if problem is None:
         return None
     state = _best_start(*problem)
-    state, used = _learn_calm(problem[0], state)
+    state, used = _learn_calm(problem[0], state, fps)
     if _distance(used, state) > _SCATTERED:
         return None
     place = state.parameters[:, RIGHT:]
@@ -73,7 +76,7 @@ def _problem(
     if lifted is not None:
         lifted = lifted - lifted[:, [11, 12]].mean(1, keepdims=True)
     start, sizes = first_guess(body.skeleton, body.height, camera, joints[..., :2], scores, fps, tall, lifted)
-    calm = usual_smoothness(fps, 0.4)
+    calm = usual_smoothness(fps, _EASY)
     problem = Problem(body.skeleton, body.height, camera, joints[..., :2], scores, sizes, calm, lifted=lifted)
     return problem, start
 
@@ -89,14 +92,23 @@ def _best_start(problem: Problem, guess: np.ndarray) -> State:
     return solve(problem, tries[best].parameters, _ITERATIONS)
 
 
-def _learn_calm(problem: Problem, state: State) -> tuple[State, Problem]:
-    """Solve again with the noise that the joints show, and with as much change as each angle has beyond it.
+def _learn_calm(problem: Problem, state: State, fps: float) -> tuple[State, Problem]:
+    """Solve again as calmly as the person moves, as far as the joints' noise lets that be seen.
 
-    Empirical Bayes: two rounds, from a strong smoothness that lets through only what many frames agree on.
+    Empirical Bayes: once with a strong smoothness, which lets through what many frames agree on, then with what each
+    parameter was seen to change in that.
     """
-    if len(state.parameters) < 5:
+    noise = joint_noise(problem)
+    if len(state.parameters) < _SHORTEST or noise < _CLEAN:
         return state, problem
-    return state, problem
+    usual, sigma = usual_smoothness(fps), max(problem.sigma, noise)
+    problem = replace(problem, smoothness=usual_smoothness(fps, _CALM), sigma=sigma)
+    state = solve(problem, state.parameters, _ITERATIONS)
+    seen = np.sqrt((np.diff(state.parameters, 2, axis=0) ** 2).mean(0))
+    seen[[RIGHT, UP]] *= problem.camera.focal / np.median(problem.sizes)  # the solver counts them in heights
+    learnt = np.clip(_SHRUNK * seen, _CALMEST * usual.second, _EASY * usual.second)
+    problem = replace(problem, smoothness=Smoothness(usual.first, learnt))
+    return solve(problem, state.parameters, _ITERATIONS), problem
 
 
 def joint_noise(problem: Problem) -> float:

@@ -47,17 +47,14 @@ def _median(frames: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarra
     never = mask.all(0)
     background = _inpaint(background, never)
     for t, hidden in enumerate(mask):
-        seen = hidden & ~never
-        filled[t][hidden] = (
-            _exposed(background, frames[t], hidden, ~hidden)[hidden] if seen.any() else background[hidden]
-        )
+        filled[t][hidden] = _exposed(background, frames[t], hidden)[hidden]
     return filled, mask & never
 
 
 def _laid_over(
     frames: np.ndarray, mask: np.ndarray, motions: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Every hidden pixel from the frame nearest in time that sees it; motions [3,3] lead from the first frame's pixels."""
+    """Every hidden pixel from the frame nearest in time that sees it; motions [3,3] lead from the first frame on."""
     filled, holes = frames.copy(), mask.copy()
     clear = [_shrunk(~hidden) for hidden in mask]  # warping blends neighbours: none of them may be hidden
     for t in range(len(frames)):
@@ -65,14 +62,8 @@ def _laid_over(
             if not holes[t].any():
                 break
             if other != t:
-                _lay(
-                    filled[t],
-                    holes[t],
-                    mask[t],
-                    frames[other],
-                    clear[other],
-                    motions[t] @ np.linalg.inv(motions[other]),
-                )
+                motion = motions[t] @ np.linalg.inv(motions[other])
+                _lay(filled[t], holes[t], mask[t], frames[other], clear[other], motion)
     for t in range(len(frames)):
         left = holes[t].copy()
         if t and left.any():  # what was made up for the last frame stays, seen from here
@@ -112,9 +103,9 @@ def _lay(
     holes[window][use] = False
 
 
-def _exposed(background: np.ndarray, frame: np.ndarray, hidden: np.ndarray, known: np.ndarray) -> np.ndarray:
+def _exposed(background: np.ndarray, frame: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     """The background as bright as this frame is around what is hidden."""
-    ring = _ring(hidden) & known
+    ring = _ring(hidden)
     if ring.sum() < 20:
         return background
     offset = np.median(frame[ring].astype(np.float32) - background[ring], axis=0)

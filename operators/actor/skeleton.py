@@ -1,4 +1,4 @@
-"""The actor's skeleton: 23 moved bones of the CC0 body, 28 joint angles with limits, forward kinematics and its derivative.
+"""The actor's skeleton: 23 bones, 28 joint angles with limits, forward kinematics and its slopes.
 
 Axes at rest: X to the person's left, Y to the back (the face looks to -Y), Z up; metres and radians. A pose is the yaw
 of the whole and a row of ANGLES. All bones' world rotations are the identity in the reference pose, arms hanging out.
@@ -71,8 +71,8 @@ class _Turn:
 class Pose:
     """A body posed over T frames, its root at the origin.
 
-    rotations [T,23,3,3] and heads [T,23,3] of the bones, joints [T,17,3] COCO; slopes [T,17,3,1+28] of the joints by yaw
-    and ANGLES, if they were asked for.
+    rotations [T,23,3,3] and heads [T,23,3] of the bones, joints [T,17,3] COCO; slopes [T,17,3,1+28] of the joints by
+    yaw and ANGLES, if they were asked for.
     """
 
     rotations: np.ndarray

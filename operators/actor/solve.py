@@ -1,6 +1,6 @@
 """Poses of a whole track from its 2D joints: robust Gauss-Newton with priors, limits and smoothness over time."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import solveh_banded
@@ -84,7 +84,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class State:
-    """Parameters [T,P] with what follows from them: the pose, the root's place [T,3], the joints [T,17,2] px, the cost."""
+    """Parameters [T,P] with what follows from them: the pose, root [T,3], joints [T,17,2] px, the cost."""
 
     parameters: np.ndarray
     pose: Pose
@@ -225,8 +225,3 @@ def _about_hips(joints: np.ndarray) -> np.ndarray:
 def _unlike(problem: Problem, pose: Pose) -> np.ndarray:
     """[T,17,3]: the joints against the lifter's, which are scaled to this body by their spread."""
     return (_about_hips(pose.joints) - problem.lifted) / _HINT
-
-
-def calmer(problem: Problem, smoothness: Smoothness, sigma: float) -> Problem:
-    """The same track with another idea of how people move and how wrong joints are."""
-    return replace(problem, smoothness=smoothness, sigma=sigma)

