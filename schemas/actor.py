@@ -38,3 +38,17 @@ class Plate:
     frames: np.ndarray
     holes: np.ndarray
     still: bool
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One actor for one track: how they move, and who they are. Drawn where it is needed.
+
+    size     height and width of the frame that the motion is for, px
+    seed     of the looks, from the pseudo-identity; persona: the words that the looks follow, empty for any
+    """
+
+    motion: Motion
+    size: tuple[int, int]
+    seed: int
+    persona: str = ""

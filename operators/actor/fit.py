@@ -4,18 +4,13 @@ Yaw by Viterbi, then Gauss-Newton over all frames from three starts, as in SMPLi
 skeleton and joint limits instead of a learnt prior. How calm the motion is, is learnt from the track itself.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from operators.actor.body import Body
 from operators.actor.heading import first_guess
-from operators.actor.solve import (
-    RIGHT,
-    Camera,
-    Problem,
-    State,
-    solve,
-    usual_smoothness,
-)
+from operators.actor.solve import RIGHT, UP, Camera, Problem, Smoothness, State, solve, usual_smoothness
 from schemas.actor import Motion
 
 FOCAL = 1.2  # longer sides of the frame; what ordinary cameras have, about

@@ -91,7 +91,9 @@ def follow(persona: str, seed: int) -> Looks:
     rng = np.random.default_rng([17, seed])
     looks = Looks(identity := sample_identity(rng), sample_outfit(rng, identity.feminine))
     phrases = [phrase.split() for phrase in re.split(r"[,;]", persona.lower()) if phrase.strip()]
-    for words in sorted(phrases, key=lambda words: words[-1] in ("skin", "hair")):  # what depends on gender, later
+    for words in sorted(
+        phrases, key=lambda words: words[-1] in ("skin", "hair")
+    ):  # what depends on gender, later
         looks = _rule(words)(looks, words, rng)
     return looks
 
@@ -138,7 +140,12 @@ def _hair(looks: Looks, words: list[str], rng: Generator) -> Looks:
     if style:
         thick = {CROPPED: 0.010, SHORT: 0.03, SHOULDER: 0.012, LONG: 0.014, CAP: 0.016}[style]
         cut = {SHOULDER: rng.uniform(0.40, 0.57), LONG: rng.uniform(0.16, 0.38)}.get(style, 0.6)
-        changes |= {"hair_style": style, "hair_thickness": thick, "hair_cut": float(cut), "curly": "curly" in words}
+        changes |= {
+            "hair_style": style,
+            "hair_thickness": thick,
+            "hair_cut": float(cut),
+            "curly": "curly" in words,
+        }
     named = [word for word in words[:-1] if word not in (*_STYLES, "curly", "knitted", "over")]
     if named:
         colour = _longest(named, HAIR_COLOURS)
@@ -160,7 +167,9 @@ def _build(looks: Looks, words: list[str], rng: Generator) -> Looks:
 
 def _person(looks: Looks, words: list[str], rng: Generator) -> Looks:
     phenotype = dict(looks.identity.shape.phenotype)
-    age = next((span for word, span in _AGE.items() if word in words and word not in ("adult", "man", "woman")), None)
+    age = next(
+        (span for word, span in _AGE.items() if word in words and word not in ("adult", "man", "woman")), None
+    )
     if age is None and set(words) & _AGE.keys():
         age = _AGE["adult"]
     if age:
@@ -172,7 +181,10 @@ def _person(looks: Looks, words: list[str], rng: Generator) -> Looks:
         changes = {"feminine": feminine, "beard": 0.0 if feminine else looks.identity.beard}
     if phenotype["age"] < 0.55:
         changes["beard"] = 0.0
-        phenotype["cupsize"], phenotype["muscle"] = min(phenotype["cupsize"], 0.3), min(phenotype["muscle"], 0.5)
+        phenotype["cupsize"], phenotype["muscle"] = (
+            min(phenotype["cupsize"], 0.3),
+            min(phenotype["muscle"], 0.5),
+        )
     looks = _who(looks, shape=replace(looks.identity.shape, phenotype=phenotype), **changes)
     return looks if looks.identity.feminine or not looks.outfit.skirt else _wears(looks, **_trousered())
 
@@ -192,7 +204,13 @@ def _top(looks: Looks, words: list[str], rng: Generator) -> Looks:
     }
     if words[-1] == "dress":
         bottom = next((_SKIRTS[word] for word in words if word in _SKIRTS), outfit.bottom)
-        skirt = {"skirt": True, "bottom": bottom, "hem": 0.05, "bottom_colours": colours, "bottom_pattern": pattern}
+        skirt = {
+            "skirt": True,
+            "bottom": bottom,
+            "hem": 0.05,
+            "bottom_colours": colours,
+            "bottom_pattern": pattern,
+        }
         return _wears(looks, **changes, **skirt)
     if outfit.dress:  # the dress drawn from the seed is taken off
         changes |= {"hem": -0.03} | _trousered()
@@ -217,10 +235,14 @@ def _bottom(looks: Looks, words: list[str], rng: Generator) -> Looks:
 
 
 def _shoes(looks: Looks, words: list[str], rng: Generator) -> Looks:
-    kind = "ankle boots" if {"ankle", "boots"} <= set(words) else next(word for word in words if word in _SHOES)
+    kind = (
+        "ankle boots" if {"ankle", "boots"} <= set(words) else next(word for word in words if word in _SHOES)
+    )
     uppers, _, soles = " ".join(words).partition(" with ")
     before = looks.outfit.shoe_colours
-    named = [[word for word in part.split() if word in (*_COLOURS, "dark", "light")] for part in (uppers, soles)]
+    named = [
+        [word for word in part.split() if word in (*_COLOURS, "dark", "light")] for part in (uppers, soles)
+    ]
     colours = tuple(
         _colour(" ".join(name), rng) if name else old for name, old in zip(named, before, strict=True)
     )
@@ -230,10 +252,14 @@ def _shoes(looks: Looks, words: list[str], rng: Generator) -> Looks:
 def _cloth(words: list[str], rng: Generator) -> tuple[tuple[Color, Color], Pattern]:
     """Two colours, and the pattern by its words; "striped" alone is across."""
     said = " ".join(words)
-    kind = next((kind for kind, name in PATTERNS.items() if kind and name in said), 1 if "striped" in words else 0)
+    kind = next(
+        (kind for kind, name in PATTERNS.items() if kind and name in said), 1 if "striped" in words else 0
+    )
     names = re.findall(rf"(?:(?:dark|light) )?(?:{'|'.join(_COLOURS)})", said)
     colours = [_colour(name, rng) for name in names[:2]] or [sample_colour(rng)]
-    second = colours[1] if len(colours) > 1 else _colour(names[0], rng) if kind and names else sample_colour(rng)
+    second = (
+        colours[1] if len(colours) > 1 else _colour(names[0], rng) if kind and names else sample_colour(rng)
+    )
     pattern = Pattern(kind, float(rng.uniform(9, 30)), float(rng.uniform(0.6, 1)), "printed" in words)
     return (colours[0], second), pattern
 
