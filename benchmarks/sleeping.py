@@ -90,7 +90,7 @@ class Condition(Stage):
             steps=[],
             seconds={},
         )
-        return Conditioning(row, evidence, self.video, [])
+        return Conditioning(row, evidence, self.video, [], [])
 
 
 class Regenerate(Stage):

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
+from operators.actor.actor import actor
 from operators.conditioning.fuse import fuse_structall, fuse_structhuman
 from operators.conditioning.grow import track_everybody
 from operators.conditioning.identity import pseudo_identity, scope_of
@@ -37,6 +38,7 @@ from operators.recovery.fail_closed import each
 from operators.stopwatch import Stopwatch
 from operators.video.decode import decode_clip
 from operators.video.encode import encode_lossless, encode_video
+from schemas.actor import Role
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Gate, Step
 from schemas.clip import ClipRef, Conditioning, Evidence, FailedClip, QuarantinedClip, Tube
@@ -117,6 +119,7 @@ class Condition:
         background = fuse_structhuman(seen.frames, mask, np.zeros_like(seen.frames))
         fuse = self._structhuman if self.policy.variant == "structhuman" else self._structall
         fused, tubes = fuse(ref, seen, mask, background, steps)
+        roles = self._roles(ref, seen.people, mask.shape[1:], steps) if self._drawn else []
         lossless = encode_lossless(background) if self.policy.variant == "structhuman" else b""
         video = _conditioning_video(ref, fused)
         clock.lap("fuse")
@@ -131,7 +134,7 @@ class Condition:
             steps=steps,
             seconds=clock.seconds,
         )
-        return Conditioning(ref, evidence, lossless, tubes)
+        return Conditioning(ref, evidence, lossless, tubes, roles)
 
     def _look(self, ref: ClipRef, settings: MaskPolicy, clock: Stopwatch) -> _Seen:
         """Decode, find people, paint over what the policy redacts, follow everybody. Raises Rejected by gate 1."""
@@ -153,9 +156,9 @@ class Condition:
     def _structhuman(
         self, ref: ClipRef, seen: _Seen, mask: np.ndarray, background: np.ndarray, steps: list[Step]
     ) -> tuple[np.ndarray, list[Tube]]:
-        """The frames with skeletons where people were, and a tube for each of them and each thing to be made anew."""
+        """The frames with skeletons where people were, and a tube for all that a diffusion model makes anew."""
         fused = fuse_structhuman(seen.frames, mask, draw_tracks(seen.people, seen.frames.shape[:3]))
-        tracks = [*seen.people, *seen.things]
+        tracks = [*([] if self._drawn else seen.people), *seen.things]
         scene = self.models.scene(background, float(ref.fps)) if tracks else None
         tubes = []
         looks = self._looks(ref, [track.number for track in tracks], steps)
@@ -177,6 +180,24 @@ class Condition:
         (seed, _), *looks = self._looks(ref, list(range(len(seen.people) + 1)), steps)
         prompt = caption_from_cues([look for _, look in looks], scene)
         return fused, [whole_frame(fused, self.profile.generator.frame, prompt, seed)]
+
+    @property
+    def _drawn(self) -> bool:
+        """Whether actors are drawn where people were."""
+        return self.profile.generator.people == "actor"
+
+    def _roles(
+        self, ref: ClipRef, people: list[Track], size: tuple[int, int], steps: list[Step]
+    ) -> list[Role]:
+        """An actor for each person whose joints can be believed."""
+        roles = []
+        for track, (seed, look) in zip(
+            people, self._looks(ref, [one.number for one in people], steps), strict=True
+        ):
+            boxes = track.boxes_throughout()
+            made = actor(track.keypoints, boxes, size, float(ref.fps), seed, look)
+            roles += [Role(made, track.first)] if made else []
+        return roles
 
     def _looks(self, ref: ClipRef, numbers: list[int], steps: list[Step]) -> list[tuple[int, str]]:
         """Seed and sampled look of each track number."""

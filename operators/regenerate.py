@@ -9,6 +9,7 @@ from time import perf_counter
 import numpy as np
 import pyarrow as pa
 
+from operators.generation.act import act_before_plate, act_in_scene
 from operators.generation.build import Generator, build_generator
 from operators.generation.composite import composite
 from operators.generation.windows import count_windows
@@ -101,32 +102,48 @@ class Regenerate:
         start = perf_counter()
         video = self._video(clip, generated)
         seconds = {"generate": generate_seconds, "composite": perf_counter() - start}
-        seeds = ",".join(str(tube.seed) for tube in clip.tubes)
+        seeds = ",".join(str(one.seed) for one in [*clip.tubes, *(role.actor for role in clip.roles)])
         return CandidateClip(
             ref=clip.ref,
             evidence=replace(
                 clip.evidence.without_overlap(clip.ref.overlap), seconds=clip.evidence.seconds | seconds
             ),
             video=video,
-            tracks=len(clip.tubes),
+            tracks=len(clip.tubes) + (len(clip.evidence.people) if self._draws(clip) else 0),
             diffusion_calls=self._calls(clip),
             seed_commitment=hashlib.sha256(seeds.encode()).hexdigest(),
         )
 
+    def _draws(self, clip: Conditioning) -> bool:
+        """Whether people are drawn and have no tubes: StructAll's one tube is the whole frame."""
+        return self.profile.generator.people == "actor" and clip.evidence.variant == "structhuman"
+
     def _video(self, clip: Conditioning, generated: list[np.ndarray]) -> bytes:
-        """The released frames as mp4: what was `generated` for each tube in its place before the background."""
-        background = (
-            decode_bytes(clip.background)
-            if clip.background
-            else np.full((*clip.evidence.mask.shape, 3), GRAY, np.uint8)
-        )
-        frames = composite(background, clip.evidence.regenerated, clip.tubes, generated)
+        """The released frames as mp4: what was `generated` for each tube, and the actors, before the background."""
         ref, new = clip.ref, slice(clip.ref.overlap, None)
         return encode_video(
-            frames[new],
+            self._frames(clip, generated)[new],
             ref.pts[new],
             ref.time_base,
             ref.fps,
             crf=self.profile.encoding.crf,
             preset=self.profile.encoding.preset,
         )
+
+    def _frames(self, clip: Conditioning, generated: list[np.ndarray]) -> np.ndarray:
+        """uint8 [T,H,W,3] of the window."""
+        evidence, anew = clip.evidence, clip.evidence.regenerated
+        drawn = self.profile.generator.people == "actor" and not filled(evidence.steps)
+        if evidence.variant == "structall":
+            gray = np.full((*evidence.mask.shape, 3), GRAY, np.uint8)
+            scene = composite(gray, anew, clip.tubes, generated)
+            return act_in_scene(scene, evidence.mask, clip.roles) if drawn else scene
+        background = decode_bytes(clip.background)
+        if self.profile.generator.people == "diffusion":
+            return composite(background, anew, clip.tubes, generated)
+        if drawn:
+            background = act_before_plate(background, evidence.mask, evidence.body, clip.roles)
+        things = np.zeros_like(anew)
+        for tube in clip.tubes:
+            things[tube.first : tube.first + len(tube.mask)] |= tube.mask
+        return composite(background, things, clip.tubes, generated)

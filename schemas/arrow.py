@@ -38,7 +38,7 @@ def _arrow_type(hint: Any) -> pa.DataType:
         return pa.string()
     if origin is np.ndarray:
         return _ARRAY
-    if origin is list:
+    if origin in (list, tuple):
         return pa.list_(_arrow_type(args[0]))
     if origin is dict:
         return pa.map_(_arrow_type(args[0]), _arrow_type(args[1]))
@@ -58,7 +58,7 @@ def _encode(value: Any) -> Any:
         return {"dtype": value.dtype.str, "shape": list(value.shape), "data": raw}
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _encode(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_encode(item) for item in value]
     if isinstance(value, dict):
         return list(value.items())
@@ -79,8 +79,9 @@ def _decode(hint: Any, value: Any) -> Any:
         raise ValueError(f"a value of type {hint} is missing")
     if hint is np.ndarray or origin is np.ndarray:
         return _decode_array(value)
-    if origin is list:
-        return [_decode(get_args(hint)[0], item) for item in value]
+    if origin in (list, tuple):
+        items = [_decode(get_args(hint)[0], item) for item in value]
+        return items if origin is list else tuple(items)
     if origin is dict:
         return dict(value)
     if is_dataclass(hint):

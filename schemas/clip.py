@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Never
 
 import numpy as np
 
+from schemas.actor import Role
 from schemas.certificate import Certificate, Gate, Step, Variant, refused
 
 GRAY = 128  # level of every channel where something was taken out of a picture
@@ -133,12 +134,15 @@ class Conditioning:
     """A clip reduced to structure. Past this point no stage but Audit ever sees a person's pixels.
 
     background  lossless H.264 of the window, everything inside the mask gray (empty in StructAll)
+    tubes       what a diffusion model generates
+    roles       who is drawn, if the profile has people drawn; a person of whose joints nothing is believable has none
     """
 
     ref: ClipRef
     evidence: Evidence
     background: bytes
     tubes: list[Tube]
+    roles: list[Role]
 
 
 @dataclass(frozen=True)

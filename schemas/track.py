@@ -33,6 +33,18 @@ class Track:
         """float32 [K,3] in frame `t` of the window, which is one of the track's."""
         return np.asarray(self.keypoints[t - self.first])
 
+    def boxes_throughout(self) -> np.ndarray:
+        """float32 [N,4]: boxes of the body, between and beyond the frames that have one as far as those around tell."""
+        boxes, steps = self.person().boxes, np.arange(len(self.body))
+        known = np.isfinite(boxes[:, 0])
+        if not known.any():
+            boxes, known = (
+                np.array([_extent(mask) for mask in self.mask], np.float32).reshape(-1, 4),
+                known | True,
+            )
+        columns = [np.interp(steps, steps[known], column[known]) for column in boxes.T]
+        return np.stack(columns, axis=1).astype(np.float32)
+
     def person(self) -> Person:
         """What may go on with the clip: boxes of the body, and joints."""
         boxes = np.array([_extent(body) for body in self.body], np.float32).reshape(-1, 4)

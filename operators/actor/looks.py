@@ -435,5 +435,4 @@ def linear(colour: np.ndarray | Color) -> Color:
 
 
 def hsv(h: float, s: float, v: float) -> Color:
-    """Hue (any number of turns), saturation and value to linear light."""
     return linear(colorsys.hsv_to_rgb(h % 1, s, v))

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from schemas.actor import Actor, Motion, Role
 from schemas.arrow import from_table, schema_of, to_table
 from schemas.clip import ClipRef, Conditioning, FailedClip, QuarantinedClip, Tube
 from tests.operators.clips import SOMEBODY, evidence
@@ -19,7 +20,9 @@ def conditioning(mask: np.ndarray, clip_id: int = 5) -> Conditioning:
     video = np.arange(96, dtype=np.uint8).reshape(1, 4, 8, 3)
     tube = Tube(1, 0, boxes, video, video[..., 0] > 3, mask, "red top", 7)
     seen = evidence(mask=mask, body=~mask, people=[SOMEBODY], seconds={"decode": 0.5})
-    return Conditioning(clip_ref(clip_id), seen, b"\x00\xff", [tube])
+    motion = Motion(np.ones((2, 29), np.float32), np.zeros((2, 3), np.float32), 900.0)
+    role = Role(Actor(motion, (72, 128), 5, "adult"), 3)
+    return Conditioning(clip_ref(clip_id), seen, b"\x00\xff", [tube], [role])
 
 
 @given(arrays.arrays(bool, arrays.array_shapes(min_dims=3, max_dims=3)))
@@ -33,6 +36,8 @@ def test_a_row_comes_back_as_it_went(mask: np.ndarray) -> None:
     np.testing.assert_array_equal(got.evidence.mask, mask)
     np.testing.assert_array_equal(got.evidence.people[0].keypoints, SOMEBODY.keypoints)
     np.testing.assert_array_equal(got.tubes[0].mask, mask)
+    np.testing.assert_array_equal(got.roles[0].actor.motion.pose, sent.roles[0].actor.motion.pose)
+    assert got.roles[0].actor.size == (72, 128)
     np.testing.assert_array_equal(got.tubes[0].conditioning, sent.tubes[0].conditioning)
 
 

@@ -1,0 +1,96 @@
+"""A track's joints and a seed -> an actor: parameters that are carried, and the picture that they make.
+
+By signature nothing of a person's pixels, outline or colours can enter.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+from operators.actor.body import Body, make_body
+from operators.actor.draw import Drawing
+from operators.actor.draw import draw as draw_figure
+from operators.actor.fit import fit
+from operators.actor.garments import Figure, dress
+from operators.actor.persona import follow
+from operators.actor.skeleton import Pose
+from operators.actor.solve import Camera
+from schemas.actor import Actor, Light
+
+_REACH = 0.12  # of the body's height: what skin, clothes and hair reach beyond the bones
+
+
+def actor(
+    joints: np.ndarray,
+    boxes: np.ndarray,
+    size: tuple[int, int],
+    fps: float,
+    seed: int,
+    persona: str = "",
+    lifted: np.ndarray | None = None,
+) -> Actor | None:
+    """The actor for one track, or None where the joints show nobody: such a track gets a fill and no actor.
+
+    joints float32 [N,17,3] COCO, x, y in px and score (points beyond the 17th are ignored); boxes [N,4] x0 y0 x1 y1
+    px; size (height, width) of the frame; lifted [N,17,3], a 3D lifter's joints in metres, as a hint. The same arguments
+    give the same actor. Raises ValueError for what is not finite, UserError for a persona that no actor can look like.
+    """
+    motion = fit(_body(persona, seed), joints[:, :17], boxes, size, fps, lifted)
+    return motion and Actor(motion, size, seed, persona)
+
+
+def draw(
+    actor: Actor, t: int, light: Light | None = None, box: tuple[int, int, int, int] | None = None
+) -> tuple[tuple[int, int, int, int], Drawing]:
+    """Frame `t` of the track, and the box x0 y0 x1 y1 px within the frame that it fills (or that was asked for)."""
+    pose, root = posed(actor, t)
+    camera = _camera(actor)
+    box = box or reach(actor, t)
+    figure = _figure(actor.persona, actor.seed)
+    return box, draw_figure(figure, pose.rotations[0], pose.heads[0], root, camera, box, light or Light())
+
+
+def posed(actor: Actor, t: int) -> tuple[Pose, np.ndarray]:
+    """The body's pose in frame `t`, and where its root is, [3] metres in camera space."""
+    row, place = actor.motion.pose[t].astype(float), actor.motion.place[t].astype(float)
+    pose = _body(actor.persona, actor.seed).skeleton.pose(row[None, 0], row[None, 1:])
+    depth = np.exp(place[2])
+    return pose, np.array([place[0] * depth, depth, place[1] * depth])
+
+
+def keypoints(actor: Actor) -> np.ndarray:
+    """float32 [N,17,2] px: the actor's own COCO joints, exact labels of what is drawn."""
+    pose = _body(actor.persona, actor.seed).skeleton.pose(
+        actor.motion.pose[:, 0].astype(float), actor.motion.pose[:, 1:].astype(float)
+    )
+    place = actor.motion.place.astype(float)
+    depth = np.exp(place[:, 2])
+    root = np.stack([place[:, 0] * depth, depth, place[:, 1] * depth], 1)
+    return _camera(actor).project(pose.joints + root[:, None]).astype(np.float32)
+
+
+def reach(actor: Actor, t: int) -> tuple[int, int, int, int]:
+    """x0 y0 x1 y1 px: the part of the frame that the actor may cover; empty (x1 <= x0) where they are out of it."""
+    pose, root = posed(actor, t)
+    camera = _camera(actor)
+    points = camera.project(np.concatenate([pose.heads[0], pose.joints[0]]) + root)
+    margin = _REACH * camera.focal * _body(actor.persona, actor.seed).height / max(root[1], 0.05)
+    low, high = np.floor(points.min(0) - margin), np.ceil(points.max(0) + margin)
+    limits = np.array([actor.size[1], actor.size[0]])
+    (x0, y0), (x1, y1) = np.clip(low, 0, limits).astype(int), np.clip(high, 0, limits).astype(int)
+    return int(x0), int(y0), int(x1), int(y1)
+
+
+def _camera(actor: Actor) -> Camera:
+    return Camera(actor.motion.focal, (actor.size[1] / 2, actor.size[0] / 2))
+
+
+@lru_cache(maxsize=64)
+def _body(persona: str, seed: int) -> Body:
+    return make_body(follow(persona, seed).identity.shape)
+
+
+@lru_cache(maxsize=32)
+def _figure(persona: str, seed: int) -> Figure:
+    curl = float(np.random.default_rng([19, seed]).uniform(0.4, 1.0))
+    return dress(_body(persona, seed), follow(persona, seed), curl)

@@ -1,0 +1,115 @@
+"""Frames that are gray inside the mask, and the actors -> frames with the actors over the background plate.
+
+The plain composite: a whole anonymization without a generator, and what a generator starts from.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from operators.actor.actor import draw, keypoints, posed, reach
+from operators.actor.light import match_light
+from schemas.actor import Actor, Light, Plate
+
+_SOFT = 0.6  # px of blur at a drawing's edge, as every lens has it
+_FEATHER = 2.0  # px within the mask over which an actor who reaches beyond it fades
+_ANKLES, _SHADOW, _HALO = [15, 16], 0.45, 0.22
+_CLOSED = 0.12  # of a person's height: a gap in the body so narrow is something in front of it
+_CLEAR = 0.012  # of the height around the body that is still body
+
+
+@dataclass(frozen=True)
+class Cast:
+    """An actor who plays frames `first` on, in this light."""
+
+    actor: Actor
+    first: int
+    light: Light
+
+    @property
+    def stop(self) -> int:
+        """One past the last frame."""
+        return self.first + len(self.actor.motion.pose)
+
+
+def cast(actor: Actor, first: int, frames: np.ndarray, mask: np.ndarray) -> Cast:
+    """The actor in the light of the surroundings: frames uint8 [T,H,W,3], mask bool [T,H,W] of everybody."""
+    boxes = np.array([reach(actor, t) for t in range(len(actor.motion.pose))])
+    return Cast(actor, first, match_light(frames, mask, boxes, first))
+
+
+def compose(
+    plate: Plate, mask: np.ndarray, everybody: Sequence[Cast], body: np.ndarray | None = None
+) -> np.ndarray:
+    """uint8 [T,H,W,3]: the plate with everybody drawn on it inside `mask` bool [T,H,W]; outside it is the plate's.
+
+    Whoever is farther away is drawn first. `body` bool [T,H,W], the undilated masks, tells what stood in front of a
+    person: narrow gaps in a body stay background where another frame shows it.
+    """
+    made = plate.frames.copy()
+    for t, frame in enumerate(made):
+        if not mask[t].any():
+            continue
+        present = [
+            (posed(one.actor, t - one.first)[1][1], one) for one in everybody if one.first <= t < one.stop
+        ]
+        inside = np.clip(cv2.distanceTransform(mask[t].astype(np.uint8), cv2.DIST_L2, 3) / _FEATHER, 0, 1)
+        if body is not None:
+            inside[_in_front(body[t]) & ~plate.holes[t]] = 0
+        for _, one in sorted(present, key=lambda pair: -pair[0]):
+            _paste(frame, inside, one, t)
+    return made
+
+
+def _paste(frame: np.ndarray, inside: np.ndarray, one: Cast, t: int) -> None:
+    """Shadow, then the drawing, softened and with grain, onto the frame where `inside` float [H,W] lets it."""
+    x0, y0, x1, y1 = reach(one.actor, t - one.first)
+    if x1 <= x0 or y1 <= y0:
+        return
+    box, drawing = draw(one.actor, t - one.first, one.light, (x0, y0, x1, y1))
+    colour, cover = drawing.rgba[..., :3] * 255, drawing.rgba[..., 3]
+    if not cover.any():
+        return
+    sigma = float(np.hypot(_SOFT, one.light.blur))
+    colour = cv2.GaussianBlur(colour * cover[..., None], (0, 0), sigma)
+    cover = cv2.GaussianBlur(cover, (0, 0), sigma)
+    colour = colour / np.maximum(cover, 1e-3)[..., None]
+    rng = np.random.default_rng([one.actor.seed & 0xFFFFFFFF, t])
+    colour += one.light.grain * rng.standard_normal((*cover.shape, 1))
+    window = inside[y0:y1, x0:x1]
+    here = frame[y0:y1, x0:x1].astype(np.float32)
+    here *= 1 - (_shadow(one, t, box, cover) * window)[..., None]
+    share = (cover * window)[..., None]
+    frame[y0:y1, x0:x1] = np.where(
+        window[..., None] > 0, np.clip(np.round(here * (1 - share) + colour * share), 0, 255), here
+    ).astype(np.uint8)
+
+
+def _shadow(one: Cast, t: int, box: tuple[int, int, int, int], cover: np.ndarray) -> np.ndarray:
+    """[h,w]: how much darker it is beside the body, and under the feet."""
+    points = keypoints(one.actor)[t - one.first]
+    tall = max(float(np.ptp(points[:, 1])), 4.0)
+    dark = _HALO * cv2.GaussianBlur(cover, (0, 0), max(1.0, tall * 0.03))
+    rows, columns = np.mgrid[box[1] : box[3], box[0] : box[2]].astype(np.float32)
+    wide, flat = tall * 0.10, tall * 0.035
+    for x, y in points[_ANKLES]:
+        foot = ((columns - x) / wide) ** 2 + ((rows - y - tall * 0.04) / flat) ** 2
+        dark = np.maximum(dark, _SHADOW * np.exp(-foot))
+    return dark
+
+
+def _in_front(body: np.ndarray) -> np.ndarray:
+    """bool [H,W]: narrow gaps within a body."""
+    rows = np.nonzero(body.any(1))[0]
+    if not len(rows):
+        return np.zeros_like(body)
+    tall = rows[-1] - rows[0] + 1
+    shape, clear = body.astype(np.uint8), _disc(max(1, round(_CLEAR * tall)))
+    closed = cv2.morphologyEx(shape, cv2.MORPH_CLOSE, _disc(max(2, round(_CLOSED * tall / 2))))
+    return (closed > 0) & (cv2.dilate(shape, clear) == 0)
+
+
+def _disc(radius: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))

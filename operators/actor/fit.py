@@ -1,0 +1,121 @@
+"""A track's 2D joints -> the motion of an actor's body: pose, place and scale over the whole track.
+
+Yaw by Viterbi, then Gauss-Newton over all frames from three starts, as in SMPLify (arXiv 1607.08128) but with a small
+skeleton and joint limits instead of a learnt prior. How calm the motion is, is learnt from the track itself.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from operators.actor.body import Body
+from operators.actor.heading import first_guess
+from operators.actor.solve import RIGHT, UP, Camera, Problem, Smoothness, State, solve, usual_smoothness
+from schemas.actor import Motion
+
+FOCAL = 1.2  # longer sides of the frame; what ordinary cameras have, about
+_FAINTEST = 0.05  # a joint's score; less says nothing
+_BELIEVABLE = 0.2  # a joint's score from which it counts as seen
+_JOINTS, _SHARE = 4, 0.1  # that many such joints in that share of a track's frames
+_SCATTERED = 0.15  # of the height: joints that no body comes closer to are none
+_TRIES, _ITERATIONS = 5, 14
+_TURNED = 4.0  # what it costs a frame to face away from the first guess
+# Shares of people's usual change from frame to frame: where joints are clean, the first look at noisy ones, the least.
+_EASY, _CALM, _CALMEST = 0.4, 0.15, 0.01
+_SHRUNK = 1.5  # strong smoothing lets through less change than there was
+_CLEAN = 0.003  # of the height: noise of joints that needs no smoothing
+_SHORTEST = 5  # frames that can tell noise from motion
+
+
+def fit(
+    body: Body,
+    joints: np.ndarray,
+    boxes: np.ndarray,
+    size: tuple[int, int],
+    fps: float,
+    lifted: np.ndarray | None = None,
+) -> Motion | None:
+    """The motion that explains the joints, or None where there is nobody to believe in.
+
+    joints float [N,17,3] COCO x, y in px and score; boxes [N,4] x0 y0 x1 y1 px; size (height, width) of the frame;
+    lifted [N,17,3], a 3D lifter's joints in metres (X to the picture's right, Y away, Z up), of which only the
+    relations count. Raises ValueError for what is not finite.
+    """
+    for name, values in (("joints", joints), ("boxes", boxes), ("lifted", lifted)):
+        if values is not None and not np.isfinite(values).all():
+            raise ValueError(f"{name} are not finite")
+    problem = _problem(body, joints.astype(float), boxes.astype(float), size, fps, lifted)
+    if problem is None:
+        return None
+    state = _best_start(*problem)
+    state, used = _learn_calm(problem[0], state, fps)
+    if _distance(used, state) > _SCATTERED:
+        return None
+    place = state.parameters[:, RIGHT:]
+    return Motion(state.parameters[:, :RIGHT].astype(np.float32), place.astype(np.float32), used.camera.focal)
+
+
+def _problem(
+    body: Body,
+    joints: np.ndarray,
+    boxes: np.ndarray,
+    size: tuple[int, int],
+    fps: float,
+    lifted: np.ndarray | None,
+) -> tuple[Problem, np.ndarray] | None:
+    scores = np.where(joints[..., 2] > _FAINTEST, np.clip(joints[..., 2], 0, 1), 0.0)
+    if ((scores > _BELIEVABLE).sum(1) >= _JOINTS).sum() < max(1, _SHARE * len(joints)):
+        return None
+    camera = Camera(FOCAL * max(size), (size[1] / 2, size[0] / 2))
+    tall = np.maximum(boxes[:, 3] - boxes[:, 1], 4.0)
+    if lifted is not None:
+        lifted = lifted - lifted[:, [11, 12]].mean(1, keepdims=True)
+    start, sizes = first_guess(body.skeleton, body.height, camera, joints[..., :2], scores, fps, tall, lifted)
+    calm = usual_smoothness(fps, _EASY)
+    problem = Problem(body.skeleton, body.height, camera, joints[..., :2], scores, sizes, calm, lifted=lifted)
+    return problem, start
+
+
+def _best_start(problem: Problem, guess: np.ndarray) -> State:
+    """Of the guess, the guess seen in a mirror, and the guess turned about: what a few steps explain best."""
+    mirrored, turned = guess.copy(), guess.copy()
+    mirrored[:, 0] *= -1
+    turned[:, 0] += np.pi
+    tries = [solve(problem, start, _TRIES) for start in (guess, mirrored, turned)]
+    away = [_TURNED * (1 - np.cos(one.parameters[:, 0] - guess[:, 0])).sum() for one in tries]
+    best = min(range(3), key=lambda number: tries[number].cost + away[number])
+    return solve(problem, tries[best].parameters, _ITERATIONS)
+
+
+def _learn_calm(problem: Problem, state: State, fps: float) -> tuple[State, Problem]:
+    """Solve again as calmly as the person moves, as far as the joints' noise lets that be seen.
+
+    Empirical Bayes: once with a strong smoothness, which lets through what many frames agree on, then with what each
+    parameter was seen to change in that.
+    """
+    noise = joint_noise(problem)
+    if len(state.parameters) < _SHORTEST or noise < _CLEAN:
+        return state, problem
+    usual, sigma = usual_smoothness(fps), max(problem.sigma, noise)
+    problem = replace(problem, smoothness=usual_smoothness(fps, _CALM), sigma=sigma)
+    state = solve(problem, state.parameters, _ITERATIONS)
+    seen = np.sqrt((np.diff(state.parameters, 2, axis=0) ** 2).mean(0))
+    seen[[RIGHT, UP]] *= problem.camera.focal / np.median(problem.sizes)  # the solver counts them in heights
+    learnt = np.clip(_SHRUNK * seen, _CALMEST * usual.second, _EASY * usual.second)
+    problem = replace(problem, smoothness=Smoothness(usual.first, learnt))
+    return solve(problem, state.parameters, _ITERATIONS), problem
+
+
+def joint_noise(problem: Problem) -> float:
+    """Standard deviation of the joints' jitter as a share of the size, from third differences over time."""
+    places = problem.joints / problem.sizes[:, None, None]
+    jerk = np.diff(places, 3, axis=0) / np.sqrt(20)
+    seen = problem.weights > 0
+    seen = seen[3:] & seen[2:-1] & seen[1:-2] & seen[:-3]
+    return float(1.4826 * np.median(np.abs(jerk[seen]))) if seen.any() else 0.0
+
+
+def _distance(problem: Problem, state: State) -> float:
+    """Median distance of believed joints from the body's, as a share of the size."""
+    apart = np.linalg.norm(state.pixels - problem.joints, axis=-1) / problem.sizes[:, None]
+    return float(np.median(apart[problem.weights > _BELIEVABLE]))

@@ -1,0 +1,197 @@
+"""The background plate: what a mask hides, taken from other frames of the clip that see it outside all masks."""
+
+import cv2
+import numpy as np
+
+from schemas.actor import Plate
+
+_GRAY = 128
+_STILL = 0.25  # px that features may wander in a clip whose camera stands still
+_FEATURES, _FEWEST = 400, 12
+_WINDOW = 15  # px of optical flow; features keep this far from masks
+_INLIER = 1.5  # px
+_AGREE = 14.0  # levels by which a frame that is laid over another may differ around the mask
+_RING = 7  # px around a mask, to compare and to match exposure
+_COARSE = 2  # inpainting works at half size
+_CHUNK = 1 << 16  # pixels of a median at once: memory
+
+
+def plate(frames: np.ndarray, mask: np.ndarray) -> Plate:
+    """The clip without what is inside the mask.
+
+    frames uint8 [T,H,W,3], mask bool [T,H,W] of everybody. No pixel inside the mask is read, in any frame; outside it
+    the frames come back as they are. A still camera's background is its temporal median; a moving one's is laid over
+    from the nearest frames in time by homographies between background features. What no frame sees is inpainted and
+    reported in `holes`.
+    """
+    known = np.where(mask[..., None], np.uint8(_GRAY), frames)
+    if not mask.any():
+        return Plate(known, np.zeros_like(mask), True)
+    grays = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in known]
+    still = _stands_still(grays, mask)
+    filled, holes = _median(known, mask) if still else _laid_over(known, mask, _motions(grays, mask))
+    return Plate(filled, holes, still)
+
+
+def _median(frames: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Every hidden pixel's median over the frames that see it; what none sees is inpainted once, so it holds still."""
+    background, filled = frames[0].copy(), frames.copy()
+    rows, columns = np.nonzero(mask.any(0))
+    for start in range(0, len(rows), _CHUNK):
+        part = rows[start : start + _CHUNK], columns[start : start + _CHUNK]
+        hidden = mask[:, part[0], part[1]]
+        levels = np.where(hidden[..., None], np.int16(256), frames[:, part[0], part[1]].astype(np.int16))
+        levels.sort(axis=0)  # what is hidden goes last
+        middle = np.maximum((~hidden).sum(0) - 1, 0) // 2
+        background[part] = levels[middle, np.arange(len(middle))].clip(0, 255)
+    never = mask.all(0)
+    background = _inpaint(background, never)
+    for t, hidden in enumerate(mask):
+        filled[t][hidden] = _exposed(background, frames[t], hidden)[hidden]
+    return filled, mask & never
+
+
+def _laid_over(
+    frames: np.ndarray, mask: np.ndarray, motions: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Every hidden pixel from the frame nearest in time that sees it; motions [3,3] lead from the first frame on."""
+    filled, holes = frames.copy(), mask.copy()
+    clear = [_shrunk(~hidden) for hidden in mask]  # warping blends neighbours: none of them may be hidden
+    for t in range(len(frames)):
+        for other in sorted(range(len(frames)), key=lambda other, t=t: abs(other - t)):
+            if not holes[t].any():
+                break
+            if other != t:
+                motion = motions[t] @ np.linalg.inv(motions[other])
+                _lay(filled[t], holes[t], mask[t], frames[other], clear[other], motion)
+    for t in range(len(frames)):
+        left = holes[t].copy()
+        if t and left.any():  # what was made up for the last frame stays, seen from here
+            seen = np.ones(left.shape, np.uint8)
+            _lay(filled[t], left, mask[t], filled[t - 1], seen, motions[t] @ np.linalg.inv(motions[t - 1]))
+        filled[t] = _inpaint(filled[t], left)
+    return filled, holes
+
+
+def _lay(
+    onto: np.ndarray,
+    holes: np.ndarray,
+    hidden: np.ndarray,
+    other: np.ndarray,
+    clear: np.ndarray,
+    motion: np.ndarray,
+) -> None:
+    """Fill `holes` of one frame from another's `clear` pixels, if the two agree around what is hidden."""
+    x, y, width, height = cv2.boundingRect(cv2.dilate(hidden.astype(np.uint8), _disc(_RING)))
+    window = (slice(y, y + height), slice(x, x + width))
+    shift = np.array([[1, 0, -x], [0, 1, -y], [0, 0, 1]]) @ motion
+    seen = (
+        cv2.warpPerspective(clear.astype(np.float32), shift, (width, height), flags=cv2.INTER_LINEAR) > 0.999
+    )
+    if not (seen & holes[window]).any():
+        return
+    warped = cv2.warpPerspective(other, shift, (width, height), flags=cv2.INTER_CUBIC)
+    ring = _ring(hidden)[window] & seen
+    if ring.sum() > 20:
+        apart = onto[window][ring].astype(np.float32) - warped[ring]
+        offset = np.median(apart, axis=0)
+        if np.abs(apart - offset).mean() > _AGREE:
+            return
+        warped = np.clip(np.round(warped + np.clip(offset, -24, 24)), 0, 255).astype(np.uint8)
+    use = seen & holes[window]
+    onto[window][use] = warped[use]
+    holes[window][use] = False
+
+
+def _exposed(background: np.ndarray, frame: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """The background as bright as this frame is around what is hidden."""
+    ring = _ring(hidden)
+    if ring.sum() < 20:
+        return background
+    offset = np.median(frame[ring].astype(np.float32) - background[ring], axis=0)
+    return np.clip(np.round(background + np.clip(offset, -24, 24)), 0, 255).astype(np.uint8)
+
+
+def _stands_still(grays: list[np.ndarray], mask: np.ndarray) -> bool:
+    steps = (
+        np.unique(np.linspace(1, len(grays) - 1, min(8, len(grays) - 1)).astype(int))
+        if len(grays) > 1
+        else []
+    )
+    for t in steps:
+        before, after = _followed(grays[0], grays[t], mask[0], mask[t])
+        if len(before) < _FEWEST:
+            both = ~mask[0] & ~mask[t]
+            apart = np.abs(grays[0][both].astype(np.int16) - grays[t][both]) if both.any() else np.zeros(1)
+            if apart.mean() > 4:
+                return False
+        elif (
+            np.linalg.norm(np.median(after - before, axis=0)) > _STILL
+            or np.median(np.linalg.norm(after - before, axis=1)) > 2 * _STILL
+        ):
+            return False
+    return True
+
+
+def _motions(grays: list[np.ndarray], mask: np.ndarray) -> list[np.ndarray]:
+    """[3,3] of every frame: from pixels of the first one to its own."""
+    motions = [np.eye(3)]
+    for t in range(1, len(grays)):
+        before, after = _followed(grays[t - 1], grays[t], mask[t - 1], mask[t])
+        step = np.eye(3)
+        if len(before) >= 4 * _FEWEST:
+            found, inliers = cv2.findHomography(before, after, cv2.RANSAC, _INLIER)
+            step = found if found is not None and inliers.sum() >= _FEWEST else step
+        elif len(before) >= _FEWEST:
+            found, _ = cv2.estimateAffinePartial2D(before, after, ransacReprojThreshold=_INLIER)
+            step = np.vstack([found, [0, 0, 1]]) if found is not None else step
+        motions.append(step @ motions[-1])
+    return motions
+
+
+def _followed(
+    before: np.ndarray, after: np.ndarray, hidden: np.ndarray, hidden_after: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Background features [K,2] of one frame, and where the other has them."""
+    clear = _shrunk(~hidden, _WINDOW)
+    corners = cv2.goodFeaturesToTrack(before, _FEATURES, 0.01, 6, mask=clear)
+    if corners is None:
+        return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
+    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, None, winSize=(_WINDOW, _WINDOW))
+    back, again, _ = cv2.calcOpticalFlowPyrLK(after, before, there, None, winSize=(_WINDOW, _WINDOW))
+    good = (found[:, 0] > 0) & (again[:, 0] > 0) & (np.linalg.norm(back - corners, axis=2)[:, 0] < 0.5)
+    height, width = hidden.shape
+    places = np.clip(np.round(there[:, 0]), 0, [width - 1, height - 1]).astype(int)
+    good &= _shrunk(~hidden_after, _WINDOW)[places[:, 1], places[:, 0]] > 0
+    return corners[good, 0], there[good, 0]
+
+
+def _inpaint(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """Holes closed from their edges (Telea 2004), at half size."""
+    if not holes.any():
+        return picture
+    height, width = holes.shape
+    size = max(1, width // _COARSE), max(1, height // _COARSE)
+    # A coarse pixel is known only by its known fine ones.
+    known = (~holes).astype(np.float32)
+    weight = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
+    summed = cv2.resize(picture * known[..., None], size, interpolation=cv2.INTER_AREA)
+    coarse = np.clip(summed / np.maximum(weight, 1e-3)[..., None], 0, 255).astype(np.uint8)
+    unknown = (weight < 0.25).astype(np.uint8)
+    coarse = cv2.inpaint(coarse, unknown, 5, cv2.INPAINT_TELEA)
+    coarse[unknown > 0] = cv2.GaussianBlur(coarse, (0, 0), 2)[unknown > 0]
+    closed = picture.copy()
+    closed[holes] = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)[holes]
+    return closed
+
+
+def _ring(hidden: np.ndarray) -> np.ndarray:
+    return (cv2.dilate(hidden.astype(np.uint8), _disc(_RING)) > 0) & ~hidden
+
+
+def _shrunk(known: np.ndarray, by: int = 2) -> np.ndarray:
+    return cv2.erode(known.astype(np.uint8), np.ones((2 * by + 1, 2 * by + 1), np.uint8), borderValue=1)
+
+
+def _disc(radius: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))

@@ -1,0 +1,29 @@
+"""Actors in their places: drawn into the background of a clip, or into a generated scene."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from operators.actor.compose import cast, compose
+from operators.actor.plate import plate
+from schemas.actor import Plate, Role
+
+
+def act_before_plate(
+    background: np.ndarray, mask: np.ndarray, body: np.ndarray, roles: Sequence[Role]
+) -> np.ndarray:
+    """uint8 [T,H,W,3]: StructHuman. `background` is gray inside `mask` bool [T,H,W]; what it hides comes from other
+    frames that see it, and the actors stand before that. `body` bool [T,H,W] tells what stood in front of somebody."""
+    return _act(plate(background, mask), background, mask, roles, body)
+
+
+def act_in_scene(scene: np.ndarray, mask: np.ndarray, roles: Sequence[Role]) -> np.ndarray:
+    """uint8 [T,H,W,3]: StructAll. The actors in the generated `scene`, where people were."""
+    return _act(Plate(scene, np.zeros_like(mask), still=False), scene, mask, roles, None)
+
+
+def _act(
+    behind: Plate, around: np.ndarray, mask: np.ndarray, roles: Sequence[Role], body: np.ndarray | None
+) -> np.ndarray:
+    everybody = [cast(role.actor, role.first, around, mask) for role in roles]
+    return compose(behind, mask, everybody, body)

@@ -1,0 +1,62 @@
+"""What flows of an actor: small arrays of pose and place, and a seed. No pixels, and nothing of anybody's outline."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How an actor moves over the N frames of a track.
+
+    pose   float32 [N,29]: yaw and the joint angles of operators/actor/skeleton.py, radians
+    place  float32 [N,3]: the root in metres: right and up of the picture's middle over the depth, logarithm of the depth
+    focal  of the camera, px
+    """
+
+    pose: np.ndarray
+    place: np.ndarray
+    focal: float
+
+
+@dataclass(frozen=True)
+class Light:
+    """What falls on an actor: `direction` to the sun (unit, X right, Y away, Z up), colours in linear light."""
+
+    direction: tuple[float, float, float] = (-0.39, -0.65, 0.65)
+    sun: tuple[float, float, float] = (1.25, 1.2, 1.1)
+    sky: tuple[float, float, float] = (0.75, 0.8, 0.9)
+    ground: tuple[float, float, float] = (0.45, 0.42, 0.38)
+    blur: float = 0.0  # sigma in px, beyond a sharp drawing's
+    grain: float = 0.0  # levels
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A clip without what its mask hid: frames uint8 [T,H,W,3]; holes bool [T,H,W], where they were made up."""
+
+    frames: np.ndarray
+    holes: np.ndarray
+    still: bool
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One actor for one track: how they move, and who they are. Drawn where it is needed.
+
+    size     height and width of the frame that the motion is for, px
+    seed     of the looks, from the pseudo-identity; persona: the words that the looks follow, empty for any
+    """
+
+    motion: Motion
+    size: tuple[int, int]
+    seed: int
+    persona: str = ""
+
+
+@dataclass(frozen=True)
+class Role:
+    """An actor who plays from frame `first` of a clip's window on."""
+
+    actor: Actor
+    first: int

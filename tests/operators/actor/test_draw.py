@@ -1,0 +1,96 @@
+"""A drawing of an actor: where the joints are, the same every time, lit, and in front of what is behind."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from operators.actor.actor import actor, draw, keypoints, posed, reach
+from operators.actor.raster import rasterise
+from schemas.actor import Actor, Light
+from tests.operators.actor.walks import FPS, SIZE, walk
+
+
+@pytest.fixture(scope="module")
+def stander() -> Actor:
+    track = walk("stand", 0.4, frames=6)
+    made = actor(track.joints, track.boxes, SIZE, FPS, seed=11)
+    assert made is not None
+    return made
+
+
+def test_the_body_covers_its_joints_and_nothing_beyond_its_reach(stander: Actor) -> None:
+    (x0, y0, _, _), drawing = draw(stander, 2)
+    cover = drawing.rgba[..., 3]
+    for x, y in keypoints(stander)[2][5:15]:  # shoulders to knees lie inside the body
+        assert cover[round(y - y0 - 0.5), round(x - x0 - 0.5)] > 0.9
+    _, whole = draw(stander, 2, box=(0, 0, SIZE[1], SIZE[0]))
+    assert whole.rgba[..., 3].sum() == pytest.approx(cover.sum(), rel=0.001)
+    assert np.isfinite(drawing.rgba).all() and drawing.rgba.min() >= 0 and drawing.rgba.max() <= 1
+
+
+def test_depth_is_the_body_s_where_it_covers_and_infinite_elsewhere(stander: Actor) -> None:
+    _, drawing = draw(stander, 0)
+    distance = posed(stander, 0)[1][1]
+    covered = drawing.rgba[..., 3] > 0
+    assert (np.abs(drawing.depth[covered] - distance) < 0.8).all()
+    assert np.isinf(drawing.depth[~covered]).all()
+
+
+def test_the_same_seed_gives_the_same_pixels_and_another_seed_others(stander: Actor) -> None:
+    first, again = draw(stander, 3)[1], draw(stander, 3)[1]
+    assert first.rgba.tobytes() == again.rgba.tobytes() and first.depth.tobytes() == again.depth.tobytes()
+    track = walk("stand", 0.4, frames=6)
+    twin = actor(track.joints, track.boxes, SIZE, FPS, seed=11)
+    assert twin is not None
+    assert draw(twin, 3)[1].rgba.tobytes() == first.rgba.tobytes()
+    other = draw(replace(stander, seed=12), 3, box=reach(stander, 3))[1]
+    assert np.abs(other.rgba - first.rgba).mean() > 0.01
+
+
+def test_clothes_have_the_colour_that_the_persona_says() -> None:
+    track = walk("stand", 0.0, frames=2)
+    for colour, channel in (("red", 0), ("green", 1), ("blue", 2)):
+        made = actor(track.joints, track.boxes, SIZE, FPS, 5, f"long-sleeved {colour} top, {colour} trousers")
+        assert made is not None
+        _, drawing = draw(made, 0)
+        chest = drawing.rgba[drawing.rgba[..., 3] > 0.9][:, :3].mean(0)
+        assert chest.argmax() == channel
+
+
+def test_less_light_makes_a_darker_picture_and_the_sun_s_side_is_brighter(stander: Actor) -> None:
+    dark = Light(sun=(0.2, 0.2, 0.2), sky=(0.1, 0.1, 0.1), ground=(0.1, 0.1, 0.1))
+    bright, dim = (draw(stander, 0, light)[1].rgba for light in (Light(), dark))
+    body = bright[..., 3] > 0.9
+    assert dim[body][:, :3].mean() < 0.6 * bright[body][:, :3].mean()
+    left = draw(stander, 0, Light(direction=(-0.8, -0.4, 0.45)))[1].rgba
+    right = draw(stander, 0, Light(direction=(0.8, -0.4, 0.45)))[1].rgba
+    columns = np.nonzero(body.any(0))[0]
+    middle = int(columns.mean())
+    lean = [
+        picture[:, :middle][body[:, :middle]].mean() - picture[:, middle:][body[:, middle:]].mean()
+        for picture in (left, right)
+    ]
+    assert lean[0] > lean[1]
+
+
+def test_somebody_out_of_the_frame_has_no_reach() -> None:
+    track = walk("stand", 0.4, frames=3)
+    track.joints[..., 0] += 3000
+    made = actor(track.joints, track.boxes + [3000, 0, 3000, 0], SIZE, FPS, seed=1)
+    assert made is not None
+    x0, _, x1, _ = reach(made, 0)
+    assert x1 <= x0
+
+
+def test_triangles_cover_pixels_once_and_the_nearer_wins() -> None:
+    places = torch.tensor([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0], [8.0, 8.0]])
+    square = torch.tensor([[0, 1, 2], [1, 3, 2]])
+    both = torch.cat([square, square])
+    opened = torch.zeros(4, dtype=torch.bool)
+    found = rasterise(places, torch.tensor([1.0, 1, 1, 1]), square, (8, 8), opened[:2])
+    assert len(found.pixel.unique()) == 64
+    twice = rasterise(places, torch.tensor([1.0, 1, 1, 1]), both, (8, 8), opened)
+    near, depth = twice.nearest(64)
+    assert len(near.pixel) == 64 and near.triangle.max() < 2 and (depth == 1).all()

@@ -1,0 +1,84 @@
+"""Joints in, a body's motion out: close to the joints, calm, and nobody where there is nobody."""
+
+import numpy as np
+import pytest
+
+from operators.actor.actor import actor, keypoints
+from tests.operators.actor.walks import FPS, SIZE, jitter, pck, walk
+
+
+def _played(of, **kwargs) -> np.ndarray:
+    made = actor(of.joints, of.boxes, SIZE, FPS, seed=3, **kwargs)
+    assert made is not None
+    return keypoints(made)
+
+
+@pytest.mark.parametrize("kind", ["walk", "stand", "sit"])
+@pytest.mark.parametrize("facing", [0.5, np.pi - 0.4, 1.6])
+def test_joints_are_kept_with_noise_and_a_tenth_dropped(kind: str, facing: float) -> None:
+    track = walk(kind, facing, noise=0.01, dropped=0.1, seed=1)
+    assert pck(_played(track), track) >= 0.97
+
+
+@pytest.mark.parametrize("kind", ["walk", "sit"])
+def test_noise_of_two_percent_does_not_become_jitter(kind: str) -> None:
+    track = walk(kind, noise=0.02, seed=2)
+    real = max(jitter(track.true, track), 0.001)
+    given = jitter(track.joints[..., :2], track)
+    assert given > 5 * real
+    assert jitter(_played(track), track) <= 2 * real
+
+
+def test_clean_motion_is_not_smoothed_away() -> None:
+    track = walk("walk")
+    assert jitter(_played(track), track) >= 0.7 * jitter(track.true, track)
+
+
+def test_a_person_cut_by_the_frame_keeps_the_joints_that_show() -> None:
+    track = walk("walk", noise=0.005)
+    track.joints[:, 13:, 2] = 0
+    apart = np.linalg.norm(_played(track) - track.true, axis=-1)[:, :13]
+    assert (apart < 0.05 * track.tall[:, None]).mean() >= 0.97
+
+
+def test_back_or_front_is_told_by_the_way_they_walk() -> None:
+    for facing in (0.3, np.pi - 0.3):
+        track = walk("walk", facing, noise=0.01)
+        made = actor(track.joints, track.boxes, SIZE, FPS, seed=3)
+        assert made is not None
+        assert np.cos(made.motion.pose[:, 0] - facing).min() > 0.5
+
+
+def test_joints_that_are_noise_give_nobody() -> None:
+    track = walk()
+    nobody = track.joints.copy()
+    nobody[..., 2] = 0
+    assert actor(nobody, track.boxes, SIZE, FPS, seed=3) is None
+    scattered = track.joints.copy()
+    scattered[..., :2] = np.random.default_rng(0).uniform(0, 480, scattered[..., :2].shape)
+    assert actor(scattered, track.boxes, SIZE, FPS, seed=3) is None
+
+
+def test_one_frame_is_enough() -> None:
+    track = walk(frames=1)
+    assert pck(_played(track), track) >= 0.9
+
+
+@pytest.mark.parametrize("name", ["joints", "boxes"])
+def test_what_is_not_finite_is_refused(name: str) -> None:
+    track = walk(frames=5)
+    given = {"joints": track.joints.copy(), "boxes": track.boxes.copy()}
+    given[name][2] = np.nan
+    with pytest.raises(ValueError, match=f"{name} are not finite"):
+        actor(given["joints"], given["boxes"], SIZE, FPS, seed=3)
+
+
+def test_a_lifter_s_word_on_the_heading_counts() -> None:
+    track = walk("stand", np.pi, noise=0.0)
+    from operators.actor.skeleton import USUAL
+    from tests.operators.actor.walks import body_of
+
+    lifted = body_of(7).skeleton.pose(track.yaw, np.tile(USUAL, (len(track.yaw), 1))).joints
+    made = actor(track.joints, track.boxes, SIZE, FPS, seed=3, lifted=lifted)
+    assert made is not None
+    assert np.cos(made.motion.pose[:, 0] - np.pi).min() > 0.8
