@@ -102,7 +102,10 @@ class Regenerate:
         start = perf_counter()
         video = self._video(clip, generated)
         seconds = {"generate": generate_seconds, "composite": perf_counter() - start}
-        seeds = ",".join(str(one.seed) for one in [*clip.tubes, *(role.actor for role in clip.roles)])
+        seeds = ",".join(
+            str(seed)
+            for seed in [*(tube.seed for tube in clip.tubes), *(role.actor.seed for role in clip.roles)]
+        )
         return CandidateClip(
             ref=clip.ref,
             evidence=replace(
