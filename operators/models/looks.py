@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from operators.tiles import tiles
+from operators.models.tiles import tiles
 
 _STRIDE = 32  # sides of a network's input are multiples of it
 _EDGE = 2  # px; a box that ends so near to a tile's edge goes on beyond it
