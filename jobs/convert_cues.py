@@ -18,7 +18,7 @@ MOVENET = "StatefulPartitionedCall"
 NANODET = "PartitionedCall/onnx_tf_prefix"
 # Of each model: its file, the node that stands for the picture with a usual shape, names of outputs, free axes.
 MODELS = {
-    "nanodet": (
+    "cues/nanodet": (
         f"{HUMAN}/nanodet.json",
         ("input_1", (1, 3, 416, 416)),
         {
@@ -28,7 +28,7 @@ MODELS = {
         },
         "HW",
     ),
-    "movenet_multipose": (
+    "cues/movenet_multipose": (
         f"{HUMAN}/movenet-multipose.json",
         (f"{MOVENET}/Cast", (1, 256, 256, 3)),
         {
@@ -39,7 +39,7 @@ MODELS = {
         },
         "HW",
     ),
-    "movenet_thunder": (
+    "cues/movenet_thunder": (
         f"{HUMAN}/movenet-thunder.json",
         (f"{MOVENET}/stack", (1, 256, 256, 3)),
         {
@@ -48,7 +48,7 @@ MODELS = {
         },
         "N",
     ),
-    "blazepose_full": (
+    "cues/blazepose_full": (
         f"{HUMAN}/blazepose-full.json",
         ("input_1", (1, 256, 256, 3)),
         {"Identity_3": "presence", "Identity_2": "landmarks", "Identity_4": "world", "Identity_1": "mask"},
@@ -75,13 +75,13 @@ def main() -> None:
 
     parser = ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--packages", type=Path, required=True, help="folder of the unpacked packages")
-    parser.add_argument("--out", type=Path, default=Path("cluster/weights/embedded/cues"), help="(%(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("cluster/weights/embedded"), help="(%(default)s)")
     parser.add_argument("--only", nargs="+", choices=MODELS, default=list(MODELS))
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
     for name in arguments.only:
         file, *rest = MODELS[name]
         path = arguments.out / f"{name}.onnx"
+        path.parent.mkdir(parents=True, exist_ok=True)
         onnx.save(convert(arguments.packages / file, *rest), path)
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 

@@ -20,6 +20,17 @@ class Yolo(Settings):
     confidence: float = Field(default=0.25, gt=0, lt=1)
 
 
+class Ensemble(Settings):
+    """People, their joints and masks by NanoDet, MoveNet and BlazePose (Apache-2.0), in a folder, as ONNX.
+
+    `confidence` is what either detector's score has to be for somebody to be listed at all.
+    """
+
+    model: Literal["ensemble"]
+    weights: str
+    confidence: float = Field(default=0.15, gt=0, lt=1)
+
+
 class Network(Settings):
     """What every transformers model has: its folder, frames (ViTPose: people) at a time, and precision."""
 
@@ -49,9 +60,9 @@ class PersonMap(Settings):
 # The detector of the gates that look again. RT-DETR, too, sees large frames in tiles of its `image_size`.
 Witnesses = Annotated[PersonMap | RtDetr, Field(discriminator="model")]
 
-# Of a YOLO segmentation checkpoint, the boxes serve.
-Boxes = Annotated[Yolo | RtDetr, Field(discriminator="model")]
-
+# Of a YOLO segmentation checkpoint and of an ensemble, the boxes serve.
+Boxes = Annotated[Yolo | RtDetr | Ensemble, Field(discriminator="model")]
+Things = Annotated[Yolo | RtDetr, Field(discriminator="model")]
 
 Topic = Literal["plate", "screen"]
 
@@ -63,7 +74,7 @@ class Objects(Settings):
     one for detection here.
     """
 
-    detector: Boxes
+    detector: Things
     classes: dict[str, Topic] = Field(min_length=1)
 
 
@@ -120,8 +131,8 @@ class QwenVl(Settings):
 
 
 Caption = Annotated[Template | QwenVl, Field(discriminator="model")]
-Pose = Annotated[Yolo | VitPose, Field(discriminator="model")]
-Segment = Annotated[Yolo | Sam2Video | Sam3Video, Field(discriminator="model")]
+Pose = Annotated[Yolo | VitPose | Ensemble, Field(discriminator="model")]
+Segment = Annotated[Yolo | Sam2Video | Sam3Video | Ensemble, Field(discriminator="model")]
 Depth = Annotated[Yolo | DepthAnything, Field(discriminator="model")]
 
 

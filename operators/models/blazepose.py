@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from scipy.special import expit
 
 from operators.models.looks import squares
 from operators.models.onnx_session import OnnxNetwork
@@ -53,7 +54,7 @@ class BlazePose:
         presence, landmarks, world, masks = (np.concatenate(part) for part in zip(*found, strict=True))
         points = landmarks.reshape(-1, 39, 5)[:, :33]  # 33 of the body; the others help to crop the next frame
         scale = places[:, None, 2:] / _SIDE
-        visible = 1 / (1 + np.exp(-points[..., 3:].min(axis=2, keepdims=True)))
+        visible = expit(points[..., 3:].min(axis=2, keepdims=True))
         return Bodies(
             presence[:, 0],
             np.concatenate([points[..., :2] * scale + places[:, None, :2], visible], axis=2).astype(np.float32),

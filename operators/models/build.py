@@ -10,6 +10,7 @@ import numpy as np
 from operators.models.boxes import box_iou
 from operators.models.caption_filter import without_appearance
 from operators.models.depth_anything import DepthAnything
+from operators.models.ensemble import PeopleEnsemble
 from operators.models.qwen_vl import SceneDescriber
 from operators.models.rt_detr import RtDetr
 from operators.models.sam2_video import Sam2Video
@@ -42,6 +43,11 @@ def pose_model(settings: choice.Poses, device: str) -> PoseModel:
         case choice.VitPose():
             detect = detector(settings.detector, device)
             return VitPose(settings.weights, detect, device, settings.batch, settings.dtype, settings.face)
+        case choice.Ensemble():
+            look = detector(settings, device)
+            return lambda frames: [
+                PoseDetections(one.boxes, one.scores, one.keypoints) for one in look(frames)
+            ]
 
 
 def segment_model(settings: choice.Segments, device: str) -> SegmentModel:
@@ -59,6 +65,9 @@ def segment_model(settings: choice.Segments, device: str) -> SegmentModel:
             return Sam2Video(settings.weights, detect, device, settings.batch, settings.dtype)
         case choice.Sam3Video():
             return Sam3Video(settings.weights, settings.words, settings.confidence, device, settings.dtype)
+        case choice.Ensemble():
+            look = detector(settings, device)
+            return lambda frames: [InstanceMasks(one.boxes, one.scores, one.masks) for one in look(frames)]
 
 
 def depth_model(settings: choice.Depth, device: str) -> DepthModel:
@@ -92,6 +101,8 @@ def detector(settings: choice.Boxes, device: str) -> Callable[[np.ndarray], Sequ
         case choice.RtDetr():
             size, batch = settings.image_size, settings.batch
             return _Once(RtDetr(settings.weights, settings.confidence, size, device, batch, settings.dtype))
+        case choice.Ensemble():
+            return _Once(PeopleEnsemble(settings.weights, settings.confidence, device))
 
 
 class _Once:

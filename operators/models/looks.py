@@ -1,15 +1,19 @@
 """How a network is shown a frame: as a whole at some size, in tiles at native resolution, or person by person."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
+from torchvision.ops import nms
 
 from operators.models.tiles import tiles
+from schemas.cues import PersonBoxes
 
 _STRIDE = 32  # sides of a network's input are multiples of it
 _EDGE = 2  # px; a box that ends so near to a tile's edge goes on beyond it
+_SAME_IOU = 0.6  # of two boxes of one person
 
 
 @dataclass(frozen=True)
@@ -31,26 +35,42 @@ class Look:
         """x, y [...,2] of the picture as float32 in the frame."""
         return (points / self.scale + self.corner).astype(np.float32)
 
-    def whole(self, boxes: np.ndarray) -> np.ndarray:
-        """bool [N]: which boxes [N,4] of the frame are not cut by the tile."""
-        return ((boxes[:, :2] >= self.inner[:2]) & (boxes[:, 2:] <= self.inner[2:])).all(axis=1)
 
+def people(
+    frame: np.ndarray,
+    look: Callable[[Look], tuple[np.ndarray, np.ndarray]],
+    long_sides: Sequence[int],
+    tile: int,
+    pad: int = 0,
+) -> PersonBoxes:
+    """Whom a network sees in a frame uint8 [H,W,3], surest first, each of them once.
 
-def looks(frame: np.ndarray, long_sides: Sequence[int], tile: int, pad: int) -> Iterator[Look]:
-    """The frame uint8 [H,W,3] scaled to each longer side; one larger than all of them, also in tiles as it is.
-
-    Tiles of at most `tile` px share a quarter, so that whoever is smaller than that is whole in one of them. `pad` is
-    the level of what is added to make sides multiples of 32.
+    `look` gives boxes [N,4] in the look's picture, as corners [N,2,2], and scores [N]. The frame is shown to it scaled
+    to each of `long_sides`; one of more than `tile` px also as it is, in tiles of that size which share a quarter.
     """
+    boxes, scores = [np.zeros((0, 4), np.float32)], [np.zeros(0, np.float32)]
+    for one in _looks(frame, long_sides, tile, pad):
+        corners, sure = look(one)
+        found = one.in_frame(corners).reshape(-1, 4)
+        whole = ((found[:, :2] >= one.inner[:2]) & (found[:, 2:] <= one.inner[2:])).all(axis=1)
+        boxes.append(found[whole])
+        scores.append(sure[whole])
+    everybody = np.clip(np.concatenate(boxes), 0, np.float32([frame.shape[1], frame.shape[0]] * 2))
+    surest = np.concatenate(scores)
+    kept = nms(torch.from_numpy(everybody), torch.from_numpy(surest), _SAME_IOU).numpy()
+    return PersonBoxes(everybody[kept], surest[kept])
+
+
+def _looks(frame: np.ndarray, long_sides: Sequence[int], tile: int, pad: int) -> Iterator[Look]:
     height, width = frame.shape[:2]
+    everything = np.array([-np.inf] * 2 + [np.inf] * 2)
     for side in long_sides:
-        yield _look(frame, side / max(height, width), pad, np.zeros(2), np.array([-np.inf] * 2 + [np.inf] * 2))
-    if max(height, width) <= max(long_sides):
+        yield _look(frame, side / max(height, width), pad, np.zeros(2), everything)
+    if max(height, width) <= tile:
         return
     for rows, columns in tiles(height, width, tile, tile // 4):
         low = [at.start + _EDGE if at.start else -np.inf for at in (columns, rows)]
-        ends = ((columns, width), (rows, height))
-        high = [at.stop - _EDGE if at.stop < end else np.inf for at, end in ends]
+        high = [at.stop - _EDGE if at.stop < end else np.inf for at, end in ((columns, width), (rows, height))]
         corner = np.array([columns.start, rows.start])
         yield _look(frame[rows, columns], 1.0, pad, corner, np.array(low + high))
 

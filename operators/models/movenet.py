@@ -1,20 +1,19 @@
 """MoveNet (Google, 2021): people of a whole picture, and the joints of one person in a close look."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
-from torchvision.ops import nms
 
-from operators.models.looks import Look, looks, squares
+from operators.models.looks import Look, people, squares
 from operators.models.onnx_session import OnnxNetwork
 from schemas.cues import PersonBoxes
 
 _STRIDE = 4
 _PEAK = np.ones((5, 5), np.uint8)  # cells in which the surest centre counts
-_SAME_IOU = 0.6
+_NO_TILES = sys.maxsize
 _SIDE, _CELLS = 256, 64  # Thunder's picture, and its maps
 
 
@@ -32,33 +31,21 @@ class MoveNetMultiPose:
         confidence: float,
         device: str = "cpu",
         long_sides: Sequence[int] = (384, 640),
-        tile: int = 640,
     ) -> None:
         self.network = OnnxNetwork(weights, ["centre", "size", "box_offset"], device)
-        self.confidence, self.long_sides, self.tile = confidence, long_sides, tile
+        self.confidence, self.long_sides = confidence, long_sides
 
     def __call__(self, frames: np.ndarray) -> list[PersonBoxes]:
-        return [self._people(frame) for frame in frames]
+        return [people(frame, self._look, self.long_sides, _NO_TILES) for frame in frames]
 
-    def _people(self, frame: np.ndarray) -> PersonBoxes:
-        found = [self._look(look) for look in looks(frame, self.long_sides, self.tile, 0)]
-        boxes = np.concatenate([one.boxes for one in found])
-        scores = np.concatenate([one.scores for one in found])
-        boxes = np.clip(boxes, 0, [frame.shape[1], frame.shape[0]] * 2).astype(np.float32)
-        kept = nms(torch.from_numpy(boxes), torch.from_numpy(scores), _SAME_IOU).numpy()
-        return PersonBoxes(boxes[kept], scores[kept])
-
-    def _look(self, look: Look) -> PersonBoxes:
+    def _look(self, look: Look) -> tuple[np.ndarray, np.ndarray]:
         centre, size, offset = (one[0] for one in self.network(look.picture.transpose(2, 0, 1)[None]))
         peaks = (centre[0] >= self.confidence) & (centre[0] == cv2.dilate(centre[0], _PEAK))
         rows, columns = np.nonzero(peaks)
         # The network says y before x, and height before width.
         middle = np.column_stack([columns, rows]) + offset[::-1, rows, columns].T
         half = np.maximum(size[::-1, rows, columns].T, 0) / 2
-        corners = np.stack([middle - half, middle + half], axis=1) * _STRIDE
-        boxes = look.in_frame(corners).reshape(-1, 4)
-        whole = look.whole(boxes)
-        return PersonBoxes(boxes[whole], centre[0, rows, columns][whole])
+        return np.stack([middle - half, middle + half], axis=1) * _STRIDE, centre[0, rows, columns]
 
 
 class MoveNetThunder:
