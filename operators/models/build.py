@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from operators.models.boxes import box_iou
+from operators.models.boxes import best_pairs, box_iou
 from operators.models.caption_filter import without_appearance
 from operators.models.depth_anything import DepthAnything
 from operators.models.ensemble import PeopleEnsemble
@@ -51,7 +51,7 @@ def pose_model(settings: choice.Poses, device: str) -> PoseModel:
 
 
 def segment_model(settings: choice.Segments, device: str) -> SegmentModel:
-    """The segmenter that the profile names; of several, all masks count (tracking joins those of one person)."""
+    """The segmenter that the profile names; of several, all masks count."""
     if isinstance(settings, list):
         models = [segment_model(one, device) for one in settings]
         return lambda frames: [unite_masks(found) for found in _by_frame(models, frames)]
@@ -136,11 +136,17 @@ def unite_poses(found: Sequence[PoseDetections]) -> PoseDetections:
 
 
 def unite_masks(found: Sequence[InstanceMasks]) -> InstanceMasks:
-    """One frame as several models see it: all of it."""
-    boxes, scores = [one.boxes for one in found], [one.scores for one in found]
-    return InstanceMasks(
-        np.concatenate(boxes), np.concatenate(scores), [mask for one in found for mask in one.masks]
-    )
+    """One frame as several models see it: all of it. Masks of two models that are one person's become one."""
+    boxes, scores, masks = found[0].boxes, found[0].scores, list(found[0].masks)
+    for one in found[1:]:
+        pairs = best_pairs(box_iou(one.boxes, boxes), _SAME_PERSON_IOU)
+        new = [i for i in range(len(one.boxes)) if i not in pairs]
+        boxes, scores = np.concatenate([boxes, one.boxes[new]]), np.concatenate([scores, one.scores[new]])
+        for i, j in pairs.items():
+            masks[j], scores[j] = masks[j] | one.masks[i], max(scores[j], one.scores[i])
+            boxes[j] = [*np.minimum(boxes[j, :2], one.boxes[i, :2]), *np.maximum(boxes[j, 2:], one.boxes[i, 2:])]
+        masks += [one.masks[i] for i in new]
+    return InstanceMasks(boxes, scores, masks)
 
 
 def _by_frame(models: Sequence[Callable[[np.ndarray], list[Any]]], frames: np.ndarray) -> list[Any]:
