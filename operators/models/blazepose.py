@@ -40,7 +40,7 @@ class BlazePose:
     """
 
     def __init__(
-        self, weights: str | Path, device: str = "cpu", margin: float = 1.25, threshold: float = 0.5
+        self, weights: str | Path, device: str = "cpu", margin: float = 1.4, threshold: float = 0.5
     ) -> None:
         self.network = OnnxNetwork(weights, ["presence", "landmarks", "world", "mask"], device)
         self.margin, self.threshold = margin, threshold

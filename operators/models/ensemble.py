@@ -25,7 +25,8 @@ _SURE_ALONE = 0.4  # NanoDet's score that needs no second opinion
 _LOOK_CLOSELY, _LIMBS = 0.2, 0.3  # either score, and the mean of the eight surest joints, that are enough together
 _BELIEVED = 0.5  # the least score of somebody who is sure, above every policy's start_confidence
 _FAINT = 0.19  # the most of somebody who is not, below it: such detections continue tracks and begin none
-_SMALL = 64  # px of height below which a mask of 256 x 256 says less than the box
+_SMALL = 40  # px of height below which a mask says less than the box
+_LEAST_BODY = 0.15  # share of its box that a body fills at least; a smaller mask is of something else
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class PeopleEnsemble:
         masks = [Patch.of_box(box, frame.shape[:2]) for box in boxes]
         large = np.flatnonzero(sure & (boxes[:, 3] - boxes[:, 1] >= _SMALL))
         for i, mask in zip(large, self.blazepose(frame, boxes[large]).masks, strict=True):
-            masks[i] = mask if mask.area else masks[i]
+            masks[i] = mask if mask.area > _LEAST_BODY * masks[i].area else masks[i]
         return masks
 
 
