@@ -57,8 +57,18 @@ class PersonMap(Settings):
     confidence: float = Field(default=0.25, gt=0, lt=1)
 
 
-# The detector of the gates that look again. RT-DETR, too, sees large frames in tiles of its `image_size`.
-Witnesses = Annotated[PersonMap | RtDetr, Field(discriminator="model")]
+class CocoSsd(Settings):
+    """Boxes of persons by COCO-SSD (Apache-2.0) as ONNX: the whole frame, and tiles of `tile` px, each as 300 x 300."""
+
+    model: Literal["coco_ssd"]
+    weights: str
+    tile: int = Field(default=300, ge=150)
+    batch: int = Field(default=1, ge=1)
+    confidence: float = Field(default=0.25, gt=0, lt=1)
+
+
+# A detector of the gates that look again. RT-DETR, too, sees large frames in tiles of its `image_size`.
+OneWitness = Annotated[PersonMap | RtDetr | CocoSsd, Field(discriminator="model")]
 
 # Of a YOLO segmentation checkpoint and of an ensemble, the boxes serve.
 Boxes = Annotated[Yolo | RtDetr | Ensemble, Field(discriminator="model")]
@@ -147,5 +157,9 @@ Poses = Annotated[
 ]
 Segments = Annotated[
     Annotated[Segment, Tag("one")] | Annotated[list[Segment], Field(min_length=1), Tag("several")],
+    Discriminator(_one_or_several),
+]
+Witnesses = Annotated[
+    Annotated[OneWitness, Tag("one")] | Annotated[list[OneWitness], Field(min_length=1), Tag("several")],
     Discriminator(_one_or_several),
 ]

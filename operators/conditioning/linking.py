@@ -33,7 +33,9 @@ class Detection:
 
     def __or__(self, other: "Detection") -> "Detection":
         """Both are of one person: all of the body, and the surer joints."""
-        box = np.concatenate([np.minimum(self.box[:2], other.box[:2]), np.maximum(self.box[2:], other.box[2:])])
+        box = np.concatenate(
+            [np.minimum(self.box[:2], other.box[:2]), np.maximum(self.box[2:], other.box[2:])]
+        )
         surer = max(self, other, key=lambda one: one.keypoints[:, 2].sum())
         return replace(surer, score=max(self.score, other.score), box=box, body=self.body | other.body)
 
@@ -75,7 +77,9 @@ def colours(frame: np.ndarray, body: Patch) -> np.ndarray:
     for rows in (slice(0, middle), slice(middle, y1 - y0)):
         part = np.ascontiguousarray(frame[y0:y1, x0:x1][rows])
         inside = body.inside[rows].astype(np.uint8)
-        counts = cv2.calcHist([part], [0, 1, 2], inside, [_SHADES] * 3, [0, 256] * 3).ravel() if part.size else 0
+        counts = (
+            cv2.calcHist([part], [0, 1, 2], inside, [_SHADES] * 3, [0, 256] * 3).ravel() if part.size else 0
+        )
         parts.append(np.broadcast_to(counts / max(1, np.sum(counts)), _SHADES**3))
     return np.sqrt(np.concatenate(parts) / 2).astype(np.float32)
 
@@ -124,7 +128,10 @@ def _one_each(paths: list[Path]) -> list[Path]:
     for path in sorted(paths, key=len, reverse=True):
         for other in people:
             shared = sorted(path.keys() & other.keys())
-            if 2 * len(shared) >= len(path) and np.median([_alike(path[t], other[t]) for t in shared]) > _ONE_PERSON:
+            if (
+                2 * len(shared) >= len(path)
+                and np.median([_alike(path[t], other[t]) for t in shared]) > _ONE_PERSON
+            ):
                 other |= {t: path[t] | other[t] if t in other else path[t] for t in path}
                 break
         else:

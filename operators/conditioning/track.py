@@ -45,7 +45,9 @@ def _merge(frame: np.ndarray, mask: InstanceMasks, pose: PoseDetections) -> list
         score, points = mask.scores[i], nothing
         if i in pairs:
             score, points = max(score, pose.scores[pairs[i]]), pose.keypoints[pairs[i]]
-        people.append((score, mask.boxes[i], body if body.area else Patch.of_box(mask.boxes[i], size), points))
+        people.append(
+            (score, mask.boxes[i], body if body.area else Patch.of_box(mask.boxes[i], size), points)
+        )
     for j in sorted(set(range(len(pose.boxes))) - set(pairs.values())):
         people.append((pose.scores[j], pose.boxes[j], Patch.of_box(pose.boxes[j], size), pose.keypoints[j]))
     return [
@@ -66,9 +68,7 @@ def _finish(number: int, path: Path, frames: int, size: tuple[int, int], policy:
     for before, after in pairwise(seen):
         for t in range(before + 1, after):
             # Somewhere between the two places: both, and everything between their boxes.
-            body[t - first] = _sweep(
-                path[before], path[after], (t - before) / (after - before), size
-            )
+            body[t - first] = _sweep(path[before], path[after], (t - before) / (after - before), size)
             keypoints[t - first] = _between(
                 keypoints[before - first], keypoints[after - first], (t - before) / (after - before)
             )

@@ -52,12 +52,16 @@ class BlazePose:
             nothing = np.zeros((0, 33, 3), np.float32)
             return Bodies(np.zeros(0, np.float32), nothing, nothing, [])
         presence, landmarks, world, masks = (np.concatenate(part) for part in zip(*found, strict=True))
-        points = landmarks.reshape(-1, 39, 5)[:, :33]  # 33 of the body; the others help to crop the next frame
+        points = landmarks.reshape(-1, 39, 5)[
+            :, :33
+        ]  # 33 of the body; the others help to crop the next frame
         scale = places[:, None, 2:] / _SIDE
         visible = expit(points[..., 3:].min(axis=2, keepdims=True))
         return Bodies(
             presence[:, 0],
-            np.concatenate([points[..., :2] * scale + places[:, None, :2], visible], axis=2).astype(np.float32),
+            np.concatenate([points[..., :2] * scale + places[:, None, :2], visible], axis=2).astype(
+                np.float32
+            ),
             world.reshape(-1, 39, 3)[:, :33],
             [self._patch(*pair, frame.shape[:2]) for pair in zip(masks[:, 0], places, strict=True)],
         )

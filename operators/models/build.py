@@ -144,7 +144,10 @@ def unite_masks(found: Sequence[InstanceMasks]) -> InstanceMasks:
         boxes, scores = np.concatenate([boxes, one.boxes[new]]), np.concatenate([scores, one.scores[new]])
         for i, j in pairs.items():
             masks[j], scores[j] = masks[j] | one.masks[i], max(scores[j], one.scores[i])
-            boxes[j] = [*np.minimum(boxes[j, :2], one.boxes[i, :2]), *np.maximum(boxes[j, 2:], one.boxes[i, 2:])]
+            boxes[j] = [
+                *np.minimum(boxes[j, :2], one.boxes[i, :2]),
+                *np.maximum(boxes[j, 2:], one.boxes[i, 2:]),
+            ]
         masks += [one.masks[i] for i in new]
     return InstanceMasks(boxes, scores, masks)
 

@@ -20,9 +20,15 @@ from schemas.cues import Patch
 
 _SAME_BOX = 0.55  # IoU of boxes that are one person's
 _AGREE = 0.5  # IoU of two networks' boxes of one person
-_SAME_JOINTS, _INSIDE = 0.7, 0.7  # similarity of joints, and share of a box within another: a part of one person
+_SAME_JOINTS, _INSIDE = (
+    0.7,
+    0.7,
+)  # similarity of joints, and share of a box within another: a part of one person
 _SURE_ALONE = 0.4  # NanoDet's score that needs no second opinion
-_LOOK_CLOSELY, _LIMBS = 0.2, 0.3  # either score, and the mean of the eight surest joints, that are enough together
+_LOOK_CLOSELY, _LIMBS = (
+    0.2,
+    0.3,
+)  # either score, and the mean of the eight surest joints, that are enough together
 _BELIEVED = 0.5  # the least score of somebody who is sure, above every policy's start_confidence
 _FAINT = 0.19  # the most of somebody who is not, below it: such detections continue tracks and begin none
 _SMALL = 40  # px of height below which a mask says less than the box
@@ -61,7 +67,10 @@ class PeopleEnsemble:
 
     def __call__(self, frames: np.ndarray) -> list[People]:
         both = zip(frames, self.nanodet(frames), self.movenet(frames), strict=True)
-        return [self._people(frame, first.boxes, first.scores, second.boxes, second.scores) for frame, first, second in both]
+        return [
+            self._people(frame, first.boxes, first.scores, second.boxes, second.scores)
+            for frame, first, second in both
+        ]
 
     def _people(self, frame: np.ndarray, *found: np.ndarray) -> People:
         boxes, first, second = _agreed(*found)
@@ -70,7 +79,11 @@ class PeopleEnsemble:
         joints = np.zeros((len(boxes), 17, 3), np.float32)
         joints[close] = self.thunder(frame, boxes[close])
         limbs = np.sort(joints[:, :, 2], axis=1)[:, -8:].mean(axis=1)
-        sure = (first >= _SURE_ALONE) | ((first > 0) & (second > 0)) | ((limbs >= _LIMBS) & (either >= _LOOK_CLOSELY))
+        sure = (
+            (first >= _SURE_ALONE)
+            | ((first > 0) & (second > 0))
+            | ((limbs >= _LIMBS) & (either >= _LOOK_CLOSELY))
+        )
         lone = np.flatnonzero(sure & (either < _LOOK_CLOSELY))
         joints[lone] = self.thunder(frame, boxes[lone])
         joints[~sure] = 0
@@ -107,7 +120,10 @@ def _agreed(
 def _once_each(boxes: np.ndarray, scores: np.ndarray, joints: np.ndarray) -> np.ndarray:
     """int [M]: without boxes of parts of somebody, that is, within a surer one's and with the same joints."""
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    low, high = np.maximum(boxes[:, None, :2], boxes[None, :, :2]), np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    low, high = (
+        np.maximum(boxes[:, None, :2], boxes[None, :, :2]),
+        np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]),
+    )
     shared = (high - low).clip(0).prod(axis=2) / np.maximum(np.minimum(areas[:, None], areas[None]), 1)
     alike = (oks(joints, joints, np.maximum(areas, 1)) > _SAME_JOINTS) & (shared > _INSIDE)
     kept: list[int] = []

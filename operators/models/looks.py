@@ -70,7 +70,9 @@ def _looks(frame: np.ndarray, long_sides: Sequence[int], tile: int, pad: int) ->
         return
     for rows, columns in tiles(height, width, tile, tile // 4):
         low = [at.start + _EDGE if at.start else -np.inf for at in (columns, rows)]
-        high = [at.stop - _EDGE if at.stop < end else np.inf for at, end in ((columns, width), (rows, height))]
+        high = [
+            at.stop - _EDGE if at.stop < end else np.inf for at, end in ((columns, width), (rows, height))
+        ]
         corner = np.array([columns.start, rows.start])
         yield _look(frame[rows, columns], 1.0, pad, corner, np.array(low + high))
 

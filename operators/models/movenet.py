@@ -76,5 +76,8 @@ class MoveNetThunder:
         away = np.linalg.norm(cells[None] - expected[:, :, None, None], axis=1)
         rows, columns = np.divmod((heat / (away + 1.8)).reshape(17, -1).argmax(axis=1), _CELLS)
         joints = np.arange(17)
-        exact = np.column_stack([columns, rows]) + offset.reshape(17, 2, _CELLS, _CELLS)[joints, ::-1, rows, columns]
+        exact = (
+            np.column_stack([columns, rows])
+            + offset.reshape(17, 2, _CELLS, _CELLS)[joints, ::-1, rows, columns]
+        )
         return np.column_stack([exact * _SIDE / _CELLS, heat[joints, rows, columns]]).astype(np.float32)

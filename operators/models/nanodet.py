@@ -13,7 +13,9 @@ from schemas.cues import PersonBoxes
 _STRIDES = (8, 16, 32)
 _MEAN, _STD = np.float32([103.53, 116.28, 123.675]), np.float32([57.375, 57.12, 58.395])  # blue, green, red
 _PERSON = 0  # of COCO's 80 classes
-_BINS = np.arange(11, dtype=np.float32)  # a side's distance is the mean of a distribution over 0 to 10 strides
+_BINS = np.arange(
+    11, dtype=np.float32
+)  # a side's distance is the mean of a distribution over 0 to 10 strides
 _PAD = 114
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from operators.models.finite import check_finite
 from schemas.errors import UserError
 
 

@@ -201,7 +201,9 @@ class _Graph:
             case "MaxPool":
                 window, strides = _attribute(node, "ksize")[1:3], _attribute(node, "strides")[1:3]
                 assert _attribute(node, "padding") == "VALID"
-                sides = ((side - k) // s + 1 for side, k, s in zip(x.shape[1:3], window, strides, strict=True))
+                sides = (
+                    (side - k) // s + 1 for side, k, s in zip(x.shape[1:3], window, strides, strict=True)
+                )
                 name = self.add("MaxPool", [self.laid(x, _NHWC)], kernel_shape=window, strides=strides)
                 return [_Map(name[0], (x.shape[0], *sides, x.shape[3]), _NHWC)]
             case "ResizeBilinear":
@@ -233,7 +235,10 @@ class _Graph:
         if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
             return _ELEMENTWISE[kind](x, y)
         axes = x.axes if isinstance(x, _Map) else y.axes  # type: ignore[union-attr]
-        full = [one if isinstance(one, _Map) else one.reshape((1,) * (len(axes) - one.ndim) + one.shape) for one in (x, y)]
+        full = [
+            one if isinstance(one, _Map) else one.reshape((1,) * (len(axes) - one.ndim) + one.shape)
+            for one in (x, y)
+        ]
         names = [self.laid(one, axes) for one in full]
         shape = np.broadcast_shapes(*(one.shape for one in full))
         return _Map(self.add(_ONNX_NAMES.get(kind, kind), names)[0], shape, axes)

@@ -111,7 +111,9 @@ def test_two_detections_that_lie_within_each_other_stay_two_if_their_joints_diff
     points = np.stack([standing(40, 10), standing(40, 10, shift=12)])
     found = PoseDetections(np.array(boxes, np.float32), np.ones(2, np.float32), points)
     assert len(tracked([masks(*boxes)] * 4, [found] * 4)) == 2
-    assert len(tracked([masks(*boxes)] * 4, [poses()] * 4)) == 2  # nor is anything known of boxes without joints
+    assert (
+        len(tracked([masks(*boxes)] * 4, [poses()] * 4)) == 2
+    )  # nor is anything known of boxes without joints
 
 
 def test_two_who_meet_in_one_detection_both_live_on_and_part_as_who_they_were() -> None:

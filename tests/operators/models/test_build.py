@@ -59,8 +59,12 @@ def test_a_list_unites_what_its_models_find(profile: Profile) -> None:
     for t, united in enumerate(segment_model(profile.segment, "cpu")(frames)):
         everybody = len(many[t].boxes) + len(few[t].boxes)
         assert len(many[t].boxes) <= len(united.boxes) == len(united.scores) == len(united.masks) <= everybody
-        whole = [np.any([mask.within(0, 0, 64, 96) for mask in one.masks], axis=0) for one in (many[t], few[t])]
-        assert (np.any([mask.within(0, 0, 64, 96) for mask in united.masks], axis=0) == whole[0] | whole[1]).all()
+        whole = [
+            np.any([mask.within(0, 0, 64, 96) for mask in one.masks], axis=0) for one in (many[t], few[t])
+        ]
+        assert (
+            np.any([mask.within(0, 0, 64, 96) for mask in united.masks], axis=0) == whole[0] | whole[1]
+        ).all()
 
 
 def test_masks_of_two_models_are_one_where_they_are_one_persons() -> None:
@@ -69,7 +73,11 @@ def test_masks_of_two_models_are_one_where_they_are_one_persons() -> None:
         return InstanceMasks(np.array(boxes, np.float32), np.full(len(boxes), 0.5, np.float32), masks)
 
     both = unite_masks([found((0, 0, 10, 20), (2, 0, 10, 20)), found((0, 2, 10, 22), (40, 0, 50, 20))])
-    assert both.boxes.tolist() == [[0, 0, 10, 22], [2, 0, 10, 20], [40, 0, 50, 20]]  # listed apart, they stay two
+    assert both.boxes.tolist() == [
+        [0, 0, 10, 22],
+        [2, 0, 10, 20],
+        [40, 0, 50, 20],
+    ]  # listed apart, they stay two
     assert [mask.area for mask in both.masks] == [220, 160, 200]
 
 
