@@ -48,13 +48,17 @@ class RtDetr(Network):
 
 
 class PersonMap(Settings):
-    """Weights of jobs.train_witness, for `batch` frames at a time, larger ones in tiles of `image_size` px."""
+    """Weights of jobs.train_witness, for `batch` frames at a time, larger ones in tiles of `image_size` px.
+
+    `reach`: it counts only within so many px of what is masked, and looks for what sticks out there; 0 is everywhere.
+    """
 
     model: Literal["person_map"]
     weights: str
     image_size: int = Field(default=640, ge=64, multiple_of=32)
     batch: int = Field(default=1, ge=1)
     confidence: float = Field(default=0.25, gt=0, lt=1)
+    reach: int = Field(default=0, ge=0)
 
 
 class CocoSsd(Settings):

@@ -63,7 +63,9 @@ def _model(settings: choice.OneWitness, device: str) -> Callable[[np.ndarray, np
     match settings:
         case choice.PersonMap():
             model = PersonMap.load(settings.weights, device)
-            return lambda pictures, _: model.likelihood(pictures)
+            if not settings.reach:
+                return lambda pictures, _: model.likelihood(pictures)
+            return lambda pictures, hidden: model.likelihood(pictures) * _near(hidden, settings.reach)
         case choice.RtDetr(weights=weights, confidence=confidence, image_size=size, dtype=dtype):
             boxes: Callable[[np.ndarray], list[PersonBoxes]] = RtDetr(
                 weights, confidence, size, device, settings.batch, dtype
@@ -71,6 +73,14 @@ def _model(settings: choice.OneWitness, device: str) -> Callable[[np.ndarray, np
         case choice.CocoSsd(weights=weights, confidence=confidence, tile=tile):
             boxes = CocoSsd(weights, confidence, device, tile)
     return lambda pictures, hidden: _painted(boxes(pictures), hidden)
+
+
+def _near(hidden: np.ndarray, reach: int) -> np.ndarray:
+    """bool [N,H/4,W/4], rounded up: which cells are within `reach` px of what `hidden` bool [N,H,W] marks."""
+    pads = [(0, 0), *((0, -side % STRIDE) for side in hidden.shape[1:])]
+    cells = np.pad(hidden, pads)[:, ::STRIDE, ::STRIDE].astype(np.uint8)
+    around = np.ones((2 * -(-reach // STRIDE) + 1,) * 2, np.uint8)
+    return np.stack([cv2.dilate(one, around) for one in cells]).astype(bool)
 
 
 def _parts(likely: np.ndarray, hidden: np.ndarray, size: tuple[int, int]) -> InstanceMasks:
