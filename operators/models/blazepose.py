@@ -1,4 +1,4 @@
-"""Masks and 3D joints of one person in a close look: BlazePose GHUM full (Bazarevsky et al., 2020; Google MediaPipe)."""
+"""Masks and 3D joints of one person in a close look: BlazePose GHUM (Bazarevsky et al., 2020), MediaPipe's full one."""
 
 from dataclasses import dataclass
 from pathlib import Path

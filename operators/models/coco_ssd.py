@@ -1,4 +1,4 @@
-"""People by COCO-SSD (TensorFlow.js models, 2018): SSDLite with MobileNetV2 (Sandler et al., CVPR 2018), trained on COCO."""
+"""People by COCO-SSD of TensorFlow.js: SSDLite with MobileNetV2 (Sandler et al., CVPR 2018), trained on COCO."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +25,8 @@ class CocoSsd:
     """Frames uint8 [T,H,W,3] RGB -> T PersonBoxes, surest first.
 
     Every look is 300 x 300: the whole frame, and, if it is larger than `tile` px, tiles of that size which share a
-    quarter. Scores are shifted so that 0.5 means as likely as not. Raises UserError for unusable weights, ValueError if the network's output is not finite.
+    quarter. Scores are shifted so that 0.5 means as likely as not. Raises UserError for unusable weights, ValueError if
+    the network's output is not finite.
     """
 
     def __init__(self, weights: str | Path, confidence: float, device: str = "cpu", tile: int = 300) -> None:
