@@ -1,8 +1,8 @@
 """How well the cue models see real people: `python -m benchmarks.real_people --clips FOLDER`.
 
-FOLDER holds videos and a boxes.json that lists, for some of their frames, who is there: [{file, frame, people: [{box: x0
-y0 x1 y1, hidden_or_cut}]}]. A person is hit where a box of somebody believed (the policy's start_confidence) overlaps
-hers by 0.4 (IoU); "listed" counts the faint boxes, too, that continue tracks. `--empty` names videos that show nobody.
+FOLDER holds videos and a boxes.json that lists, for some of their frames, who is there: [{file, frame, people: [{box:
+[x0, y0, x1, y1], hidden_or_cut}]}]. A person is hit where a box of somebody believed (the policy's start_confidence)
+overlaps hers by 0.4 (IoU); "listed" counts the faint boxes, too, that continue tracks. `--empty` names videos of nobody.
 """
 
 import json
@@ -44,15 +44,21 @@ def main(arguments: Namespace) -> int:
             listed, hits = (best_pairs(box_iou(there, some), _HIT) for some in (boxes, boxes[believed]))
             row["frames"] += 1
             # Boxes that touch nobody who is annotated: two models may list the same.
-            row["boxes on nobody"] += int((box_iou(boxes[believed], there).max(axis=1, initial=0) < 0.1).sum())
+            row["boxes on nobody"] += int(
+                (box_iou(boxes[believed], there).max(axis=1, initial=0) < 0.1).sum()
+            )
             for i, one in enumerate(people):
                 kind = "hidden or cut" if one["hidden_or_cut"] else "visible"
                 row[f"{kind}"] += 1
                 row[f"{kind}, hit"] += i in hits
                 row[f"{kind}, listed"] += i in listed
-    columns = ["frames", *(f"{kind}{what}" for kind in ("visible", "hidden or cut") for what in ("", ", hit", ", listed"))]
+    columns = [
+        "frames",
+        *(f"{kind}{what}" for kind in ("visible", "hidden or cut") for what in ("", ", hit", ", listed")),
+    ]
     columns.append("boxes on nobody")
-    print(f"{seconds / shown:.2f} CPU seconds a frame\n\n| clip | {' | '.join(columns)} |\n|{' --- |' * (len(columns) + 1)}")
+    print(f"{seconds / shown:.2f} CPU seconds a frame\n")
+    print(f"| clip | {' | '.join(columns)} |\n|{' --- |' * (len(columns) + 1)}")
     for name, row in count.items():
         print(f"| {name} | {' | '.join(str(row[column]) for column in columns)} |")
     return 0

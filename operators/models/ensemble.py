@@ -16,7 +16,7 @@ from operators.models.boxes import box_iou
 from operators.models.movenet import MoveNetMultiPose, MoveNetThunder
 from operators.models.nanodet import NanoDet
 from operators.models.oks import oks
-from schemas.cues import Patch
+from schemas.cues import Patch, PersonBoxes
 
 _SAME_BOX = 0.55  # IoU of boxes that are one person's
 _AGREE = 0.5  # IoU of two networks' boxes of one person
@@ -54,8 +54,8 @@ class PeopleEnsemble:
     `weights` is a folder with nanodet, movenet_multipose, movenet_thunder and blazepose_full as .onnx. Whoever either
     detector sees with `confidence` is listed. Sure, with a score of 0.5 or more, is who NanoDet is sure of alone, whom
     both see, or who has limbs in a close look; all others score less than 0.2. A hard rule about joints would lose
-    people from behind, and those who are just entering. Raises UserError for unusable weights, ValueError if a network's
-    output is not finite.
+    people from behind, and those who are just entering. Raises UserError for unusable weights, ValueError if the output
+    of a network is not finite.
     """
 
     def __init__(self, weights: str | Path, confidence: float = 0.15, device: str = "cpu") -> None:
@@ -66,14 +66,11 @@ class PeopleEnsemble:
         self.blazepose = BlazePose(folder / "blazepose_full.onnx", device)
 
     def __call__(self, frames: np.ndarray) -> list[People]:
-        both = zip(frames, self.nanodet(frames), self.movenet(frames), strict=True)
-        return [
-            self._people(frame, first.boxes, first.scores, second.boxes, second.scores)
-            for frame, first, second in both
-        ]
+        seen = zip(frames, self.nanodet(frames), self.movenet(frames), strict=True)
+        return [self._people(*one) for one in seen]
 
-    def _people(self, frame: np.ndarray, *found: np.ndarray) -> People:
-        boxes, first, second = _agreed(*found)
+    def _people(self, frame: np.ndarray, by_nanodet: PersonBoxes, by_movenet: PersonBoxes) -> People:
+        boxes, first, second = _agreed(by_nanodet, by_movenet)
         either = np.maximum(first, second)
         close = np.flatnonzero(either >= _LOOK_CLOSELY)
         joints = np.zeros((len(boxes), 17, 3), np.float32)
@@ -100,19 +97,17 @@ class PeopleEnsemble:
         return masks
 
 
-def _agreed(
-    boxes: np.ndarray, scores: np.ndarray, others: np.ndarray, their_scores: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _agreed(tight: PersonBoxes, loose: PersonBoxes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Everybody once: boxes [N,4], and what each detector says of them [N], 0 where it does not see them.
 
-    NanoDet's boxes are the tighter ones, so they come first.
+    Of two boxes of one person the first detector's stays.
     """
-    everybody = np.concatenate([boxes, others])
+    everybody = np.concatenate([tight.boxes, loose.boxes])
     first, second = (
-        np.max((box_iou(everybody, seen) >= _AGREE) * sure, axis=1, initial=0)
-        for seen, sure in ((boxes, scores), (others, their_scores))
+        np.max((box_iou(everybody, one.boxes) >= _AGREE) * one.scores, axis=1, initial=0)
+        for one in (tight, loose)
     )
-    order = np.concatenate([1 + scores, their_scores]).astype(np.float32)
+    order = np.concatenate([1 + tight.scores, loose.scores]).astype(np.float32)
     kept = nms(torch.from_numpy(everybody), torch.from_numpy(order), _SAME_BOX).numpy()
     return everybody[kept], first[kept], second[kept]
 

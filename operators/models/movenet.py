@@ -21,8 +21,8 @@ class MoveNetMultiPose:
     """Frames uint8 [T,H,W,3] RGB -> T PersonBoxes, surest first, by MoveNet MultiPose Lightning.
 
     Its own decoder finds six people at most; this one, any number, in pictures of any size. Large pictures make it see
-    people in furniture, and none in close-ups: it is a second opinion. Raises UserError for unusable weights, ValueError
-    if the network's output is not finite.
+    people in furniture, and none in close-ups: it is a second opinion. Raises UserError for unusable weights,
+    ValueError if the network's output is not finite.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class MoveNetThunder:
         cells = np.mgrid[:_CELLS, :_CELLS].astype(np.float32)
         likely = centre[0] / (np.hypot(*(cells - (_CELLS - 1) / 2)) + 8)
         y, x = divmod(int(likely.argmax()), _CELLS)
-        expected = regressed[:, y, x].reshape(17, 2) + [y, x]
+        expected = regressed[:, y, x].reshape(17, 2) + np.array([y, x])
         away = np.linalg.norm(cells[None] - expected[:, :, None, None], axis=1)
         rows, columns = np.divmod((heat / (away + 1.8)).reshape(17, -1).argmax(axis=1), _CELLS)
         joints = np.arange(17)

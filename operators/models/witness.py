@@ -19,8 +19,9 @@ class Witness:
     """Frames uint8 [T,H,W,3] RGB, what is accounted for bool [T,H,W] -> T InstanceMasks of whoever is left.
 
     What is accounted for is painted gray before the model looks, at native resolution in overlapping tiles. What it
-    then says of people elsewhere (of several models, the most that any says) becomes one map in steps of 4 px; connected parts of it above a model's confidence
-    are what it found, with their highest value as score. So a hand that sticks out of a mask counts as a person.
+    then says of people elsewhere becomes one map in steps of 4 px, of several models the most that any says; connected
+    parts of it above a model's confidence are what it found, with their highest value as score. So a hand that sticks
+    out of a mask counts as a person.
     Raises UserError for unusable weights, ValueError if the model's output is not finite or the shapes differ.
     """
 
@@ -41,7 +42,7 @@ class Witness:
         return found
 
     def _map(self, pictures: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-        """float32 [N,H/4,W/4], rounded up: the most that any model says of each place in any tile, if that is enough."""
+        """float32 [N,H/4,W/4], rounded up: the most that a model says of each place in any tile, if that is enough."""
         count, height, width = pictures.shape[:3]
         likely = np.zeros((count, -(-height // STRIDE), -(-width // STRIDE)), np.float32)
         for settings, look in self.models:

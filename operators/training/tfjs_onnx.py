@@ -236,8 +236,7 @@ class _Graph:
             return _ELEMENTWISE[kind](x, y)
         axes = x.axes if isinstance(x, _Map) else y.axes  # type: ignore[union-attr]
         full = [
-            one if isinstance(one, _Map) else one.reshape((1,) * (len(axes) - one.ndim) + one.shape)
-            for one in (x, y)
+            one[(None,) * (len(axes) - one.ndim)] if isinstance(one, np.ndarray) else one for one in (x, y)
         ]
         names = [self.laid(one, axes) for one in full]
         shape = np.broadcast_shapes(*(one.shape for one in full))

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from operators.models.blazepose import BlazePose
+from operators.models.blazepose import COCO, BlazePose
 from operators.models.boxes import best_pairs, box_iou
 from operators.models.coco_ssd import CocoSsd
 from operators.models.ensemble import PeopleEnsemble
@@ -30,13 +30,14 @@ def clip() -> RenderedClip:
 
 @pytest.fixture(scope="module")
 def everybody(clip: RenderedClip) -> np.ndarray:
-    """Boxes of whoever is at least 60 px tall and within the first frame."""
+    """Boxes of those in the first frame who are at least 50 px tall, and whom nobody and nothing hides."""
     boxes = []
     for number in range(clip.keypoints.shape[1]):
         y, x = np.nonzero(clip.masks[0] == number + 1)
-        if len(y) and y.max() - y.min() >= 60:
-            boxes.append([x.min(), y.min(), x.max() + 1, y.max() + 1])
-    return np.array(boxes, np.float32)
+        boxes.append([x.min(), y.min(), x.max() + 1, y.max() + 1] if len(y) else [0] * 4)
+    there = np.array(boxes, np.float32)
+    alone = (box_iou(there, there) - np.eye(len(there))).max(axis=1) < 0.05
+    return there[alone & (there[:, 3] - there[:, 1] >= 50)]
 
 
 def found(boxes: np.ndarray, everybody: np.ndarray, least: float = 0.5) -> int:
@@ -61,7 +62,8 @@ def test_a_detector_finds_people_at_any_place_and_size(
     large = np.zeros((720, 1280, 3), np.uint8) + 90
     large[331:691, 611:1251] = clip.frames[0]
     (placed,) = detector(large[None])
-    assert found(placed.boxes - [611, 331] * 2, everybody) == len(everybody)
+    tall = everybody[everybody[:, 3] - everybody[:, 1] >= 100]
+    assert found(placed.boxes - [611, 331] * 2, tall) == len(tall) > 0
     (nobody,) = detector(np.full((1, 360, 640, 3), 90, np.uint8))
     assert nobody.boxes.shape == (0, 4) and nobody.scores.shape == (0,)
 
@@ -79,17 +81,21 @@ def test_small_people_of_a_large_frame_are_found_in_tiles(clip: RenderedClip, ev
 
 
 def test_joints_are_where_they_are(clip: RenderedClip, everybody: np.ndarray) -> None:
-    thunder, blazepose = MoveNetThunder(CUES / "movenet_thunder.onnx"), BlazePose(CUES / "blazepose_full.onnx")
+    thunder, blazepose = (
+        MoveNetThunder(CUES / "movenet_thunder.onnx"),
+        BlazePose(CUES / "blazepose_full.onnx"),
+    )
     joints, bodies = thunder(clip.frames[0], everybody), blazepose(clip.frames[0], everybody)
     truth = clip.keypoints[0]
     areas = (everybody[:, 2:] - everybody[:, :2]).prod(axis=1)
     known = truth * [1, 1, 0.5]  # a visible joint counts fully
     assert (oks(joints, known, areas).max(axis=1) > 0.7).all()
-    for patch, box, world in zip(bodies.masks, everybody, bodies.world, strict=True):
-        person = max(range(1, len(truth) + 1), key=lambda n: (clip.masks[0] == n)[int(box[1]) : int(box[3]), int(box[0]) : int(box[2])].sum())
+    assert (oks(bodies.points[:, COCO], known, areas).max(axis=1) > 0.6).all()
+    for patch, pose, world in zip(bodies.masks, joints, bodies.world, strict=True):
+        person = int(oks(pose[None], known, areas[:1])[0].argmax()) + 1
         mask, body = patch.within(0, 0, *clip.frames.shape[1:3]), clip.masks[0] == person
-        assert (mask & body).sum() / (mask | body).sum() > 0.5
-        assert 0.5 < np.ptp(world[:, 1]) < 2.5 and abs(world[[23, 24]].mean()) < 0.2  # metres, about the hips
+        assert (mask & body).sum() / (mask | body).sum() > 0.6
+        assert 0.8 < np.ptp(world[:, 1]) < 2.5 and abs(world[[23, 24]].mean()) < 0.2  # metres, about the hips
 
 
 def test_the_ensemble_says_who_is_sure(clip: RenderedClip, everybody: np.ndarray) -> None:
@@ -110,7 +116,9 @@ def test_a_part_of_somebody_is_not_somebody_else(monkeypatch: pytest.MonkeyPatch
     (plain,) = ensemble.nanodet(clip.frames[:1])
     tall = plain.boxes[plain.scores >= 0.5]
     upper = np.column_stack([tall[:, :3], tall[:, 1] + 0.6 * (tall[:, 3] - tall[:, 1])])
-    doubled = type(plain)(np.concatenate([tall, upper]).astype(np.float32), np.repeat(np.float32([0.9, 0.6]), len(tall)))
+    doubled = type(plain)(
+        np.concatenate([tall, upper]).astype(np.float32), np.repeat(np.float32([0.9, 0.6]), len(tall))
+    )
     nobody = type(plain)(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
     monkeypatch.setattr(ensemble, "nanodet", lambda frames: [doubled])
     monkeypatch.setattr(ensemble, "movenet", lambda frames: [nobody])
@@ -123,7 +131,11 @@ def test_similarity_of_poses_needs_joints_that_both_know() -> None:
     unknown = pose * [1, 1, 0]
     area = np.array([5000.0])
     assert oks(pose, pose, area)[0, 0] == 1 and oks(pose, unknown, area)[0, 0] == 0
-    assert oks(pose, pose + [30, 0, 0], area)[0, 0] < 0.5 < oks(pose, pose + [1, 0, 0], area)[0, 0]
+    assert (
+        oks(pose, pose + np.array([30, 0, 0]), area)[0, 0]
+        < 0.5
+        < oks(pose, pose + np.array([1, 0, 0]), area)[0, 0]
+    )
 
 
 def test_unusable_networks_are_named(tmp_path: Path) -> None:
@@ -132,7 +144,7 @@ def test_unusable_networks_are_named(tmp_path: Path) -> None:
     (tmp_path / "nanodet.onnx").write_bytes(b"no network")
     with pytest.raises(UserError, match=r"nanodet\.onnx: not a network"):
         PeopleEnsemble(tmp_path)
-    with pytest.raises(UserError, match=r"coco_ssd\.onnx: has no output score8"):
+    with pytest.raises(UserError, match=r"coco_ssd\.onnx: has no output distance16"):
         NanoDet(EMBEDDED / "coco_ssd.onnx", 0.3)
 
 
