@@ -91,7 +91,7 @@ models: .venv/ready
 	python -m jobs.train_vae --people "$(PEOPLE)" --output "$(MODELS)/start"
 	python -m jobs.prepare --people "$(PEOPLE)" --variations 4 --latents --output "$(MODELS)/pairs" --set generator.weights="$(MODELS)/start"
 	python -m jobs.finetune --recipe cluster/recipes/scratch.yaml --set base="$(MODELS)/start" --pairs "$(MODELS)/pairs" --output "$(MODELS)"
-	for task in segment pose depth; do \
+	for task in segment depth; do \
 	  python -m jobs.train_cues --data "$(PEOPLE)" --out "$(MODELS)" --task $$task \
 	    $${BACKGROUNDS:+--backgrounds "$$BACKGROUNDS"} $$(test $$task = segment || echo --init "$(MODELS)/segment.pt"); done
 	python -m jobs.train_witness --data "$(PEOPLE)" --out "$(MODELS)/witness.safetensors"

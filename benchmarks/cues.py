@@ -40,7 +40,7 @@ def main(arguments: Namespace) -> int:
         masks, poses, maps = (
             timed(model, frames, name, values) for name, model in models(segment, pose, depth)
         )
-        tracks = track_people(masks, poses, frames.shape[1:3], policy.mask)
+        tracks = track_people(frames, masks, poses, policy.mask)
         score_cover(sample.masks[:: arguments.step], tracks, values)
         for number in range(len(frames)):
             frame = sample.window(number * arguments.step, 1)

@@ -87,7 +87,7 @@ class Leaks:
         finally:
             models.segment, models.pose = segment, pose
         shape = sample.masks.shape
-        blurred = union(track_people(*cues, shape[1:], self.policy.mask), "mask", shape)
+        blurred = union(track_people(sample.frames, *cues, self.policy.mask), "mask", shape)
         mask = clip.evidence.mask if isinstance(clip, CandidateClip) else np.zeros(shape, bool)
         return self.judged(clip), mask, blurred
 

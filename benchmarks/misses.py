@@ -65,7 +65,7 @@ def audit(condition: Condition, policy: Policy, samples: Iterable[RenderedClip])
     for sample in samples:
         cues = condition.models.segment(sample.frames), condition.models.pose(sample.frames)
         shape = sample.masks.shape
-        before = union(track_people(*cues, shape[1:], policy.mask), "mask", shape)
+        before = union(track_people(sample.frames, *cues, policy.mask), "mask", shape)
         after = masked(condition, policy, sample.frames, cues)
         for t, number in np.argwhere(
             [[(frame == i + 1).any() for i in range(len(sample.people))] for frame in sample.masks]

@@ -35,7 +35,7 @@ def main(arguments: Namespace) -> int:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     profile, _ = options.read_settings(arguments)
-    witness, faces = Witness(profile.witness), FaceDetector(min(THRESHOLDS), profile.witness.image_size)
+    witness, faces = Witness(profile.witness), FaceDetector(min(THRESHOLDS))
     values: Values = defaultdict(list)
     wrong: dict[str, list[list[int]]] = defaultdict(list)
     for sample in read_people(arguments.data, arguments.shards):

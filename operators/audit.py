@@ -58,7 +58,7 @@ class GateModels:
             text=TextGate(profile, policy),
             likeness=Likeness(profile.likeness.weights, device),
             witness=Witness(profile.witness, device),
-            faces=FaceDetector(policy.gates.face_confidence, profile.witness.image_size),
+            faces=FaceDetector(policy.gates.face_confidence),
         )
 
 

@@ -71,7 +71,7 @@ class CueModels:
             depth=depth_model(profile.depth, device) if policy.variant == "structall" else None,
             scene=scene_model(profile.caption, device),
             witness=Witness(profile.witness, device),
-            faces=FaceDetector(policy.gates.face_confidence, profile.witness.image_size),
+            faces=FaceDetector(policy.gates.face_confidence),
             redact=Redactor(profile, policy),
         )
 

@@ -20,6 +20,17 @@ class Yolo(Settings):
     confidence: float = Field(default=0.25, gt=0, lt=1)
 
 
+class Ensemble(Settings):
+    """People, their joints and masks by NanoDet, MoveNet and BlazePose (Apache-2.0), in a folder, as ONNX.
+
+    `confidence` is what either detector's score has to be for somebody to be listed at all.
+    """
+
+    model: Literal["ensemble"]
+    weights: str
+    confidence: float = Field(default=0.15, gt=0, lt=1)
+
+
 class Network(Settings):
     """What every transformers model has: its folder, frames (ViTPose: people) at a time, and precision."""
 
@@ -37,21 +48,35 @@ class RtDetr(Network):
 
 
 class PersonMap(Settings):
-    """Weights of jobs.train_witness, for `batch` frames at a time, larger ones in tiles of `image_size` px."""
+    """Weights of jobs.train_witness, for `batch` frames at a time, larger ones in tiles of `image_size` px.
+
+    `reach`: it counts only within so many px of what is masked, and looks for what sticks out there; 0 is everywhere.
+    """
 
     model: Literal["person_map"]
     weights: str
     image_size: int = Field(default=640, ge=64, multiple_of=32)
     batch: int = Field(default=1, ge=1)
     confidence: float = Field(default=0.25, gt=0, lt=1)
+    reach: int = Field(default=0, ge=0)
 
 
-# The detector of the gates that look again. RT-DETR, too, sees large frames in tiles of its `image_size`.
-Witnesses = Annotated[PersonMap | RtDetr, Field(discriminator="model")]
+class CocoSsd(Settings):
+    """Boxes of persons by COCO-SSD (Apache-2.0) as ONNX: the whole frame, and tiles of `tile` px, each as 300 x 300."""
 
-# Of a YOLO segmentation checkpoint, the boxes serve.
-Boxes = Annotated[Yolo | RtDetr, Field(discriminator="model")]
+    model: Literal["coco_ssd"]
+    weights: str
+    tile: int = Field(default=300, ge=150)
+    batch: int = Field(default=1, ge=1)
+    confidence: float = Field(default=0.25, gt=0, lt=1)
 
+
+# A detector of the gates that look again. RT-DETR, too, sees large frames in tiles of its `image_size`.
+OneWitness = Annotated[PersonMap | RtDetr | CocoSsd, Field(discriminator="model")]
+
+# Of a YOLO segmentation checkpoint and of an ensemble, the boxes serve.
+Boxes = Annotated[Yolo | RtDetr | Ensemble, Field(discriminator="model")]
+Things = Annotated[Yolo | RtDetr, Field(discriminator="model")]
 
 Topic = Literal["plate", "screen"]
 
@@ -63,7 +88,7 @@ class Objects(Settings):
     one for detection here.
     """
 
-    detector: Boxes
+    detector: Things
     classes: dict[str, Topic] = Field(min_length=1)
 
 
@@ -120,8 +145,8 @@ class QwenVl(Settings):
 
 
 Caption = Annotated[Template | QwenVl, Field(discriminator="model")]
-Pose = Annotated[Yolo | VitPose, Field(discriminator="model")]
-Segment = Annotated[Yolo | Sam2Video | Sam3Video, Field(discriminator="model")]
+Pose = Annotated[Yolo | VitPose | Ensemble, Field(discriminator="model")]
+Segment = Annotated[Yolo | Sam2Video | Sam3Video | Ensemble, Field(discriminator="model")]
 Depth = Annotated[Yolo | DepthAnything, Field(discriminator="model")]
 
 
@@ -136,5 +161,9 @@ Poses = Annotated[
 ]
 Segments = Annotated[
     Annotated[Segment, Tag("one")] | Annotated[list[Segment], Field(min_length=1), Tag("several")],
+    Discriminator(_one_or_several),
+]
+Witnesses = Annotated[
+    Annotated[OneWitness, Tag("one")] | Annotated[list[OneWitness], Field(min_length=1), Tag("several")],
     Discriminator(_one_or_several),
 ]

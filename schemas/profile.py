@@ -162,10 +162,12 @@ class Profile(Settings):
 
     @model_validator(mode="after")
     def _independent(self) -> "Profile":
-        if f'"{self.witness.weights}"' in self.model_dump_json(include={"pose", "segment"}):
-            raise ValueError(
-                "witness.weights make the masks, too; name a detector that pose and segment do not use"
-            )
+        cues = self.model_dump_json(include={"pose", "segment"})
+        for witness in self.witness if isinstance(self.witness, list) else [self.witness]:
+            if f'"{witness.weights}"' in cues:
+                raise ValueError(
+                    "witness.weights make the masks, too; name a detector that pose and segment do not use"
+                )
         return self
 
     def finds(self) -> set[str]:

@@ -35,7 +35,7 @@ def track_everybody(
     people: list[Track] = []
     left: dict[int, tuple[InstanceMasks, InstanceMasks]] = {}
     for growth in range(_GROWTHS + 1):
-        people, before = track_people(seen, poses, frames.shape[1:3], policy), mask
+        people, before = track_people(frames, seen, poses, policy), mask
         mask = union(people, "mask", frames.shape[:3])
         stale = (mask != before).any(axis=(1, 2)) | (growth == 0)
         again = np.flatnonzero(stale)

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from operators.models.boxes import box_iou
+from operators.models.boxes import best_pairs, box_iou
 from operators.models.caption_filter import without_appearance
 from operators.models.depth_anything import DepthAnything
+from operators.models.ensemble import PeopleEnsemble
 from operators.models.qwen_vl import SceneDescriber
 from operators.models.rt_detr import RtDetr
 from operators.models.sam2_video import Sam2Video
@@ -42,10 +43,15 @@ def pose_model(settings: choice.Poses, device: str) -> PoseModel:
         case choice.VitPose():
             detect = detector(settings.detector, device)
             return VitPose(settings.weights, detect, device, settings.batch, settings.dtype, settings.face)
+        case choice.Ensemble():
+            look = detector(settings, device)
+            return lambda frames: [
+                PoseDetections(one.boxes, one.scores, one.keypoints) for one in look(frames)
+            ]
 
 
 def segment_model(settings: choice.Segments, device: str) -> SegmentModel:
-    """The segmenter that the profile names; of several, all masks count (tracking joins those of one person)."""
+    """The segmenter that the profile names; of several, all masks count."""
     if isinstance(settings, list):
         models = [segment_model(one, device) for one in settings]
         return lambda frames: [unite_masks(found) for found in _by_frame(models, frames)]
@@ -59,6 +65,9 @@ def segment_model(settings: choice.Segments, device: str) -> SegmentModel:
             return Sam2Video(settings.weights, detect, device, settings.batch, settings.dtype)
         case choice.Sam3Video():
             return Sam3Video(settings.weights, settings.words, settings.confidence, device, settings.dtype)
+        case choice.Ensemble():
+            look = detector(settings, device)
+            return lambda frames: [InstanceMasks(one.boxes, one.scores, one.masks) for one in look(frames)]
 
 
 def depth_model(settings: choice.Depth, device: str) -> DepthModel:
@@ -92,6 +101,8 @@ def detector(settings: choice.Boxes, device: str) -> Callable[[np.ndarray], Sequ
         case choice.RtDetr():
             size, batch = settings.image_size, settings.batch
             return _Once(RtDetr(settings.weights, settings.confidence, size, device, batch, settings.dtype))
+        case choice.Ensemble():
+            return _Once(PeopleEnsemble(settings.weights, settings.confidence, device))
 
 
 class _Once:
@@ -125,11 +136,20 @@ def unite_poses(found: Sequence[PoseDetections]) -> PoseDetections:
 
 
 def unite_masks(found: Sequence[InstanceMasks]) -> InstanceMasks:
-    """One frame as several models see it: all of it."""
-    boxes, scores = [one.boxes for one in found], [one.scores for one in found]
-    return InstanceMasks(
-        np.concatenate(boxes), np.concatenate(scores), [mask for one in found for mask in one.masks]
-    )
+    """One frame as several models see it: all of it. Masks of two models that are one person's become one."""
+    boxes, scores, masks = found[0].boxes, found[0].scores, list(found[0].masks)
+    for one in found[1:]:
+        pairs = best_pairs(box_iou(one.boxes, boxes), _SAME_PERSON_IOU)
+        new = [i for i in range(len(one.boxes)) if i not in pairs]
+        boxes, scores = np.concatenate([boxes, one.boxes[new]]), np.concatenate([scores, one.scores[new]])
+        for i, j in pairs.items():
+            masks[j], scores[j] = masks[j] | one.masks[i], max(scores[j], one.scores[i])
+            boxes[j] = [
+                *np.minimum(boxes[j, :2], one.boxes[i, :2]),
+                *np.maximum(boxes[j, 2:], one.boxes[i, 2:]),
+            ]
+        masks += [one.masks[i] for i in new]
+    return InstanceMasks(boxes, scores, masks)
 
 
 def _by_frame(models: Sequence[Callable[[np.ndarray], list[Any]]], frames: np.ndarray) -> list[Any]:

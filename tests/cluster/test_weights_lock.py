@@ -17,6 +17,7 @@ def test_every_weight_of_the_embedded_profile_is_listed_with_its_digest() -> Non
         profile.pose.weights,
         profile.segment.weights,
         profile.depth.weights,
+        *(witness.weights for witness in profile.witness),
         profile.generator.weights,
     ):
         assert lock[name]["sha256"] == weights_lock.digest(name)
@@ -27,17 +28,17 @@ def test_every_weight_of_the_embedded_profile_is_listed_with_its_digest() -> Non
 
 def test_a_digest_that_differs_stops_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changed = yaml.safe_load(weights_lock.LOCK.read_text())
-    changed["cluster/weights/embedded/pose.pt"]["sha256"] = "0" * 64
+    changed["cluster/weights/embedded/depth.pt"]["sha256"] = "0" * 64
     lock = tmp_path / "weights.lock"
     lock.write_text(yaml.safe_dump(changed))
     monkeypatch.setattr(weights_lock, "LOCK", lock)
-    with pytest.raises(UserError, match=r"pose\.pt: is not what weights\.lock lists"):
+    with pytest.raises(UserError, match=r"depth\.pt: is not what weights\.lock lists"):
         weights_lock.check(load(Profile, PROFILE))
 
 
 def test_missing_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="weights not found"):
-        weights_lock.check(load(Profile, PROFILE, [f"pose.weights={tmp_path}/none.pt"]))
+        weights_lock.check(load(Profile, PROFILE, [f"pose.weights={tmp_path}/none"]))
 
 
 def test_the_digest_of_a_folder_sees_names_and_bytes(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class Site:
         """Make the profile name `path` (default: the model) wherever it names weights."""
         settings, path = yaml.safe_load((ROOT / PROFILE).read_text()), path or self.path
         for part in ("pose", "segment", "depth", "generator"):
-            settings[part]["weights"] = path
+            settings[part] = {**settings[part], "weights": path}
         self.profile.write_text(yaml.safe_dump(settings))
 
     def write(self, **known: str) -> None:
@@ -234,7 +234,7 @@ def test_a_permissive_profile_refuses_other_licences_by_field() -> None:
 def test_every_job_refuses_it(tmp_path: Path) -> None:
     done = job("plan", str(tmp_path), "--plan", str(tmp_path / "plan"), "--set", "licences=permissive")
     assert done.returncode == 2
-    assert f"{PROFILE}: pose.weights: cluster/weights/embedded/pose.pt is under AGPL-3.0" in done.stderr
+    assert f"{PROFILE}: depth.weights: cluster/weights/embedded/depth.pt is under AGPL-3.0" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["paper", "commercial"])

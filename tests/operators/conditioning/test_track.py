@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from operators.conditioning.track import track_people
 from schemas.cues import InstanceMasks, Patch, PoseDetections
 from schemas.policy import MaskPolicy
+from schemas.track import Track
 
 POLICY = MaskPolicy(
     start_confidence=0.3, start_frames=1, dilate_px=8, dilate_share=0.0, union_frames=1, gap_frames=3
@@ -24,9 +25,19 @@ def poses(*boxes: tuple[int, int, int, int]) -> PoseDetections:
     return PoseDetections(np.array(boxes, np.float32).reshape(-1, 4), np.ones(len(boxes), np.float32), points)
 
 
+def tracked(
+    seen: list[InstanceMasks],
+    found: list[PoseDetections],
+    policy: MaskPolicy = POLICY,
+    frames: np.ndarray | None = None,
+) -> list[Track]:
+    blank = np.zeros((len(seen), *SIZE, 3), np.uint8)
+    return track_people(blank if frames is None else frames, seen, found, policy)
+
+
 def test_two_people_who_cross_the_frame_are_two_tracks() -> None:
     frames = [masks((5 + 4 * t, 10, 25 + 4 * t, 70), (90 - 4 * t, 20, 110 - 4 * t, 80)) for t in range(6)]
-    tracks = track_people(frames, [poses()] * 6, SIZE, POLICY)
+    tracks = tracked(frames, [poses()] * 6)
     assert [track.first for track in tracks] == [0, 0]
     assert all(len(track.mask) == 6 for track in tracks)
 
@@ -35,64 +46,138 @@ def test_a_mask_without_a_pixel_is_its_box_also_where_a_pose_agrees() -> None:
     box = np.array([[40, 10, 60, 70]], np.float32)
     empty = InstanceMasks(box, np.ones(1, np.float32), [Patch.of(np.zeros(SIZE, bool))])
     for pose in (poses(), poses((40, 10, 60, 70))):
-        (track,) = track_people([empty], [pose], SIZE, POLICY)
+        (track,) = tracked([empty], [pose])
         assert track.mask[0, 10:70, 40:60].all()
 
 
 def test_a_gap_is_filled_from_both_sides() -> None:
     seen = masks((40, 10, 60, 70))
-    tracks = track_people([seen, masks(), masks(), seen], [poses()] * 4, SIZE, POLICY)
+    tracks = tracked([seen, masks(), masks(), seen], [poses()] * 4)
     assert len(tracks) == 1
     assert all(frame[10:70, 40:60].all() for frame in tracks[0].body)
 
 
 def test_one_sure_frame_makes_a_track_of_faint_ones_and_faint_ones_alone_make_none() -> None:
     faint = masks((40, 10, 60, 70), score=0.1)
-    (track,) = track_people([faint, masks((40, 10, 60, 70)), faint], [poses()] * 3, SIZE, POLICY)
+    (track,) = tracked([faint, masks((40, 10, 60, 70)), faint], [poses()] * 3)
     assert len(track.body) == 3 and all(frame[10:70, 40:60].all() for frame in track.body)
-    assert track_people([faint] * 3, [poses()] * 3, SIZE, POLICY) == []
-    assert len(track_people([faint], [poses((40, 10, 60, 70))], SIZE, POLICY)) == 1
+    assert tracked([faint] * 3, [poses()] * 3) == []
+    assert len(tracked([faint], [poses((40, 10, 60, 70))])) == 1
 
 
 def test_a_flicker_makes_no_track_unless_the_clip_is_as_short() -> None:
     policy = POLICY.model_copy(update={"start_frames": 2})
     there, nobody = masks((40, 10, 60, 70)), masks()
-    assert track_people([nobody, there, nobody], [poses()] * 3, SIZE, policy) == []
-    assert len(track_people([there, nobody, there], [poses()] * 3, SIZE, policy)) == 1
-    assert len(track_people([there], [poses()], SIZE, policy)) == 1
+    assert tracked([nobody, there, nobody], [poses()] * 3, policy) == []
+    assert len(tracked([there, nobody, there], [poses()] * 3, policy)) == 1
+    assert len(tracked([there], [poses()], policy)) == 1
 
 
 def test_a_single_frame_is_kept_and_reaches_its_neighbours() -> None:
-    tracks = track_people([masks(), masks((40, 10, 60, 70)), masks()], [poses()] * 3, SIZE, POLICY)
+    tracks = tracked([masks(), masks((40, 10, 60, 70)), masks()], [poses()] * 3)
     assert len(tracks) == 1
     assert tracks[0].first == 0
     assert all(frame[10:70, 40:60].all() for frame in tracks[0].mask)
 
 
 def test_a_pose_without_a_mask_is_masked_by_its_box() -> None:
-    (track,) = track_people([masks()], [poses((40, 10, 60, 70))], SIZE, POLICY)
+    (track,) = tracked([masks()], [poses((40, 10, 60, 70))])
     assert track.body[0, 10:70, 40:60].all()
     assert track.keypoints[0, 0, 2] == 1
 
 
 def test_a_mask_takes_the_keypoints_of_its_pose() -> None:
-    (track,) = track_people([masks((40, 10, 60, 70))], [poses((41, 11, 61, 69))], SIZE, POLICY)
+    (track,) = tracked([masks((40, 10, 60, 70))], [poses((41, 11, 61, 69))])
     assert track.keypoints[0, :, 2].all()
 
 
-def test_a_person_seen_twice_is_one_person() -> None:
-    (track,) = track_people([masks((40, 10, 60, 70), (41, 12, 58, 40))], [poses()], SIZE, POLICY)
-    assert track.body[0].sum() == 20 * 60
+def standing(x: float, y: float, shift: float = 0) -> np.ndarray:
+    """Joints float32 [17,3] of somebody 60 px tall whose left upper corner is at x, y."""
+    rows = [3, 2, 2, 3, 3, 12, 12, 20, 20, 28, 28, 30, 30, 44, 44, 58, 58]
+    columns = [10, 9, 11, 8, 12, 5, 15, 3, 17, 2, 18, 7, 13, 7, 13, 7, 13]
+    return np.array([[x + c + shift, y + r, 0.9] for r, c in zip(rows, columns, strict=True)], np.float32)
+
+
+def test_two_boxes_with_the_same_joints_are_one_person() -> None:
+    boxes = (40, 10, 60, 70), (41, 12, 58, 40)
+    points = np.stack([standing(40, 10), standing(40, 10, shift=1)])
+    found = PoseDetections(np.array(boxes, np.float32), np.ones(2, np.float32), points)
+    (one,) = tracked([masks(*boxes)] * 4, [found] * 4)
+    assert all(frame.sum() == 20 * 60 for frame in one.body)
+
+
+def test_two_detections_that_lie_within_each_other_stay_two_if_their_joints_differ() -> None:
+    boxes = (40, 10, 60, 70), (41, 12, 58, 68)
+    points = np.stack([standing(40, 10), standing(40, 10, shift=12)])
+    found = PoseDetections(np.array(boxes, np.float32), np.ones(2, np.float32), points)
+    assert len(tracked([masks(*boxes)] * 4, [found] * 4)) == 2
+    assert (
+        len(tracked([masks(*boxes)] * 4, [poses()] * 4)) == 2
+    )  # nor is anything known of boxes without joints
+
+
+def test_two_who_meet_in_one_detection_both_live_on_and_part_as_who_they_were() -> None:
+    """They walk towards each other in other colours, are seen as one in two frames, and go on."""
+    frames = np.zeros((11, *SIZE, 3), np.uint8)
+    seen = []
+    for t in range(11):
+        left, right = (10 + 8 * t, 10, 30 + 8 * t, 70), (90 - 8 * t, 10, 110 - 8 * t, 70)
+        frames[t, 10:70, right[0] : right[2]] = (20, 20, 250)
+        frames[t, 10:70, left[0] : left[2]] = (250, 20, 20)  # in front
+        seen.append(masks(left) if t in (5, 6) else masks(right, left))
+    first, second = sorted(tracked(seen, [poses()] * 11, frames=frames), key=lambda one: one.body[0].argmax())
+    assert len(first.body) == len(second.body) == 11
+    assert first.body[0, 40, 15] and first.body[10, 40, 95] and not first.body[10, 40, 15]
+    assert second.body[0, 40, 95] and second.body[10, 40, 15] and not second.body[10, 40, 95]
+
+
+def test_whoever_ends_behind_somebody_is_masked_there_for_a_while() -> None:
+    def at(t: int) -> tuple[int, int, int, int]:
+        return (10 + 6 * t, 20, 26 + 6 * t, 60)
+
+    wall = (40, 10, 80, 80)
+    seen = [masks(wall, at(t)) if t < 5 else masks(wall) for t in range(12)]
+    _, walker = sorted(tracked(seen, [poses()] * 12), key=lambda one: -one.body[0].sum())
+    assert walker.first == 0 and len(walker.body) == 5 + POLICY.gap_frames + 1  # and one of the union
+    x0, y0, x1, y1 = at(6)
+    assert walker.body[6, y0:y1, x0:x1].all()
+
+
+def test_a_faint_sight_takes_no_sure_detection_s_track() -> None:
+    walker, faint = (40, 10, 60, 70), (44, 10, 64, 70)
+    first = masks(walker)
+    both = InstanceMasks(
+        np.array([faint, (38, 10, 58, 70)], np.float32),
+        np.array([0.1, 0.9], np.float32),
+        [*masks(faint).masks, *masks((38, 10, 58, 70)).masks],
+    )
+    (one,) = tracked([first, both], [poses()] * 2)
+    assert one.body[1, 40, 38] and not one.body[1, 40, 62]
+
+
+def test_a_track_reaches_back_to_the_first_faint_sight_but_not_to_scenery() -> None:
+    entering = [masks((0, 10, 6 + 3 * t, 70), score=0.1) for t in range(4)]
+    (one,) = tracked([*entering, masks((0, 10, 20, 70))], [poses()] * 5)
+    assert one.first == 0 and one.body[0, 10:70, 0:6].all()
+    scenery = masks((0, 0, 30, 90), score=0.1)
+    (one,) = tracked([scenery] * 4 + [masks((25, 10, 45, 70))], [poses()] * 5)
+    assert not one.body[0].any() and one.first == 3  # the frame that the union reaches into
+
+
+def test_somebody_fast_is_followed_by_their_motion() -> None:
+    (one,) = tracked([masks((4 + 10 * t, 10, 20 + 10 * t, 70)) for t in range(2)]
+                   + [masks(), masks((4 + 30, 10, 50, 70))], [poses()] * 4)  # fmt: skip
+    assert len(one.body) == 4
 
 
 def test_two_people_side_by_side_stay_two() -> None:
-    tracks = track_people([masks((40, 10, 60, 70), (55, 10, 80, 70))], [poses()], SIZE, POLICY)
+    tracks = tracked([masks((40, 10, 60, 70), (55, 10, 80, 70))], [poses()])
     assert len(tracks) == 2
 
 
 def test_frames_of_masks_and_poses_must_agree() -> None:
     with pytest.raises(ValueError, match="2 frames of masks but 1 of poses"):
-        track_people([masks(), masks()], [poses()], SIZE, POLICY)
+        tracked([masks(), masks()], [poses()])
 
 
 boxes = st.tuples(st.integers(0, 100), st.integers(0, 60), st.integers(4, 27), st.integers(4, 35))
@@ -103,7 +188,7 @@ def test_every_detected_pixel_and_its_codec_block_is_masked(
     frames: list[list[tuple[int, int, int, int]]],
 ) -> None:
     detections = [masks(*((x, y, x + w, y + h) for x, y, w, h in people)) for people in frames]
-    tracks = track_people(detections, [poses()] * len(frames), SIZE, POLICY)
+    tracks = tracked(detections, [poses()] * len(frames))
     for t, detection in enumerate(detections):
         union = np.zeros(SIZE, bool)
         for track in tracks:

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from operators.conditioning.track import track_people
-from operators.models.build import depth_model, detector, pose_model, segment_model, unite_poses
+from operators.models.build import depth_model, detector, pose_model, segment_model, unite_masks, unite_poses
 from operators.models.depth_anything import DepthAnything
 from operators.models.sam3_video import Sam3Video
 from operators.models.vitpose import VitPose
 from operators.models.yolo_pose import PoseEstimator
 from schemas.config import load
-from schemas.cues import PoseDetections
+from schemas.cues import InstanceMasks, Patch, PoseDetections
 from schemas.errors import UserError
 from schemas.policy import Policy
 from schemas.profile import Profile
@@ -58,7 +58,27 @@ def test_a_list_unites_what_its_models_find(profile: Profile) -> None:
     many, few = (segment_model(one, "cpu")(frames) for one in profile.segment)
     for t, united in enumerate(segment_model(profile.segment, "cpu")(frames)):
         everybody = len(many[t].boxes) + len(few[t].boxes)
-        assert len(united.boxes) == len(united.scores) == len(united.masks) == everybody
+        assert len(many[t].boxes) <= len(united.boxes) == len(united.scores) == len(united.masks) <= everybody
+        whole = [
+            np.any([mask.within(0, 0, 64, 96) for mask in one.masks], axis=0) for one in (many[t], few[t])
+        ]
+        assert (
+            np.any([mask.within(0, 0, 64, 96) for mask in united.masks], axis=0) == whole[0] | whole[1]
+        ).all()
+
+
+def test_masks_of_two_models_are_one_where_they_are_one_persons() -> None:
+    def found(*boxes: tuple[int, int, int, int]) -> InstanceMasks:
+        masks = [Patch(x0, y0, np.ones((y1 - y0, x1 - x0), bool)) for x0, y0, x1, y1 in boxes]
+        return InstanceMasks(np.array(boxes, np.float32), np.full(len(boxes), 0.5, np.float32), masks)
+
+    both = unite_masks([found((0, 0, 10, 20), (2, 0, 10, 20)), found((0, 2, 10, 22), (40, 0, 50, 20))])
+    assert both.boxes.tolist() == [
+        [0, 0, 10, 22],
+        [2, 0, 10, 20],
+        [40, 0, 50, 20],
+    ]  # listed apart, they stay two
+    assert [mask.area for mask in both.masks] == [220, 160, 200]
 
 
 def test_one_model_is_taken_as_it_is(profile: Profile) -> None:
@@ -124,7 +144,7 @@ def test_hands_travel_with_the_track(profile: Profile) -> None:
     frames = noise(3, 64, 96)
     policy = load(Policy, "cluster/policies/driving.yaml", ["mask.start_confidence=0", "mask.start_frames=1"])
     poses, masks = pose_model(profile.pose[1], "cpu")(frames), segment_model(profile.segment, "cpu")(frames)
-    tracks = track_people(masks, poses, (64, 96), policy.mask)
+    tracks = track_people(frames, masks, poses, policy.mask)
     assert tracks and {track.keypoints.shape[1:] for track in tracks} == {(59, 3)}
 
 

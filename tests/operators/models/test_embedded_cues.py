@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from operators.models.build import pose_model, segment_model
 from operators.models.yolo_depth import DepthEstimator
-from operators.models.yolo_pose import PoseEstimator
-from operators.models.yolo_segment import PersonSegmenter
 from operators.video.encode import decode_bytes
 from schemas.config import load
 from schemas.profile import Profile
@@ -27,14 +26,13 @@ def profile() -> Profile:
 
 
 def test_the_people_are_seen_in_every_frame(frames: np.ndarray, profile: Profile) -> None:
-    segment = PersonSegmenter(
-        ROOT / profile.segment.weights, profile.segment.confidence, profile.segment.image_size
-    )
-    pose = PoseEstimator(ROOT / profile.pose.weights, profile.pose.confidence, profile.pose.image_size)
-    for found in segment(frames):
-        masks = [mask.within(0, 0, *frames.shape[1:3]) for mask in found.masks]
-        assert 0.005 < np.logical_or.reduce(masks).mean() < 0.5
-    assert sum(len(found.boxes) for found in pose(frames)) >= len(frames)
+    masks, poses = segment_model(profile.segment, "cpu")(frames), pose_model(profile.pose, "cpu")(frames)
+    for mask, pose in zip(masks, poses, strict=True):
+        assert (mask.boxes == pose.boxes).all() and (mask.scores == pose.scores).all()  # one look serves both
+        everybody = [one.within(0, 0, *frames.shape[1:3]) for one in mask.masks]
+        assert 0.005 < np.logical_or.reduce(everybody).mean() < 0.5
+        sure = pose.scores >= 0.5
+        assert sure.any() and (pose.keypoints[sure, :, 2].max(axis=1) > 0.3).all()
 
 
 def test_the_ground_before_the_camera_is_nearer_than_the_sky(frames: np.ndarray, profile: Profile) -> None:

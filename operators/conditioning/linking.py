@@ -1,0 +1,161 @@
+"""Who is who from frame to frame: sure detections first, faint ones after them (ByteTrack, Zhang et al., ECCV 2022)."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from operators.models.boxes import best_pairs, box_iou
+from operators.models.oks import oks
+from schemas.cues import Patch
+
+_NEAR = 0.2  # overlap of boxes, or likeness of joints, with where somebody is expected
+_STEADY = 0.4  # the same for faint detections before somebody is sure: scenery is faintly seen, too
+_HIDDEN = 0.5  # share of an expected box within somebody else's, who may be hiding them
+_ONE_PERSON = 0.7  # likeness of joints in most of the frames that two paths share
+_MEMORY = 4  # sightings from which a direction is taken
+_SHADES = 4  # levels of each colour channel that are told apart
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Somebody in one frame.
+
+    box float32 [4], x0 y0 x1 y1; keypoints float32 [K,3] as in PoseDetections, score 0 where unknown; colours
+    float32 [2*S³], roots of the shares of S³ colours in the upper and in the lower half of the body.
+    """
+
+    score: float
+    box: np.ndarray
+    body: Patch
+    keypoints: np.ndarray
+    colours: np.ndarray
+
+    def __or__(self, other: "Detection") -> "Detection":
+        """Both are of one person: all of the body, and the surer joints."""
+        box = np.concatenate(
+            [np.minimum(self.box[:2], other.box[:2]), np.maximum(self.box[2:], other.box[2:])]
+        )
+        surer = max(self, other, key=lambda one: one.keypoints[:, 2].sum())
+        return replace(surer, score=max(self.score, other.score), box=box, body=self.body | other.body)
+
+
+Path = dict[int, Detection]  # one person's detections by frame
+
+
+def link(found: list[list[Detection]], sure: float, gap: int) -> list[Path]:
+    """One path for each person in T frames' detections, ordered by the frame in which it begins.
+
+    A path begins with a detection of at least `sure`, and goes on through fainter ones, also backwards, to the first
+    faint sight of who has come. Where somebody is expected is told by constant motion; whom a detection belongs to, by
+    its box, joints and colours together. Where two paths meet one detection it goes to one of them, and the other lives
+    on for up to `gap` frames, masked where it is expected as long as that lies behind somebody. Detections are never
+    united in a frame; two paths with the same joints are one person's.
+    """
+    paths: list[Path] = []
+    unused: list[list[Detection]] = []
+    for t, people in enumerate(found):
+        surely = [one for one in people if one.score >= sure]
+        faintly = [one for one in people if one.score < sure]
+        live = [path for path in paths if t - max(path) <= gap + 1]
+        paths += [{t: one} for one in _continued(live, surely, t)]
+        unused.append(_continued([path for path in live if t not in path], faintly, t, _STEADY))
+    for t in reversed(range(len(found))):
+        coming = [path for path in paths if 0 < min(path) - t <= gap + 1]
+        unused[t] = _continued(coming, unused[t], t, _STEADY)
+    people = _one_each(paths)
+    for path in people:
+        _hide(path, people, gap, len(found))
+    return sorted(people, key=min)
+
+
+def colours(frame: np.ndarray, body: Patch) -> np.ndarray:
+    """What a Detection's `colours` are, in a frame uint8 [H,W,3]."""
+    x0, y0, x1, y1 = body.box
+    middle = (y1 - y0) // 2
+    parts = []
+    for rows in (slice(0, middle), slice(middle, y1 - y0)):
+        part = np.ascontiguousarray(frame[y0:y1, x0:x1][rows])
+        inside = body.inside[rows].astype(np.uint8)
+        counts = (
+            cv2.calcHist([part], [0, 1, 2], inside, [_SHADES] * 3, [0, 256] * 3).ravel() if part.size else 0
+        )
+        parts.append(np.broadcast_to(counts / max(1, np.sum(counts)), _SHADES**3))
+    return np.sqrt(np.concatenate(parts) / 2).astype(np.float32)
+
+
+def _continued(live: list[Path], people: list[Detection], t: int, near: float = _NEAR) -> list[Detection]:
+    """Give each path at most one detection of frame t; those that nobody gets."""
+    if not live or not people:
+        return people
+    last = [_nearest(path, t) for path in live]
+    expected = np.stack([_expected(path, t) for path in live])
+    moved = np.stack([_moved(one, box) for one, box in zip(last, expected, strict=True)])
+    areas = (expected[:, 2:] - expected[:, :2]).prod(axis=1)
+    place = box_iou(expected, np.stack([one.box for one in people]))
+    joints = oks(moved, np.stack([one.keypoints for one in people]), areas)
+    looks = np.stack([one.colours for one in last]) @ np.stack([one.colours for one in people]).T
+    closeness = np.maximum(place, joints)
+    pairs = best_pairs(np.where(closeness >= near, closeness + looks, 0), near)
+    for i, j in pairs.items():
+        live[i][t] = people[j]
+    return [one for j, one in enumerate(people) if j not in pairs.values()]
+
+
+def _nearest(path: Path, t: int) -> Detection:
+    return path[min(path, key=lambda known: abs(known - t))]
+
+
+def _expected(path: Path, t: int) -> np.ndarray:
+    """float32 [4]: the box in frame t, before or after all of the path's, if motion there goes on."""
+    times = sorted(path, key=lambda known: abs(known - t))[:_MEMORY]
+    newest, oldest = path[times[0]].box, path[times[-1]].box
+    if times[0] == times[-1]:
+        return newest
+    step = (newest - oldest) / (times[0] - times[-1])
+    return np.asarray(newest + np.tile((step[:2] + step[2:]) / 2, 2) * (t - times[0]), np.float32)
+
+
+def _moved(one: Detection, box: np.ndarray) -> np.ndarray:
+    points = one.keypoints.copy()
+    points[:, :2] += (box[:2] + box[2:] - one.box[:2] - one.box[2:]) / 2
+    return points
+
+
+def _one_each(paths: list[Path]) -> list[Path]:
+    """Paths that have the same joints in most of the frames that they share, and share half of the shorter, joined."""
+    people: list[Path] = []
+    for path in sorted(paths, key=len, reverse=True):
+        for other in people:
+            shared = sorted(path.keys() & other.keys())
+            if (
+                2 * len(shared) >= len(path)
+                and np.median([_alike(path[t], other[t]) for t in shared]) > _ONE_PERSON
+            ):
+                other |= {t: path[t] | other[t] if t in other else path[t] for t in path}
+                break
+        else:
+            people.append(path)
+    return people
+
+
+def _alike(a: Detection, b: Detection) -> float:
+    area = max(float((one.box[2:] - one.box[:2]).prod()) for one in (a, b))
+    return float(oks(a.keypoints[None], b.keypoints[None], np.array([area]))[0, 0])
+
+
+def _hide(path: Path, people: list[Path], gap: int, frames: int) -> None:
+    """Go on with a path behind whoever it ends at."""
+    end, last = max(path), path[max(path)]
+    for t in range(end + 1, min(frames, end + gap + 1)):
+        box = _expected({known: one for known, one in path.items() if known <= end}, t)
+        others = [other[t].box for other in people if other is not path and t in other]
+        if not any(_within(box, other) >= _HIDDEN for other in others):
+            return
+        inside = Patch(round(float(box[0])), round(float(box[1])), last.body.inside)
+        path[t] = Detection(0, box, inside, np.zeros_like(last.keypoints), last.colours)
+
+
+def _within(box: np.ndarray, other: np.ndarray) -> float:
+    shared = (np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])).clip(0).prod()
+    return float(shared / max(1.0, float((box[2:] - box[:2]).prod())))

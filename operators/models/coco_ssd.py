@@ -1,0 +1,89 @@
+"""People by COCO-SSD of TensorFlow.js: SSDLite with MobileNetV2 (Sandler et al., CVPR 2018), trained on COCO."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from scipy.special import expit, logit
+from torchvision.ops import nms
+
+from operators.models.onnx_session import OnnxNetwork
+from operators.models.tiles import tiles
+from schemas.cues import PersonBoxes
+
+_SIDE = 300  # it was trained at this size alone; at others its boxes shift
+_CELLS = (19, 10, 5, 3, 2, 1)  # a side of each level's map
+_CLASSES, _PERSON = 91, 1
+_EVEN = 0.22  # its own score at which it is right as often as not: it is never sure of small people
+_SAME_IOU = 0.55
+_EDGE = 2  # px of a tile's edge at which a box is cut
+
+
+class CocoSsd:
+    """Frames uint8 [T,H,W,3] RGB -> T PersonBoxes, surest first.
+
+    Every look is 300 x 300: the whole frame, and, if it is larger than `tile` px, tiles of that size which share a
+    quarter. Scores are shifted so that 0.5 means as likely as not. Raises UserError for unusable weights, ValueError if
+    the network's output is not finite.
+    """
+
+    def __init__(self, weights: str | Path, confidence: float, device: str = "cpu", tile: int = 300) -> None:
+        outputs = [f"{name}{level}" for level in range(len(_CELLS)) for name in ("box", "class")]
+        self.network = OnnxNetwork(weights, outputs, device)
+        self.confidence, self.tile = confidence, tile
+
+    def __call__(self, frames: np.ndarray) -> list[PersonBoxes]:
+        return [self._people(frame) for frame in frames]
+
+    def _people(self, frame: np.ndarray) -> PersonBoxes:
+        height, width = frame.shape[:2]
+        boxes, scores = ([part] for part in self._look(frame))
+        for rows, columns in tiles(height, width, self.tile, self.tile // 4):
+            if max(height, width) <= self.tile:
+                break
+            found, sure = self._look(frame[rows, columns])
+            found = found + np.float32([columns.start, rows.start] * 2)
+            ends = ((columns, width), (rows, height))
+            low = [at.start + _EDGE if at.start else -np.inf for at, _ in ends]
+            high = [at.stop - _EDGE if at.stop < end else np.inf for at, end in ends]
+            whole = ((found[:, :2] >= low) & (found[:, 2:] <= high)).all(axis=1)
+            boxes.append(found[whole])
+            scores.append(sure[whole])
+        everybody = np.clip(np.concatenate(boxes), 0, np.float32([width, height] * 2))
+        surest = np.concatenate(scores)
+        kept = nms(torch.from_numpy(everybody), torch.from_numpy(surest), _SAME_IOU).numpy()
+        return PersonBoxes(everybody[kept], surest[kept])
+
+    def _look(self, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Boxes float32 [N,4] in pixels of a part of the frame, and scores; one person perhaps several times."""
+        how = cv2.INTER_AREA if min(part.shape[:2]) > _SIDE else cv2.INTER_LINEAR
+        picture = cv2.resize(part, (_SIDE, _SIDE), interpolation=how).astype(np.float32) / 127.5 - 1
+        outputs = self.network(picture.transpose(2, 0, 1)[None])
+        boxes, scores = [], []
+        for anchors, cells, box, kind in zip(_anchors(), _CELLS, outputs[::2], outputs[1::2], strict=True):
+            sure = expit(kind[0].reshape(len(anchors), _CLASSES, cells, cells)[:, _PERSON] - logit(_EVEN))
+            which, rows, columns = np.nonzero(sure >= self.confidence)
+            y, x, h, w = box[0].reshape(len(anchors), 4, cells, cells)[which, :, rows, columns].T
+            high, wide = anchors[which].T
+            middle_y, middle_x = (
+                (rows + 0.5) / cells + 0.1 * y * high,
+                (columns + 0.5) / cells + 0.1 * x * wide,
+            )
+            half_h, half_w = np.exp(0.2 * h) * high / 2, np.exp(0.2 * w) * wide / 2
+            sides = (middle_x - half_w, middle_y - half_h, middle_x + half_w, middle_y + half_h)
+            boxes.append(np.stack(sides, axis=1) * ([part.shape[1], part.shape[0]] * 2))
+            scores.append(sure[which, rows, columns])
+        return np.concatenate(boxes).astype(np.float32), np.concatenate(scores).astype(np.float32)
+
+
+def _anchors() -> Iterator[np.ndarray]:
+    """Of each level heights and widths [A,2] in shares of the picture, as TensorFlow's detection API spaces them."""
+    scales = [*np.linspace(0.2, 0.95, len(_CELLS)), 1.0]
+    for level, scale in enumerate(scales[:-1]):
+        kinds = [(scale, 1), (scale, 2), (scale, 1 / 2), (scale, 3), (scale, 1 / 3)]
+        kinds.append(((scale * scales[level + 1]) ** 0.5, 1))
+        if level == 0:
+            kinds = [(scale / 2, 1), (scale, 2), (scale, 1 / 2)]
+        yield np.array([(size / aspect**0.5, size * aspect**0.5) for size, aspect in kinds])

@@ -1,0 +1,128 @@
+"""Real people, with joints and masks, by four small networks of which none is trusted alone.
+
+NanoDet and MoveNet MultiPose look at whole frames; MoveNet Thunder and BlazePose look at each person closely. All of
+them learnt from photographs of real people.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torchvision.ops import nms
+
+from operators.models.blazepose import BlazePose
+from operators.models.boxes import box_iou
+from operators.models.movenet import MoveNetMultiPose, MoveNetThunder
+from operators.models.nanodet import NanoDet
+from operators.models.oks import oks
+from schemas.cues import Patch, PersonBoxes
+
+_SAME_BOX = 0.55  # IoU of boxes that are one person's
+_AGREE = 0.5  # IoU of two networks' boxes of one person
+_SAME_JOINTS, _INSIDE = (
+    0.7,
+    0.7,
+)  # similarity of joints, and share of a box within another: a part of one person
+_SURE_ALONE = 0.4  # NanoDet's score that needs no second opinion
+_LOOK_CLOSELY, _LIMBS = (
+    0.2,
+    0.3,
+)  # either score, and the mean of the eight surest joints, that are enough together
+_BELIEVED = 0.5  # the least score of somebody who is sure, above every policy's start_confidence
+_FAINT = 0.19  # the most of somebody who is not, below it: such detections continue tracks and begin none
+_SMALL = 40  # px of height below which a mask says less than the box
+_LEAST_BODY = 0.15  # share of its box that a body fills at least; a smaller mask is of something else
+
+
+@dataclass(frozen=True)
+class People:
+    """One frame: boxes float32 [N,4], scores float32 [N], keypoints float32 [N,17,3] (COCO), N masks.
+
+    Whoever is not sure has no joints (score 0), and the box as mask.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    keypoints: np.ndarray
+    masks: list[Patch]
+
+
+class PeopleEnsemble:
+    """Frames uint8 [T,H,W,3] RGB -> T People.
+
+    `weights` is a folder with nanodet, movenet_multipose, movenet_thunder and blazepose_full as .onnx. Whoever either
+    detector sees with `confidence` is listed. Sure, with a score of 0.5 or more, is who NanoDet is sure of alone, whom
+    both see, or who has limbs in a close look; all others score less than 0.2. A hard rule about joints would lose
+    people from behind, and those who are just entering. Raises UserError for unusable weights, ValueError if the output
+    of a network is not finite.
+    """
+
+    def __init__(self, weights: str | Path, confidence: float = 0.15, device: str = "cpu") -> None:
+        folder = Path(weights)
+        self.nanodet = NanoDet(folder / "nanodet.onnx", confidence, device)
+        self.movenet = MoveNetMultiPose(folder / "movenet_multipose.onnx", confidence, device)
+        self.thunder = MoveNetThunder(folder / "movenet_thunder.onnx", device)
+        self.blazepose = BlazePose(folder / "blazepose_full.onnx", device)
+
+    def __call__(self, frames: np.ndarray) -> list[People]:
+        seen = zip(frames, self.nanodet(frames), self.movenet(frames), strict=True)
+        return [self._people(*one) for one in seen]
+
+    def _people(self, frame: np.ndarray, by_nanodet: PersonBoxes, by_movenet: PersonBoxes) -> People:
+        boxes, first, second = _agreed(by_nanodet, by_movenet)
+        either = np.maximum(first, second)
+        close = np.flatnonzero(either >= _LOOK_CLOSELY)
+        joints = np.zeros((len(boxes), 17, 3), np.float32)
+        joints[close] = self.thunder(frame, boxes[close])
+        limbs = np.sort(joints[:, :, 2], axis=1)[:, -8:].mean(axis=1)
+        sure = (
+            (first >= _SURE_ALONE)
+            | ((first > 0) & (second > 0))
+            | ((limbs >= _LIMBS) & (either >= _LOOK_CLOSELY))
+        )
+        lone = np.flatnonzero(sure & (either < _LOOK_CLOSELY))
+        joints[lone] = self.thunder(frame, boxes[lone])
+        joints[~sure] = 0
+        scores = np.where(sure, np.maximum(either, _BELIEVED), _FAINT * either).astype(np.float32)
+        kept = _once_each(boxes, scores, joints)
+        boxes, scores, joints, sure = boxes[kept], scores[kept], joints[kept], sure[kept]
+        return People(boxes, scores, joints, self._masks(frame, boxes, sure))
+
+    def _masks(self, frame: np.ndarray, boxes: np.ndarray, sure: np.ndarray) -> list[Patch]:
+        masks = [Patch.of_box(box, frame.shape[:2]) for box in boxes]
+        large = np.flatnonzero(sure & (boxes[:, 3] - boxes[:, 1] >= _SMALL))
+        for i, mask in zip(large, self.blazepose(frame, boxes[large]).masks, strict=True):
+            masks[i] = mask if mask.area > _LEAST_BODY * masks[i].area else masks[i]
+        return masks
+
+
+def _agreed(tight: PersonBoxes, loose: PersonBoxes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Everybody once: boxes [N,4], and what each detector says of them [N], 0 where it does not see them.
+
+    Of two boxes of one person the first detector's stays.
+    """
+    everybody = np.concatenate([tight.boxes, loose.boxes])
+    first, second = (
+        np.max((box_iou(everybody, one.boxes) >= _AGREE) * one.scores, axis=1, initial=0)
+        for one in (tight, loose)
+    )
+    order = np.concatenate([1 + tight.scores, loose.scores]).astype(np.float32)
+    kept = nms(torch.from_numpy(everybody), torch.from_numpy(order), _SAME_BOX).numpy()
+    return everybody[kept], first[kept], second[kept]
+
+
+def _once_each(boxes: np.ndarray, scores: np.ndarray, joints: np.ndarray) -> np.ndarray:
+    """int [M]: without boxes of parts of somebody, that is, within a surer one's and with the same joints."""
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    low, high = (
+        np.maximum(boxes[:, None, :2], boxes[None, :, :2]),
+        np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]),
+    )
+    shared = (high - low).clip(0).prod(axis=2) / np.maximum(np.minimum(areas[:, None], areas[None]), 1)
+    alike = (oks(joints, joints, np.maximum(areas, 1)) > _SAME_JOINTS) & (shared > _INSIDE)
+    kept: list[int] = []
+    for i in np.argsort(-scores, kind="stable").tolist():
+        if not alike[i, kept].any():
+            kept.append(i)
+    return np.array(kept, int)
