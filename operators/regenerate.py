@@ -93,6 +93,8 @@ class Regenerate:
         and ValueError if anything of the mask stays uncovered."""
         if filled(clip.evidence.steps):
             made = [np.full_like(tube.conditioning, GRAY) for tube in clip.tubes], 0.0
+        if not clip.tubes:  # nobody, or drawn people alone
+            made = [], 0.0
         results, generate_seconds = made or self._generate([clip])[clip.ref.clip_id]
         generated = []
         for result in results:

@@ -46,19 +46,42 @@ class Cues:
         return np.tile(np.arange(WIDTH, dtype=np.float32), (len(frames), HEIGHT, 1))
 
 
+class Joints(Cues):
+    """The same person, and where their joints are: arms and legs a little apart."""
+
+    def pose(self, frames: np.ndarray) -> list[PoseDetections]:
+        across = [0, 1, -1, 2, -2, 6, -6, 8, -8, 9, -9, 4, -4, 4, -4, 5, -5]
+        down = [6, 5, 5, 6, 6, 14, 14, 22, 22, 29, 29, 30, 30, 41, 41, 52, 52]
+        points = np.array([[62 + x, 21 + y, 0.9] for x, y in zip(across, down, strict=True)], np.float32)
+        box = np.array([[50, 20, 74, 76]], np.float32)
+        return [PoseDetections(box, np.full(1, 0.9, np.float32), points[None]) for _ in frames]
+
+
 class Stages:
-    """The three operators of one run, and the clip they are given."""
+    """The three operators of one run, and the clip they are given.
+
+    Of a variant followed by "actors", such as "structall actors", people are drawn; else a diffusion model makes them.
+    """
 
     def __init__(self, folder: Path, variant: str) -> None:
+        variant, _, drawn = variant.partition(" ")
+        people, seen = ("actor", Joints()) if drawn else ("diffusion", Cues())
         weights = save_generator(folder / "generator")
-        settings = ["window=9", "overlap=1", "steps=1", "guidance=1.0", f"weights={weights}"]
+        settings = [
+            "window=9",
+            "overlap=1",
+            "steps=1",
+            "guidance=1.0",
+            f"weights={weights}",
+            f"people={people}",
+        ]
         settings = [f"generator.{setting}" for setting in settings]
         self.profile = load(Profile, "cluster/profiles/embedded.yaml", settings)
         self.policy = load(Policy, "cluster/policies/driving.yaml", [f"variant={variant}"])
         cues = CueModels(
-            pose=Cues().pose,
-            segment=Cues().segment,
-            depth=Cues().depth,
+            pose=seen.pose,
+            segment=seen.segment,
+            depth=seen.depth,
             scene=lambda _frames, _fps: None,
             witness=nobody,
             faces=nobody,

@@ -49,6 +49,7 @@ BESIDE = (
     Marker,
     Provenance,
 )  # of a stage, and no part of what it makes or judges
+ACTED = {"actor", "act_before_plate", "act_in_scene"}  # called where people are drawn, and nowhere else
 SAME = 12  # levels; coarse noise after H.264
 
 
@@ -70,7 +71,14 @@ FUNCTIONS = [(stage, name) for stage, module in STAGES.items() for name in calle
 
 @pytest.fixture(scope="module")
 def variants(tmp_path_factory: pytest.TempPathFactory) -> list[Stages]:
-    return [Stages(tmp_path_factory.mktemp(name), name) for name in ("structhuman", "structall")]
+    return [Stages(tmp_path_factory.mktemp("of"), name) for name in ("structhuman", "structall")]
+
+
+@pytest.fixture(scope="module")
+def acted(tmp_path_factory: pytest.TempPathFactory) -> list[Stages]:
+    return [
+        Stages(tmp_path_factory.mktemp("of"), name) for name in ("structhuman actors", "structall actors")
+    ]
 
 
 def another_clip() -> np.ndarray:
@@ -116,7 +124,7 @@ def test_the_measure_finds_a_person(variants: list[Stages]) -> None:
 
 @pytest.mark.parametrize(("stage", "name"), FUNCTIONS)
 def test_an_exception_anywhere_publishes_nothing(
-    variants: list[Stages], stage: str, name: str, monkeypatch: pytest.MonkeyPatch
+    variants: list[Stages], acted: list[Stages], stage: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reached = []
 
@@ -125,7 +133,7 @@ def test_an_exception_anywhere_publishes_nothing(
         raise RuntimeError("/secret/name.mp4")
 
     monkeypatch.setattr(STAGES[stage], name, fail)
-    for stages in variants:
+    for stages in acted if name in ACTED else variants:
         before = len(reached)
         outcome = stages.run()
         if len(reached) == before:
@@ -233,6 +241,9 @@ VALUES: dict[str, tuple[str, str, Wrong]] = {
     "the source, a frame late": ("regenerate", "composite", lambda _: late(source_frames())),
     "half the frames are the source's": ("regenerate", "composite", interleaved),
     "composited as no number": ("regenerate", "composite", nan),
+    "the source is acted": ("regenerate", "act_before_plate", lambda _: source_frames()),
+    "another clip is acted": ("regenerate", "act_before_plate", lambda made: made[:, :, ::-1]),
+    "acted as no number": ("regenerate", "act_before_plate", nan),
     "another clip is encoded": (
         "regenerate",
         "encode_video",
@@ -246,11 +257,11 @@ VALUES: dict[str, tuple[str, str, Wrong]] = {
 
 @pytest.mark.parametrize("fault", VALUES)
 def test_a_wrong_value_publishes_nobody(
-    variants: list[Stages], fault: str, monkeypatch: pytest.MonkeyPatch
+    variants: list[Stages], acted: list[Stages], fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage, name, wrong = VALUES[fault]
     reached = 0
-    for stages in variants:
+    for stages in acted if name in ACTED else variants:
         owner = owner_of_models(getattr(stages, stage)) if name.startswith("self.") else PLACES[stage]
         *path, attribute = name.removeprefix("self.").split(".")
         owner = reduce(getattr, path, owner)

@@ -3,6 +3,7 @@
 With the same cues and seed, any change of the pixels inside the mask leaves the result the same, bit by bit.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import operators.condition
+from operators.video.encode import decode_bytes
 from schemas.arrow import from_table, to_table
 from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip
 from tests.operators.stages import FRAMES, HEIGHT, WIDTH, Stages, source_frames
 
 
-@pytest.fixture(scope="module", params=["structhuman", "structall"])
+@pytest.fixture(scope="module", params=["structhuman", "structall", "structhuman actors"])
 def stages(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stages:
     made = Stages(tmp_path_factory.mktemp(request.param), request.param)
     nothing = (
@@ -90,6 +92,7 @@ def test_pixels_inside_the_mask_do_not_matter(
     second = conditioned(stages, changed(source_frames(), area(clip), change))
     assert clip.background == second.background
     assert clip.evidence.conditioning_video == second.evidence.conditioning_video
+    assert [role.actor.seed for role in clip.roles] == [role.actor.seed for role in second.roles]
     for one, other in zip(clip.tubes, second.tubes, strict=True):
         np.testing.assert_array_equal(one.conditioning, other.conditioning)
         np.testing.assert_array_equal(one.generate, other.generate)
@@ -104,3 +107,14 @@ def test_pixels_outside_the_mask_do_matter(tmp_path: Path) -> None:
     second = conditioned(stages, changed(source_frames(), ~area(first), everything))
     assert first.background != second.background
     assert regenerated(stages, first).video != regenerated(stages, second).video
+
+
+def test_an_actor_is_drawn_where_the_person_was(tmp_path: Path) -> None:
+    stages = Stages(tmp_path, "structhuman actors")
+    clip = conditioned(stages, source_frames())
+    assert len(clip.roles) == len(clip.evidence.people) == 1 and not clip.tubes
+    drawn = decode_bytes(regenerated(stages, clip).video).astype(int)
+    without = decode_bytes(regenerated(stages, replace(clip, roles=[])).video)
+    difference = np.abs(drawn - without).mean(axis=(0, 3))
+    assert difference[20:76, 50:74].mean() > 15
+    assert difference[:, :30].mean() < 3 and difference[:, 95:].mean() < 3
