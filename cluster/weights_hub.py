@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pyarrow import fs
-
 from cluster import weights_lock
 from operators import storage
 from schemas.errors import UserError
@@ -57,11 +55,7 @@ def fetch(path: str, entry: dict[str, Any], mirror: str = "", pin: bool = False)
 
 def upload(path: str, mirror: str) -> None:
     """Copy a file or folder of weights into `mirror`, under its path."""
-    target, root = storage.arrow_filesystem(mirror)
-    with storage.reaching(mirror):
-        if isinstance(target, fs.LocalFileSystem):
-            Path(_within(root, path)).parent.mkdir(parents=True, exist_ok=True)
-        fs.copy_files(str(Path(path).absolute()), _within(root, path), fs.LocalFileSystem(), target)
+    storage.copy(path, _within(mirror, path))
 
 
 def size(path: str | Path) -> int:
@@ -82,17 +76,16 @@ def record(path: str, entry: dict[str, Any]) -> None:
     weights_lock.LOCK.write_text("\n".join([*lines[:start], *kept, *known, *lines[end:]]) + "\n")
 
 
-def _within(root: str, path: str) -> str:
-    return f"{root}/{path.lstrip('/')}"
+def _within(mirror: str, path: str) -> str:
+    return f"{mirror.rstrip('/')}/{path.lstrip('/')}"
 
 
 def _from_mirror(path: str, mirror: str, partial: Path) -> None:
-    source, root = storage.arrow_filesystem(mirror)
-    with storage.reaching(mirror):
-        if source.get_file_info(_within(root, path)).type == fs.FileType.NotFound:
-            remedy = "Fill the mirror with python -m jobs.weights mirror, where there is internet"
-            raise UserError(f"{mirror}/{path}", "is not there", remedy)
-        fs.copy_files(_within(root, path), str(partial), source, fs.LocalFileSystem())
+    try:
+        storage.copy(_within(mirror, path), str(partial))
+    except FileNotFoundError:
+        remedy = "Fill the mirror with python -m jobs.weights mirror, where there is internet"
+        raise UserError(f"{mirror}/{path}", "is not there", remedy) from None
 
 
 def _brought(path: str, entry: dict[str, Any]) -> str:

@@ -1,49 +1,64 @@
-"""Where data lies: a local path or an s3:// URI, opened the same way.
+"""The one door to files: a local path, file://, s3://, gs://, az:// or abfs://, each used the same way.
 
-Credentials, region and endpoint come from the usual chain (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE,
-instance roles, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL), on every machine anew: no secret travels with a task.
-RECAST_S3_SSE has the store encrypt what is written (see operators/video/decode.py).
+Credentials come from the store's usual chain, on every machine anew: no secret travels with a task.
+    s3    AWS_ACCESS_KEY_ID, AWS_PROFILE, instance roles; AWS_DEFAULT_REGION, AWS_ENDPOINT_URL
+    gs    GOOGLE_APPLICATION_CREDENTIALS, workload identity; STORAGE_EMULATOR_HOST is an emulator, asked anonymously
+    az    AZURE_STORAGE_ACCOUNT names the account; AZURE_CLIENT_ID and the like, workload or managed identity
+
+RECAST_S3_SSE (AES256 or aws:kms) and RECAST_S3_SSE_KMS_KEY_ID have S3 encrypt what is written; without them it does as
+its bucket says, as the other stores always do. A store that is away is asked again for about a minute: a clip that is
+read or written while it restarts must not fail.
+
+Arrow does the work, for itself and for Ray; s3fs what Arrow cannot: encryption, small ranges, ETags, deletes.
 """
 
+import contextlib
+import io
 import os
-from collections.abc import Iterator
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypeVar
 
+import fsspec
+from botocore.exceptions import BotoCoreError
+from fsspec.implementations.local import LocalFileSystem
 from pyarrow import fs
 
-from operators.video.decode import filesystem_of
 from schemas.errors import UserError
+
+SCHEMES = {"file": "file", "s3": "s3", "gs": "gs", "az": "az", "abfs": "az"}
+PATIENCE = timedelta(minutes=1)
+RANGE = (
+    1 << 20
+)  # bytes asked of a store at once: with s3fs's 5 MiB, four seconds of a long video fetched over 100 MB
+
+T = TypeVar("T")
 
 
 def arrow_filesystem(uri: str) -> tuple[fs.FileSystem, str]:
-    """The Arrow file system of `uri` and the path within it, without a trailing slash.
+    """Arrow's view: the file system of `uri` and the path within it, without a trailing slash.
 
-    Raises UserError for a scheme other than s3:// and file://.
+    Raises UserError for a scheme that is none of SCHEMES.
     """
-    scheme, separator, rest = uri.partition("://")
-    if not separator or scheme == "file":
-        return fs.LocalFileSystem(), str(Path(rest if separator else uri).expanduser().absolute())
-    if scheme != "s3":
-        raise UserError(
-            uri,
-            f"{scheme}:// is not a place that can be read or written",
-            "Give a local path or s3://BUCKET/PREFIX",
-        )
-    if os.environ.get("RECAST_S3_SSE"):  # which Arrow's own cannot ask for
-        files, path = filesystem_of(uri)
-        return fs.PyFileSystem(fs.FSSpecHandler(files)), path.strip("/")
-    # Region and endpoint are given, as Arrow would otherwise ask AWS itself where a bucket lies.
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    # Arrow's own 3 attempts take half a second; with 9 a store may be away, or ask for patience, for 20 s and more.
-    retries = fs.AwsStandardS3RetryStrategy(max_attempts=9)
-    options: dict[str, Any] = {"region": region, "retry_strategy": retries}
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    if endpoint:
-        options |= dict(zip(("scheme", "endpoint_override"), endpoint.rstrip("/").split("://"), strict=True))
-    return fs.S3FileSystem(**options), rest.strip("/")
+    scheme, path = _place(uri)
+    match scheme:
+        case "s3" if os.environ.get("RECAST_S3_SSE"):  # which Arrow's own cannot ask for
+            return fs.PyFileSystem(fs.FSSpecHandler(_s3fs())), path
+        case "s3":
+            return _arrow_s3(tuple(item for item in os.environ.items() if item[0].startswith("AWS_"))), path
+        case "gs":
+            return _gcs(os.environ.get("STORAGE_EMULATOR_HOST", "")), path
+        case "az":
+            if account := os.environ.get("AZURE_STORAGE_ACCOUNT"):
+                return _azure(account), path
+            raise UserError(uri, "lies in no account", "Name it in AZURE_STORAGE_ACCOUNT")
+    return fs.LocalFileSystem(), path
 
 
 def absolute(uri: str) -> str:
@@ -58,31 +73,89 @@ def reaching(uri: str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise
-    except OSError as error:
-        remedy = "Check the path, the permissions or the AWS_... variables"
+    except (OSError, BotoCoreError) as error:
+        remedy = "Check the path, the permissions or the variables that name store and credentials"
         raise UserError(uri, f"cannot be reached ({' '.join(str(error).split())})", remedy) from None
+
+
+def open_file(uri: str) -> IO[bytes]:
+    """A seekable stream of a file; of an object only what is read is fetched. Raises what the store does."""
+    scheme, path = _place(uri)
+    if scheme == "file":
+        return open(path, "rb")
+    if scheme == "s3":
+        return _s3fs().open(path, "rb", block_size=RANGE, cache_type="readahead")
+    return io.BufferedReader(arrow_filesystem(uri)[0].open_input_file(path), RANGE)
+
+
+def open_output(uri: str, name: str) -> IO[bytes]:
+    """A stream into the file `name` below `uri`, in a folder that is there; until it is closed, half of it may be."""
+    filesystem, root = arrow_filesystem(uri)
+    return filesystem.open_output_stream(f"{root}/{name}", compression=None)
+
+
+def make_folders(uri: str, names: Sequence[str]) -> None:
+    """Make the folders `names` below `uri`, which an object store does without."""
+    filesystem, root = arrow_filesystem(uri)
+    if isinstance(filesystem, fs.LocalFileSystem):
+        with reaching(uri):
+            for name in names:
+                Path(root, name).mkdir(parents=True, exist_ok=True)
 
 
 def list_files(uri: str) -> dict[str, int]:
     """Size in bytes of every file below `uri`, by its path relative to it; empty if there is none."""
-    filesystem, root = arrow_filesystem(uri)
-    with reaching(uri):
-        found = filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
-    return {info.path[len(root) + 1 :]: info.size for info in found if info.type == fs.FileType.File}
+    return {path: info.size for path, info in _below(uri)}
 
 
 def modified(uri: str) -> dict[str, datetime]:
     """When every file below `uri` was last written, by its path relative to it."""
+    return {path: info.mtime for path, info in _below(uri)}
+
+
+def look(uri: str) -> tuple[dict[str, str], list[str]]:
+    """The files in the folder `uri` by name, each with a stamp that changes with its content, and the folders in it.
+
+    gs and az have no folders: all files below come at once, by their paths. Raises FileNotFoundError.
+    """
+    scheme, root = _place(uri)
+    if scheme not in _LISTED:
+        return stamps(uri), []
+    entries = {entry["name"][len(root) + 1 :]: entry for entry in _LISTED[scheme]().ls(root, detail=True)}
+    folders = [name for name, entry in entries.items() if name and entry["type"] == "directory"]
+    return {name: _stamp(entries[name]) for name in entries if name and name not in folders}, folders
+
+
+def stamps(uri: str) -> dict[str, str]:
+    """The stamp of every file below `uri`, by its path relative to it; empty if there is none."""
+    scheme, root = _place(uri)
+    if scheme not in _LISTED:
+        return {path: f"{info.size}-{info.mtime_ns}" for path, info in _below(uri)}
+    found = _LISTED[scheme]().find(root, detail=True)
+    return {path[len(root) + 1 :]: _stamp(entry) for path, entry in found.items()}
+
+
+def stamp(uri: str) -> str:
+    """That of one file; empty if `uri` is none."""
+    scheme, path = _place(uri)
+    if scheme not in _LISTED:
+        info = arrow_filesystem(uri)[0].get_file_info(path)
+        return f"{info.size}-{info.mtime_ns}" if info.type == fs.FileType.File else ""
+    files = _LISTED[scheme]()
+    return _stamp(files.info(path)) if files.isfile(path) else ""
+
+
+def exists(uri: str, name: str) -> bool:
+    """Whether there is a file `name` below `uri`."""
     filesystem, root = arrow_filesystem(uri)
     with reaching(uri):
-        found = filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
-    return {info.path[len(root) + 1 :]: info.mtime for info in found if info.type == fs.FileType.File}
+        return bool(filesystem.get_file_info(f"{root}/{name}").type == fs.FileType.File)
 
 
 def read_bytes(uri: str, name: str) -> bytes:
     """The whole file `name` below `uri`. Raises FileNotFoundError."""
     filesystem, root = arrow_filesystem(uri)
-    with reaching(uri), filesystem.open_input_stream(f"{root}/{name}") as file:
+    with reaching(uri), filesystem.open_input_stream(f"{root}/{name}", compression=None) as file:
         return bytes(file.read())
 
 
@@ -98,21 +171,132 @@ def read_file(uri: str) -> bytes:
 def write_bytes(uri: str, name: str, data: bytes) -> None:
     """Write the file `name` below `uri`: on local disk complete or not at all, as an object store does it."""
     filesystem, root = arrow_filesystem(uri)
-    local = isinstance(filesystem, fs.LocalFileSystem)
-    written = f"{root}/{name}.partial" if local else f"{root}/{name}"
     with reaching(uri):
-        if local:
-            filesystem.create_dir(str(Path(root, name).parent))
-        with filesystem.open_output_stream(written) as file:
-            file.write(data)
-        if local:
-            filesystem.move(written, f"{root}/{name}")
+        if isinstance(filesystem, fs.LocalFileSystem):
+            partial = Path(root, f"{name}.partial")
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(data)
+            partial.replace(Path(root, name))
+        else:
+            with filesystem.open_output_stream(f"{root}/{name}", compression=None) as file:
+                file.write(data)
 
 
-def delete(uri: str, names: list[str]) -> None:
+def delete(uri: str, names: Sequence[str]) -> None:
     """Delete the files `names` below `uri`; one that is gone already is fine."""
+    scheme, root = _place(uri)
+    # Arrow would put an empty object into S3 in the folder's place.
+    delete_file = _s3fs().rm_file if scheme == "s3" else arrow_filesystem(uri)[0].delete_file
+    with reaching(uri):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                delete_file(f"{root}/{name}")
+
+
+def delete_folder(uri: str) -> None:
+    """Delete `uri` with all files below; if it is gone already that is fine."""
+    delete(uri, list(list_files(uri)))
+    scheme, root = _place(uri)
+    if scheme == "file" and Path(root).exists():
+        with reaching(uri):
+            shutil.rmtree(root)
+
+
+def copy(source: str, target: str) -> None:
+    """Copy a file, or a folder and all below it, from anywhere to anywhere. Raises FileNotFoundError."""
+    (one, path), (other, to) = arrow_filesystem(source), arrow_filesystem(target)
+    with reaching(target if "://" in target else source):
+        if isinstance(other, fs.LocalFileSystem):
+            folder = one.get_file_info(path).type == fs.FileType.Directory
+            (Path(to) if folder else Path(to).parent).mkdir(parents=True, exist_ok=True)
+        fs.copy_files(path, to, one, other)
+
+
+def again(act: Callable[[], T], passing: Sequence[str], attempts: int = 10) -> T:
+    """What `act` returns, done again after a growing pause while what it raises holds one of the words `passing`."""
+    for pause in range(attempts - 1):
+        try:
+            return act()
+        except Exception as error:
+            if not any(word in f"{type(error).__name__}: {error}" for word in passing):
+                raise
+        time.sleep(min(2**pause, 32) * random.uniform(0.5, 1))
+    return act()
+
+
+def _place(uri: str) -> tuple[str, str]:
+    """What kind of store `uri` names, and the path in it."""
+    scheme, separator, rest = uri.partition("://")
+    if not separator and not uri.startswith("data:"):
+        scheme, rest = "file", uri
+    if scheme not in SCHEMES:
+        problem = f"{scheme.partition(':')[0]}: is not a place that can be read or written"
+        remedy = "Give a local path, or s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX"
+        raise UserError(uri, problem, remedy)
+    return SCHEMES[scheme], str(Path(rest).expanduser().absolute()) if scheme == "file" else rest.strip("/")
+
+
+def _below(uri: str) -> Iterator[tuple[str, fs.FileInfo]]:
+    """Every file below `uri`, by its path relative to it."""
     filesystem, root = arrow_filesystem(uri)
-    present = filesystem.get_file_info([f"{root}/{name}" for name in names])
-    for info in present:
-        if info.type == fs.FileType.File:
-            filesystem.delete_file(info.path)
+    with reaching(uri):
+        found = filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
+    return ((info.path[len(root) + 1 :], info) for info in found if info.type == fs.FileType.File)
+
+
+def _stamp(entry: dict[str, Any]) -> str:
+    """Of fsspec's description of a file."""
+    return str(entry.get("ETag") or f"{entry['size']}-{entry.get('mtime', entry.get('LastModified'))}")
+
+
+def _s3fs() -> fsspec.AbstractFileSystem:
+    encryption = {
+        parameter: os.environ[name]
+        for name, parameter in (
+            ("RECAST_S3_SSE", "ServerSideEncryption"),
+            ("RECAST_S3_SSE_KMS_KEY_ID", "SSEKMSKeyId"),
+        )
+        if os.environ.get(name)
+    }
+    return fsspec.filesystem(
+        "s3",
+        config_kwargs={"retries": {"max_attempts": 8, "mode": "standard"}},
+        s3_additional_kwargs=encryption,
+        use_listings_cache=False,
+    )
+
+
+_LISTED: dict[str, Callable[[], fsspec.AbstractFileSystem]] = {"file": LocalFileSystem, "s3": _s3fs}
+
+
+@lru_cache(4)
+def _arrow_s3(environment: tuple[tuple[str, str], ...]) -> fs.FileSystem:
+    """Made anew only if the environment has changed: finding credentials may take a request."""
+    # Region and endpoint are given, as Arrow would otherwise ask AWS itself where a bucket lies.
+    named = dict(environment)
+    options: dict[str, Any] = {
+        "region": named.get("AWS_REGION") or named.get("AWS_DEFAULT_REGION") or "us-east-1",
+        "retry_strategy": fs.AwsStandardS3RetryStrategy(
+            max_attempts=9
+        ),  # about PATIENCE; its own 3 are half a second
+        "allow_delayed_open": True,  # a small file is one request and not three
+    }
+    endpoint = named.get("AWS_ENDPOINT_URL_S3") or named.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        options |= dict(zip(("scheme", "endpoint_override"), endpoint.rstrip("/").split("://"), strict=True))
+    return fs.S3FileSystem(**options)
+
+
+@cache
+def _gcs(emulator: str) -> fs.FileSystem:
+    if not emulator:
+        return fs.GcsFileSystem(retry_time_limit=PATIENCE)
+    scheme, _, host = emulator.rpartition("://")
+    return fs.GcsFileSystem(
+        anonymous=True, scheme=scheme or "http", endpoint_override=host, retry_time_limit=PATIENCE
+    )
+
+
+@cache
+def _azure(account: str) -> fs.FileSystem:
+    return fs.AzureFileSystem(account)

@@ -6,18 +6,17 @@ its name; they start from nothing.
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import fs
-from ray._common.retry import call_with_retry
 from ray.data.block import BlockAccessor
 from ray.data.datasource import BlockBasedFileDatasink, FilenameProvider
 
 from cluster import logs, metrics
+from operators import storage
 from operators.release.shard_writer import FOLDERS, VERDICTS, Outcome, files_of, write_shard
 from operators.release.signature import Signer
-from operators.storage import arrow_filesystem, delete
 from schemas.arrow import from_table
 from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
 from schemas.profile import Pools
@@ -41,17 +40,14 @@ class ShardSink(BlockBasedFileDatasink):
         pools: Pools | None = None,
         signer: Signer | None = None,
     ) -> None:
-        filesystem, root = arrow_filesystem(output)
+        filesystem, root = storage.arrow_filesystem(output)
         super().__init__(root, filesystem=filesystem, filename_provider=ShardNames())
         self.output, self.publish_conditioning = output, publish_conditioning
         self.pools, self.signer = pools, signer
 
     def on_write_start(self, schema: pa.Schema | None = None) -> None:
         """Make the folders, which an object store does without."""
-        filesystem, root = arrow_filesystem(self.output)
-        if isinstance(filesystem, fs.LocalFileSystem):
-            for folder in FOLDERS:
-                filesystem.create_dir(f"{root}/{folder}")
+        storage.make_folders(self.output, list(FOLDERS))
 
     def write_block(self, block: BlockAccessor, block_index: int, ctx: Any) -> None:
         """Write one shard. Raises whatever is wrong with the rows; the checkpoint then stays uncommitted."""
@@ -60,22 +56,19 @@ class ShardSink(BlockBasedFileDatasink):
 
         def write() -> tuple[dict[str, Any], metrics.Counts]:
             # A retried task may have fewer files to write than its first attempt left behind.
-            delete(self.output, list(files_of(name).values()))
-            filesystem, root = arrow_filesystem(self.output)
+            storage.delete(self.output, list(files_of(name).values()))
             counts: metrics.Counts = Counter()
             stats = write_shard(
                 metrics.tally(_rows(table), counts, self.pools),
                 table["clip_id"].to_pylist(),
                 name,
-                lambda path: filesystem.open_output_stream(f"{root}/{path}"),
+                partial(storage.open_output, self.output),
                 self.publish_conditioning,
                 self.signer,
             )
             return stats, counts
 
-        stats, counts = call_with_retry(
-            write, description=f"write shard {name}", match=self._data_context.retried_io_errors
-        )
+        stats, counts = storage.again(write, self._data_context.retried_io_errors)
         metrics.publish(counts)
         _log(table, stats)
 

@@ -1,12 +1,12 @@
 """Refused candidates for a reviewer's eyes: in the restricted folder of the review pages, and nowhere else."""
 
+import contextlib
 import hashlib
 import logging
 
-from fsspec.implementations.local import LocalFileSystem
-
-from operators.video.decode import filesystem_of
+from operators import storage
 from schemas.clip import CandidateClip
+from schemas.errors import UserError
 
 log = logging.getLogger("recast")
 
@@ -25,22 +25,15 @@ class Candidates:
         if not self.folder:
             return
         try:
-            files, root = filesystem_of(self.folder)
-            if isinstance(files, LocalFileSystem):
-                files.makedirs(root, exist_ok=True)
-            files.pipe_file(f"{root}/{clip.ref.key}.condition.mp4", clip.evidence.conditioning_video)
-            files.pipe_file(f"{root}/{clip.ref.key}.mp4", clip.video)
-        except OSError as error:
+            storage.write_bytes(self.folder, f"{clip.ref.key}.condition.mp4", clip.evidence.conditioning_video)
+            storage.write_bytes(self.folder, f"{clip.ref.key}.mp4", clip.video)
+        except (OSError, UserError) as error:
             log.error("candidate of clip %d not kept for review: %s", clip.ref.clip_id, type(error).__name__)
 
     def read(self, key: str, sha256: str) -> tuple[bytes, bytes]:
         """Video and conditioning of a clip; both empty unless the video that lies there has that sha256."""
-        files, root = filesystem_of(self.folder)
-        files.invalidate_cache()
-        try:
-            video = files.cat_file(f"{root}/{key}.mp4")
+        with contextlib.suppress(FileNotFoundError):
+            video = storage.read_bytes(self.folder, f"{key}.mp4")
             if hashlib.sha256(video).hexdigest() == sha256:
-                return video, files.cat_file(f"{root}/{key}.condition.mp4")
-        except FileNotFoundError:
-            pass
+                return video, storage.read_bytes(self.folder, f"{key}.condition.mp4")
         return b"", b""

@@ -5,12 +5,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
-from typing import Any
 
-import fsspec
-
-from operators.video.decode import filesystem_of
+from operators import storage
 from schemas.errors import UserError
 
 EXTENSIONS = (
@@ -90,55 +86,59 @@ def list_videos(prefix: str, spread: Spread = side_by_side) -> Listing:
     holds no video.
     """
     try:
-        fs, path = filesystem_of(prefix)
-        fs.invalidate_cache()  # of an earlier listing in this process
-        found = {path: _stamp(fs.info(path))} if fs.isfile(path) else _find(prefix, spread)
+        stamp = storage.stamp(prefix)
+        found = {} if stamp else _find(prefix, spread)
+    except UserError:
+        raise
     except Exception as error:  # every backend raises its own; whichever it is, nothing was listed
         reason = f"cannot be listed ({type(error).__name__})"
         raise UserError(prefix, reason, "Check the address, AWS_ENDPOINT_URL and the credentials") from None
+    place = storage.absolute(prefix)
+    if stamp:
+        return Listing([Source(place, place.rsplit("/", 1)[-1], stamp)], 0)
     if not found:
         remedy = "Give a video file, a folder or an s3:// prefix"
         raise UserError(prefix, "does not exist, is empty, or may not be read", remedy)
-    if list(found) == [path]:
-        return Listing([Source(_uri(fs, path, prefix), path.rsplit("/", 1)[-1], found[path])], 0)
     videos = sorted(filter(_is_video, found))
     if not videos:
         raise UserError(
             prefix, f"holds {len(found)} files but no video", f"Known endings: {' '.join(EXTENSIONS)}"
         )
-    start = len(path.rstrip("/")) + 1
-    sources = [Source(_uri(fs, file, prefix), file[start:], found[file]) for file in videos]
-    return Listing(sources, len(found) - len(videos))
+    return Listing(
+        [Source(f"{place}/{name}", name, found[name]) for name in videos], len(found) - len(videos)
+    )
 
 
 def _find(prefix: str, spread: Spread) -> Files:
-    """Every file below a folder or prefix."""
-    fs, path = filesystem_of(prefix)
-    found: Files = {}
-    folders = [path] if fs.exists(path) else []
+    """Every file below a folder or prefix, by its path in it; none if there is no such folder."""
+    try:
+        found, folders = _look(prefix)
+    except FileNotFoundError:
+        return {}
     with ThreadPoolExecutor(LISTINGS) as threads:
         while 0 < len(folders) < LISTINGS:
-            entries = list(chain.from_iterable(threads.map(partial(fs.ls, detail=True), folders)))
-            found |= {entry["name"]: _stamp(entry) for entry in entries if entry["type"] != "directory"}
-            folders = [entry["name"] for entry in entries if entry["type"] == "directory"]
+            looks = list(threads.map(partial(_look, prefix), folders))
+            folders = [folder for _, below in looks for folder in below]
+            found |= {path: stamp for files, _ in looks for path, stamp in files.items()}
     for part in spread(partial(_below, prefix), folders):
         found |= part
     return found
 
 
+def _look(prefix: str, folder: str = "") -> tuple[Files, list[str]]:
+    """What lies in a folder of `prefix`, files and folders, by their paths in it."""
+    inside = f"{folder}/" if folder else ""
+    files, folders = storage.look(f"{prefix.rstrip('/')}/{inside}")
+    return {f"{inside}{name}": stamp for name, stamp in files.items()}, [
+        f"{inside}{name}" for name in folders
+    ]
+
+
 def _below(prefix: str, folder: str) -> Files:
-    """Every file at any depth below a folder of `prefix`'s file system."""
-    fs, _ = filesystem_of(prefix)
-    return {path: _stamp(info) for path, info in fs.find(folder, detail=True).items()}
-
-
-def _stamp(info: dict[str, Any]) -> str:
-    return str(info.get("ETag") or f"{info['size']}-{info.get('mtime', info.get('LastModified'))}")
+    """Every file at any depth below a folder of `prefix`."""
+    found = storage.stamps(f"{prefix.rstrip('/')}/{folder}")
+    return {f"{folder}/{path}": stamp for path, stamp in found.items()}
 
 
 def _is_video(path: str) -> bool:
     return path.lower().endswith(EXTENSIONS) and not path.rsplit("/", 1)[-1].startswith(".")
-
-
-def _uri(fs: fsspec.AbstractFileSystem, path: str, prefix: str) -> str:
-    return str(fs.unstrip_protocol(path)) if "://" in prefix else path

@@ -9,7 +9,8 @@ from typing import Any
 
 import av
 
-from operators.video.decode import open_source, open_video
+from operators import storage
+from operators.video.decode import open_video
 from schemas.clip import ClipRef
 from schemas.profile import Clips
 
@@ -81,7 +82,7 @@ def windows(frames: int, length: int, overlap: int) -> list[tuple[int, int]]:
 def _digest(uri: str) -> str:
     """blake2b-128 in hex of the file's bytes."""
     digest, size = hashlib.blake2b(digest_size=16), 0
-    with open_source(uri) as file:
+    with storage.open_file(uri) as file:
         while chunk := file.read(1 << 22):
             digest.update(chunk)
             size += len(chunk)

@@ -3,11 +3,11 @@
 import contextlib
 import faulthandler
 from collections.abc import Iterator
+from functools import partial
 from itertools import takewhile
 
-from fsspec.implementations.local import LocalFileSystem
-
-from operators.video.decode import filesystem_of
+from operators import storage
+from schemas.errors import UserError
 
 LIMIT = 3  # attempts at a clip by one stage
 FOLDER = "attempts"
@@ -45,9 +45,9 @@ class Attempts:
             with time_limit(self.max_seconds * len(clip_ids)):
                 yield
         finally:
-            with contextlib.suppress(OSError):  # a mark that stays counts against the clip only, and once
-                for mark in marks:
-                    filesystem_of(mark)[0].rm_file(mark)
+            # A mark that stays counts against the clip only, and once.
+            with contextlib.suppress(OSError, UserError):
+                storage.delete(self.output, marks)
 
     def ended_badly(self, stage: str, clip_id: int) -> bool:
         """Whether an earlier attempt did; raises Unrecorded if that cannot be known."""
@@ -59,10 +59,7 @@ class Attempts:
         if len(made) < LIMIT:
             mark = marks[len(made)]
             try:
-                files, _ = filesystem_of(mark)
-                if isinstance(files, LocalFileSystem):
-                    files.makedirs(f"{self.output}/{FOLDER}", exist_ok=True)
-                files.pipe_file(mark, b"")
+                storage.write_bytes(self.output, mark, b"")
             except Exception as error:  # every backend raises its own
                 raise Unrecorded(type(error).__name__) from None
             return [*made, mark]
@@ -73,25 +70,18 @@ class Attempts:
         """Marks of the attempts at a clip that stand."""
         marks = self._marks(stage, clip_id)
         try:
-            files, _ = filesystem_of(marks[0])
-            files.invalidate_cache()
-            return list(takewhile(files.exists, marks))
+            return list(takewhile(partial(storage.exists, self.output), marks))
         except Exception as error:
             raise Unrecorded(type(error).__name__) from None
 
     def _marks(self, stage: str, clip_id: int) -> list[str]:
-        name = f"{self.output}/{FOLDER}/{clip_id & (1 << 64) - 1:016x}.{stage}"
+        name = f"{FOLDER}/{clip_id & (1 << 64) - 1:016x}.{stage}"
         return [f"{name}.{number}" for number in range(1, LIMIT + 1)]
 
 
 def forget(output: str, folder: str = FOLDER) -> None:
     """Remove all marks below `output`."""
-    files, root = filesystem_of(f"{output}/{folder}")
-    files.invalidate_cache()
-    for mark in files.find(root):
-        files.rm_file(mark)
-    if isinstance(files, LocalFileSystem) and files.exists(root):
-        files.rmdir(root)
+    storage.delete_folder(f"{output}/{folder}")
 
 
 @contextlib.contextmanager

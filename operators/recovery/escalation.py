@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from fsspec.implementations.local import LocalFileSystem
-
-from operators.video.decode import filesystem_of
+from operators import storage
 from schemas.certificate import Rung, Step
 from schemas.policy import MaskPolicy
 
@@ -29,11 +27,11 @@ class Ladder:
         """The steps due for a clip, in order. Raises whatever the store does: unread is not the same as none."""
         if not self.output:
             return []
-        files, path = filesystem_of(self._path(clip_id))
-        files.invalidate_cache()
-        if not files.exists(path):
+        try:
+            written = storage.read_bytes(self.output, _path(clip_id))
+        except FileNotFoundError:
             return []
-        return [Step(**step) for step in json.loads(files.cat_file(path))]
+        return [Step(**step) for step in json.loads(written)]
 
     def climb(self, clip_id: int, steps: Sequence[Step], stage: str, reason: str) -> bool:
         """Record the next rung that may help a clip which `stage` refused after `steps`; False if there is none.
@@ -52,19 +50,12 @@ class Ladder:
 
     def write(self, clip_id: int, steps: Sequence[Step]) -> None:
         """Record the steps due for a clip."""
-        files, path = filesystem_of(self._path(clip_id))
         data = json.dumps([asdict(step) for step in steps]).encode()
-        if not isinstance(files, LocalFileSystem):
-            files.pipe_file(path, data)
-            return
-        files.makedirs(path.rpartition("/")[0], exist_ok=True)
-        files.pipe_file(
-            f"{path}.partial", data
-        )  # on local disk complete or not at all, as an object store does it
-        files.mv(f"{path}.partial", path)
+        storage.write_bytes(self.output, _path(clip_id), data)
 
-    def _path(self, clip_id: int) -> str:
-        return f"{self.output}/{FOLDER}/{clip_id & (1 << 64) - 1:016x}.json"
+
+def _path(clip_id: int) -> str:
+    return f"{FOLDER}/{clip_id & (1 << 64) - 1:016x}.json"
 
 
 def larger(mask: MaskPolicy, steps: Sequence[Step]) -> MaskPolicy:

@@ -1,16 +1,13 @@
 """Ranged decode: exactly the frames that a clip reference names, as displayed."""
 
 import contextlib
-import os
 from collections.abc import Iterator
-from typing import IO, Any
 
 import av
-import fsspec
 import numpy as np
 from av.container import InputContainer
-from fsspec.implementations.local import LocalFileSystem
 
+from operators import storage
 from operators.video.encode import to_rgb
 from schemas.clip import ClipRef
 
@@ -25,44 +22,10 @@ class DecodeError(Exception):
         self.reason, self.remedy = reason, remedy
 
 
-def open_source(uri: str) -> IO[Any]:
-    """A seekable stream of a local file or object; of an object only what is read is fetched.
-
-    With s3fs's default block size, four seconds of a long video fetched over 100 MB; with this, 2 MB.
-    """
-    filesystem, path = filesystem_of(uri)
-    remote = not isinstance(filesystem, LocalFileSystem)
-    options = {"block_size": 1 << 20, "cache_type": "readahead"} if remote else {}
-    return filesystem.open(path, "rb", **options)
-
-
-def filesystem_of(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The fsspec file system of a local path or URI, and the path in it.
-
-    An object store is asked again for about a minute: s3fs's own five seconds would turn every clip that is read
-    while the store restarts into a failed one. What is written there is encrypted by the store as the environment says:
-    RECAST_S3_SSE (AES256 or aws:kms) and RECAST_S3_SSE_KMS_KEY_ID; without them as its bucket does by default.
-    """
-    if not uri.startswith("s3://"):
-        return fsspec.core.url_to_fs(uri)
-    retries = {"retries": {"max_attempts": 8, "mode": "standard"}}
-    encryption = {
-        parameter: os.environ[name]
-        for name, parameter in (
-            ("RECAST_S3_SSE", "ServerSideEncryption"),
-            ("RECAST_S3_SSE_KMS_KEY_ID", "SSEKMSKeyId"),
-        )
-        if os.environ.get(name)
-    }
-    return fsspec.core.url_to_fs(
-        uri, config_kwargs=retries, s3_additional_kwargs=encryption, use_listings_cache=False
-    )
-
-
 @contextlib.contextmanager
 def open_video(uri: str) -> Iterator[InputContainer]:
     """A source's container. Its tags may be in any encoding: they are of no interest here, and never an error."""
-    with open_source(uri) as file, av.open(file, metadata_errors="replace") as container:
+    with storage.open_file(uri) as file, av.open(file, metadata_errors="replace") as container:
         yield container
 
 

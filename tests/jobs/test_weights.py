@@ -115,7 +115,7 @@ def test_without_a_digest_nothing_comes_and_nothing_runs(site: Site) -> None:
     assert not Path(site.path).exists()
     site.put(FILES)
     for run in (lambda: site.run("check")[1], lambda: str(_refused(site))):
-        assert "has no digest in weights_lock.lock" in run()
+        assert "has no digest in weights.lock" in run()
 
 
 def _refused(site: Site) -> UserError:
@@ -144,7 +144,7 @@ def test_what_was_changed_in_the_mirror_or_here_is_refused(site: Site) -> None:
     site.put({**FILES, "config.json": b"{ }"})
     for action in (["check"], ["fetch", "--from", str(mirror)], ["mirror", "--to", str(mirror)]):
         code, said = site.run(*action)
-        assert (code, "is not what weights_lock.lock lists" in said) == (2, True)
+        assert (code, "is not what weights.lock lists" in said) == (2, True)
     Path(site.path).rename(site.path + "-away")
     copy = next(mirror.rglob("model.safetensors"))
     copy.write_bytes(copy.read_bytes() + b"!")
@@ -190,7 +190,7 @@ def test_what_is_brought_by_hand_must_begin_as_its_authors_say(site: Site) -> No
     assert yaml.safe_load(site.lock.read_text())[site.path] == {**site.entry, "sha256": digest, "bytes": 7}
     assert site.run("check")[0] == 0
     file.write_bytes(b"another")
-    assert "is not what weights_lock.lock lists" in site.run("check")[1]
+    assert "is not what weights.lock lists" in site.run("check")[1]
 
 
 def test_an_adapter_of_the_other_variant_is_refused(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pytest
 
 from operators.audit import Audit, Provenance
@@ -193,13 +192,13 @@ def test_a_write_that_is_cut_off_leaves_the_steps_before_it(
 ) -> None:
     ladder = Ladder(["other seed"], str(tmp_path))
     ladder.write(1, [Step("other seed", "why")])
-    local = type(fsspec.filesystem("file"))
 
-    def cut_off(self: Any, path: str, value: bytes, **_: Any) -> None:
-        Path(path).write_bytes(value[:3])
+    def cut_off(path: Path, data: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(data[:3])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(local, "pipe_file", cut_off)
+    monkeypatch.setattr(Path, "write_bytes", cut_off)
     with pytest.raises(KeyboardInterrupt):
         ladder.write(1, [])
     assert ladder.steps(1) == [Step("other seed", "why")]
