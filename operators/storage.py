@@ -208,7 +208,8 @@ def copy(source: str, target: str) -> None:
     with reaching(target if "://" in target else source):
         if isinstance(other, fs.LocalFileSystem):
             folder = one.get_file_info(path).type == fs.FileType.Directory
-            (Path(to) if folder else Path(to).parent).mkdir(parents=True, exist_ok=True)
+            for name in list_files(source) if folder else [""]:
+                Path(to, name).parent.mkdir(parents=True, exist_ok=True)
         fs.copy_files(path, to, one, other)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests import gcs
 from tests.s3 import BUCKET, serve
 
 hypothesis.settings.register_profile("recast", deadline=None)  # timing belongs in benchmarks
@@ -23,6 +24,14 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def gs() -> Iterator[str]:
+    """An emulator of Google's store as the environment's default; gives `gs://` and its bucket."""
+    with gcs.serve() as address, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORAGE_EMULATOR_HOST", address)
+        yield f"gs://{BUCKET}"
+
+
+@pytest.fixture(scope="session")
 def cluster(s3: str) -> Iterator[None]:
     """One local Ray for all tests of this session, configured as the jobs configure it; its workers know the server."""
     import ray
@@ -36,7 +45,7 @@ def cluster(s3: str) -> Iterator[None]:
 
 @pytest.fixture(params=["local", "s3"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty place for a dataset, on this disk and in an object store."""
+    """An empty place for a dataset, on this disk and in an object store; a test may ask for "gs", too."""
     if request.param == "local":
         return str(tmp_path)
-    return f"{request.getfixturevalue('s3')}/{os.path.basename(tmp_path)}"
+    return f"{request.getfixturevalue(request.param)}/{os.path.basename(tmp_path)}"

@@ -25,7 +25,9 @@ class Candidates:
         if not self.folder:
             return
         try:
-            storage.write_bytes(self.folder, f"{clip.ref.key}.condition.mp4", clip.evidence.conditioning_video)
+            storage.write_bytes(
+                self.folder, f"{clip.ref.key}.condition.mp4", clip.evidence.conditioning_video
+            )
             storage.write_bytes(self.folder, f"{clip.ref.key}.mp4", clip.video)
         except (OSError, UserError) as error:
             log.error("candidate of clip %d not kept for review: %s", clip.ref.clip_id, type(error).__name__)

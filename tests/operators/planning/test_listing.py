@@ -48,6 +48,7 @@ def test_a_place_without_videos_is_the_users_to_mend(tmp_path: Path) -> None:
         list_videos(str(tmp_path))
 
 
+@pytest.mark.parametrize("place", ["local", "s3", "gs"], indirect=True)
 @pytest.mark.parametrize("wide", [1, 3, 40])
 def test_every_folder_at_any_depth_is_found_once(place: str, wide: int) -> None:
     """Deep and narrow, or wider than the folders that are listed at once; on disk and in an object store."""
@@ -59,5 +60,7 @@ def test_every_folder_at_any_depth_is_found_once(place: str, wide: int) -> None:
     for name in names:
         write_bytes(place, name, b"x")
     found = list_videos(place)
+    assert {source.uri for source in found.videos} == {f"{place}/{name}" for name in names}
+    assert list_videos(f"{place}/first.mp4").videos[0] in found.videos
     assert sorted(source.name for source in found.videos) == sorted(names)
     assert found.others == 0
