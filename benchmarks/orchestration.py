@@ -45,7 +45,8 @@ from cluster.ledger.plans import Plan
 from cluster.ledger.run import Run
 from jobs import options
 from jobs.anonymize import on
-from operators.release.shard_writer import FOLDERS, write_shard
+from operators.release.layout import FOLDERS
+from operators.release.shard_writer import write_shard
 from schemas.arrow import from_table
 from schemas.config import load
 from schemas.policy import Policy

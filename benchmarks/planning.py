@@ -25,7 +25,8 @@ from cluster.ledger.plans import Plan
 from cluster.ledger.run import Run
 from jobs import options
 from operators.planning.listing import list_sources
-from operators.release.shard_writer import FOLDERS, account, files_of
+from operators.release.accounts import account
+from operators.release.layout import FOLDERS, commit_of, files_of
 from schemas.arrow import to_table
 from schemas.clip import ClipRef
 from schemas.manifest import ManifestRow
@@ -83,7 +84,7 @@ def write_output(plan: Plan, output: str, clips: int) -> None:
         shard = table.slice(0, len(ids)).set_column(0, "clip_id", ids)
         pq.write_table(shard, Path(output, files_of(name)["manifest"]))
         Path(output, files_of(name)["stats"]).write_bytes(stats)
-        Path(output, f"checkpoint/{name}.parquet").touch()
+        Path(output, commit_of(name)).touch()
 
 
 def report(clips: int, step: str, function: Callable[..., object], *arguments: object) -> None:

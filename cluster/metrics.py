@@ -11,7 +11,7 @@ from functools import cache
 
 from ray.util import metrics
 
-from operators.release.shard_writer import VERDICTS, Outcome
+from operators.release.shard_writer import VERDICT_OF, Outcome
 from operators.stopwatch import STAGE_OF
 from schemas.clip import QuarantinedClip, ReleasedClip
 from schemas.profile import Pools
@@ -31,7 +31,7 @@ Counts = Counter[tuple[str, tuple[str, ...]]]
 def tally(rows: Iterable[Outcome], counts: Counts, pools: Pools | None) -> Iterator[Outcome]:
     """Pass `rows` through and add what they count to `counts`, by name and label values."""
     for row in rows:
-        verdict = VERDICTS[type(row)]
+        verdict = VERDICT_OF[type(row)]
         counts["recast_clips_total", (verdict,)] += 1
         counts["recast_frames_total", (verdict,)] += row.ref.frames
         for part, seconds in row.seconds.items():

@@ -29,7 +29,7 @@ import pyarrow.dataset as arrow_dataset
 import ray
 
 from cluster import session
-from cluster.ledger import index, plans
+from cluster.ledger import plans
 from jobs import options
 from jobs.anonymize import on
 from operators import storage
@@ -39,6 +39,7 @@ from operators.planning.listing import LISTINGS, Files, Listing, Source, list_so
 from operators.planning.probe import plan_source, source_key, unplannable
 from operators.recovery.attempts import time_limit
 from operators.regenerate import Regenerate
+from operators.release.accounts import id_digest
 from operators.stopwatch import by_stage
 from schemas.arrow import from_table, to_table
 from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip
@@ -147,7 +148,7 @@ def account(output: str, listing: Listing) -> dict[str, Any]:
         "frames": planned.frames,
         "problems": sorted(bad.to_pylist(), key=lambda row: row["uri"]),
         "other_files": listing.others,
-        "id_digest": index.id_digest(planned.ids),
+        "id_digest": id_digest(planned.ids),
     }
     storage.write_bytes(output, plans.PLAN_FILE, json.dumps(counts, indent=2).encode())
     return counts

@@ -5,46 +5,47 @@ the rate is that of the newest of them, so a pause before a resumption does not 
 """
 
 import json
-import re
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cluster.ledger import index
 from jobs import options
 from operators import storage
-from operators.release.shard_writer import VERDICTS, total
-from schemas.errors import UserError
+from operators.release import reader
+from operators.release.accounts import VERDICTS, Total
+from operators.release.layout import CHECKPOINT, committed
 
 RECENT = 20  # shards whose pace is taken for the run's
 
 
 def status(output: str, now: datetime) -> dict[str, Any]:
     """State, counts, clips per hour and time left. Raises UserError if `output` is no dataset."""
-    dataset = index.read_dataset(output)
-    if dataset is None:
-        raise UserError(output, "holds no dataset.json, so no run was begun there", "Give the output of one")
-    stats = {path: json.loads(data) for path, data in index.read_stats(output).items()}
+    dataset = reader.require_dataset(output, "no run was begun there")
     times = sorted(
-        (moment, path)
-        for path, moment in storage.modified(output).items()
-        if re.fullmatch(r"checkpoint/[0-9a-f]{32}-\d{8}\.parquet", path)
+        (moment, name)
+        for path, moment in storage.modified(f"{output}/{CHECKPOINT}").items()
+        if (name := committed(f"{CHECKPOINT}/{path}"))
     )
-    names = [path.split("/")[1].removesuffix(".parquet") for _, path in times]
-    done = [stats[f"stats/{name}.json"] for name in names if f"stats/{name}.json" in stats]
-    planned, counted = dataset["planned"]["clips"], total(done)
-    recent = times[-RECENT:]
+    recent, names = times[-RECENT:], {name for _, name in times}
+    done, shards, paced = Total(), 0, dict.fromkeys((name for _, name in recent[1:]), 0)
+    for shard, _ in reader.stats(output):
+        if shard["name"] in names:
+            done.add(shard)
+            shards += 1
+        if shard["name"] in paced:
+            paced[shard["name"]] = shard["planned"]["clips"]
     rate = None
-    if len(recent) > 1 and len(done) == len(times):
+    if len(recent) > 1 and shards == len(times):
         span = (recent[-1][0] - recent[0][0]).total_seconds()
-        rate = sum(shard["planned"]["clips"] for shard in done[-len(recent) + 1 :]) / max(span, 1e-3) * 3600
-    left = planned - counted["planned"]["clips"]
+        rate = sum(paced.values()) / max(span, 1e-3) * 3600
+    planned = dataset["planned"]["clips"]
+    left = planned - done.clips("planned")
     return {
         "state": dataset["state"],
         "planned": planned,
-        "shards": len(done),
-        **{verdict: counted[verdict]["clips"] for verdict in VERDICTS.values()},
+        "shards": shards,
+        **{verdict: done.clips(verdict) for verdict in VERDICTS},
         "left": left,
         "clips per hour": None if rate is None else round(rate),
         "time left": str(timedelta(seconds=round(left / rate * 3600))) if rate and left else None,

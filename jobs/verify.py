@@ -20,22 +20,19 @@ from rich.console import Console
 from rich.table import Table
 
 from cluster import session
-from cluster.ledger import chain, dataset_signature, index
+from cluster.ledger import chain, dataset_signature
 from jobs import options
 from operators import storage
-from operators.recovery import attempts, escalation
+from operators.release import layout, reader
+from operators.release.accounts import COUNTED, id_digest, total
 from operators.release.shard_check import REDO, Checked, Demands, check_shard
-from operators.release.shard_writer import VERDICTS, total
 from operators.release.signature import read_public_key
 from operators.release.spot_check import CONFIDENCE, bound
 from schemas.certificate import Step
-from schemas.errors import UserError
 from schemas.manifest import Breach
 from schemas.policy import Policy
 from schemas.profile import Profile
 
-BESIDE = re.compile(r"dataset\.json|report\.html|shards\.jsonl|checkpoint/[0-9a-f]{32}-\d{8}\.parquet")
-UNDER_WAY = re.compile(rf"({attempts.FOLDER}|{escalation.FOLDER})/[^/]+")  # of a run that has not finished
 AGAIN = "Run jobs.anonymize again with the same plan and settings"
 
 
@@ -55,11 +52,7 @@ class Proof:
 
 def read(output: str) -> dict[str, Any]:
     """OUT/dataset.json. Raises UserError if there is none."""
-    dataset = index.read_dataset(output)
-    if dataset is None:
-        problem = "holds no dataset.json, so there is no dataset to verify"
-        raise UserError(output, problem, "Give the output of jobs.anonymize")
-    return dataset
+    return reader.require_dataset(output, "there is no dataset to verify")
 
 
 def other_settings(dataset: dict[str, Any], profile: Profile, policy: Policy) -> list[Breach]:
@@ -101,7 +94,7 @@ def verify(
     known = {path for shard in checked for path in shard.files}
     running = dataset["state"] == "running"
     for path in sorted(files - known):
-        if not (BESIDE.fullmatch(path) or (running and UNDER_WAY.fullmatch(path))):
+        if not layout.is_beside(path, running):
             remedy = "Find out who put it there, and remove it"
             breaches.append(Breach(path, "belongs to no shard of this dataset", remedy))
     released = sum(shard.stats["released"]["clips"] for shard in checked if shard.stats)
@@ -139,7 +132,7 @@ def _accounting(output: str, dataset: dict[str, Any], checked: list[Checked]) ->
             breaches.append(
                 Breach(f"{output}/manifest", f"{name} {', '.join(twice[:3])} is there more than once", REDO)
             )
-    if index.id_digest(ids) != dataset["id_digest"]:
+    if id_digest(ids) != dataset["id_digest"]:
         planned = dataset["planned"]["clips"]
         breaches.append(
             Breach(where, f"{planned} clips were planned, not the {ids.size} that the manifests hold", AGAIN)
@@ -157,7 +150,7 @@ def _accounting(output: str, dataset: dict[str, Any], checked: list[Checked]) ->
 def show(output: str, dataset: dict[str, Any], proof: Proof, trusted: str, console: Console) -> None:
     """The counts, who signed, what the sample says, what was released on a reviewer's word, then every breach."""
     table = Table("", "clips", "frames", title=f"Dataset {output}", title_justify="left")
-    for name in ("planned", *VERDICTS.values()):
+    for name in COUNTED:
         counts = dataset.get(name, {})
         table.add_row(name, str(counts.get("clips", "?")), str(counts.get("frames", "?")))
     console.print(table)

@@ -10,38 +10,39 @@ whenever a run finishes, so resuming and withdrawing need nothing of their own.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from operators import storage
-from operators.release.shard_writer import VERDICTS, files_of
+from operators.release.accounts import COUNTED
+from operators.release.layout import SHARD_LIST, files_of
 from schemas.errors import UserError
 from schemas.manifest import Breach
 
-FILE = "shards.jsonl"
 START = "0" * 64
 REMEDY = "Do not publish this dataset before it is known why"
 
 
-def write(output: str, shards: Iterable[tuple[dict[str, Any], str]]) -> str:
-    """Write the list; returns its last hash. `shards` are stats and the sha256 of their file, in order of name."""
-    head, lines = START, []
-    for line in links(shards):
-        head = line["chain"]
-        lines.append(json.dumps(line) + "\n")
-    storage.write_bytes(output, FILE, "".join(lines).encode())
-    return head
+def write(output: str, lines: Sequence[bytes]) -> str:
+    """Write the list, its lines as `listed` gives them; returns its last hash."""
+    storage.write_bytes(output, SHARD_LIST, b"".join(lines))
+    return str(json.loads(lines[-1])["chain"]) if lines else START
+
+
+def listed(shards: Iterable[tuple[dict[str, Any], str]]) -> list[bytes]:
+    """The lines. `shards` are stats and the sha256 of their file, in order of name; they are not kept."""
+    return [json.dumps(line).encode() + b"\n" for line in links(shards)]
 
 
 def links(shards: Iterable[tuple[dict[str, Any], str]]) -> Iterator[dict[str, Any]]:
-    """The lines, as objects."""
+    """The same, as objects."""
     head = START
     for stats, stats_sha256 in shards:
         link = {
             "shard": stats["name"],
             "tar_sha256": stats["files"].get(files_of(stats["name"])["shards"], {}).get("sha256", ""),
             "stats_sha256": stats_sha256,
-            "clips": {name: stats[name]["clips"] for name in ("planned", *VERDICTS.values())},
+            "clips": {name: stats[name]["clips"] for name in COUNTED},
         }
         head = hashlib.sha256((head + json.dumps(link, sort_keys=True)).encode()).hexdigest()
         yield {**link, "chain": head}
@@ -49,10 +50,10 @@ def links(shards: Iterable[tuple[dict[str, Any], str]]) -> Iterator[dict[str, An
 
 def breaches(output: str, head: str, shards: Iterable[tuple[dict[str, Any], str]]) -> list[Breach]:
     """Where the list differs from the shards that are here, and its last hash from `head`, which was signed."""
-    where, due = f"{output}/{FILE}", list(links(shards))
+    where, due = f"{output}/{SHARD_LIST}", list(links(shards))
     try:
-        listed = [json.loads(line) for line in storage.read_bytes(output, FILE).splitlines()]
-        names = [line["shard"] for line in listed]
+        found = [json.loads(line) for line in storage.read_bytes(output, SHARD_LIST).splitlines()]
+        names = [line["shard"] for line in found]
     except FileNotFoundError:
         return [Breach(where, "is missing", "Run jobs.anonymize again with the same plan and settings")]
     except (UserError, ValueError, KeyError, TypeError):
@@ -64,10 +65,10 @@ def breaches(output: str, head: str, shards: Iterable[tuple[dict[str, Any], str]
     ):
         if others:
             problems.append(f"{problem}: {len(others)}, the first {min(map(str, others))}")
-    for number, (line, wanted) in enumerate(zip(listed, due, strict=False), 1):
+    for number, (line, wanted) in enumerate(zip(found, due, strict=False), 1):
         if line != wanted and not problems:
             problems.append(f"line {number} is not what the shards here give")
-    if len(listed) != len(due) and not problems:
+    if len(found) != len(due) and not problems:
         problems.append("lists a shard twice")
     if head != (due[-1]["chain"] if due else START):
         problems.append("is not the list for which dataset.json was written")

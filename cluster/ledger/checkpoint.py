@@ -6,9 +6,7 @@ Ray's own recovery is not used: where `X.pending.parquet` and `X.parquet` both e
 copy, then delete) it deletes X's data and keeps X's ids as done.
 """
 
-import hashlib
 import json
-import re
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,13 +23,14 @@ from ray.data.checkpoint.checkpoint_filter import CheckpointManager
 from cluster import logs
 from cluster.ledger import chain, dataset_signature, failure_budget
 from cluster.ledger.datasink import ShardSink
-from cluster.ledger.index import SCHEMA_VERSION, finished_ids, id_digest, read_dataset, read_stats
 from cluster.ledger.plans import Plan
 from cluster.ledger.run import Run
 from cluster.ledger.withdraw import withdraw_changed
 from operators import storage
 from operators.recovery import attempts, escalation
-from operators.release.shard_writer import FOLDERS, VERDICTS, files_of, total
+from operators.release import layout, reader
+from operators.release.accounts import COUNTED, id_digest
+from operators.release.layout import CHECKPOINT, DATASET, SCHEMA_VERSION
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.errors import UserError
@@ -40,9 +39,6 @@ LICENCE_NOTES = [
     "What surrounds the regenerated people comes from the source videos: their licences and consents still apply.",
     "The models that the profile names found and made the people; NOTICE states their licences.",
 ]
-_NAME = r"[0-9a-f]{32}-\d{8}"
-_SHARD_FILE = re.compile(rf"(?:{'|'.join(FOLDERS)})/({_NAME})\.\w+")
-_RECORD = re.compile(rf"checkpoint/({_NAME})(\.pending)?\.parquet")
 
 
 class ManifestCheckpoints(CheckpointManager):
@@ -55,17 +51,16 @@ class ManifestCheckpoints(CheckpointManager):
         self, data_file_dir: str | None = None, data_file_filesystem: fs.FileSystem | None = None
     ) -> tuple[ray.ObjectRef | None, int]:
         """Reference to the sorted int64 ids, and their size in bytes."""
-        ids = finished_ids(self.checkpoint_path.removesuffix("/checkpoint"))
+        ids = reader.clip_ids(self.checkpoint_path.removesuffix(f"/{CHECKPOINT}"))
         return (ray.put(ids), ids.nbytes) if ids.size else (None, 0)
 
 
 def checkpoint_config(output: str) -> CheckpointConfig:
     """Ray's commit records in OUT/checkpoint. To be set in the DataContext before the Dataset is made."""
-    filesystem, root = storage.arrow_filesystem(output)
     config = CheckpointConfig(
         "clip_id",
-        f"s3://{root}/checkpoint" if output.startswith("s3://") else f"{root}/checkpoint",
-        override_filesystem=filesystem,
+        f"{storage.absolute(output)}/{CHECKPOINT}",
+        override_filesystem=storage.arrow_filesystem(output)[0],
         delete_checkpoint_on_success=False,
         checkpoint_manager_cls=ManifestCheckpoints,
     )
@@ -82,14 +77,14 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
     plan, or by something else. With `withdraw`, shards of sources that have changed since are taken out first; `decide`
     may take out others (decisions.py).
     """
-    planned, made = run.plan.planned(), read_dataset(run.output)
+    planned, made = run.plan.planned(), reader.read_dataset(run.output)
     _require_same(run, made)
     repair(run.output)
     if withdraw:
         withdraw_changed(run.plan, run.output)
     if decide:
         decide()
-    done = finished_ids(run.output)
+    done = reader.clip_ids(run.output)
     _require_planned(run, done, planned.ids)
     if made is None or done.size < planned.ids.size:
         header = {
@@ -99,7 +94,7 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
             "planned": {"clips": int(planned.ids.size), "frames": planned.frames},
             **_made_with(run),
         }
-        storage.write_bytes(run.output, "dataset.json", _json(header))
+        storage.write_bytes(run.output, DATASET, _json(header))
     ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(run.output)
     failure_budget.stop_above(run.policy.failures, run.output)
     logs.emit("begun", planned=int(planned.ids.size))
@@ -152,20 +147,21 @@ def repair(output: str) -> None:
     sizes = storage.list_files(output)
     written: dict[str, list[str]] = defaultdict(list)
     for path in sizes:
-        if match := _SHARD_FILE.fullmatch(path):
-            written[match[1]].append(path)
-    records = [match for path in sizes if (match := _RECORD.fullmatch(path))]
-    if written and not records:
+        if name := layout.shard_of(path):
+            written[name].append(path)
+    committed = {path: name for path in sizes if (name := layout.committed(path))}
+    pending = [path for path in sizes if layout.committed(path, pending=True)]
+    if written and not committed and not pending:
         remedy = "Restore OUT/checkpoint, or choose another output"
         raise UserError(output, "holds shards but no commit records", remedy)
-    kept = _kept(output, sorted({match[1] for match in records if not match[2]}), sizes)
+    kept = _kept(output, sorted(committed.values()), sizes)
     storage.delete(output, [path for name, paths in written.items() if name not in kept for path in paths])
-    storage.delete(output, [match[0] for match in records if match[2] or match[1] not in kept])
+    storage.delete(output, pending + [path for path, name in committed.items() if name not in kept])
 
 
 def missing(plan: Plan, output: str) -> np.ndarray:
     """int64 ids of the planned clips that no finished shard accounts for, sorted."""
-    return np.setdiff1d(plan.planned().ids, finished_ids(output))
+    return np.setdiff1d(plan.planned().ids, reader.clip_ids(output))
 
 
 def record_lost(plan: Plan, output: str) -> int:
@@ -189,25 +185,26 @@ def finish(run: Run) -> dict[str, Any]:
     Raises UserError as long as a planned clip is missing, or one is there twice, or if too many failed.
     """
     output, planned = run.output, run.plan.planned()
-    ids, stats = finished_ids(output), read_stats(output)
+    ids = reader.clip_ids(output)
     if not np.array_equal(ids, planned.ids):
         problem = f"accounts for {ids.size} clips where {planned.ids.size} are planned, or not for each once"
         raise UserError(output, problem, "Run the same command again")
-    shards = [(json.loads(written), hashlib.sha256(written).hexdigest()) for written in stats.values()]
-    totals = total(shard for shard, _ in shards)
-    made = read_dataset(output)
+    budget = failure_budget.Budget(run.policy.failures)
+    shards = chain.listed(budget.over(reader.stats(output)))
+    totals = budget.done.account()
+    made = reader.read_dataset(output)
     if made is None or totals["planned"] != {"clips": planned.ids.size, "frames": planned.frames}:
         raise UserError(output, "has stats that do not add up to the plan", "Run the same command again")
-    made |= {"state": "complete", "id_digest": id_digest(ids), **totals, "shards": len(stats)}
-    failure_budget.require(run.policy.failures, output, [shard for shard, _ in shards])
+    made |= {"state": "complete", "id_digest": id_digest(ids), **totals, "shards": len(shards)}
+    budget.require(output)
     for folder in (attempts.FOLDER, escalation.FOLDER):
         attempts.forget(storage.absolute(output), folder)
     made |= {"chain": chain.write(output, shards), "licence_notes": LICENCE_NOTES}
     made.pop("signature", None)
     if run.signer:
         made["signature"] = run.signer.sign("dataset", made)
-    storage.write_bytes(output, "dataset.json", _json(made))
-    logs.emit("complete", **{name: made[name]["clips"] for name in ("planned", *VERDICTS.values())})
+    storage.write_bytes(output, DATASET, _json(made))
+    logs.emit("complete", **{name: made[name]["clips"] for name in COUNTED})
     return made
 
 
@@ -228,7 +225,7 @@ def _kept(output: str, committed: list[str], sizes: dict[str, int]) -> set[str]:
 
 def _clips_of(output: str, name: str, sizes: dict[str, int]) -> list[int] | None:
     """Ids of a committed shard's clips; None unless all its files have the sizes that its stats state."""
-    paths = files_of(name)
+    paths = layout.files_of(name)
     try:
         files = json.loads(storage.read_bytes(output, paths["stats"]))["files"]
         if any(sizes.get(path) != stated["bytes"] for path, stated in files.items()):

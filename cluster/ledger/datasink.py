@@ -15,7 +15,9 @@ from ray.data.datasource import BlockBasedFileDatasink, FilenameProvider
 
 from cluster import logs, metrics
 from operators import storage
-from operators.release.shard_writer import FOLDERS, VERDICTS, Outcome, files_of, write_shard
+from operators.release.accounts import COUNTED
+from operators.release.layout import FOLDERS, files_of, shard_name
+from operators.release.shard_writer import VERDICT_OF, Outcome, write_shard
 from operators.release.signature import Signer
 from schemas.arrow import from_table
 from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
@@ -27,7 +29,7 @@ class ShardNames(FilenameProvider):
 
     def get_filename_for_task(self, write_uuid: str, task_index: int) -> str:
         """`<32 hex digits of the write>-<task>`, without an extension."""
-        return f"{write_uuid}-{task_index:08d}"
+        return shard_name(write_uuid, task_index)
 
 
 class ShardSink(BlockBasedFileDatasink):
@@ -84,12 +86,12 @@ def _log(table: pa.Table, stats: dict[str, Any]) -> None:
             logs.emit(
                 "clip",
                 clip_id=row.ref.clip_id,
-                verdict=VERDICTS[type(row)],
+                verdict=VERDICT_OF[type(row)],
                 stage=row.stage,
                 gates=",".join(gate.name for gate in gates if not gate.passed),
                 frames=row.ref.frames,
             )
-    counts = {name: stats[name]["clips"] for name in ("planned", *VERDICTS.values())}
+    counts = {name: stats[name]["clips"] for name in COUNTED}
     seconds = round(sum(stats["seconds"].values()), 3)
     logs.emit("shard", shard=stats["name"], **counts, people=stats["people"], seconds=seconds)
 

@@ -7,9 +7,10 @@ from typing import Any
 import pyarrow.compute as pc
 
 from cluster.ledger.plans import Plan
-from cluster.ledger.withdraw import read_columns, read_manifest, withdraw_shards
+from cluster.ledger.withdraw import withdraw_shards
 from operators import storage
 from operators.recovery.escalation import Ladder
+from operators.release import reader
 from schemas.certificate import Step
 from schemas.decision import Decision
 from schemas.errors import UserError
@@ -98,9 +99,8 @@ def _same(decision: Decision, steps: Sequence[Step]) -> bool:
 
 def _planned(plan: Plan, decisions: Sequence[Decision]) -> dict[str, int]:
     """Ids by key of those clips that the plan names."""
-    filesystem, paths = plan.files()
     wanted = pc.field("key").isin([decision.key for decision in decisions])
-    rows = read_columns(filesystem, paths, ["key", "clip_id"], wanted)
+    rows = reader.read_columns(plan.files(), ["key", "clip_id"], wanted)
     return dict(zip(rows["key"].to_pylist(), rows["clip_id"].to_pylist(), strict=True))
 
 
@@ -108,9 +108,10 @@ def _held(output: str, decisions: Sequence[Decision]) -> dict[str, dict[str, Any
     """What the dataset says about each clip that it has, by key."""
     wanted = pc.field("key").isin([decision.key for decision in decisions])
     columns = ["clip_id", "key", "verdict", "shard", "steps", "sha256"]
-    rows = read_manifest(output, columns, wanted).to_pylist()
-    refused = read_manifest(output, ["key", "gates", "output_sha256"], wanted, "quarantine").to_pylist()
+    rows = reader.manifest(output, columns, wanted).to_pylist()
+    quarantine = reader.parquet_files(f"{output}/quarantine")
+    refused = reader.read_columns(quarantine, ["key", "gates", "output_sha256"], wanted)
     held = {row["key"]: {"gates": "", "output_sha256": row["sha256"], **row} for row in rows}
-    for row in refused:
+    for row in refused.to_pylist():
         held[row["key"]] |= row
     return held

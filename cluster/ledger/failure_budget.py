@@ -6,6 +6,7 @@ The shards that stand in OUT/stats are what is counted, those of earlier runs of
 import json
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from ray.data import DataContext
 from ray.data._internal.execution.execution_callback import ExecutionCallback
 
 from operators import storage
-from operators.release.shard_writer import total
+from operators.release.accounts import Total
 from schemas.errors import UserError
 from schemas.policy import Failures
 
@@ -25,39 +26,52 @@ def stop_above(limits: Failures, output: str) -> None:
     DataContext.get_current().custom_execution_callback_classes = [partial(_Watch, limits, output)]
 
 
-def require(limits: Failures, output: str, stats: list[dict[str, Any]]) -> None:
-    """Raises UserError if the shards that `stats` tell of are beyond a limit."""
-    if problem := check(limits, stats):
-        remedy = "See OUT/quarantine for the reasons, mend the cause and begin anew, or raise policy.failures"
-        raise UserError(output, f"stopped: {problem}", remedy)
+class Budget:
+    """What may fail, and the shards so far. They are added up and not kept."""
 
+    def __init__(self, limits: Failures) -> None:
+        self.limits, self.done, self._in_shard = limits, Total(), ""
 
-def check(limits: Failures, stats: list[dict[str, Any]]) -> str:
-    """Which limit these shards are beyond, in words; empty if none."""
-    for shard in stats:
-        if (share := _share(shard, "failed")) > limits.in_shard:
-            return (
-                f"{share:.0%} of the clips of shard {shard['name']} failed (in_shard: {limits.in_shard:.0%})"
-            )
-    done = total(stats)
-    if done["planned"]["clips"] >= limits.after_clips:
+    def add(self, shard: dict[str, Any]) -> None:
+        """Add a shard's stats."""
+        self.done.add(shard)
+        share = shard["failed"]["clips"] / max(shard["planned"]["clips"], 1)
+        if share > self.limits.in_shard and not self._in_shard:
+            limit = f"in_shard: {self.limits.in_shard:.0%}"
+            self._in_shard = f"{share:.0%} of the clips of shard {shard['name']} failed ({limit})"
+
+    def over(self, shards: Iterable[tuple[dict[str, Any], str]]) -> Iterator[tuple[dict[str, Any], str]]:
+        """The same shards, with whatever comes with each, added as they pass."""
+        for shard, digest in shards:
+            self.add(shard)
+            yield shard, digest
+
+    def problem(self) -> str:
+        """Which limit the shards are beyond, in words; empty if none."""
+        planned = self.done.clips("planned")
+        if self._in_shard or planned < self.limits.after_clips:
+            return self._in_shard
         for verdict in ("failed", "quarantined"):
-            limit = getattr(limits, verdict)
-            if (share := _share(done, verdict)) > limit:
-                clips = f"{done[verdict]['clips']} of {done['planned']['clips']} clips"
-                return f"{share:.0%} of the clips so far {verdict} ({clips}; {verdict}: {limit:.0%})"
-    return ""
+            limit, clips = getattr(self.limits, verdict), self.done.clips(verdict)
+            if (share := clips / max(planned, 1)) > limit:
+                so_far = f"{clips} of {planned} clips; {verdict}: {limit:.0%}"
+                return f"{share:.0%} of the clips so far {verdict} ({so_far})"
+        return ""
 
-
-def _share(counts: dict[str, Any], verdict: str) -> float:
-    return counts[verdict]["clips"] / max(counts["planned"]["clips"], 1)
+    def require(self, output: str) -> None:
+        """Raises UserError if the shards are beyond a limit."""
+        if problem := self.problem():
+            remedy = (
+                "See OUT/quarantine for the reasons, mend the cause and begin anew, or raise policy.failures"
+            )
+            raise UserError(output, f"stopped: {problem}", remedy)
 
 
 class _Watch(ExecutionCallback):
     """Looks from a thread of its own: listing a large output takes seconds, in which nothing may stand still."""
 
     def __init__(self, limits: Failures, output: str) -> None:
-        self.limits, self.output = limits, output
+        self.budget, self.output = Budget(limits), output
         self.problem: UserError | None = None
         self.ended = threading.Event()
 
@@ -76,18 +90,18 @@ class _Watch(ExecutionCallback):
         self.ended.set()
 
     def _look(self) -> None:
-        seen: dict[str, dict[str, Any]] = {}
+        seen, folder = set[str](), f"{self.output}/stats"
         pause = 0.0
         while not self.ended.wait(pause):
             pause, start = PAUSE, time.monotonic()
             try:
-                for path in storage.list_files(f"{self.output}/stats"):
-                    if path not in seen:
-                        seen[path] = json.loads(storage.read_bytes(f"{self.output}/stats", path))
+                for path in storage.list_files(folder).keys() - seen:
+                    self.budget.add(json.loads(storage.read_bytes(folder, path)))
+                    seen.add(path)
             except (OSError, UserError, ValueError):  # not to be read now: the next look will
                 continue
             try:
-                require(self.limits, self.output, list(seen.values()))
+                self.budget.require(self.output)
             except UserError as error:
                 self.problem = error
             pause = max(PAUSE, 20 * (time.monotonic() - start))

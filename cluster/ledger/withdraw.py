@@ -1,17 +1,16 @@
 """Shards are taken out of a dataset, to be made anew: clips whose source has changed, or that a reviewer decided on."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as arrow_dataset
 
 from cluster.ledger.plans import Plan
 from operators import storage
 from operators.recovery.escalation import Ladder
-from operators.release.shard_writer import files_of
+from operators.release import reader
+from operators.release.layout import commit_of, files_of
 from schemas.certificate import Step
 from schemas.errors import UserError
 
@@ -22,9 +21,8 @@ def withdraw_changed(plan: Plan, output: str) -> int:
     A shard's other clips are done again with it. Raises UserError, and removes nothing, if there are clips of sources
     that the plan does not name at all: then it is another plan.
     """
-    filesystem, clips = plan.files()
-    known = read_columns(filesystem, clips, ["clip_id", "key"])
-    rows = read_manifest(output, ["clip_id", "key", "shard"])
+    known = reader.read_columns(plan.files(), ["clip_id", "key"])
+    rows = reader.manifest(output, ["clip_id", "key", "shard"])
     old = ~np.isin(rows["clip_id"].to_numpy(), known["clip_id"].to_numpy())
     foreign = _sources(rows.filter(pa.array(old))) - _sources(known)
     if foreign:
@@ -45,7 +43,7 @@ def withdraw_shards(
     names = sorted(set(shards))
     if not names:
         return 0
-    rows = read_manifest(output, ["clip_id", "steps"], pc.field("shard").isin(names)).to_pylist()
+    rows = reader.manifest(output, ["clip_id", "steps"], pc.field("shard").isin(names)).to_pylist()
     held = {row["clip_id"]: [Step(**step) for step in row["steps"]] for row in rows}
     ladder = Ladder(output=storage.absolute(output))
     for clip_id, steps in (held | dict(due or {})).items():
@@ -53,30 +51,10 @@ def withdraw_shards(
             ladder.write(clip_id, steps)
     # The record goes last: an interruption leaves a shard that is not whole, which the next repair removes.
     storage.delete(output, [path for name in names for path in files_of(name).values()])
-    storage.delete(output, [f"checkpoint/{name}.parquet" for name in names])
+    storage.delete(output, [commit_of(name) for name in names])
     return len(names)
 
 
 def _sources(rows: pa.Table) -> set[str]:
     """Keys of the sources: a clip's key is its source's, and a number."""
     return {key.rsplit("-", 1)[0] for key in rows["key"].to_pylist()}
-
-
-def read_manifest(
-    output: str, columns: list[str], which: pc.Expression | None = None, folder: str = "manifest"
-) -> pa.Table:
-    """Columns of OUT/manifest, or of another folder of parquet files; of `which` rows only, if given."""
-    filesystem, root = storage.arrow_filesystem(output)
-    paths = [f"{root}/{path}" for path in storage.list_files(output) if path.startswith(f"{folder}/")]
-    return read_columns(filesystem, paths, columns, which)
-
-
-def read_columns(
-    filesystem: object, paths: list[str], columns: list[str], which: pc.Expression | None = None
-) -> pa.Table:
-    """Columns of parquet files; empty ones of strings if there is no file."""
-    if not paths:
-        empty: dict[str, Any] = {name: pa.array([], pa.string()) for name in columns}
-        return pa.table(empty)
-    files = arrow_dataset.dataset(paths, filesystem=filesystem, format="parquet")
-    return files.to_table(columns=columns, filter=which)

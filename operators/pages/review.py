@@ -8,15 +8,19 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow.compute as pc
 
 from operators.pages.candidates import Candidates
-from operators.pages.html import Finished, embedded, fitting, read_rows, write_page
+from operators.pages.html import IN_PLACE, embedded, finished, fitting, write_page
+from operators.release import reader
+from operators.release.layout import CONDITION, RECORD, VIDEO
 from operators.video.decode import DecodeError, decode_clip
 from operators.video.encode import encode_video
+from schemas.arrow import from_table, schema_of
 from schemas.certificate import Gate, margin
 from schemas.clip import ClipRef
 from schemas.errors import UserError
-from schemas.manifest import ManifestRow
+from schemas.manifest import ManifestRow, Verdict
 from schemas.policy import Reviewers
 
 ORIGINAL_SIDE = 640  # px
@@ -32,47 +36,63 @@ def write_review(
     Raises UserError if one of `output` and `review` lies inside the other: originals never sit beside a release.
     """
     keep_apart(output, review)
-    dataset, reviewers = Finished(output), reviewers or Reviewers(groups=[])
-    held, released = (_worst_first(dataset.clips(verdict)) for verdict in ("quarantined", "released"))
-    shown = [*held, *released][:clips]
-    refs = {ref.clip_id: ref for ref in read_rows(f"{plan.rstrip('/')}/clips", ClipRef)}
-    originals = (_original(refs[row.clip_id]) for row in shown)
-    cards = fitting(_cards(dataset, zip(shown, originals, strict=True), Candidates(review), reviewers))
+    facts, reviewers = finished(output), reviewers or Reviewers(groups=[])
+    shown = [*_worst(output, "quarantined", clips), *_worst(output, "released", clips)][:clips]
+    originals = _originals(plan, shown)
+    cards = fitting(_cards(output, zip(shown, originals, strict=True), Candidates(review), reviewers))
     return write_page(
         review,
         "review.html",
         "review.html.j2",
-        dataset=dataset.facts,
+        dataset=facts,
         cards=cards,
         reviewers=reviewers,
-        quarantined=(sum(card["row"].verdict == "quarantined" for card in cards), len(held)),
-        released=(sum(card["row"].verdict == "released" for card in cards), len(released)),
-        failed=[row for row in dataset.problems if row.verdict == "failed"],
+        failed=facts["failed"]["clips"],
+        **{
+            verdict: (sum(card["row"].verdict == verdict for card in cards), facts[verdict]["clips"])
+            for verdict in ("quarantined", "released")
+        },
     )
 
 
-def _worst_first(rows: Sequence[ManifestRow]) -> list[ManifestRow]:
-    return sorted(rows, key=lambda row: row.margin)
+def _worst(output: str, verdict: Verdict, count: int) -> Iterator[ManifestRow]:
+    """`count` of the clips that ended so: those whose closest gate is furthest on the wrong side first."""
+    columns = ["key", "shard", "margin", "source_digest", "first_frame"]
+    clips = reader.batches(
+        reader.parquet_files(f"{output}/manifest"), columns, pc.field("verdict") == verdict
+    )
+    order = [("margin", "ascending"), *IN_PLACE]
+    for clip in reader.first_of(clips, lambda table: table.sort_by(order), count):
+        yield reader.manifest_row(output, clip["shard"], clip["key"])
+
+
+def _originals(plan: str, shown: Sequence[ManifestRow]) -> Iterator[bytes]:
+    """The source's frames of each clip, small. Empty if they cannot be read."""
+    wanted = pc.field("clip_id").isin([row.clip_id for row in shown])
+    names = list(schema_of(ClipRef).names)
+    refs = reader.read_columns(reader.parquet_files(f"{plan.rstrip('/')}/clips"), names, wanted)
+    by_id = {ref.clip_id: ref for ref in from_table(refs, ClipRef)}
+    return (_original(by_id[row.clip_id]) for row in shown)
 
 
 def _cards(
-    dataset: Finished,
+    output: str,
     clips: Iterator[tuple[ManifestRow, bytes]],
     candidates: Candidates,
     reviewers: Reviewers,
 ) -> Iterator[dict[str, Any]]:
     """What the page shows of each clip."""
-    problems = {row.clip_id: row for row in dataset.problems}
     for row, original in clips:
-        problem = problems.get(row.clip_id)
-        if problem:
+        problem = None
+        if row.verdict == "quarantined":
+            problem = reader.quarantine_row(output, row.shard, row.key)
             sha256 = problem.output_sha256
             result, condition = candidates.read(row.key, sha256) if sha256 else (b"", b"")
             scores = json.loads(problem.gates or "[]")
         else:
-            held = dataset.members(row)
-            sha256, result, condition = row.sha256, held["mp4"], held.get("condition.mp4", b"")
-            scores = json.loads(held["json"])["certificate"]["gates"]
+            held = reader.members(output, row.shard, row.key)
+            sha256, result, condition = row.sha256, held[VIDEO], held.get(CONDITION, b"")
+            scores = json.loads(held[RECORD])["certificate"]["gates"]
         gates = [Gate(**gate | {"score": float(gate["score"])}) for gate in scores]
         yield {
             "row": row,

@@ -12,9 +12,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from operators.release.accounts import account
 from operators.release.c2pa_mark import faults
 from operators.release.certificate_check import read_certificate, uncertified
-from operators.release.shard_writer import account, files_of
+from operators.release.layout import CONDITION, RECORD, VIDEO, files_of
 from operators.release.spot_check import doubts, draw
 from operators.video.encode import decode_bytes, inspect_video
 from operators.video.mp4_boxes import C2PA
@@ -148,7 +149,7 @@ def _take(
     checked: Checked, where: str, row: ManifestRow, tar: tarfile.TarFile, members: dict[str, tarfile.TarInfo]
 ) -> dict[str, bytes]:
     """Extension -> bytes of one released clip, whose members are taken out of `members`."""
-    digests = {"mp4": row.sha256, "json": row.record_sha256, "condition.mp4": row.condition_sha256}
+    digests = {VIDEO: row.sha256, RECORD: row.record_sha256, CONDITION: row.condition_sha256}
     found: dict[str, bytes] = {}
     for extension in digests:
         member = members.pop(f"{row.key}.{extension}", None)
@@ -167,7 +168,7 @@ def _check_clip(
     checked: Checked, where: str, row: ManifestRow, found: dict[str, bytes], demands: Demands
 ) -> None:
     """Check one released clip: its certificate, its record, and what its videos hold."""
-    record = json.loads(found["json"])
+    record = json.loads(found[RECORD])
     for problem in uncertified(record, row, demands.settings, demands.public_key):
         checked.breach(where, problem)
     checked.demand(row.bypassed == (row.diffusion_calls == 0), where, "bypass and diffusion calls disagree")
@@ -178,12 +179,12 @@ def _check_clip(
         "record and manifest differ in shape or rate",
     )
     marked = demands.marked and row.diffusion_calls > 0
-    _check_video(checked, f"{where}.mp4", found["mp4"], record, marked)
-    if "condition.mp4" in found:
-        facts = inspect_video(found["condition.mp4"])
+    _check_video(checked, f"{where}.mp4", found[VIDEO], record, marked)
+    if CONDITION in found:
+        facts = inspect_video(found[CONDITION])
         checked.demand(
             facts.streams == ["video"] and not facts.tags and not facts.boxes,
-            f"{where}.condition.mp4",
+            f"{where}.{CONDITION}",
             "holds more than one video stream without tags",
         )
 
@@ -213,8 +214,8 @@ def _check_video(checked: Checked, where: str, data: bytes, record: dict[str, An
 
 
 def _audit_again(checked: Checked, where: str, found: dict[str, bytes]) -> None:
-    certificate = read_certificate(json.loads(found["json"])["certificate"])
-    for doubt in doubts(decode_bytes(found["mp4"]), certificate):
+    certificate = read_certificate(json.loads(found[RECORD])["certificate"])
+    for doubt in doubts(decode_bytes(found[VIDEO]), certificate):
         checked.breach(f"{where}.mp4", doubt)
 
 

@@ -1,9 +1,4 @@
-"""The sink: clips that have ended -> one shard of the dataset, in the layout that a WebDataset reader expects.
-
-    shards/NAME.tar           KEY.mp4, KEY.json, optional KEY.condition.mp4; absent if nothing was released
-    manifest/NAME.parquet     one row per clip of any verdict
-    quarantine/NAME.parquet   one row per clip that was not released; absent if there is none
-    stats/NAME.json           the accounting and the digests of the files above; written last
+"""The sink: clips that have ended -> one shard of the dataset, as layout.py says and a WebDataset reader expects.
 
 The bytes depend on the rows and the name only. Nothing here can release a clip: a ReleasedClip proves itself when
 it is rebuilt, and other types are refused.
@@ -13,21 +8,21 @@ import hashlib
 import io
 import json
 import tarfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import IO, Any
 
 import pyarrow.parquet as pq
 
+from operators.release.accounts import account
+from operators.release.layout import CONDITION, RECORD, VIDEO, files_of
 from operators.release.signature import Signer
 from schemas.arrow import to_table
 from schemas.certificate import Gate, Step, margin
 from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
 from schemas.manifest import ManifestRow, QuarantineRow, Verdict
 
-FOLDERS = {"shards": "tar", "manifest": "parquet", "quarantine": "parquet", "stats": "json"}
-VERDICTS: dict[type, Verdict] = {
+VERDICT_OF: dict[type, Verdict] = {
     ReleasedClip: "released",
     QuarantinedClip: "quarantined",
     FailedClip: "failed",
@@ -35,11 +30,6 @@ VERDICTS: dict[type, Verdict] = {
 
 Outcome = ReleasedClip | QuarantinedClip | FailedClip
 OpenOutput = Callable[[str], IO[bytes]]
-
-
-def files_of(name: str) -> dict[str, str]:
-    """Folder -> path of each file that a shard may consist of, relative to the dataset."""
-    return {folder: f"{folder}/{name}.{extension}" for folder, extension in FOLDERS.items()}
 
 
 def write_shard(
@@ -63,13 +53,13 @@ def write_shard(
     shard = _Tar(paths["shards"], open_output)
     with shard:
         for row in rows:
-            if type(row) not in VERDICTS:
+            if type(row) not in VERDICT_OF:
                 raise TypeError(f"the sink takes no {type(row).__name__}")
             record = condition = b""
             if isinstance(row, ReleasedClip):
                 record = _json(_record(row, signer))
                 condition = row.conditioning_video if publish_conditioning else b""
-                for extension, data in (("mp4", row.video), ("json", record), ("condition.mp4", condition)):
+                for extension, data in ((VIDEO, row.video), (RECORD, record), (CONDITION, condition)):
                     if data:
                         shard.add(f"{row.ref.key}.{extension}", data)
             else:
@@ -85,49 +75,6 @@ def write_shard(
     stats = {"name": name, **account(manifest), "files": files}
     _write(paths["stats"], _json(stats), open_output)
     return stats
-
-
-def account(rows: Iterable[ManifestRow]) -> dict[str, Any]:
-    """Clips and frames planned and by verdict, people, diffusion calls, bypassed clips, seconds by stage."""
-    clips, frames, seconds = Counter[str](), Counter[str](), Counter[str]()
-    people = calls = bypassed = 0
-    for row in rows:
-        for name in ("planned", row.verdict):
-            clips[name] += 1
-            frames[name] += row.frames
-        people += row.people
-        calls += row.diffusion_calls
-        bypassed += row.bypassed
-        seconds.update(row.seconds)
-    counts = {
-        name: {"clips": clips[name], "frames": frames[name]} for name in ("planned", *VERDICTS.values())
-    }
-    for unit in ("clips", "frames"):
-        if counts["planned"][unit] != sum(counts[verdict][unit] for verdict in VERDICTS.values()):
-            raise ValueError(f"{unit}: planned is not released + quarantined + failed")
-    spent = {stage: round(value, 3) for stage, value in sorted(seconds.items())}
-    return {**counts, "people": people, "diffusion_calls": calls, "bypassed": bypassed, "seconds": spent}
-
-
-def total(stats: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The accounts of several shards added up."""
-    numbers = Counter[str]()
-    for shard in stats:
-        for name in ("planned", *VERDICTS.values()):
-            numbers.update({f"{name}.{unit}": shard[name][unit] for unit in ("clips", "frames")})
-        numbers.update({name: shard[name] for name in ("people", "diffusion_calls", "bypassed")})
-        numbers.update({f"seconds.{stage}": value for stage, value in shard["seconds"].items()})
-    counts = {
-        name: {unit: numbers[f"{name}.{unit}"] for unit in ("clips", "frames")}
-        for name in ("planned", *VERDICTS.values())
-    }
-    stages = sorted(name for name in numbers if name.startswith("seconds."))
-    seconds = {name.removeprefix("seconds."): round(numbers[name], 3) for name in stages}
-    return {
-        **counts,
-        **{name: numbers[name] for name in ("people", "diffusion_calls", "bypassed")},
-        "seconds": seconds,
-    }
 
 
 class _Hashed:
@@ -219,7 +166,7 @@ def _manifest_row(row: Outcome, shard: str, record: bytes, condition: bytes) -> 
     return ManifestRow(
         clip_id=ref.clip_id,
         key=ref.key,
-        verdict=VERDICTS[type(row)],
+        verdict=VERDICT_OF[type(row)],
         shard=shard,
         stage="" if isinstance(row, ReleasedClip) else row.stage,
         reason="" if isinstance(row, ReleasedClip) else row.reason,
@@ -261,5 +208,5 @@ def _quarantine_row(row: QuarantinedClip | FailedClip) -> QuarantineRow:
         remedy = row.remedy
     sha256 = row.output_sha256 if isinstance(row, QuarantinedClip) else ""
     return QuarantineRow(
-        ref.clip_id, ref.key, VERDICTS[type(row)], row.stage, row.reason, remedy, gates, sha256
+        ref.clip_id, ref.key, VERDICT_OF[type(row)], row.stage, row.reason, remedy, gates, sha256
     )

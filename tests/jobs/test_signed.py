@@ -14,10 +14,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from cluster.ledger import chain, checkpoint, index
+from cluster.ledger import chain, checkpoint
 from jobs.verify import read, verify
 from operators import storage
-from operators.release.shard_writer import total
+from operators.release.accounts import id_digest, total
+from operators.release.layout import SHARD_LIST
 from operators.release.signature import Signer, fingerprint
 from schemas.arrow import from_table, to_table
 from schemas.errors import UserError
@@ -103,9 +104,9 @@ def seal(dataset: Path) -> None:
         (dataset / f"stats/{name}.json").write_bytes(written)
         shards.append((stats, hashlib.sha256(written).hexdigest()))
         ids += pq.read_table(dataset / f"manifest/{name}.parquet")["clip_id"].to_pylist()
-    digest = index.id_digest(np.array(ids, np.int64))
+    digest = id_digest(np.array(ids, np.int64))
     totals = total(stats for stats, _ in shards) | {"shards": len(shards), "id_digest": digest}
-    header(dataset, chain=chain.write(str(dataset), shards), **totals)
+    header(dataset, chain=chain.write(str(dataset), chain.listed(shards)), **totals)
 
 
 def certificates(change: Callable[[dict[str, Any]], None]) -> Callable[[Members], None]:
@@ -198,8 +199,8 @@ def delete_a_shard_but_keep_the_list(dataset: Path) -> None:
 
 
 def lines(dataset: Path, order: Callable[[list[str]], list[str]]) -> None:
-    written = (dataset / chain.FILE).read_text().splitlines(keepends=True)
-    (dataset / chain.FILE).write_text("".join(order(written)))
+    written = (dataset / SHARD_LIST).read_text().splitlines(keepends=True)
+    (dataset / SHARD_LIST).write_text("".join(order(written)))
 
 
 def other_counts(dataset: Path) -> None:
@@ -216,7 +217,7 @@ def other_counts(dataset: Path) -> None:
         (lambda dataset: lines(dataset, lambda made: [*made, made[-1]]), "lists a shard twice"),
         (lambda dataset: lines(dataset, lambda made: ["[]\n"]), "cannot be read"),
         (other_counts, "line 1 is not what"),
-        (lambda dataset: (dataset / chain.FILE).unlink(), "shards.jsonl: is missing"),
+        (lambda dataset: (dataset / SHARD_LIST).unlink(), "shards.jsonl: is missing"),
         (lambda dataset: header(dataset, chain="0" * 64), "not the list for which dataset.json was written"),
         (lambda dataset: header(dataset, chain="0" * 64), "dataset.json: is not what was signed"),
         (lambda dataset: header(dataset, licence_notes=[]), "dataset.json: is not what was signed"),

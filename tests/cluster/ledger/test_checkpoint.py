@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cluster.ledger import checkpoint, index, plans
+from cluster.ledger import checkpoint, plans
 from cluster.ledger.datasink import ShardNames
 from cluster.ledger.plans import Plan
 from cluster.ledger.run import Run
 from operators import storage
+from operators.release import reader
+from operators.release.accounts import id_digest
 from schemas.arrow import to_table
 from schemas.clip import ClipRef
 from schemas.errors import UserError
@@ -58,12 +60,12 @@ def test_a_run_in_which_too_much_fails_is_stopped(tmp_path: Path, cluster: None)
     policy = toy.POLICY.model_copy(update={"failures": limits})
     with pytest.raises(UserError, match="of the clips so far failed"):
         toy.run(f"{tmp_path}/plan", f"{tmp_path}/out", 0.2, policy=policy)
-    done = index.finished_ids(f"{tmp_path}/out").size
+    done = reader.clip_ids(f"{tmp_path}/out").size
     assert 8 <= done < 150
     with pytest.raises(UserError, match="of the clips so far failed"):
         toy.run(f"{tmp_path}/plan", f"{tmp_path}/out", 0.2, policy=policy)
-    assert index.finished_ids(f"{tmp_path}/out").size < 150
-    dataset = index.read_dataset(f"{tmp_path}/out")
+    assert reader.clip_ids(f"{tmp_path}/out").size < 150
+    dataset = reader.read_dataset(f"{tmp_path}/out")
     assert dataset is not None and dataset["state"] == "running"
 
 
@@ -77,8 +79,8 @@ def test_shard_names_are_never_prefixes_of_one_another() -> None:
 def test_missing_and_digest_go_by_the_plan(tmp_path: Path) -> None:
     toy.write_plan(f"{tmp_path}/plan", 5)
     assert checkpoint.missing(Plan(f"{tmp_path}/plan"), f"{tmp_path}/out").tolist() == [0, 1, 2, 3, 4]
-    assert index.id_digest(np.array([3, -1])) == index.id_digest(np.array([-1, 3]))
-    assert index.id_digest(np.array([3, -1])) != index.id_digest(np.array([3, 1]))
+    assert id_digest(np.array([3, -1])) == id_digest(np.array([-1, 3]))
+    assert id_digest(np.array([3, -1])) != id_digest(np.array([3, 1]))
 
 
 class TestBegin:

@@ -11,9 +11,9 @@ from cluster.ledger import checkpoint
 from cluster.ledger.decisions import honour
 from cluster.ledger.plans import Plan
 from cluster.ledger.run import Run
-from cluster.ledger.withdraw import read_manifest
 from operators import storage
 from operators.recovery.escalation import Ladder
+from operators.release import reader
 from schemas.certificate import Gate, Step
 from schemas.clip import ClipRef, QuarantinedClip
 from schemas.decision import Decision
@@ -55,7 +55,7 @@ def decision(number: int, what: str, sha256: str = SHA, by: str = "R. Viewer") -
 
 def sha_of(output: str, key: str) -> str:
 
-    rows = read_manifest(output, ["key", "sha256"]).to_pylist()
+    rows = reader.manifest(output, ["key", "sha256"]).to_pylist()
     return str({row["key"]: row["sha256"] for row in rows}[key])
 
 

@@ -15,7 +15,9 @@ import pytest
 
 from operators.pages.report import write_report
 from operators.pages.review import write_review
-from operators.release.shard_writer import account, write_shard
+from operators.release.accounts import account
+from operators.release.layout import SCHEMA_VERSION
+from operators.release.shard_writer import write_shard
 from operators.video.encode import encode_video
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip
@@ -76,7 +78,12 @@ def save(output: Path, rows: list) -> None:
     write_shard(rows, [row.ref.clip_id for row in rows], "run-0", lambda name: (output / name).open("wb"))
     manifest = from_table(pq.read_table(output / "manifest/run-0.parquet"), ManifestRow)
     facts = {name: {"name": name, "digest": 64 * "0"} for name in ("profile", "policy")}
-    facts |= {"variant": "structhuman", "licence_notes": ["The sources' licences still apply."]}
+    facts |= {
+        "schema_version": SCHEMA_VERSION,
+        "state": "complete",
+        "variant": "structhuman",
+        "licence_notes": ["The sources' licences still apply."],
+    }
     (output / "dataset.json").write_text(json.dumps({**facts, **account(manifest)}))
 
 
@@ -198,6 +205,6 @@ def test_a_folder_without_a_dataset_is_the_users_to_mend(tmp_path: Path) -> None
 
 def test_a_run_that_has_not_finished_has_no_report(dataset: Path, tmp_path: Path) -> None:
     facts = json.loads((dataset / "dataset.json").read_text())
-    (tmp_path / "dataset.json").write_text(json.dumps({**facts, "planned": {"clips": 6, "frames": 180}}))
+    (tmp_path / "dataset.json").write_text(json.dumps({**facts, "state": "running"}))
     with pytest.raises(UserError, match="not complete"):
         write_report(str(tmp_path))

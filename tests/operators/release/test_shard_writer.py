@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 import webdataset as wds
 
-from operators.release.shard_writer import total, write_shard
+from operators.release.accounts import total
+from operators.release.shard_writer import write_shard
 from schemas.certificate import Gate
 from schemas.clip import CandidateClip, FailedClip, QuarantinedClip
 from tests.cluster.toy import GATE, make_ref, released

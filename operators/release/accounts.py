@@ -1,0 +1,73 @@
+"""What became of the clips, in numbers: of one shard, of all shards, and which clips it is about."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, get_args
+
+import numpy as np
+
+from schemas.manifest import ManifestRow, Verdict
+
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+COUNTED = ("planned", *VERDICTS)
+_NUMBERS = ("people", "diffusion_calls", "bypassed")
+
+
+def account(rows: Iterable[ManifestRow]) -> dict[str, Any]:
+    """Clips and frames planned and by verdict, people, diffusion calls, bypassed clips, seconds by stage."""
+    clips, frames, seconds = Counter[str](), Counter[str](), Counter[str]()
+    people = calls = bypassed = 0
+    for row in rows:
+        for name in ("planned", row.verdict):
+            clips[name] += 1
+            frames[name] += row.frames
+        people += row.people
+        calls += row.diffusion_calls
+        bypassed += row.bypassed
+        seconds.update(row.seconds)
+    counts = {name: {"clips": clips[name], "frames": frames[name]} for name in COUNTED}
+    for unit in ("clips", "frames"):
+        if counts["planned"][unit] != sum(counts[verdict][unit] for verdict in VERDICTS):
+            raise ValueError(f"{unit}: planned is not released + quarantined + failed")
+    spent = {stage: round(value, 3) for stage, value in sorted(seconds.items())}
+    return {**counts, "people": people, "diffusion_calls": calls, "bypassed": bypassed, "seconds": spent}
+
+
+class Total:
+    """The accounts of shards, added up as they come."""
+
+    def __init__(self) -> None:
+        self._numbers = Counter[tuple[str, str]]()
+
+    def add(self, shard: dict[str, Any]) -> None:
+        """Add a shard's stats."""
+        for name in (*COUNTED, "seconds"):
+            self._numbers.update({(name, unit): value for unit, value in shard[name].items()})
+        self._numbers.update({(name, ""): shard[name] for name in _NUMBERS})
+
+    def clips(self, name: str) -> int:
+        """So many clips are `planned`, or have this verdict."""
+        return self._numbers[name, "clips"]
+
+    def account(self) -> dict[str, Any]:
+        """As `account` gives it."""
+        stages = sorted(stage for name, stage in self._numbers if name == "seconds")
+        return {
+            **{name: {unit: self._numbers[name, unit] for unit in ("clips", "frames")} for name in COUNTED},
+            **{name: self._numbers[name, ""] for name in _NUMBERS},
+            "seconds": {stage: round(self._numbers["seconds", stage], 3) for stage in stages},
+        }
+
+
+def total(shards: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The accounts of several shards added up."""
+    added = Total()
+    for shard in shards:
+        added.add(shard)
+    return added.account()
+
+
+def id_digest(ids: np.ndarray) -> str:
+    """sha256 in hex over the sorted ids, as little-endian int64: proves which clips were planned."""
+    return hashlib.sha256(np.sort(ids).astype("<i8").tobytes()).hexdigest()

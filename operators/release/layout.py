@@ -1,0 +1,84 @@
+"""Where everything of a dataset lies and what it is called: folders, members, names and the fields of dataset.json.
+
+dataset.json              what it is, and whether it is complete: FIELDS
+shards/NAME.tar           KEY.mp4, KEY.json, optional KEY.condition.mp4; absent if nothing was released
+manifest/NAME.parquet     schemas.manifest.ManifestRow: one row per clip of any verdict
+quarantine/NAME.parquet   QuarantineRow: one row per clip that was not released; absent if there is none
+stats/NAME.json           the accounting and the digests of the files above; written last
+shards.jsonl              the list of shards, each with the hash of all up to it (cluster/ledger/chain.py)
+checkpoint/NAME.parquet   the commit record of a shard: without it, the shard is left over from an interruption
+report.html               what it holds, to be looked at
+attempts/, escalation/    of a run that has not finished
+"""
+
+import re
+
+from operators.recovery import attempts, escalation
+
+SCHEMA_VERSION = 2
+DATASET, SHARD_LIST, REPORT = "dataset.json", "shards.jsonl", "report.html"
+FOLDERS = {"shards": "tar", "manifest": "parquet", "quarantine": "parquet", "stats": "json"}
+CHECKPOINT = "checkpoint"
+VIDEO, RECORD, CONDITION = "mp4", "json", "condition.mp4"  # members of a clip, after its key and a dot
+FIELDS = {
+    "schema_version": "of this table and of the folders' schemas",
+    "state": "running or complete",
+    "variant": "structhuman or structall",
+    "partition": "K/N: which part of the plan this is",
+    "profile": "name and digest of what it was computed with",
+    "policy": "name and digest of what it was demanded, and may_waive",
+    "signer": "name, fingerprint and public key (PEM), or null",
+    "marker": "name and digest of the C2PA certificate, or null",
+    "planned": "clips and frames",
+    "released": "clips and frames",
+    "quarantined": "clips and frames",
+    "failed": "clips and frames",
+    "people": "in released clips",
+    "diffusion_calls": "for them",
+    "bypassed": "clips released without any",
+    "seconds": "of work by stage",
+    "shards": "how many there are",
+    "id_digest": "sha256 over the sorted ids: which clips were planned",
+    "chain": "the last hash of shards.jsonl",
+    "licence_notes": "whose rights go on",
+    "signature": "over all fields above, if there is a signer",
+}
+
+_NAME = r"[0-9a-f]{32}-\d{8}"
+_SHARD_FILE = re.compile(rf"(?:{'|'.join(FOLDERS)})/({_NAME})\.\w+")
+_COMMIT = re.compile(rf"{CHECKPOINT}/({_NAME})(\.pending)?\.parquet")
+_UNDER_WAY = re.compile(rf"(?:{attempts.FOLDER}|{escalation.FOLDER})/[^/]+")
+
+
+def shard_name(write: str, task: int) -> str:
+    """Of a fixed length: Ray's recovery goes by prefixes. `write` is 32 hex digits, new for each run of the sink."""
+    return f"{write}-{task:08d}"
+
+
+def files_of(name: str) -> dict[str, str]:
+    """Folder -> path of each file that a shard may consist of, relative to the dataset."""
+    return {folder: f"{folder}/{name}.{extension}" for folder, extension in FOLDERS.items()}
+
+
+def commit_of(name: str) -> str:
+    """Path of a shard's commit record."""
+    return f"{CHECKPOINT}/{name}.parquet"
+
+
+def shard_of(path: str) -> str:
+    """Name of the shard that the file `path` is a part of; empty if it is of none."""
+    match = _SHARD_FILE.fullmatch(path)
+    return match[1] if match else ""
+
+
+def committed(path: str, pending: bool = False) -> str:
+    """Name of the shard whose commit record `path` is, or with `pending` may yet become; empty if it is none."""
+    match = _COMMIT.fullmatch(path)
+    return match[1] if match and bool(match[2]) == pending else ""
+
+
+def is_beside(path: str, running: bool) -> bool:
+    """Whether `path` belongs to a dataset without being a part of a shard."""
+    if path in (DATASET, SHARD_LIST, REPORT) or committed(path):
+        return True
+    return running and bool(_UNDER_WAY.fullmatch(path))

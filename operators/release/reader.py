@@ -1,0 +1,160 @@
+"""The reader of a dataset: its facts, its columns, the stats of its shards, the rows and members of a few clips.
+
+Nothing here holds a dataset as objects: of millions of clips columns pass by, some at a time, and who shows a few of
+them reads those few.
+"""
+
+import hashlib
+import json
+import tarfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as arrow_dataset
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from operators import storage
+from operators.release.layout import DATASET, SCHEMA_VERSION, files_of
+from schemas.arrow import from_table
+from schemas.errors import UserError
+from schemas.manifest import ManifestRow, QuarantineRow
+
+ROWS = 1 << 16  # that pass by together
+_FILES = 256  # that are open together: Arrow keeps what it learns of each file of a dataset
+_REQUESTS = 16  # at the same time
+
+Files = tuple[fs.FileSystem, list[str]]  # parquet files, in order
+T = TypeVar("T")
+
+
+def read_dataset(output: str) -> dict[str, Any] | None:
+    """OUT/dataset.json, None if there is none. Raises UserError if it is not readable as such."""
+    try:
+        made = json.loads(storage.read_bytes(output, DATASET))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        made = None
+    if not isinstance(made, dict) or made.get("schema_version") != SCHEMA_VERSION:
+        raise UserError(
+            f"{output}/{DATASET}",
+            f"is not of schema version {SCHEMA_VERSION}",
+            "Choose another output, or the release that wrote it",
+        )
+    return made
+
+
+def require_dataset(output: str, consequence: str) -> dict[str, Any]:
+    """The same; raises UserError if there is none, so that there is `consequence`."""
+    made = read_dataset(output)
+    if made is None:
+        problem = f"holds no {DATASET}, so {consequence}"
+        raise UserError(output, problem, "Give the output of jobs.anonymize")
+    return made
+
+
+def parquet_files(folder: str) -> Files:
+    """The parquet files below a folder; none if there is no such folder."""
+    filesystem, root = storage.arrow_filesystem(folder)
+    names = sorted(name for name in storage.list_files(folder) if name.endswith(".parquet"))
+    return filesystem, [f"{root}/{name}" for name in names]
+
+
+def batches(files: Files, columns: Sequence[str], which: pc.Expression | None = None) -> Iterator[pa.Table]:
+    """Columns of all rows, or of `which`, about ROWS at a time; whatever the number of rows, no more is in memory."""
+    filesystem, paths = files
+    held: list[pa.RecordBatch] = []
+    for first in range(0, len(paths), _FILES):
+        some = arrow_dataset.dataset(
+            paths[first : first + _FILES], filesystem=filesystem, format="parquet"
+        ).to_batches(columns=list(columns), filter=which, batch_size=ROWS, cache_metadata=False)
+        for batch in some:
+            held += [batch] if len(batch) else []
+            if sum(map(len, held)) >= ROWS:
+                yield pa.Table.from_batches(held)
+                held = []
+    if held:
+        yield pa.Table.from_batches(held)
+
+
+def read_columns(files: Files, columns: Sequence[str], which: pc.Expression | None = None) -> pa.Table:
+    """Columns of all rows, or of `which`, at once; empty ones of strings if there is no row."""
+    tables = list(batches(files, columns, which))
+    return (
+        pa.concat_tables(tables)
+        if tables
+        else pa.table({name: pa.array([], pa.string()) for name in columns})
+    )
+
+
+def manifest(output: str, columns: Sequence[str], which: pc.Expression | None = None) -> pa.Table:
+    """Columns of OUT/manifest."""
+    return read_columns(parquet_files(f"{output}/manifest"), columns, which)
+
+
+def clip_ids(output: str) -> np.ndarray:
+    """int64 ids in OUT/manifest, sorted, repeated if a clip is there repeatedly."""
+    found = [
+        table["clip_id"].to_numpy() for table in batches(parquet_files(f"{output}/manifest"), ["clip_id"])
+    ]
+    return np.sort(np.concatenate([np.empty(0, np.int64), *found]))
+
+
+def first_of(
+    tables: Iterable[pa.Table], in_order: Callable[[pa.Table], pa.Table], count: int
+) -> list[dict[str, Any]]:
+    """The first `count` of all rows, where `in_order` sorts a table; only so many are kept as tables pass by.
+
+    It has to hold that what `in_order` puts behind `count` rows stays behind as many, whatever rows come later.
+    """
+    kept: pa.Table | None = None
+    for table in tables:
+        kept = in_order(table if kept is None else pa.concat_tables([kept, table])).slice(0, count)
+    return [] if kept is None else kept.to_pylist()
+
+
+def manifest_row(output: str, shard: str, key: str) -> ManifestRow:
+    """What OUT/manifest says of one clip. Raises ValueError if it is not in that shard."""
+    return _row(output, files_of(shard)["manifest"], key, ManifestRow)
+
+
+def quarantine_row(output: str, shard: str, key: str) -> QuarantineRow:
+    """What OUT/quarantine says of one clip. Raises ValueError if it is not in that shard."""
+    return _row(output, files_of(shard)["quarantine"], key, QuarantineRow)
+
+
+def _row(output: str, path: str, key: str, case: type[T]) -> T:
+    table = pq.read_table(pa.BufferReader(storage.read_bytes(output, path)))
+    (row,) = from_table(table.filter(pc.field("key") == key), case)
+    return row
+
+
+def members(output: str, shard: str, key: str) -> dict[str, bytes]:
+    """Extension -> bytes of one released clip. Only the headers and this clip are read."""
+    found: dict[str, bytes] = {}
+    path = f"{output.rstrip('/')}/{files_of(shard)['shards']}"
+    with storage.open_file(path) as file, tarfile.open(fileobj=file) as tar:
+        for member in tar:
+            name, _, extension = member.name.partition(".")
+            data = tar.extractfile(member) if name == key else None
+            if data:
+                found[extension] = data.read()
+            elif found:
+                break
+    return found
+
+
+def stats(output: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Stats of every shard and the sha256 of their file, in order of name; a few are in memory."""
+    folder = f"{output}/stats"
+    names = sorted(storage.list_files(folder))
+    with ThreadPoolExecutor(_REQUESTS) as threads:
+        for first in range(0, len(names), _FILES):
+            some = names[first : first + _FILES]
+            for written in threads.map(lambda name: storage.read_bytes(folder, name), some):
+                yield json.loads(written), hashlib.sha256(written).hexdigest()
