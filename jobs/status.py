@@ -24,7 +24,7 @@ def status(output: str, now: datetime) -> dict[str, Any]:
     dataset = reader.require_dataset(output, "no run was begun there")
     times = sorted(
         (moment, name)
-        for path, moment in storage.modified(f"{output}/{CHECKPOINT}").items()
+        for path, moment in storage.modified(storage.join(output, CHECKPOINT)).items()
         if (name := committed(f"{CHECKPOINT}/{path}"))
     )
     recent, names = times[-RECENT:], {name for _, name in times}

@@ -66,6 +66,11 @@ def absolute(uri: str) -> str:
     return uri.rstrip("/") if "://" in uri else str(Path(uri).expanduser().absolute())
 
 
+def join(uri: str, name: str) -> str:
+    """The place of `name` below `uri`."""
+    return f"{uri.rstrip('/')}/{name}"
+
+
 @contextmanager
 def reaching(uri: str) -> Iterator[None]:
     """A file that is not there is the caller's matter; a place that cannot be reached is the user's."""

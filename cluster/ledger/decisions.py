@@ -109,7 +109,7 @@ def _held(output: str, decisions: Sequence[Decision]) -> dict[str, dict[str, Any
     wanted = pc.field("key").isin([decision.key for decision in decisions])
     columns = ["clip_id", "key", "verdict", "shard", "steps", "sha256"]
     rows = reader.manifest(output, columns, wanted).to_pylist()
-    quarantine = reader.parquet_files(f"{output}/quarantine")
+    quarantine = reader.parquet_files(output, "quarantine")
     refused = reader.read_columns(quarantine, ["key", "gates", "output_sha256"], wanted)
     held = {row["key"]: {"gates": "", "output_sha256": row["sha256"], **row} for row in rows}
     for row in refused.to_pylist():

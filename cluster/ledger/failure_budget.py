@@ -90,7 +90,7 @@ class _Watch(ExecutionCallback):
         self.ended.set()
 
     def _look(self) -> None:
-        seen, folder = set[str](), f"{self.output}/stats"
+        seen, folder = set[str](), storage.join(self.output, "stats")
         pause = 0.0
         while not self.ended.wait(pause):
             pause, start = PAUSE, time.monotonic()

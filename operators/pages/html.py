@@ -2,9 +2,11 @@
 
 import base64
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from operators import storage
@@ -15,6 +17,7 @@ IN_PLACE = [
     ("source_digest", "ascending"),
     ("first_frame", "ascending"),
 ]  # a dataset's clips by source and place in it
+ROWS = 200  # of what was not released, in one page
 PAGE_BYTES = 96_000_000  # of video in one page; what does not fit is counted, not shown
 
 
@@ -25,6 +28,13 @@ def finished(output: str) -> dict[str, Any]:
         remedy = "Run jobs.anonymize again with the same plan and settings"
         raise UserError(output, "is not complete", remedy)
     return facts
+
+
+def not_released(output: str, which: pc.Expression | None = None) -> list[dict[str, Any]]:
+    """Up to ROWS of the clips that were not released, or of `which`: what became of them, and why."""
+    columns = ["key", "verdict", "stage", "reason", "remedy"]
+    tables = reader.batches(reader.parquet_files(output, "quarantine"), columns, which, ROWS)
+    return list(islice((row for table in tables for row in table.to_pylist()), ROWS))
 
 
 def embedded(videos: Mapping[str, bytes]) -> dict[str, str]:

@@ -2,19 +2,17 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from operators.pages.html import IN_PLACE, embedded, finished, fitting, write_page
+from operators.pages.html import IN_PLACE, embedded, finished, fitting, not_released, write_page
 from operators.release import reader
 from operators.release.layout import CONDITION, RECORD, REPORT, VIDEO
 from schemas.manifest import ManifestRow
 
-ROWS = 200
 RELEASED = pc.field("verdict") == "released"
 
 
@@ -26,7 +24,7 @@ def write_report(output: str, clips: int = 24) -> str:
     """
     facts = finished(output)
     cards = fitting(_cards(output, _choose(output, clips)))
-    problems = list(islice(_problems(output), ROWS))
+    problems = not_released(output)
     return write_page(
         output,
         REPORT,
@@ -58,7 +56,7 @@ def _choose(output: str, count: int) -> Iterator[ManifestRow]:
     """`count` released clips, by source and place in it: clips with people first, and every source once before any
     source twice."""
     columns = ["key", "shard", "source_digest", "first_frame", "people"]
-    released = reader.batches(reader.parquet_files(f"{output}/manifest"), columns, RELEASED)
+    released = reader.batches(reader.parquet_files(output, "manifest"), columns, RELEASED)
     chosen = reader.first_of(released, _in_turn, max(0, count))
     for clip in sorted(chosen, key=lambda clip: (clip["source_digest"], clip["first_frame"])):
         yield reader.manifest_row(output, clip["shard"], clip["key"])
@@ -82,7 +80,7 @@ def _waived(output: str) -> list[dict[str, Any]]:
     """Key and step of every clip that was released on a reviewer's word, by source and place in it."""
     columns = ["key", "steps", "source_digest", "first_frame"]
     found = []
-    for clips in reader.batches(reader.parquet_files(f"{output}/manifest"), columns, RELEASED):
+    for clips in reader.batches(reader.parquet_files(output, "manifest"), columns, RELEASED):
         accepted = pc.equal(pc.struct_field(pc.list_flatten(clips["steps"]), "name"), "accept")
         at = pc.unique(pc.list_parent_indices(clips["steps"]).filter(accepted))
         found += clips.take(at).to_pylist()
@@ -93,10 +91,3 @@ def _waived(output: str) -> list[dict[str, Any]]:
         for step in clip["steps"]
         if step["name"] == "accept"
     ]
-
-
-def _problems(output: str) -> Iterator[dict[str, Any]]:
-    """What the page says of each clip that was not released."""
-    columns = ["key", "verdict", "stage", "reason", "remedy"]
-    for clips in reader.batches(reader.parquet_files(f"{output}/quarantine"), columns):
-        yield from clips.to_pylist()

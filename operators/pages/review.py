@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from operators.pages.candidates import Candidates
-from operators.pages.html import IN_PLACE, embedded, finished, fitting, write_page
+from operators.pages.html import IN_PLACE, embedded, finished, fitting, not_released, write_page
 from operators.release import reader
 from operators.release.layout import CONDITION, RECORD, VIDEO
 from operators.video.decode import DecodeError, decode_clip
@@ -47,7 +47,8 @@ def write_review(
         dataset=facts,
         cards=cards,
         reviewers=reviewers,
-        failed=facts["failed"]["clips"],
+        failed=not_released(output, pc.field("verdict") == "failed"),
+        failures=facts["failed"]["clips"],
         **{
             verdict: (sum(card["row"].verdict == verdict for card in cards), facts[verdict]["clips"])
             for verdict in ("quarantined", "released")
@@ -58,9 +59,7 @@ def write_review(
 def _worst(output: str, verdict: Verdict, count: int) -> Iterator[ManifestRow]:
     """`count` of the clips that ended so: those whose closest gate is furthest on the wrong side first."""
     columns = ["key", "shard", "margin", "source_digest", "first_frame"]
-    clips = reader.batches(
-        reader.parquet_files(f"{output}/manifest"), columns, pc.field("verdict") == verdict
-    )
+    clips = reader.batches(reader.parquet_files(output, "manifest"), columns, pc.field("verdict") == verdict)
     order = [("margin", "ascending"), *IN_PLACE]
     for clip in reader.first_of(clips, lambda table: table.sort_by(order), count):
         yield reader.manifest_row(output, clip["shard"], clip["key"])
@@ -70,7 +69,7 @@ def _originals(plan: str, shown: Sequence[ManifestRow]) -> Iterator[bytes]:
     """The source's frames of each clip, small. Empty if they cannot be read."""
     wanted = pc.field("clip_id").isin([row.clip_id for row in shown])
     names = list(schema_of(ClipRef).names)
-    refs = reader.read_columns(reader.parquet_files(f"{plan.rstrip('/')}/clips"), names, wanted)
+    refs = reader.read_columns(reader.parquet_files(plan, "clips"), names, wanted)
     by_id = {ref.clip_id: ref for ref in from_table(refs, ClipRef)}
     return (_original(by_id[row.clip_id]) for row in shown)
 

@@ -81,7 +81,7 @@ class Attempts:
 
 def forget(output: str, folder: str = FOLDER) -> None:
     """Remove all marks below `output`."""
-    storage.delete_folder(f"{output}/{folder}")
+    storage.delete_folder(storage.join(output, folder))
 
 
 @contextlib.contextmanager

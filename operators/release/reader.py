@@ -58,15 +58,19 @@ def require_dataset(output: str, consequence: str) -> dict[str, Any]:
     return made
 
 
-def parquet_files(folder: str) -> Files:
-    """The parquet files below a folder; none if there is no such folder."""
-    filesystem, root = storage.arrow_filesystem(folder)
-    names = sorted(name for name in storage.list_files(folder) if name.endswith(".parquet"))
+def parquet_files(place: str, folder: str) -> Files:
+    """The parquet files below a folder of a dataset or a plan; none if there is no such folder."""
+    filesystem, root = storage.arrow_filesystem(storage.join(place, folder))
+    names = sorted(
+        name for name in storage.list_files(storage.join(place, folder)) if name.endswith(".parquet")
+    )
     return filesystem, [f"{root}/{name}" for name in names]
 
 
-def batches(files: Files, columns: Sequence[str], which: pc.Expression | None = None) -> Iterator[pa.Table]:
-    """Columns of all rows, or of `which`, about ROWS at a time; whatever the number of rows, no more is in memory."""
+def batches(
+    files: Files, columns: Sequence[str], which: pc.Expression | None = None, together: int = ROWS
+) -> Iterator[pa.Table]:
+    """Columns of all rows, or of `which`, about so many `together`; no more is in memory, however many there are."""
     filesystem, paths = files
     held: list[pa.RecordBatch] = []
     for first in range(0, len(paths), _FILES):
@@ -75,7 +79,7 @@ def batches(files: Files, columns: Sequence[str], which: pc.Expression | None = 
         ).to_batches(columns=list(columns), filter=which, batch_size=ROWS, cache_metadata=False)
         for batch in some:
             held += [batch] if len(batch) else []
-            if sum(map(len, held)) >= ROWS:
+            if sum(map(len, held)) >= together:
                 yield pa.Table.from_batches(held)
                 held = []
     if held:
@@ -94,14 +98,12 @@ def read_columns(files: Files, columns: Sequence[str], which: pc.Expression | No
 
 def manifest(output: str, columns: Sequence[str], which: pc.Expression | None = None) -> pa.Table:
     """Columns of OUT/manifest."""
-    return read_columns(parquet_files(f"{output}/manifest"), columns, which)
+    return read_columns(parquet_files(output, "manifest"), columns, which)
 
 
 def clip_ids(output: str) -> np.ndarray:
     """int64 ids in OUT/manifest, sorted, repeated if a clip is there repeatedly."""
-    found = [
-        table["clip_id"].to_numpy() for table in batches(parquet_files(f"{output}/manifest"), ["clip_id"])
-    ]
+    found = [table["clip_id"].to_numpy() for table in batches(parquet_files(output, "manifest"), ["clip_id"])]
     return np.sort(np.concatenate([np.empty(0, np.int64), *found]))
 
 
@@ -137,8 +139,8 @@ def _row(output: str, path: str, key: str, case: type[T]) -> T:
 def members(output: str, shard: str, key: str) -> dict[str, bytes]:
     """Extension -> bytes of one released clip. Only the headers and this clip are read."""
     found: dict[str, bytes] = {}
-    path = f"{output.rstrip('/')}/{files_of(shard)['shards']}"
-    with storage.open_file(path) as file, tarfile.open(fileobj=file) as tar:
+    path = files_of(shard)["shards"]
+    with storage.open_file(storage.join(output, path)) as file, tarfile.open(fileobj=file) as tar:
         for member in tar:
             name, _, extension = member.name.partition(".")
             data = tar.extractfile(member) if name == key else None
@@ -151,7 +153,7 @@ def members(output: str, shard: str, key: str) -> dict[str, bytes]:
 
 def stats(output: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Stats of every shard and the sha256 of their file, in order of name; a few are in memory."""
-    folder = f"{output}/stats"
+    folder = storage.join(output, "stats")
     names = sorted(storage.list_files(folder))
     with ThreadPoolExecutor(_REQUESTS) as threads:
         for first in range(0, len(names), _FILES):

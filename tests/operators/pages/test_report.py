@@ -4,17 +4,24 @@ import base64
 import json
 import re
 import tarfile
+from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from aiobotocore.client import AioBaseClient
 
-from operators.pages.report import write_report
+from operators import storage
+from operators.pages.report import _choose, write_report
 from operators.pages.review import write_review
+from operators.release import reader
 from operators.release.accounts import account
 from operators.release.layout import SCHEMA_VERSION
 from operators.release.shard_writer import write_shard
@@ -196,6 +203,67 @@ def test_in_an_object_store_it_is_the_same_page(dataset: Path, s3: str) -> None:
     assert files.cat(address).count(b'aria-label="Original"') == 4
     with pytest.raises(UserError, match="originals never sit beside"):
         write_review(f"{s3}/report/plan", f"{s3}/report/out", f"{s3}/report/out/review")
+
+
+def test_the_store_is_asked_to_encrypt_pages_as_the_environment_says(
+    dataset: Path, s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked, of a server that has no keys of its own: it is not passed on."""
+    for name in ("out", "plan"):
+        storage.copy(str(dataset.with_name(name)), f"{s3}/encrypted/{name}")
+    asked, call = dict[str, tuple[str, str]](), AioBaseClient._make_api_call
+
+    async def spy(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        if operation in ("PutObject", "CreateMultipartUpload"):
+            names = ("ServerSideEncryption", "SSEKMSKeyId")
+            asked[parameters["Key"]] = tuple(parameters.pop(name, "") for name in names)
+        return await call(self, operation, parameters)
+
+    monkeypatch.setattr(AioBaseClient, "_make_api_call", spy)
+    monkeypatch.setenv("RECAST_S3_SSE", "aws:kms")
+    monkeypatch.setenv("RECAST_S3_SSE_KMS_KEY_ID", "ours")
+    write_report(f"{s3}/encrypted/out")
+    write_review(f"{s3}/encrypted/plan", f"{s3}/encrypted/out", f"{s3}/encrypted/review")
+    pages = ("encrypted/out/report.html", "encrypted/review/review.html")
+    assert asked == dict.fromkeys(pages, ("aws:kms", "ours"))
+    assert all(storage.exists(s3, page) for page in pages)
+
+
+def test_which_clips_are_shown_is_the_same_however_they_pass_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few at a time, as with millions, or all at once."""
+    rng = np.random.default_rng(0)
+    source, place = rng.integers(9, size=400), rng.permutation(400)
+    columns = {
+        "key": [f"k{number}" for number in range(400)],
+        "shard": ["s"] * 400,
+        "verdict": list(rng.choice(["released", "failed"], 400, p=[0.8, 0.2])),
+        "source_digest": [f"d{number}" for number in source],
+        "first_frame": place,
+        "people": rng.integers(2, size=400) * (source % 3 > 0),
+    }
+    table = pa.table(columns)
+    for first in range(0, 400, 16):
+        path = tmp_path / f"manifest/{first:03d}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        pq.write_table(table.slice(first, 16), path)
+
+    def due(count: int) -> list[str]:
+        rows, seen = table.filter(pc.field("verdict") == "released").to_pylist(), Counter()
+        for row in sorted(rows, key=lambda row: (row["source_digest"], row["first_frame"])):
+            kind = row["source_digest"], row["people"] == 0
+            row["rank"] = (row["people"] == 0, seen[kind])
+            seen[kind] += 1
+        rows.sort(key=lambda row: (row["rank"], row["source_digest"], row["first_frame"]))
+        shown = sorted(rows[:count], key=lambda row: (row["source_digest"], row["first_frame"]))
+        return [row["key"] for row in shown]
+
+    monkeypatch.setattr(reader, "manifest_row", lambda output, shard, key: key)
+    for together in (1, 40, 1000):
+        monkeypatch.setattr(reader.batches, "__defaults__", (None, together))
+        for count in (0, 1, 8, 30, 250, 500):
+            assert list(_choose(str(tmp_path), count)) == due(count)
 
 
 def test_a_folder_without_a_dataset_is_the_users_to_mend(tmp_path: Path) -> None:
