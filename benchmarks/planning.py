@@ -1,18 +1,21 @@
-"""What a job costs before its first clip: `python -m benchmarks.planning [--clips 100000 300000 1000000]`.
+"""What a job costs before its first clip and after its last: `python -m benchmarks.planning [--clips 100000 300000]`.
 
 For each number of clips a plan of that size is written (one hour of 30 frames a second per source) and an output in
-which all but one clip are finished, in shards of 64; on local disk, so a store's latency comes on top. Each step runs
-in a process of its own; the table says its seconds and its peak resident memory above that of the imports.
+which all clips, or all but one, are finished, in shards of 64; on local disk, so a store's latency comes on top. Each
+step runs in a process of its own; the table says its seconds and its peak resident memory above that of the imports.
 """
 
 import hashlib
+import io
 import json
 import multiprocessing
-import resource
+import tarfile
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +27,16 @@ from cluster.ledger import checkpoint, plans
 from cluster.ledger.plans import Plan
 from cluster.ledger.run import Run
 from jobs import options
+from jobs.status import status
+from operators.pages.report import write_report
+from operators.pages.review import write_review
 from operators.planning.listing import list_sources
 from operators.release.accounts import account
-from operators.release.layout import FOLDERS, commit_of, files_of
+from operators.release.layout import CHECKPOINT, FOLDERS, RECORD, VIDEO, commit_of, files_of, shard_name
 from schemas.arrow import to_table
+from schemas.certificate import Gate
 from schemas.clip import ClipRef
-from schemas.manifest import ManifestRow
+from schemas.manifest import ManifestRow, QuarantineRow, Verdict
 
 FRAMES, CLIPS_PER_SOURCE, CLIPS_PER_SHARD = 53, 2250, 64
 
@@ -44,9 +51,14 @@ def main(arguments: Namespace) -> int:
             write_plan(plan.uri, clips)
             begin = (checkpoint.begin, Run(plan, output, profile, policy))
             report(clips, "begin a run", *begin)
-            write_output(plan, output, clips)
+            write_output(output, clips - 1)
             report(clips, "begin its resumption", *begin)
             report(clips, "find what is missing", checkpoint.missing, plan, output)
+            write_output(output, clips)
+            report(clips, "finish", checkpoint.finish, begin[1])
+            report(clips, "write the report", write_report, output)
+            report(clips, "write the review page", write_review, plan.uri, output, f"{folder}/review")
+            report(clips, "say the status", status, output, datetime.now(UTC))
             for number in range(clips // 10):
                 Path(folder, f"{number:06d}.mp4").touch()
             report(clips // 10, "list as many videos", list_sources, [folder])
@@ -63,28 +75,79 @@ def write_plan(uri: str, clips: int) -> None:
         columns = {
             "clip_id": pa.array(np.arange(first, first + len(rows))),
             "key": pa.array([f"{key}-{number:06d}" for number in range(len(rows))]),
-            "uri": pa.array([f"s3://bucket/{first}.mp4"] * len(rows)),
+            "uri": pa.array([f"/nowhere/{first}.mp4"] * len(rows)),
         }
         for name, column in columns.items():
             rows = rows.set_column(rows.schema.get_field_index(name), name, column)
         plans.write_clips(uri, f"{plans.bucket(key)}-{first}", rows)
 
 
-def write_output(plan: Plan, output: str, clips: int) -> None:
-    """What a run leaves that failed on every clip but the last, which it did not come to."""
-    facts = ["", "failed", "", "decode", "benchmark", "d" * 32, 0, FRAMES - 5, FRAMES, 1920, 1080, 30, 1]
-    values: list[Any] = [0, *facts, 0, 0, 0, [], -1.0, False, 0, "", "", "", {}]
-    rows = [ManifestRow(*values)] * CLIPS_PER_SHARD
-    table, stats = to_table(rows, ManifestRow), json.dumps(account(rows) | {"files": {}}).encode()
-    for folder in (*FOLDERS, "checkpoint"):
+def write_output(output: str, clips: int) -> None:
+    """What a run leaves that is done with so many clips: of 64 one quarantined and one failed.
+
+    Keys repeat from shard to shard, so that one tar of small members serves all.
+    """
+    for folder in (*FOLDERS, CHECKPOINT):
         Path(output, folder).mkdir(exist_ok=True)
-    for first in range(0, clips - 1, CLIPS_PER_SHARD):
-        name = f"{'a' * 32}-{first // CLIPS_PER_SHARD:08d}"
-        ids = pa.array(np.arange(first, min(first + CLIPS_PER_SHARD, clips - 1)))
-        shard = table.slice(0, len(ids)).set_column(0, "clip_id", ids)
-        pq.write_table(shard, Path(output, files_of(name)["manifest"]))
-        Path(output, files_of(name)["stats"]).write_bytes(stats)
+    rows = [_row(number) for number in range(CLIPS_PER_SHARD)]
+    table = to_table(rows, ManifestRow)
+    Path(output, "one.tar").write_bytes(_tar())
+    held = [QuarantineRow(0, row.key, row.verdict, row.stage, row.reason, "", "[]", "") for row in rows[-2:]]
+    rng = np.random.default_rng(0)
+    for shard, first in enumerate(range(0, clips, CLIPS_PER_SHARD)):
+        name, size = shard_name("a" * 32, shard), min(CLIPS_PER_SHARD, clips - first)
+        columns = {
+            "clip_id": pa.array(np.arange(first, first + size)),
+            "shard": pa.array([name] * size),
+            "source_digest": pa.array([f"{shard // 35:032x}"] * size),
+            "first_frame": pa.array(np.arange(first, first + size) % CLIPS_PER_SOURCE * 48),
+            "margin": pa.array(rng.uniform(-1, 1, size)),
+        }
+        manifest = table.slice(0, size)
+        for column, values in columns.items():
+            manifest = manifest.set_column(manifest.schema.get_field_index(column), column, values)
+        paths = {folder: Path(output, path) for folder, path in files_of(name).items()}
+        pq.write_table(manifest, paths["manifest"])
+        pq.write_table(to_table(held, QuarantineRow), paths["quarantine"])
+        stats = {"name": name, **account(rows[:size]), "files": {}}
+        paths["stats"].write_text(json.dumps(stats))
+        paths["shards"].unlink(missing_ok=True)
+        paths["shards"].hardlink_to(Path(output, "one.tar"))
         Path(output, commit_of(name)).touch()
+
+
+def _row(number: int) -> ManifestRow:
+    verdict: Verdict = "failed" if number == 63 else "quarantined" if number == 62 else "released"
+    stage = "" if verdict == "released" else "decode"
+    facts = [
+        f"k{number:02d}",
+        verdict,
+        "",
+        stage,
+        stage and "benchmark",
+        "",
+        0,
+        FRAMES - 5,
+        FRAMES,
+        1920,
+        1080,
+    ]
+    numbers = [30, 1, number % 3, number % 3, number % 3, [], 0.0, False, 0]
+    values: list[Any] = [0, *facts, *numbers, "", "", "", {"condition": 1.0}]
+    return ManifestRow(*values)
+
+
+def _tar() -> bytes:
+    """Members that hold nothing but what a page asks for."""
+    buffer = io.BytesIO()
+    record = json.dumps({"certificate": {"gates": [asdict(Gate("copy", "share", 0.0, 0.1, True))]}}).encode()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for number in range(CLIPS_PER_SHARD):
+            for extension, data in ((VIDEO, bytes(64)), (RECORD, record)):
+                info = tarfile.TarInfo(f"k{number:02d}.{extension}")
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
 
 
 def report(clips: int, step: str, function: Callable[..., object], *arguments: object) -> None:
@@ -104,10 +167,14 @@ def measured(
     results: "multiprocessing.Queue[tuple[float, float]]", function: Callable[..., object], *arguments: object
 ) -> None:
     """Seconds and MiB into the queue."""
-    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    before, start = peak(), time.perf_counter()
     function(*arguments)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    results.put((time.perf_counter() - start, (after - before) / 1024))
+    results.put((time.perf_counter() - start, (peak() - before) / 1024))
+
+
+def peak() -> int:
+    """KiB that were resident at most. `ru_maxrss` would begin with what the parent had."""
+    return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 
 
 if __name__ == "__main__":
