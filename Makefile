@@ -87,14 +87,14 @@ lock:
 models: .venv/ready
 	@test -n "$(PEOPLE)" || { echo "error: PEOPLE is not set. Name the folder with the people's shards: make models PEOPLE=…" >&2; exit 2; }
 	mkdir -p "$(MODELS)"
-	python -m jobs.train_likeness --data "$(PEOPLE)" --out "$(MODELS)/likeness.safetensors"
+	python -m jobs.train_likeness --people "$(PEOPLE)" --output "$(MODELS)"
 	python -m jobs.train_vae --people "$(PEOPLE)" --output "$(MODELS)/start"
 	python -m jobs.prepare --people "$(PEOPLE)" --variations 4 --latents --output "$(MODELS)/pairs" --set generator.weights="$(MODELS)/start"
 	python -m jobs.finetune --recipe cluster/recipes/scratch.yaml --set base="$(MODELS)/start" --pairs "$(MODELS)/pairs" --output "$(MODELS)"
 	for task in segment depth; do \
-	  python -m jobs.train_cues --data "$(PEOPLE)" --out "$(MODELS)" --task $$task \
+	  python -m jobs.train_cues --people "$(PEOPLE)" --output "$(MODELS)" --task $$task \
 	    $${BACKGROUNDS:+--backgrounds "$$BACKGROUNDS"} $$(test $$task = segment || echo --init "$(MODELS)/segment.pt"); done
-	python -m jobs.train_witness --data "$(PEOPLE)" --out "$(MODELS)/witness.safetensors"
+	python -m jobs.train_witness --people "$(PEOPLE)" --output "$(MODELS)"
 
 clean:
 	rm -rf .venv .cache output
