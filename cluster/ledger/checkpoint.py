@@ -32,6 +32,7 @@ from cluster.ledger.withdraw import withdraw_changed
 from operators import storage
 from operators.recovery import attempts, escalation
 from operators.release.shard_writer import FOLDERS, VERDICTS, files_of, total
+from schemas import __version__
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.errors import UserError
@@ -94,6 +95,7 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
     if made is None or done.size < planned.ids.size:
         header = {
             "schema_version": SCHEMA_VERSION,
+            "recast_version": __version__,
             "state": "running",
             "variant": run.policy.variant,
             "planned": {"clips": int(planned.ids.size), "frames": planned.frames},
