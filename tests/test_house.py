@@ -175,5 +175,9 @@ def test_a_usual_change_touches_at_most_four_files_and_they_are_there() -> None:
 def test_there_is_one_version() -> None:
     newest = re.findall(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0]
     files = [ROOT / "README.md", *(path for path in (ROOT / "cluster/deploy").rglob("*") if path.is_file())]
-    tags = {tag for file in files for tag in re.findall(r"registry\.example/recast:(\S+)", file.read_text("utf-8"))}
+    tags = {
+        tag
+        for file in files
+        for tag in re.findall(r"registry\.example/recast:(\S+)", file.read_text("utf-8"))
+    }
     assert {newest} == tags == {__version__}
