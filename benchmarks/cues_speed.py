@@ -20,6 +20,7 @@ from transformers import Sam2VideoConfig, Sam3VideoConfig
 
 from benchmarks.standins.random_sam import sam2_large, save_sam2, save_sam3
 from operators.models.depth_anything import DepthAnything
+from operators.models.ensemble import PeopleEnsemble
 from operators.models.rt_detr import RtDetr
 from operators.models.sam2_video import Sam2Video
 from operators.models.sam3_video import Sam3Video
@@ -43,16 +44,9 @@ def four_people(frames: np.ndarray) -> list[PersonBoxes]:
     return [PersonBoxes(boxes, np.ones(PEOPLE, np.float32))] * len(frames)
 
 
-def embedded(task: str) -> Setup:
-    """The embedded profile's model, at its own image size."""
-
-    def make(_folder: Path, device: str, _dtype: str) -> Callable[[np.ndarray], Any]:
-        weights = f"cluster/weights/embedded/{task}.pt"
-        if task == "pose":
-            return PoseEstimator(weights, 0.1, 640, device)
-        return PersonSegmenter(weights, 0.1, 512, device)
-
-    return make
+def embedded(_folder: Path, device: str, _dtype: str) -> PeopleEnsemble:
+    """The embedded profile's, which finds boxes, joints and masks in one look."""
+    return PeopleEnsemble("cluster/weights/embedded/cues", 0.1, device)
 
 
 def yolo(task: str) -> Setup:
@@ -160,8 +154,7 @@ def depth_anything(large: bool) -> Setup:
 
 
 MODELS: dict[str, Setup] = {
-    "YOLO embedded, pose": embedded("pose"),
-    "YOLO embedded, segmentation": embedded("segment"),
+    "embedded ensemble, pose and masks": embedded,
     "YOLO26 x, pose": yolo("pose"),
     "YOLO26 x, segmentation": yolo("seg"),
     "RT-DETR R50, boxes, 960 px": rt_detr(False),
