@@ -30,7 +30,7 @@ apt = { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update 
   DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null; } || \
   { echo "error: $(1) is missing. Install it: sudo apt-get install $(1)" >&2; false; }
 
-.PHONY: help demo test faults setup browser format lock models clean
+.PHONY: help demo test coverage faults setup browser format lock models clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -61,6 +61,10 @@ test: .venv/ready browser
 	mypy
 	python -m pytest
 
+# The tests again, a fifth slower, and which lines they reach: in this process, not in Ray's workers or jobs of their own.
+coverage: .venv/ready browser
+	python -m pytest --cov --cov-report=term:skip-covered
+
 # What kills a run, in so many random orders and at so many random moments (two minutes each).
 ROUNDS ?= 10
 faults: .venv/ready
@@ -87,14 +91,14 @@ lock:
 models: .venv/ready
 	@test -n "$(PEOPLE)" || { echo "error: PEOPLE is not set. Name the folder with the people's shards: make models PEOPLE=…" >&2; exit 2; }
 	mkdir -p "$(MODELS)"
-	python -m jobs.train_likeness --data "$(PEOPLE)" --out "$(MODELS)/likeness.safetensors"
+	python -m jobs.train_likeness --people "$(PEOPLE)" --output "$(MODELS)"
 	python -m jobs.train_vae --people "$(PEOPLE)" --output "$(MODELS)/start"
 	python -m jobs.prepare --people "$(PEOPLE)" --variations 4 --latents --output "$(MODELS)/pairs" --set generator.weights="$(MODELS)/start"
 	python -m jobs.finetune --recipe cluster/recipes/scratch.yaml --set base="$(MODELS)/start" --pairs "$(MODELS)/pairs" --output "$(MODELS)"
 	for task in segment depth; do \
-	  python -m jobs.train_cues --data "$(PEOPLE)" --out "$(MODELS)" --task $$task \
+	  python -m jobs.train_cues --people "$(PEOPLE)" --output "$(MODELS)" --task $$task \
 	    $${BACKGROUNDS:+--backgrounds "$$BACKGROUNDS"} $$(test $$task = segment || echo --init "$(MODELS)/segment.pt"); done
-	python -m jobs.train_witness --data "$(PEOPLE)" --out "$(MODELS)/witness.safetensors"
+	python -m jobs.train_witness --people "$(PEOPLE)" --output "$(MODELS)"
 
 clean:
 	rm -rf .venv .cache output

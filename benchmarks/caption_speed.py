@@ -15,31 +15,11 @@ import numpy as np
 import torch
 
 from benchmarks.cues_speed import SIZES
-from benchmarks.random_qwen import rope, save_random_qwen
+from benchmarks.standins.random_qwen import INSTRUCT_8B, save_random_qwen
 from operators.models.qwen_vl import SceneDescriber
 from operators.video.encode import decode_bytes
 
 TOKENS = 200  # English has three words to four of Qwen's tokens
-TEXT = {  # Qwen3-VL-8B-Instruct's
-    "vocab_size": 151936,
-    "hidden_size": 4096,
-    "intermediate_size": 12288,
-    "num_hidden_layers": 36,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "head_dim": 128,
-    "rope_parameters": rope([24, 20, 20]),
-}
-VISION = {
-    "depth": 27,
-    "hidden_size": 1152,
-    "intermediate_size": 4304,
-    "num_heads": 16,
-    "out_hidden_size": 4096,
-    "num_position_embeddings": 2304,
-    "deepstack_visual_indexes": [8, 16, 24],
-}
-PIXELS = 4096, 25165824
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -49,7 +29,7 @@ def main(arguments: argparse.Namespace) -> None:
         torch.set_num_threads(1)
     street = decode_bytes(Path("tests/data/street.mp4").read_bytes())[:49]
     with tempfile.TemporaryDirectory() as folder:
-        save_random_qwen(Path(folder), TEXT, VISION, PIXELS, torch.bfloat16)
+        save_random_qwen(Path(folder), INSTRUCT_8B, torch.bfloat16)
         describe = SceneDescriber(folder, arguments.device, "bfloat16", TOKENS // 2)
         describe.model.generation_config.min_new_tokens = arguments.tokens
         describe.tokens = arguments.tokens

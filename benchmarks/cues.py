@@ -1,4 +1,4 @@
-"""How well the cue models see held-out synthetic people: `python -m benchmarks.cues --data PEOPLE`.
+"""How well the cue models see held-out synthetic people: `python -m benchmarks.cues --people PEOPLE`.
 
 Prints a markdown table at the profile's thresholds. A person is found where a box overlaps hers by half (IoU);
 "either" is what the pipeline tracks; "uncovered" is what remains after tracks, union and dilation under the policy:
@@ -35,7 +35,7 @@ def main(arguments: Namespace) -> int:
     pose, segment = pose_model(profile.pose, "cpu"), segment_model(profile.segment, "cpu")
     depth = depth_model(profile.depth, "cpu")
     values: Values = defaultdict(list)
-    for sample in read_people(arguments.data, arguments.shards):
+    for sample in read_people(arguments.people, arguments.shards):
         frames = sample.frames[:: arguments.step]
         masks, poses, maps = (
             timed(model, frames, name, values) for name, model in models(segment, pose, depth)
@@ -135,7 +135,7 @@ def spearman(found: np.ndarray, truth: np.ndarray) -> float:
 
 if __name__ == "__main__":
     parser: ArgumentParser = options.parser(__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the synthetic people's shards")
+    parser.add_argument("--people", type=Path, required=True, help="folder of the synthetic people's shards")
     parser.add_argument("--shards", default="street-val.tar", help="which of them (default: %(default)s)")
     parser.add_argument("--step", type=int, default=1, help="look at every so many frames")
     options.run(main, parser)

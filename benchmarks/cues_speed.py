@@ -7,7 +7,6 @@ which other work on the machine hardly changes.
 """
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,8 +16,11 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from transformers import Sam2VideoConfig, Sam3VideoConfig
 
+from benchmarks.standins.random_sam import sam2_large, save_sam2, save_sam3
 from operators.models.depth_anything import DepthAnything
+from operators.models.ensemble import PeopleEnsemble
 from operators.models.rt_detr import RtDetr
 from operators.models.sam2_video import Sam2Video
 from operators.models.sam3_video import Sam3Video
@@ -42,16 +44,9 @@ def four_people(frames: np.ndarray) -> list[PersonBoxes]:
     return [PersonBoxes(boxes, np.ones(PEOPLE, np.float32))] * len(frames)
 
 
-def embedded(task: str) -> Setup:
-    """The embedded profile's model, at its own image size."""
-
-    def make(_folder: Path, device: str, _dtype: str) -> Callable[[np.ndarray], Any]:
-        weights = f"cluster/weights/embedded/{task}.pt"
-        if task == "pose":
-            return PoseEstimator(weights, 0.1, 640, device)
-        return PersonSegmenter(weights, 0.1, 512, device)
-
-    return make
+def embedded(_folder: Path, device: str, _dtype: str) -> PeopleEnsemble:
+    """The embedded profile's, which finds boxes, joints and masks in one look."""
+    return PeopleEnsemble("cluster/weights/embedded/cues", 0.1, device)
 
 
 def yolo(task: str) -> Setup:
@@ -115,31 +110,7 @@ def sam2(large: bool) -> Setup:
     """SAM 2.1 tiny or large."""
 
     def make(folder: Path, device: str, dtype: str) -> Sam2Video:
-        from transformers import (
-            Sam2ImageProcessor,
-            Sam2VideoConfig,
-            Sam2VideoModel,
-            Sam2VideoProcessor,
-            Sam2VideoVideoProcessor,
-            Sam2VisionConfig,
-        )
-
-        backbone: dict[str, Any] = {"model_type": "sam2_hiera_det_model"}
-        shape: dict[str, Any] = {}
-        if large:
-            backbone |= {
-                "hidden_size": 144,
-                "num_attention_heads": 2,
-                "embed_dim_per_stage": [144, 288, 576, 1152],
-                "num_attention_heads_per_stage": [2, 4, 8, 16],
-                "blocks_per_stage": [2, 6, 36, 4],
-                "global_attention_blocks": [23, 33, 43],
-                "window_size_per_stage": [8, 4, 16, 8],
-            }
-            shape["backbone_channel_list"] = [1152, 576, 288, 144]
-        vision = Sam2VisionConfig(backbone_config=backbone, **shape)
-        Sam2VideoModel(Sam2VideoConfig(vision_config=vision)).save_pretrained(folder)
-        Sam2VideoProcessor(Sam2ImageProcessor(), Sam2VideoVideoProcessor()).save_pretrained(folder)
+        save_sam2(folder, sam2_large() if large else Sam2VideoConfig())
         return Sam2Video(folder, four_people, device, dtype=dtype)
 
     return make
@@ -147,23 +118,7 @@ def sam2(large: bool) -> Setup:
 
 def sam3(folder: Path, device: str, dtype: str) -> Sam3Video:
     """SAM 3, its detector alone: at this confidence random weights find nobody to follow."""
-    from transformers import (
-        CLIPTokenizer,
-        Sam2VideoVideoProcessor,
-        Sam3ImageProcessor,
-        Sam3VideoConfig,
-        Sam3VideoModel,
-        Sam3VideoProcessor,
-    )
-
-    letters = [*"persona", *(f"{letter}</w>" for letter in "persona"), "<|startoftext|>", "<|endoftext|>"]
-    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(dict.fromkeys(letters))}))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
-    tokenizer = CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"))
-    Sam3VideoModel(Sam3VideoConfig()).save_pretrained(folder)
-    size = {"height": 1008, "width": 1008}
-    video = Sam2VideoVideoProcessor(size=size, image_mean=[0.5] * 3, image_std=[0.5] * 3)
-    Sam3VideoProcessor(Sam3ImageProcessor(), video, tokenizer).save_pretrained(folder)
+    save_sam3(folder, Sam3VideoConfig())
     return Sam3Video(folder, ["person"], 0.99, device, dtype)
 
 
@@ -199,8 +154,7 @@ def depth_anything(large: bool) -> Setup:
 
 
 MODELS: dict[str, Setup] = {
-    "YOLO embedded, pose": embedded("pose"),
-    "YOLO embedded, segmentation": embedded("segment"),
+    "embedded ensemble, pose and masks": embedded,
     "YOLO26 x, pose": yolo("pose"),
     "YOLO26 x, segmentation": yolo("seg"),
     "RT-DETR R50, boxes, 960 px": rt_detr(False),

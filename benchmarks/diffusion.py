@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.random_vace import random_vace
+from benchmarks.standins.random_vace import random_vace
 from jobs.options import table
 from operators.generation.generator import VideoGenerator
 from schemas.config import load

@@ -1,4 +1,4 @@
-"""How good the embedded generator's people are: `python -m benchmarks.generator --data PEOPLE`.
+"""How good the embedded generator's people are: `python -m benchmarks.generator --people PEOPLE`.
 
 Every held-out crop is turned into a tube's conditioning from its ground truth, and generated with a look sampled
 as `anonymize` samples it. Measured in the result: the pose, detected anew, against the pose given (the same
@@ -101,7 +101,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True, help="folder with shards of synthetic people")
+    parser.add_argument("--people", type=Path, required=True, help="folder with shards of synthetic people")
     parser.add_argument("--clips", type=int, default=100)
     parser.add_argument("--sheet", type=Path, help="write a contact sheet of the first 24 clips to this PNG")
     parser.add_argument("--profile", default="cluster/profiles/embedded.yaml")
@@ -114,7 +114,7 @@ def main() -> None:
     generator = VideoGenerator(settings)
     detector = pose_model(profile.pose, "cpu")
     columns, seconds, poses, warps, garments = [], [], np.zeros((2, 2), int), [], []
-    samples = read_people(options.data, "crops-val.tar")
+    samples = read_people(options.people, "crops-val.tar")
     for number, whole in zip(range(options.clips), samples, strict=False):
         sample = vary_crop(whole, rng, settings.tube)
         condition, anew = degrade_condition(sample, rng, structall=False)

@@ -1,4 +1,4 @@
-"""What the gates catch, and what a blur script publishes: `python -m benchmarks.leaks --data PEOPLE`.
+"""What the gates catch, and what a blur script publishes: `python -m benchmarks.leaks --people PEOPLE`.
 
 Into clips of synthetic streets with perfect ground truth a fault is put that would leak, one at a time, behind the back
 of the stage that should have prevented it. Then the stages run as in a job, without the ladder's second tries. Printed
@@ -223,7 +223,7 @@ def main(arguments: Namespace) -> int:
     """Measure and print."""
     torch.set_num_threads(1)
     leaks, results = Leaks(arguments), defaultdict(list)
-    for sample in islice(read_people(arguments.data, arguments.shards), arguments.clips):
+    for sample in islice(read_people(arguments.people, arguments.shards), arguments.clips):
         for fault, result in outcomes(leaks, sample).items():
             results[fault].append(result)
             print(".", end="", flush=True)
@@ -253,7 +253,7 @@ def row(fault: str, each: list[tuple[Any, bool, bool]]) -> str:
 
 if __name__ == "__main__":
     parser: ArgumentParser = options.parser(__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the synthetic people's shards")
+    parser.add_argument("--people", type=Path, required=True, help="folder of the synthetic people's shards")
     parser.add_argument("--shards", default="street-val.tar", help="which of them (default: %(default)s)")
     parser.add_argument("--clips", type=int, default=12, help="how many of them (default: %(default)s)")
     options.run(main, parser)

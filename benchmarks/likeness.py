@@ -1,4 +1,4 @@
-"""Calibration of the re-identification gate: `python -m benchmarks.likeness --data PEOPLE`.
+"""Calibration of the re-identification gate: `python -m benchmarks.likeness --people PEOPLE`.
 
 How alike are two pictures of the same person, of one person in other clothes, and of people who are known to differ?
 The policy's thresholds lie above most of the last. All are of people that the network has not learnt from.
@@ -24,7 +24,7 @@ def main(options: Namespace) -> None:
     """Print a row per kind of pair, for bodies and heads."""
     likeness = Likeness(load(Profile, options.profile).likeness.weights)
     gates = load(Policy, options.policy).gates
-    looks = {**read_looks(options.data, "crops-val*.tar"), **read_looks(options.data, "street-val*.tar")}
+    looks = {**read_looks(options.people, "crops-val*.tar"), **read_looks(options.people, "street-val*.tar")}
     print(f"{len(looks)} looks of {len({identity for identity, _ in looks})} people\n")
     for part, (name, limit) in enumerate((("body", gates.body_likeness), ("head", gates.head_likeness))):
         found = scores(likeness, looks, part)
@@ -53,7 +53,7 @@ def scores(likeness: Likeness, looks: dict, part: int) -> dict[str, list[float]]
 
 if __name__ == "__main__":
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the synthetic people's shards")
+    parser.add_argument("--people", type=Path, required=True, help="folder of the synthetic people's shards")
     parser.add_argument("--profile", default="cluster/profiles/embedded.yaml")
     parser.add_argument("--policy", default="cluster/policies/driving.yaml")
     main(parser.parse_args())

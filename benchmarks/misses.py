@@ -1,4 +1,4 @@
-"""The miss audit: who is seen in what would be released? `python -m benchmarks.misses --data PEOPLE`.
+"""The miss audit: who is seen in what would be released? `python -m benchmarks.misses --people PEOPLE`.
 
 Synthetic streets with perfect ground truth go through Condition and gate 1, with every rung of the policy's ladder. A
 person is exposed in a frame if more than a tenth of her visible pixels lie outside every mask. Printed by height: how
@@ -47,7 +47,7 @@ def main(arguments: Namespace) -> int:
     torch.set_num_threads(1)
     profile, policy = options.read_settings(arguments)
     condition = Condition(profile, policy, b"key")
-    sights = list(audit(condition, policy, read_people(arguments.data, arguments.shards)))
+    sights = list(audit(condition, policy, read_people(arguments.people, arguments.shards)))
     print(f"{len(sights)} person-frames of {len({sight.clip for sight in sights})} clips\n")
     print(
         "| height | person-frames | missed by the masks | of these masked by gate 1 | held back | released |",
@@ -123,6 +123,6 @@ def by_clips(sights: list[Sight]) -> float:
 
 if __name__ == "__main__":
     parser: ArgumentParser = options.parser(__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the synthetic people's shards")
+    parser.add_argument("--people", type=Path, required=True, help="folder of the synthetic people's shards")
     parser.add_argument("--shards", default="street-val.tar", help="which of them (default: %(default)s)")
     options.run(main, parser)

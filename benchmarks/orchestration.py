@@ -36,8 +36,8 @@ from typing import Any
 import pyarrow as pa
 import ray
 
-from benchmarks import sleeping
-from benchmarks.sleeping import STAGES
+from benchmarks.standins import sleeping
+from benchmarks.standins.sleeping import STAGES
 from cluster import session
 from cluster.ledger import checkpoint, plans
 from cluster.ledger.datasink import ShardSink

@@ -1,4 +1,4 @@
-"""What the witness of the gates sees: `python -m benchmarks.witness --data PEOPLE [--empty VIDEO]`.
+"""What the witness of the gates sees: `python -m benchmarks.witness --people PEOPLE [--empty VIDEO]`.
 
 On held-out synthetic streets with ground truth, at full and half size. "whole" leaves somebody as she is; "parts"
 takes people out as a detector would that misses thin limbs, with a margin of 8 px, and asks for every piece that is
@@ -38,7 +38,7 @@ def main(arguments: Namespace) -> int:
     witness, faces = Witness(profile.witness), FaceDetector(min(THRESHOLDS))
     values: Values = defaultdict(list)
     wrong: dict[str, list[list[int]]] = defaultdict(list)
-    for sample in read_people(arguments.data, arguments.shards):
+    for sample in read_people(arguments.people, arguments.shards):
         frames, truth = sample.frames[:: arguments.step], sample.masks[:: arguments.step]
         scales = {1.0: "", 0.5: ", at half size"}
         for scale, note in scales.items():
@@ -136,7 +136,7 @@ def sightings(look: Detector, frames: np.ndarray, covered: np.ndarray) -> list[l
 
 if __name__ == "__main__":
     parser: ArgumentParser = options.parser(__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the synthetic people's shards")
+    parser.add_argument("--people", type=Path, required=True, help="folder of the synthetic people's shards")
     parser.add_argument("--shards", default="street-val.tar", help="which of them (default: %(default)s)")
     parser.add_argument(
         "--step", type=int, default=2, help="look at every so many frames (default: %(default)s)"

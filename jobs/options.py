@@ -5,6 +5,7 @@ import secrets
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -51,6 +52,21 @@ def plain_parser(description: str | None, name: str, default: str, what: str) ->
     made.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="override a setting; may be repeated"
     )
+    return made
+
+
+def training_parser(description: str | None, steps: int) -> ArgumentParser:
+    """A parser for a job that trains an embedded model from synthetic people, in `steps` steps by default."""
+    made = ArgumentParser(description=description, formatter_class=RawDescriptionHelpFormatter)
+    made.add_argument(
+        "--people", type=Path, required=True, help="folder with shards of synthetic people, and nothing else"
+    )
+    made.add_argument("--output", type=Path, required=True, help="folder for the weights")
+    made.add_argument("--steps", type=int, default=steps, help="of the optimizer (default: %(default)s)")
+    made.add_argument(
+        "--seed", type=int, default=0, help="the same gives the same weights (default: %(default)s)"
+    )
+    made.add_argument("--threads", type=int, default=1, help="of the CPU (default: %(default)s)")
     return made
 
 

@@ -29,9 +29,9 @@ def main(arguments: Namespace) -> int:
     """Run the chosen command."""
     match arguments.command:
         case "check":
-            return report(arguments.data)
+            return report(arguments.people)
         case "preview":
-            if not cv2.imwrite(str(arguments.output), sheet(arguments.data)[..., ::-1]):
+            if not cv2.imwrite(str(arguments.output), sheet(arguments.people)[..., ::-1]):
                 raise UserError(
                     str(arguments.output), "cannot be written", "Name a picture, such as sheet.png"
                 )
@@ -103,7 +103,7 @@ def parser() -> ArgumentParser:
     street.add_argument("--reid", action="store_true", help="seeds 0:12 are scenes where people return")
     for name, what in (("check", "read shards back and verify them"), ("preview", "draw a sheet of clips")):
         command = commands.add_parser(name, help=what)
-        command.add_argument("--data", type=Path, required=True, help="folder of the shards")
+        command.add_argument("--people", type=Path, required=True, help="folder of the shards")
     command.add_argument("--output", type=Path, required=True, help="picture to write, *.png")
     return made
 

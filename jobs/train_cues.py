@@ -1,16 +1,15 @@
-"""Train an embedded cue model from scratch: `python -m jobs.train_cues --data PEOPLE --out DIR --task TASK`.
+"""Train an embedded cue model from scratch: `python -m jobs.train_cues --people PEOPLE --output OUT --task TASK`.
 
 Tasks are segment, pose and depth; `--init` starts from another task's result, which saves most of the time:
 backbone and neck are the same. The result is OUT/TASK.pt, a plain ultralytics checkpoint in half precision.
-PEOPLE holds shards of synthetic people; nothing else is ever learnt from. Reproducible from --seed with --epochs;
-with --minutes only as far as the machine is as fast.
+PEOPLE holds shards of synthetic people; nothing else is ever learnt from. The same seed and steps, which are rounded
+up to whole rounds through the pictures, give the same weights on the same machine.
 """
 
-import argparse
 import itertools
 import math
 import os
-import time
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,70 +25,55 @@ import yaml
 from ultralytics import YOLO
 from ultralytics.data.converter import merge_multi_segment
 
+from jobs import options
 from operators.training.camera import degrade_picture
 from operators.training.synthetic_people import MIRRORED, RenderedClip, read_people
 from operators.video.encode import decode_bytes
 
 SIDE = 320  # px of a training picture
+BATCH, RATE = 8, 2e-3  # pictures a step; AdamW's learning rate at its peak
 SCALE = [0.5, 0.125, 1024]  # depth, width, widest layer: half of nano's channels
 YAML = {"segment": "yolo26-seg.yaml", "pose": "yolo26-pose.yaml", "depth": "yolo26-depth.yaml"}
 FAR = 60.0  # m, of the shards' depth
 
 
-def main() -> None:
+def main(arguments: Namespace) -> int:
     """Write the dataset, unless it is there; train; strip."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True, help="folder of the synthetic people's shards")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--backgrounds", type=Path, help="video of real scenery without people")
-    parser.add_argument("--task", choices=list(YAML), required=True)
-    parser.add_argument("--init", type=Path, help="checkpoint to start from")
-    parser.add_argument("--rate", type=float, default=2e-3, help="AdamW's learning rate at its peak")
-    parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--minutes", type=float, help="stop after this long instead")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    description = write_dataset(options)
-    strip(train(options, description), options.out / f"{options.task}.pt", options.task)
+    torch.set_num_threads(arguments.threads)
+    description = write_dataset(arguments)
+    strip(train(arguments, description), arguments.output / f"{arguments.task}.pt", arguments.task)
+    return 0
 
 
-def train(options: argparse.Namespace, description: Path) -> Path:
+def train(arguments: Namespace, description: Path) -> Path:
     """Run ultralytics' trainer; returns its last checkpoint."""
-    model = YOLO(str(write_architecture(options.task, options.out)))
-    if options.init:
-        model.load(str(options.init))
-    model.add_callback("on_train_batch_start", Anneal(options.minutes))
+    model = YOLO(str(write_architecture(arguments.task, arguments.output)))
+    if arguments.init:
+        model.load(str(arguments.init))
+    model.add_callback("on_train_batch_start", Anneal())
     # A tenth faster on CPUs.
     model.add_callback("on_train_start", lambda run: run.model.to(memory_format=torch.channels_last))
-    rate, mosaic = options.rate, 0.0 if options.task == "depth" else 0.4
+    pictures = len(list((arguments.output / "dataset" / arguments.task / "images" / "train").iterdir()))
     model.train(
-        data=str(description), project=str(options.out.resolve()), name=options.task, exist_ok=True,
-        epochs=options.epochs, time=options.minutes and options.minutes / 60, seed=options.seed,
+        data=str(description), project=str(arguments.output.resolve()), name=arguments.task, exist_ok=True,
+        epochs=math.ceil(arguments.steps / math.ceil(pictures / BATCH)), seed=arguments.seed,
         device="cpu", workers=0, cache="ram", amp=False, val=False, plots=False, imgsz=SIDE,
-        batch=8, nbs=8,  # a step per batch: few epochs are all there is
-        optimizer="AdamW", lr0=rate, lrf=1.0, warmup_epochs=0.5, warmup_bias_lr=rate,
-        scale=0.6, translate=0.1, mosaic=mosaic, close_mosaic=1,
+        batch=BATCH, nbs=BATCH,  # a step per batch: few epochs are all there is
+        optimizer="AdamW", lr0=RATE, lrf=1.0, warmup_epochs=0.5, warmup_bias_lr=RATE,
+        scale=0.6, translate=0.1, mosaic=0.0 if arguments.task == "depth" else 0.4, close_mosaic=1,
         hsv_h=0.05, hsv_s=0.7, hsv_v=0.5, fliplr=0.5, bgr=0.1,
     )  # fmt: skip
-    return options.out / options.task / "weights" / "last.pt"
+    return Path(arguments.output) / arguments.task / "weights" / "last.pt"
 
 
 class Anneal:
     """Cosine of the learning rate to zero by the step; ultralytics does it by the epoch, and epochs are few here."""
 
-    def __init__(self, minutes: float | None) -> None:
-        self.minutes, self.steps = minutes, 0
+    steps = 0
 
     def __call__(self, trainer: Any) -> None:
         self.steps += 1
-        if self.minutes:
-            share = (time.time() - trainer.train_time_start) / (60 * self.minutes)
-        else:
-            share = self.steps / (trainer.epochs * len(trainer.train_loader))
+        share = self.steps / (trainer.epochs * len(trainer.train_loader))
         for group in trainer.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * (0.01 + 0.99 * (1 + math.cos(math.pi * min(share, 1))) / 2)
 
@@ -108,24 +92,24 @@ def write_architecture(task: str, folder: Path) -> Path:
     return path
 
 
-def write_dataset(options: argparse.Namespace) -> Path:
+def write_dataset(arguments: Namespace) -> Path:
     """Pictures and labels of all tasks as files, as ultralytics reads them; returns the description of `task`."""
-    folder = options.out / "dataset"
+    folder = arguments.output / "dataset"
     if not (folder / "done").exists():
-        rng = np.random.default_rng(options.seed)
-        crops = list(read_people(options.data, "crops-train-*.tar"))
-        pictures = [street_pictures(options.data, rng), crop_pictures(crops, rng)]
-        if options.backgrounds:
-            frames = decode_bytes(options.backgrounds.read_bytes())
+        rng = np.random.default_rng(arguments.seed)
+        crops = list(read_people(arguments.people, "crops-train-*.tar"))
+        pictures = [street_pictures(arguments.people, rng), crop_pictures(crops, rng)]
+        if arguments.backgrounds:
+            frames = decode_bytes(arguments.backgrounds.read_bytes())
             pictures.append(pasted_pictures(frames, crops, rng))
         for name, sample in itertools.chain(*pictures):
             write_picture(folder, "train", name, sample, rng)
-        for name, sample in whole_frames(options.data, "street-val.tar", step=12):
+        for name, sample in whole_frames(arguments.people, "street-val.tar", step=12):
             write_picture(folder, "val", name, sample, None)
         (folder / "done").touch()
-    where = {"path": str(folder.resolve() / options.task), "train": "images/train", "val": "images/val"}
+    where = {"path": str(folder.resolve() / arguments.task), "train": "images/train", "val": "images/val"}
     labels: dict[str, Any] = {"names": {0: "person"}, "kpt_shape": [17, 3], "flip_idx": MIRRORED}
-    path = folder / f"{options.task}.yaml"
+    path = folder / f"{arguments.task}.yaml"
     path.write_text(yaml.safe_dump(where | labels))
     return path
 
@@ -315,4 +299,8 @@ def strip(trained: Path, target: Path, task: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    parser = options.training_parser(__doc__, steps=50_000)
+    parser.add_argument("--task", choices=list(YAML), required=True)
+    parser.add_argument("--backgrounds", type=Path, help="video of real scenery without people")
+    parser.add_argument("--init", type=Path, help="checkpoint of another task to start from")
+    options.run(main, parser)

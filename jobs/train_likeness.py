@@ -1,12 +1,11 @@
-"""Train the embedded re-identification network: `python -m jobs.train_likeness --data PEOPLE --out FILE.safetensors`.
+"""Train the embedded re-identification network: `python -m jobs.train_likeness --people PEOPLE --output OUT`.
 
 Two pictures of a person, of the body or the head, from other moments and in other light, are to lie closer together
 than those of anybody else in the batch (InfoNCE, van den Oord et al. 2018). PEOPLE holds shards of synthetic people;
-nothing else is ever learnt from. Reproducible from --seed with --steps.
+nothing else is ever learnt from. The result is OUT/likeness.safetensors.
 """
 
-import argparse
-import time
+from argparse import Namespace
 from pathlib import Path
 
 import cv2
@@ -15,12 +14,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import save_file
 
+from jobs import options
 from operators.models.reid import crops
 from operators.models.reid_net import AppearanceNet
 from operators.training.synthetic_people import read_people
 from schemas.recipe import cosine
 
-_TEMPERATURE = 0.1
+_TEMPERATURE, _RATE, _BATCH = 0.1, 2e-3, 96
 Looks = tuple[int, int]  # identity and outfit
 
 
@@ -74,32 +74,28 @@ def batch_of(
     return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
 
 
-def train(options: argparse.Namespace) -> AppearanceNet:
+def train(folder: Path, steps: int, seed: int) -> AppearanceNet:
     """Bodies are told from bodies, heads from heads."""
-    torch.manual_seed(options.seed)
-    rng = np.random.default_rng(options.seed)
-    looks = {
-        **read_looks(options.data, "crops-train-*.tar"),
-        **read_looks(options.data, "street-train-*.tar"),
-    }
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    looks = {**read_looks(folder, "crops-train-*.tar"), **read_looks(folder, "street-train-*.tar")}
     people = list(looks.values())
     network = AppearanceNet().train()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.05)
-    start, done, step, shown = time.monotonic(), 0.0, 0, 0.0
-    while done < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = options.rate * cosine(round(done * 10_000), 10_000, warmup=200)
-        one, two = network(batch_of(people, options.batch, rng)).chunk(2)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: cosine(step, steps, warmup=steps // 50)
+    )
+    shown = 0.0
+    for step in range(1, steps + 1):
+        one, two = network(batch_of(people, _BATCH, rng)).chunk(2)
         loss = torch.stack([info_nce(one[part::2], two[part::2]) for part in (0, 1)]).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        step, shown = step + 1, 0.98 * shown + 0.02 * loss.item()
-        done = (time.monotonic() - start) / 60 / options.minutes if options.minutes else step / options.steps
+        schedule.step()
+        shown = 0.98 * shown + 0.02 * loss.item()
         if step % 50 == 0:
-            print(
-                f"likeness step {step}  {100 * done:.0f} %  loss {shown / (1 - 0.98**step):.4f}", flush=True
-            )
+            print(f"likeness step {step}/{steps}  loss {shown / (1 - 0.98**step):.4f}", flush=True)
     return network.eval()
 
 
@@ -109,18 +105,14 @@ def info_nce(one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
     return (F.cross_entropy(scores, partner) + F.cross_entropy(scores.T, partner)) / 2
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True, help="folder of the synthetic people's shards")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--batch", type=int, default=96)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--minutes", type=float, help="stop after this long instead")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+def main(arguments: Namespace) -> int:
+    """Train and write the weights."""
     torch.set_num_threads(arguments.threads)
-    save_file(train(arguments).state_dict(), arguments.out)
+    trained = train(arguments.people, arguments.steps, arguments.seed).state_dict()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    save_file(trained, arguments.output / "likeness.safetensors")
+    return 0
+
+
+if __name__ == "__main__":
+    options.run(main, options.training_parser(__doc__, steps=1500))

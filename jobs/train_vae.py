@@ -4,7 +4,7 @@ From its principal components on, by gradients. PEOPLE holds shards of synthetic
 learnt from. The same seed gives the same weights on the same machine.
 """
 
-import argparse
+from argparse import Namespace
 from pathlib import Path
 from unittest import mock
 
@@ -15,6 +15,7 @@ from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders import autoencoder_kl_wan
 from diffusers.models.autoencoders.autoencoder_kl_wan import patchify
 
+from jobs import options
 from operators.training.degrade import degrade_condition
 from operators.training.synthetic_people import read_people
 from operators.training.tiny_vae import small_vae, start_from_components
@@ -88,15 +89,13 @@ def random_patch(clip: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
     return to_tensor(patch[:, :, ::-1] if rng.random() < 0.5 else patch)
 
 
+def main(arguments: Namespace) -> int:
+    """Train and write the weights."""
+    torch.set_num_threads(arguments.threads)
+    trained = train_vae(arguments.people, arguments.steps, arguments.seed)
+    trained.save_pretrained(arguments.output / "vae")
+    return 0
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--people", type=Path, required=True, help="folder with shards of synthetic people")
-    parser.add_argument("--output", type=Path, required=True, help="result in OUTPUT/vae")
-    parser.add_argument("--steps", type=int, default=650)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    train_vae(options.people, options.steps, options.seed).save_pretrained(options.output / "vae")
+    options.run(main, options.training_parser(__doc__, steps=650))

@@ -124,6 +124,8 @@ def _accounting(output: str, dataset: dict[str, Any], checked: list[Checked]) ->
     where, breaches = f"{output}/dataset.json", []
     if dataset["state"] != "complete":
         return [Breach(where, "says that the run has not finished", AGAIN)]
+    if not isinstance(dataset.get("recast_version", ""), str):  # older datasets have none
+        breaches.append(Breach(where, "has a recast_version that is no text", AGAIN))
     clips = [clip for shard in checked for clip in shard.clips]
     ids = np.array([clip_id for clip_id, _ in clips], np.int64)
     for name, values in (("clip", ids.tolist()), ("key", [key for _, key in clips])):

@@ -10,12 +10,16 @@ import mypy.api
 import pytest
 
 from cluster import weights_lock
+from schemas import __version__
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [
     path for room in ("schemas", "operators", "jobs", "cluster") for path in (ROOT / room).rglob("*.py")
 ]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+DOCUMENTS = [
+    *sorted(ROOT.glob("*.md")),
+    *(path for room in ("docs", "benchmarks", "examples") for path in sorted((ROOT / room).glob("**/*.md"))),
+]
 
 
 def imports(path: Path) -> set[str]:
@@ -129,3 +133,51 @@ def test_every_file_that_a_document_names_is_there() -> None:
         if not ((ROOT / name).exists() if "/" in name else list((ROOT / "tests").rglob(name)))
     ]
     assert missing == []
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    """To a file, and to a heading in it where the link names one."""
+
+    def anchors(document: Path) -> set[str]:
+        headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+        return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+    broken = []
+    for document in DOCUMENTS:
+        for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", document.read_text()):
+            name, _, anchor = link.partition("#")
+            target = (document.parent / name).resolve() if name else document
+            if not target.exists() or (anchor and anchor not in anchors(target)):
+                broken.append(f"{document.relative_to(ROOT)}: {link}")
+    assert broken == []
+
+
+def test_the_readme_is_short_and_documents_show_blocks_that_ci_can_run() -> None:
+    assert len((ROOT / "README.md").read_bytes()) <= 10_000
+    languages = {
+        language
+        for document in DOCUMENTS
+        for language in re.findall(r"^```(\w*)$", document.read_text(), re.MULTILINE)
+    }
+    assert languages == {"", "sh", "python"}
+
+
+def test_a_usual_change_touches_at_most_four_files_and_they_are_there() -> None:
+    table = (ROOT / "CONTRIBUTING.md").read_text().split("## Ten usual changes")[1].split("\n## ")[0]
+    rows = [line.split("|")[1:4] for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == 10
+    for change, files, _ in rows:
+        named = re.findall(r"`([^`]+)`", files)
+        assert 1 <= len(named) <= 4, change
+        assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_there_is_one_version() -> None:
+    newest = re.findall(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0]
+    files = [ROOT / "README.md", *(path for path in (ROOT / "cluster/deploy").rglob("*") if path.is_file())]
+    tags = {
+        tag
+        for file in files
+        for tag in re.findall(r"registry\.example/recast:(\S+)", file.read_text("utf-8"))
+    }
+    assert {newest} == tags == {__version__}

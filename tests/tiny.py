@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanVACEPipeline, WanVACETransformer3DModel
 
-from benchmarks.random_vace import random_vace
+from benchmarks.standins.random_vace import random_vace
 from operators.generation.phrase_embedding import WIDTH
 from schemas.profile import Generator, Size
 

@@ -31,6 +31,7 @@ from operators.recovery import attempts, escalation
 from operators.release import layout, reader
 from operators.release.accounts import COUNTED, id_digest
 from operators.release.layout import CHECKPOINT, DATASET, SCHEMA_VERSION
+from schemas import __version__
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.errors import UserError
@@ -89,6 +90,7 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
     if made is None or done.size < planned.ids.size:
         header = {
             "schema_version": SCHEMA_VERSION,
+            "recast_version": __version__,
             "state": "running",
             "variant": run.policy.variant,
             "planned": {"clips": int(planned.ids.size), "frames": planned.frames},

@@ -12,6 +12,7 @@ import numpy as np
 import webdataset as wds
 
 from operators.video.encode import decode_bytes
+from schemas.errors import UserError
 
 MIRRORED = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]  # COCO joints, left and right swapped
 
@@ -103,11 +104,11 @@ class RenderedClip:
 
 
 def read_people(folder: Path, pattern: str) -> Iterator[RenderedClip]:
-    """Samples of the shards in `folder` whose names match, in order. Raises FileNotFoundError if none does."""
+    """Samples of the shards in `folder` whose names match, in order. Raises UserError if none does."""
     shards = [str(path) for path in sorted(folder.glob(pattern))]
     if not shards:
-        raise FileNotFoundError(
-            f"{folder}: no shard matches {pattern}; give the synthetic people's folder as --data"
+        raise UserError(
+            str(folder), f"holds no {pattern}", "Give the folder of the synthetic people's shards"
         )
     for sample in wds.WebDataset(shards, shardshuffle=False):
         facts = json.loads(sample["json"])

@@ -35,14 +35,14 @@ def test_seeds_must_be_a_range(seeds: str, tmp_path: Path) -> None:
 
 def test_check_fails_if_anything_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_shard(tmp_path / "crops-train-000000.tar", [rendering()], crf=17)
-    assert run("check", "--data", tmp_path) == 0
+    assert run("check", "--people", tmp_path) == 0
     wrong = replace(rendering(), masks=np.zeros((5, 32, 48), np.uint8))
     write_shard(tmp_path / "crops-train-000000.tar", [wrong], crf=17)
-    assert run("check", "--data", tmp_path) == 1
+    assert run("check", "--people", tmp_path) == 1
     assert "crop-train-000000: frames_visible of person 1" in capsys.readouterr().out
 
 
 def test_preview_is_a_picture(tmp_path: Path) -> None:
     write_shard(tmp_path / "crops-train-000000.tar", [rendering()], crf=17)
-    assert run("preview", "--data", tmp_path, "--output", tmp_path / "sheet.png") == 0
+    assert run("preview", "--people", tmp_path, "--output", tmp_path / "sheet.png") == 0
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (170, 2048, 3)

@@ -25,6 +25,10 @@ from tests.cluster.deploy import kuberay
 ROOT = Path(__file__).parents[3]
 KUBERAY = sorted((ROOT / "cluster/deploy/kuberay").glob("*.yaml"))
 DOCUMENTS = [(path.name, each) for path in KUBERAY for each in yaml.safe_load_all(path.read_text())]
+PRINTED = subprocess.run(
+    [sys.executable, "-m", "cluster.deploy.nightly"], cwd=ROOT, check=True, capture_output=True, text=True
+).stdout
+DOCUMENTS.append(("nightly", yaml.safe_load(PRINTED)))
 JOBS = [pytest.param(each, id=name) for name, each in DOCUMENTS if each["kind"] in kuberay.SCHEMAS]
 GPU = "nvidia.com/gpu"
 

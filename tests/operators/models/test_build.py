@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.standins.random_sam import save_sam2, save_sam3
 from operators.conditioning.track import track_people
 from operators.models.build import depth_model, detector, pose_model, segment_model, unite_masks, unite_poses
 from operators.models.depth_anything import DepthAnything
@@ -18,7 +19,6 @@ from schemas.policy import Policy
 from schemas.profile import Profile
 from tests.operators.models.cue_models import noise, save_random
 from tests.operators.models.tiny_cues import save_depth_anything, save_rt_detr, save_vitpose
-from tests.operators.models.tiny_sam import save_sam2, save_sam3
 
 PROFILE = "cluster/profiles/embedded.yaml"
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.standins.random_qwen import save_random_qwen
+from benchmarks.standins.random_sam import save_sam2
 from operators.condition import Condition
 from operators.planning.probe import plan_source
 from schemas.arrow import from_table, to_table
@@ -13,15 +15,13 @@ from schemas.policy import Policy
 from schemas.profile import Profile
 from tests.jobs.small import cut_video
 from tests.operators.models.tiny_cues import break_weights, save_depth_anything, save_rt_detr, save_vitpose
-from tests.operators.models.tiny_qwen import save_qwen_vl
-from tests.operators.models.tiny_sam import save_sam2
 
 MODELS = {
     "pose.detector": save_rt_detr,
     "pose": save_vitpose,
     "segment": save_sam2,
     "depth": save_depth_anything,
-    "caption": save_qwen_vl,
+    "caption": save_random_qwen,
     "witness": save_rt_detr,
 }
 

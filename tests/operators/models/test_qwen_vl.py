@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import operators.models.build
+from benchmarks.standins.random_qwen import save_random_qwen
 from operators.conditioning.prompt import caption_from_cues
 from operators.models.build import scene_model
 from operators.models.qwen_vl import SceneDescriber
@@ -15,7 +16,6 @@ from schemas.config import load
 from schemas.profile import Profile
 from tests.operators.models.cue_models import noise
 from tests.operators.models.tiny_cues import break_weights
-from tests.operators.models.tiny_qwen import save_qwen_vl
 
 PROFILE = "cluster/profiles/embedded.yaml"
 LOOK = "dark brown skin, short grey hair, long-sleeved green top, grey trousers, blue shoes"
@@ -23,7 +23,7 @@ LOOK = "dark brown skin, short grey hair, long-sleeved green top, grey trousers,
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_qwen_vl(tmp_path_factory.mktemp("qwen"))
+    return save_random_qwen(tmp_path_factory.mktemp("qwen"))
 
 
 def test_the_same_frames_give_the_same_words(weights: Path) -> None:
@@ -57,7 +57,7 @@ def test_one_frame_is_a_video_too(weights: Path) -> None:
 def test_a_captioner_that_says_nothing_or_nan_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    describe = SceneDescriber(save_qwen_vl(tmp_path), words=1)
+    describe = SceneDescriber(save_random_qwen(tmp_path), words=1)
     monkeypatch.setattr(describe.model, "generate", lambda **inputs: inputs["input_ids"])
     with pytest.raises(ValueError, match="says nothing"):
         describe(noise(2, 64, 96), 10.0)

@@ -9,11 +9,11 @@ import pytest
 import torch
 from transformers import Sam3VideoModel
 
+from benchmarks.standins.random_sam import save_sam3
 from operators.models.loading import load_model
 from operators.models.sam3_video import Sam3Video
 from tests.operators.models.cue_models import noise
 from tests.operators.models.tiny_cues import break_weights
-from tests.operators.models.tiny_sam import save_sam3
 
 HEIGHT, WIDTH = 96, 128
 

@@ -1,4 +1,4 @@
-"""Tiny random SAM 2 video and SAM 3 video models, saved as the real ones are and loaded by the same lines."""
+"""SAM 2 video and SAM 3 video with random weights, tiny or of the real sizes, saved as the real ones are."""
 
 import json
 from pathlib import Path
@@ -46,9 +46,8 @@ def _tracker(side: int, patch: int, levels: list[list[int]]) -> dict[str, object
     }
 
 
-def save_sam2(folder: Path) -> Path:
-    """SAM 2 video for pictures of 128 px."""
-    torch.manual_seed(0)
+def tiny_sam2() -> Sam2VideoConfig:
+    """For pictures of 128 px."""
     levels = [[32, 32], [16, 16], [8, 8]]
     vision = Sam2VisionConfig(
         backbone_config={
@@ -65,17 +64,41 @@ def save_sam2(folder: Path) -> Path:
         backbone_feature_sizes=levels,
         fpn_hidden_size=_WIDTH,
     )
-    Sam2VideoModel(Sam2VideoConfig(vision_config=vision, **_tracker(128, 16, levels))).save_pretrained(folder)
-    size = {"height": 128, "width": 128}
-    Sam2VideoProcessor(Sam2ImageProcessor(size=size), Sam2VideoVideoProcessor(size=size)).save_pretrained(
-        folder
+    return Sam2VideoConfig(vision_config=vision, **_tracker(128, 16, levels))
+
+
+def sam2_large() -> Sam2VideoConfig:
+    """SAM 2.1 large's; the class's default is that of tiny."""
+    backbone = {
+        "model_type": "sam2_hiera_det_model",
+        "hidden_size": 144,
+        "num_attention_heads": 2,
+        "embed_dim_per_stage": [144, 288, 576, 1152],
+        "num_attention_heads_per_stage": [2, 4, 8, 16],
+        "blocks_per_stage": [2, 6, 36, 4],
+        "global_attention_blocks": [23, 33, 43],
+        "window_size_per_stage": [8, 4, 16, 8],
+    }
+    channels = [1152, 576, 288, 144]
+    return Sam2VideoConfig(
+        vision_config=Sam2VisionConfig(backbone_config=backbone, backbone_channel_list=channels)
     )
+
+
+def save_sam2(folder: Path, config: Sam2VideoConfig | None = None) -> Path:
+    """The whole folder of a model, tiny unless `config` says otherwise."""
+    torch.manual_seed(0)
+    config = config or tiny_sam2()
+    Sam2VideoModel(config).save_pretrained(folder)
+    side = config.image_size
+    size = {"height": side, "width": side}
+    image, video = Sam2ImageProcessor(size=size), Sam2VideoVideoProcessor(size=size)
+    Sam2VideoProcessor(image, video).save_pretrained(folder)
     return folder
 
 
-def save_sam3(folder: Path) -> Path:
-    """SAM 3 video for pictures of 112 px, with a tokenizer that knows letters."""
-    torch.manual_seed(0)
+def tiny_sam3(words: CLIPTokenizer) -> Sam3VideoConfig:
+    """For pictures of 112 px and the words that a tokenizer knows."""
     levels = [[32, 32], [16, 16], [8, 8]]
     vision = {
         "model_type": "sam3_vision_model",
@@ -95,21 +118,20 @@ def save_sam3(folder: Path) -> Path:
         "backbone_feature_sizes": levels,
     }
     part = {"hidden_size": _WIDTH, "num_attention_heads": 2, "num_layers": 1, "intermediate_size": 16}
-    tokenizer = _tokenizer(folder)
     detector = {
         "model_type": "sam3",
         "vision_config": vision,
         "text_config": {
             "model_type": "clip_text_model",
-            "vocab_size": len(tokenizer),
+            "vocab_size": len(words),
             "hidden_size": 16,
             "intermediate_size": 16,
             "projection_dim": 16,
             "num_hidden_layers": 1,
             "num_attention_heads": 2,
             "max_position_embeddings": 32,
-            "bos_token_id": tokenizer.bos_token_id,
-            "eos_token_id": tokenizer.eos_token_id,
+            "bos_token_id": words.bos_token_id,
+            "eos_token_id": words.eos_token_id,
         },
         "geometry_encoder_config": part,
         "detr_encoder_config": part,
@@ -117,9 +139,17 @@ def save_sam3(folder: Path) -> Path:
         "mask_decoder_config": {"hidden_size": _WIDTH, "num_attention_heads": 2},
     }
     tracker = {"model_type": "sam3_tracker_video", "vision_config": vision, **_tracker(112, 14, levels)}
-    config = Sam3VideoConfig(detector_config=detector, tracker_config=tracker, low_res_mask_size=32)
+    return Sam3VideoConfig(detector_config=detector, tracker_config=tracker, low_res_mask_size=32)
+
+
+def save_sam3(folder: Path, config: Sam3VideoConfig | None = None) -> Path:
+    """The whole folder of a model, tiny unless `config` says otherwise, with a tokenizer that knows letters."""
+    torch.manual_seed(0)
+    tokenizer = _tokenizer(folder)
+    config = config or tiny_sam3(tokenizer)
     Sam3VideoModel(config).save_pretrained(folder)
-    size = {"height": 112, "width": 112}
+    side = config.tracker_config.image_size
+    size = {"height": side, "width": side}
     video = Sam2VideoVideoProcessor(size=size, image_mean=[0.5] * 3, image_std=[0.5] * 3)
     Sam3VideoProcessor(Sam3ImageProcessor(size=size), video, tokenizer).save_pretrained(folder)
     return folder
