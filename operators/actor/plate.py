@@ -168,7 +168,7 @@ def _followed(
 
 def _inpaint(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
     """Holes closed from their edges (Telea 2004), at half size."""
-    if not holes.any():
+    if not holes.any() or holes.all():
         return picture
     height, width = holes.shape
     size = max(1, width // _COARSE), max(1, height // _COARSE)
