@@ -1,10 +1,10 @@
 """How good the actors are, without any generator: `python -m benchmarks.actor --data PEOPLE [--shards street-val.tar]`.
 
 Joints and masks come from the ground truth, made as imperfect as extractors make them. Measured: the actor's own joints
-against the true ones (share within 5 % of the height), their jitter against the true and the given joints' (second
-difference over time), how much of the masks the plate had to make up, and processor seconds on one thread. On crops, too:
-the pose that the embedded detector finds in the plain composite, against the same on the real frames as a ceiling, and
-what changes from frame to frame beyond the real video's motion. `--sheet` writes a picture of source, masked source,
+against the true ones (share within 5 % of the height), their jitter against the true and the given joints'
+(second difference over time), how much of the masks the plate had to make up, and processor seconds on one thread.
+On crops, too: the pose that the embedded detector finds in the plain composite, against the same on the real frames
+as a ceiling, and what changes from frame to frame beyond the real video's motion. `--sheet` writes a picture of source, masked source,
 plate and composite, the clips whose actors keep the fewest joints first.
 """
 
@@ -76,7 +76,7 @@ def perform(
         casts.append(cast(made, first, gray, mask))
         kept.append(_kept(made, true))
         shaken.append(
-            tuple(_shake(points, true) for points in (keypoints(made), given[..., :2], true[..., :2]))
+            (_shake(keypoints(made), true), _shake(given[..., :2], true), _shake(true[..., :2], true))
         )
     clock.append(time.process_time())
     frames = compose(background, mask, casts)

@@ -137,7 +137,7 @@ def _rule(words: list[str]) -> Callable[[Looks, list[str], Generator], Looks]:
     raise UserError(
         "persona",
         f"no actor can look like {' '.join(words)!r}",
-        "end the phrase in skin, hair, beard, build, adult, child, top, shirt, trousers, shorts, skirt, dress, jacket or shoes",
+        "end it in skin, hair, beard, build, adult, child, top, shirt, trousers, shorts, skirt, dress, jacket, shoes",
     )
 
 
