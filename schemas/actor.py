@@ -10,7 +10,7 @@ class Motion:
     """How an actor moves over the N frames of a track.
 
     pose   float32 [N,29]: yaw and the joint angles of operators/actor/skeleton.py, radians
-    place  float32 [N,3]: the root in metres: right and up of the picture's middle over the depth, logarithm of the depth
+    place  float32 [N,3]: the root in metres: right and up of the picture's middle over depth, logarithm of the depth
     focal  of the camera, px
     """
 

@@ -32,11 +32,12 @@ def actor(
     """The actor for one track, or None where the joints show nobody: such a track gets a fill and no actor.
 
     joints float32 [N,17,3] COCO, x, y in px and score (points beyond the 17th are ignored); boxes [N,4] x0 y0 x1 y1
-    px; size (height, width) of the frame; lifted [N,17,3], a 3D lifter's joints in metres, as a hint. The same arguments
-    give the same actor. Raises ValueError for what is not finite, UserError for a persona that no actor can look like.
+    px; size (height, width) of the frame; lifted [N,17,3], a 3D lifter's joints in metres, as a hint. The same
+    arguments give the same actor. Raises ValueError for what is not finite, UserError for a persona that nobody can
+    look like.
     """
     motion = fit(_body(persona, seed), joints[:, :17], boxes, size, fps, lifted)
-    return motion and Actor(motion, size, seed, persona)
+    return None if motion is None else Actor(motion, size, seed, persona)
 
 
 def draw(

@@ -13,7 +13,7 @@ from operators.actor.actor import draw, keypoints, posed, reach
 from operators.actor.light import match_light
 from schemas.actor import Actor, Light, Plate
 
-_SOFT = 0.6  # px of blur at a drawing's edge, as every lens has it
+_SOFT = 0.45  # px of blur at a drawing's edge, as every lens has it
 _FEATHER = 2.0  # px within the mask over which an actor who reaches beyond it fades
 _ANKLES, _SHADOW, _HALO = [15, 16], 0.45, 0.22
 _CLOSED = 0.12  # of a person's height: a gap in the body so narrow is something in front of it

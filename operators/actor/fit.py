@@ -20,9 +20,12 @@ _JOINTS, _SHARE = 4, 0.1  # that many such joints in that share of a track's fra
 _SCATTERED = 0.15  # of the height: joints that no body comes closer to are none
 _TRIES, _ITERATIONS = 5, 14
 _TURNED = 4.0  # what it costs a frame to face away from the first guess
-# Shares of people's usual change from frame to frame: where joints are clean, the first look at noisy ones, the least.
-_EASY, _CALM, _CALMEST = 0.4, 0.15, 0.01
-_SHRUNK = 1.5  # strong smoothing lets through less change than there was
+_EASY, _CALMEST = (
+    0.4,
+    0.01,
+)  # shares of people's usual change from frame to frame: where joints are clean; the least
+_NOISY = 0.01  # of the height: noise of joints that halves it
+_SHRUNK = 2.5  # strong smoothing lets through less change than there was
 _CLEAN = 0.003  # of the height: noise of joints that needs no smoothing
 _SHORTEST = 5  # frames that can tell noise from motion
 
@@ -97,7 +100,8 @@ def _learn_calm(problem: Problem, state: State, fps: float) -> tuple[State, Prob
     if len(state.parameters) < _SHORTEST or noise < _CLEAN:
         return state, problem
     usual, sigma = usual_smoothness(fps), max(problem.sigma, noise)
-    problem = replace(problem, smoothness=usual_smoothness(fps, _CALM), sigma=sigma)
+    calm = _EASY / (1 + noise / _NOISY)
+    problem = replace(problem, smoothness=usual_smoothness(fps, calm), sigma=sigma)
     state = solve(problem, state.parameters, _ITERATIONS)
     seen = np.sqrt((np.diff(state.parameters, 2, axis=0) ** 2).mean(0))
     seen[[RIGHT, UP]] *= problem.camera.focal / np.median(problem.sizes)  # the solver counts them in heights

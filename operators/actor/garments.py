@@ -185,7 +185,8 @@ def kept(part: Part, looks: Looks, attributes: torch.Tensor) -> torch.Tensor:
 
 def top_distance(outfit: Outfit, attributes: torch.Tensor) -> torch.Tensor:
     """[F] to the edge of the top: its hem, sleeves and neck."""
-    x, y, z, along, arm = *attributes[:, :3].unbind(1), attributes[:, 3], attributes[:, 4] > 0.5
+    x, y, z, along, arm = attributes[:, :5].unbind(1)
+    arm = arm > 0.5
     hem = torch.where(arm, -1.0, outfit.hem - z)
     armhole = x.abs() - 0.155 - outfit.sleeve * 0.3 if outfit.sleeve < 0.12 else torch.full_like(z, -1)
     sleeve = torch.where(arm, (along - outfit.sleeve) * 0.28, armhole)
@@ -200,7 +201,8 @@ def jacket_distance(outfit: Outfit, attributes: torch.Tensor) -> torch.Tensor:
     """[F] to the edge of an open jacket."""
     if not outfit.jacket:
         return torch.ones(len(attributes))
-    x, y, z, along, arm = *attributes[:, :3].unbind(1), attributes[:, 3], attributes[:, 4] > 0.5
+    x, y, z, along, arm = attributes[:, :5].unbind(1)
+    arm = arm > 0.5
     hem = torch.where(arm, -1.0, outfit.jacket_hem - z)
     sleeve = torch.where(arm, (along - outfit.jacket_sleeve) * 0.28, -1.0)
     neck = z - (0.515 + 0.30 * (y + 0.02))

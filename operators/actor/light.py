@@ -9,7 +9,8 @@ _MIDDLE = 0.22  # mean linear light of a scene in which the default light looks 
 _CONTRAST = 52  # and the spread of its levels
 _REBLUR = 1.0  # px
 _MARGIN = 0.3  # of a box's longer side: what counts as around it
-_OWN_BLUR, _MOST_BLUR, _MOST_GRAIN = 0.5, 3.0, 8.0
+_OWN_BLUR = 0.83  # px: what a perfectly sharp picture seems to have, by this measure
+_MOST_BLUR, _MOST_GRAIN = 3.0, 8.0
 
 
 def match_light(frames: np.ndarray, mask: np.ndarray, boxes: np.ndarray, first: int = 0) -> Light:

@@ -94,6 +94,7 @@ _COLOURS = [
     "white",
     "grey",
 ]
+_LIKE_SKIN = 0.3  # of RGB, 0 to 1 each: cloth closer to the skin's colour looks like skin
 _TRIES = 3000  # draws after which a colour's name is not to be had
 
 
@@ -109,7 +110,7 @@ def follow(persona: str, seed: int) -> Looks:
         phrases, key=lambda words: words[-1] in ("skin", "hair")
     ):  # what depends on gender, later
         looks = _rule(words)(looks, words, rng)
-    return looks
+    return _clothed(looks, persona.lower(), rng)
 
 
 def _rule(words: list[str]) -> Callable[[Looks, list[str], Generator], Looks]:
@@ -136,7 +137,7 @@ def _rule(words: list[str]) -> Callable[[Looks, list[str], Generator], Looks]:
     raise UserError(
         "persona",
         f"no actor can look like {' '.join(words)!r}",
-        "end the phrase in skin, hair, beard, build, adult, child, top, shirt, trousers, shorts, skirt, dress, jacket or shoes",
+        "end it in skin, hair, beard, build, adult, child, top, shirt, trousers, shorts, skirt, dress, jacket, shoes",
     )
 
 
@@ -294,6 +295,22 @@ def _longest(words: list[str], names: tuple[str, ...]) -> int:
     if not found:
         raise UserError("persona", f"nobody's is {said!r}", f"use one of {', '.join(names)}")
     return names.index(max(found, key=len))
+
+
+def _clothed(looks: Looks, said: str, rng: Generator) -> Looks:
+    """The same looks, but for cloth of the skin's colour, in which anybody seems naked from afar."""
+    outfit = looks.outfit
+    colours = []
+    for first, second in (outfit.top_colours, outfit.bottom_colours):
+        name = colour_name(first)
+        tries = [first] + 12 * (_apart(first, looks) < _LIKE_SKIN) * [None]
+        drawn = [colour or (_colour(name, rng) if name in said else sample_colour(rng)) for colour in tries]
+        colours.append((max(drawn, key=lambda colour: _apart(colour, looks)), second))
+    return _wears(looks, top_colours=colours[0], bottom_colours=colours[0] if outfit.dress else colours[1])
+
+
+def _apart(colour: Color, looks: Looks) -> float:
+    return float(np.linalg.norm(np.array(colour) ** (1 / 2.2) - np.array(looks.identity.skin) ** (1 / 2.2)))
 
 
 def _trousered() -> dict[str, object]:

@@ -13,6 +13,7 @@ _INLIER = 1.5  # px
 _AGREE = 14.0  # levels by which a frame that is laid over another may differ around the mask
 _RING = 7  # px around a mask, to compare and to match exposure
 _COARSE = 2  # inpainting works at half size
+_SHARP = 3  # how fast one side of a hole gives way to the other
 _CHUNK = 1 << 16  # pixels of a median at once: memory
 
 
@@ -44,7 +45,7 @@ def _median(frames: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarra
         levels.sort(axis=0)  # what is hidden goes last
         middle = np.maximum((~hidden).sum(0) - 1, 0) // 2
         background[part] = levels[middle, np.arange(len(middle))].clip(0, 255)
-    never = mask.all(0)
+    never = np.asarray(mask.all(0))
     background = _inpaint(background, never)
     for t, hidden in enumerate(mask):
         filled[t][hidden] = _exposed(background, frames[t], hidden)[hidden]
@@ -58,7 +59,7 @@ def _laid_over(
     filled, holes = frames.copy(), mask.copy()
     clear = [_shrunk(~hidden) for hidden in mask]  # warping blends neighbours: none of them may be hidden
     for t in range(len(frames)):
-        for other in sorted(range(len(frames)), key=lambda other, t=t: abs(other - t)):
+        for other in np.argsort(np.abs(np.arange(len(frames)) - t), kind="stable"):
             if not holes[t].any():
                 break
             if other != t:
@@ -113,11 +114,7 @@ def _exposed(background: np.ndarray, frame: np.ndarray, hidden: np.ndarray) -> n
 
 
 def _stands_still(grays: list[np.ndarray], mask: np.ndarray) -> bool:
-    steps = (
-        np.unique(np.linspace(1, len(grays) - 1, min(8, len(grays) - 1)).astype(int))
-        if len(grays) > 1
-        else []
-    )
+    steps = np.unique(np.linspace(min(1, len(grays) - 1), len(grays) - 1, 8).astype(int))
     for t in steps:
         before, after = _followed(grays[0], grays[t], mask[0], mask[t])
         if len(before) < _FEWEST:
@@ -167,8 +164,8 @@ def _followed(
 
 
 def _inpaint(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Holes closed from their edges (Telea 2004), at half size."""
-    if not holes.any():
+    """Holes closed from their edges (Telea 2004) at half size, with the texture of what lies beside them."""
+    if not holes.any() or holes.all():
         return picture
     height, width = holes.shape
     size = max(1, width // _COARSE), max(1, height // _COARSE)
@@ -182,6 +179,33 @@ def _inpaint(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
     coarse[unknown > 0] = cv2.GaussianBlur(coarse, (0, 0), 2)[unknown > 0]
     closed = picture.copy()
     closed[holes] = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)[holes]
+    return _mirrored(closed, holes)
+
+
+def _mirrored(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """Rows of holes continued by their mirrored neighbours from both sides, where those are known.
+
+    Backgrounds run level more often than not (ground, horizon, walls), and texture hides a hole better than a blur.
+    """
+    height, width = holes.shape
+    columns = np.arange(width)[None].repeat(height, 0)
+    before = np.maximum.accumulate(np.where(holes, -1, columns), axis=1)
+    after = np.minimum.accumulate(np.where(holes, width, columns)[:, ::-1], axis=1)[:, ::-1]
+    made, total = np.zeros(picture.shape, np.float32), np.zeros(holes.shape, np.float32)
+    for edge, outside in ((before, -1), (after, width)):
+        source = 2 * edge - columns
+        there = holes & (edge != outside) & (source >= 0) & (source < width)
+        source = np.where(there, source, 0)
+        there &= ~np.take_along_axis(holes, source, 1)
+        share = there / (np.abs(columns - edge) + 1.0) ** _SHARP
+        made += share[..., None] * np.take_along_axis(picture, source[..., None], 1)
+        total += share
+    mirrored = total > 0
+    blended = picture.astype(np.float32)
+    blended[mirrored] = made[mirrored] / total[mirrored][:, None]
+    blended = cv2.GaussianBlur(blended, (1, 5), 0)  # rows do not fall apart
+    closed = picture.copy()
+    closed[holes] = np.clip(np.round(blended[holes]), 0, 255).astype(np.uint8)
     return closed
 
 

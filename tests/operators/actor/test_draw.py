@@ -78,7 +78,7 @@ def test_less_light_makes_a_darker_picture_and_the_sun_s_side_is_brighter(stande
 def test_somebody_out_of_the_frame_has_no_reach() -> None:
     track = walk("stand", 0.4, frames=3)
     track.joints[..., 0] += 3000
-    made = actor(track.joints, track.boxes + [3000, 0, 3000, 0], SIZE, FPS, seed=1)
+    made = actor(track.joints, track.boxes + np.array([3000, 0, 3000, 0]), SIZE, FPS, seed=1)
     assert made is not None
     x0, _, x1, _ = reach(made, 0)
     assert x1 <= x0

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from operators.actor.actor import actor, keypoints
-from tests.operators.actor.walks import FPS, SIZE, jitter, pck, walk
+from tests.operators.actor.walks import FPS, SIZE, Walk, jitter, pck, walk
 
 
-def _played(of, **kwargs) -> np.ndarray:
-    made = actor(of.joints, of.boxes, SIZE, FPS, seed=3, **kwargs)
+def _played(of: Walk) -> np.ndarray:
+    made = actor(of.joints, of.boxes, SIZE, FPS, seed=3)
     assert made is not None
     return keypoints(made)
 

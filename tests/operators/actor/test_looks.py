@@ -50,7 +50,7 @@ def test_a_sampled_persona_is_followed_whole() -> None:
 def test_a_persona_nobody_can_look_like_is_named() -> None:
     with pytest.raises(UserError, match="no actor can look like 'silk sari'"):
         follow("silk sari", 0)
-    with pytest.raises(UserError, match="no cloth is|nobody's is"):
+    with pytest.raises(UserError, match="nobody's is 'plaid'"):
         follow("plaid skin", 0)
 
 
@@ -58,8 +58,8 @@ def test_children_are_shorter_than_adults_and_heavy_people_wider() -> None:
     def heights(persona: str) -> list[float]:
         return [make_body(follow(persona, seed).identity.shape).height for seed in range(8)]
 
-    assert max(heights("toddler")) < 1.1
-    assert max(heights("child")) < min(heights("adult"))
+    assert max(heights("toddler")) < 1.25
+    assert all(child < adult - 0.2 for child, adult in zip(heights("child"), heights("adult"), strict=True))
     wide, slim = (
         np.mean(
             [
