@@ -2,7 +2,7 @@
 
 FOLDER holds videos and a boxes.json that lists, for some of their frames, who is there: [{file, frame, people: [{box:
 [x0, y0, x1, y1], hidden_or_cut}]}]. A person is hit where a box of somebody believed (the policy's start_confidence)
-overlaps hers by 0.4 (IoU); "listed" counts the faint boxes, too, that continue tracks. `--empty` names videos of nobody.
+overlaps hers by 0.4 (IoU); "listed" counts faint boxes, too, which continue tracks. `--empty` names videos of nobody.
 """
 
 import json

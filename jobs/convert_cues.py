@@ -17,7 +17,7 @@ HUMAN = "human/package/models"
 MOVENET = "StatefulPartitionedCall"
 NANODET = "PartitionedCall/onnx_tf_prefix"
 # Of each model: its file, the node that stands for the picture with a usual shape, names of outputs, free axes.
-MODELS = {
+MODELS: dict[str, tuple[str, tuple[str, tuple[int, ...]], dict[str, str], str]] = {
     "cues/nanodet": (
         f"{HUMAN}/nanodet.json",
         ("input_1", (1, 3, 416, 416)),
@@ -79,10 +79,10 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=MODELS, default=list(MODELS))
     arguments = parser.parse_args()
     for name in arguments.only:
-        file, *rest = MODELS[name]
+        file, picture, outputs, free = MODELS[name]
         path = arguments.out / f"{name}.onnx"
         path.parent.mkdir(parents=True, exist_ok=True)
-        onnx.save(convert(arguments.packages / file, *rest), path)
+        onnx.save(convert(arguments.packages / file, picture, outputs, free), path)
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 

@@ -54,9 +54,9 @@ def link(found: list[list[Detection]], sure: float, gap: int) -> list[Path]:
     """
     paths: list[Path] = []
     unused: list[list[Detection]] = []
-    for t, people in enumerate(found):
-        surely = [one for one in people if one.score >= sure]
-        faintly = [one for one in people if one.score < sure]
+    for t, listed in enumerate(found):
+        surely = [one for one in listed if one.score >= sure]
+        faintly = [one for one in listed if one.score < sure]
         live = [path for path in paths if t - max(path) <= gap + 1]
         paths += [{t: one} for one in _continued(live, surely, t)]
         unused.append(_continued([path for path in live if t not in path], faintly, t, _STEADY))

@@ -44,14 +44,14 @@ class CocoSsd:
             if max(height, width) <= self.tile:
                 break
             found, sure = self._look(frame[rows, columns])
-            found = found + np.float32([columns.start, rows.start] * 2)
+            found = found + np.array([columns.start, rows.start] * 2, np.float32)
             ends = ((columns, width), (rows, height))
             low = [at.start + _EDGE if at.start else -np.inf for at, _ in ends]
             high = [at.stop - _EDGE if at.stop < end else np.inf for at, end in ends]
             whole = ((found[:, :2] >= low) & (found[:, 2:] <= high)).all(axis=1)
             boxes.append(found[whole])
             scores.append(sure[whole])
-        everybody = np.clip(np.concatenate(boxes), 0, np.float32([width, height] * 2))
+        everybody = np.clip(np.concatenate(boxes), 0, np.array([width, height] * 2, np.float32))
         surest = np.concatenate(scores)
         kept = nms(torch.from_numpy(everybody), torch.from_numpy(surest), _SAME_IOU).numpy()
         return PersonBoxes(everybody[kept], surest[kept])

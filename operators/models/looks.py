@@ -55,7 +55,7 @@ def people(
         whole = ((found[:, :2] >= one.inner[:2]) & (found[:, 2:] <= one.inner[2:])).all(axis=1)
         boxes.append(found[whole])
         scores.append(sure[whole])
-    everybody = np.clip(np.concatenate(boxes), 0, np.float32([frame.shape[1], frame.shape[0]] * 2))
+    everybody = np.clip(np.concatenate(boxes), 0, np.array([frame.shape[1], frame.shape[0]] * 2, np.float32))
     surest = np.concatenate(scores)
     kept = nms(torch.from_numpy(everybody), torch.from_numpy(surest), _SAME_IOU).numpy()
     return PersonBoxes(everybody[kept], surest[kept])

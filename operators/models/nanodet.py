@@ -11,7 +11,8 @@ from operators.models.onnx_session import OnnxNetwork
 from schemas.cues import PersonBoxes
 
 _STRIDES = (8, 16, 32)
-_MEAN, _STD = np.float32([103.53, 116.28, 123.675]), np.float32([57.375, 57.12, 58.395])  # blue, green, red
+_MEAN = np.array([103.53, 116.28, 123.675], np.float32)  # blue, green, red
+_STD = np.array([57.375, 57.12, 58.395], np.float32)
 _PERSON = 0  # of COCO's 80 classes
 _BINS = np.arange(
     11, dtype=np.float32

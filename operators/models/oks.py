@@ -3,7 +3,7 @@
 import numpy as np
 
 # How far COCO's 17 joints are apart when two people mark them, in shares of the person's size.
-_SIGMAS = np.float32([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89]) / 1000
+_SIGMAS = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89], np.float32) / 1000
 _KNOWN = 0.2  # score of a joint that counts
 _LEAST = 4  # joints that both know; from fewer nothing follows
 

@@ -33,7 +33,7 @@ class _Map:
     axes: tuple[int, ...]
 
 
-_Value = _Map | np.ndarray  # what does not depend on the picture is known while converting
+_Value = Any  # a _Map, or an array: what does not depend on the picture is known while converting
 
 
 def convert(
@@ -200,12 +200,13 @@ class _Graph:
                 return [_Map(name[0], x.shape, _NHWC)]
             case "MaxPool":
                 window, strides = _attribute(node, "ksize")[1:3], _attribute(node, "strides")[1:3]
-                assert _attribute(node, "padding") == "VALID"
-                sides = (
-                    (side - k) // s + 1 for side, k, s in zip(x.shape[1:3], window, strides, strict=True)
-                )
+                if _attribute(node, "padding") != "VALID":
+                    raise NotImplementedError(f"a padded MaxPool, {node['name']}")
                 name = self.add("MaxPool", [self.laid(x, _NHWC)], kernel_shape=window, strides=strides)
-                return [_Map(name[0], (x.shape[0], *sides, x.shape[3]), _NHWC)]
+                pooled = [
+                    (side - k) // s + 1 for side, k, s in zip(x.shape[1:3], window, strides, strict=True)
+                ]
+                return [_Map(name[0], (x.shape[0], *pooled, x.shape[3]), _NHWC)]
             case "ResizeBilinear":
                 scales = np.array([1, 1, *(rest[0] / x.shape[1:3])], np.float32)
                 name = self.add("Resize", [self.laid(x, _NHWC), "", self.constant(scales)],
@@ -213,16 +214,16 @@ class _Graph:
                 return [_Map(name[0], (x.shape[0], *map(int, rest[0]), x.shape[3]), _NHWC)]
             case "Pad" | "PadV2":
                 around = rest[0][np.argsort(x.axes)].T.astype(np.int64)
-                value = self.constant(np.float32(rest[1] if len(rest) > 1 else 0))
+                value = self.constant(np.array(rest[1] if len(rest) > 1 else 0, np.float32))
                 name = self.add("Pad", [x.name, self.constant(around.ravel()), value])
                 shape = tuple(int(side + pads.sum()) for side, pads in zip(x.shape, rest[0], strict=True))
                 return [_Map(name[0], shape, x.axes)]
             case "ConcatV2":
                 *others, axis = rest
                 names = [x.name, *(self.laid(other, x.axes) for other in others)]
-                shape = list(x.shape)
-                shape[int(axis)] += sum(other.shape[int(axis)] for other in others)
-                return [_Map(self.add("Concat", names, axis=x.axes[axis])[0], tuple(shape), x.axes)]
+                sides = list(x.shape)
+                sides[int(axis)] += sum(other.shape[int(axis)] for other in others)
+                return [_Map(self.add("Concat", names, axis=x.axes[axis])[0], tuple(sides), x.axes)]
             case "SplitV":
                 sizes, axis = rest
                 cuts = self.constant(sizes.astype(np.int64))
@@ -234,7 +235,7 @@ class _Graph:
     def _pointwise(self, kind: str, x: _Value, y: _Value) -> _Value:
         if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
             return _ELEMENTWISE[kind](x, y)
-        axes = x.axes if isinstance(x, _Map) else y.axes  # type: ignore[union-attr]
+        axes = x.axes if isinstance(x, _Map) else y.axes
         full = [
             one[(None,) * (len(axes) - one.ndim)] if isinstance(one, np.ndarray) else one for one in (x, y)
         ]
@@ -245,7 +246,7 @@ class _Graph:
     def _activation(self, kind: str, x: _Map, slope: float = 0.2) -> _Map:
         match kind:
             case "Relu6":
-                limits = [self.constant(np.float32(limit)) for limit in (0, 6)]
+                limits = [self.constant(np.array(limit, np.float32)) for limit in (0, 6)]
                 return _Map(self.add("Clip", [x.name, *limits])[0], x.shape, x.axes)
             case "LeakyRelu":
                 return _Map(self.add("LeakyRelu", [x.name], alpha=slope)[0], x.shape, x.axes)

@@ -144,10 +144,10 @@ def test_near_the_masks_alone_a_witness_sees_limbs_and_nobody_elsewhere(street: 
 
 
 def test_several_witnesses_say_what_any_of_them_sees(street: Street) -> None:
-    frames, nothing = street.frames[:1], np.zeros(street.frames[:1].shape[:3], bool)
+    frames, nothing = street.frames[:1], np.zeros((1, *street.frames.shape[1:3]), bool)
     one, other, both = (Witness(settings)(frames, nothing)[0] for settings in (SSD, MAP, [SSD, MAP]))
     everywhere = [
-        np.logical_or.reduce([m.within(0, 0, *nothing.shape[1:]) for m in found.masks])
+        np.logical_or.reduce([m.within(0, 0, *nothing[0].shape) for m in found.masks])
         for found in (one, other, both)
     ]
     assert everywhere[0].any() and (everywhere[2] == everywhere[0] | everywhere[1]).all()
