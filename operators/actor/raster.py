@@ -10,7 +10,8 @@ _BATCH = 1 << 23  # pixels tested at once: memory
 
 @dataclass(frozen=True)
 class Fragments:
-    """Where triangles cover pixels' centres: pixel [F] (row * width + column), triangle, share [F,3] of corners, depth."""
+    """Where triangles cover the centres of pixels: pixel [F] (row * width + column), triangle,
+    share [F,3] of its corners, depth."""
 
     pixel: torch.Tensor
     triangle: torch.Tensor
@@ -41,7 +42,8 @@ def rasterise(
     size: tuple[int, int],
     closed: torch.Tensor,
 ) -> Fragments:
-    """All fragments of triangles [T,3] over vertices at places [V,2] px and depth [V] > 0, in a picture of `size` (h, w).
+    """All fragments of triangles [T,3] over vertices at places [V,2] px and depth [V] > 0, in a picture of
+    `size` (h, w).
 
     Triangles of `closed` [T] surfaces that show their back are left out.
     """
