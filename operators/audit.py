@@ -20,7 +20,7 @@ from operators.models.reid import Likeness
 from operators.models.witness import Witness
 from operators.pages.candidates import Candidates
 from operators.recovery.attempts import Attempts
-from operators.recovery.escalation import Ladder, filled
+from operators.recovery.escalation import Ladder, filled, generated
 from operators.recovery.fail_closed import Rejected, each
 from operators.release.c2pa_mark import Marker
 from operators.stopwatch import Stopwatch
@@ -95,7 +95,8 @@ class Audit:
             raise
 
     def _audit(self, clip: CandidateClip) -> ReleasedClip:
-        clock, marked = Stopwatch(), bool(self.marker and clip.diffusion_calls)
+        clock = Stopwatch()
+        marked = bool(self.marker) and generated(clip.tracks, clip.evidence.steps)
         clip = self.marker(clip) if self.marker else clip
         digest = hashlib.sha256(clip.video).hexdigest()
         gates = [*clip.evidence.gates, *container(clip, marked)]

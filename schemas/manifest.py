@@ -14,8 +14,8 @@ class ManifestRow:
 
     `frames` counts the frames that the clip stands for, released or not; `window` also those of its overlap with
     the clip before. `steps` led to the verdict, in order; `margin` is that of `certificate.margin`.
-    `bypassed`: released without any diffusion call. Digests are sha256 in hex, empty where there is nothing: of
-    KEY.mp4, KEY.json and KEY.condition.mp4. `stage` and `reason` are empty for released clips.
+    `bypassed`: released as it is, with nobody and nothing to replace. Digests are sha256 in hex, empty where there is
+    nothing: of KEY.mp4, KEY.json and KEY.condition.mp4. `stage` and `reason` are empty for released clips.
     """
 
     clip_id: int

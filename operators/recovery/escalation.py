@@ -77,6 +77,11 @@ def tries(steps: Sequence[Step]) -> int:
     return sum(step.name != "accept" for step in steps)
 
 
+def generated(tracks: int, steps: Sequence[Step]) -> bool:
+    """Whether a clip shows anything generated or drawn: somebody or something was replaced, and not by a flat fill."""
+    return tracks > 0 and not filled(steps)
+
+
 def filled(steps: Sequence[Step]) -> bool:
     """Whether these steps ask for a flat fill in place of generated people; "other seed" after it takes it back."""
     fills = [step.name == "opaque fill" for step in steps if step.name in ("opaque fill", "other seed")]

@@ -19,6 +19,7 @@ import numpy as np
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from operators.recovery.escalation import generated
 from operators.video.encode import encode_video
 from schemas.certificate import Variant
 from schemas.clip import CandidateClip
@@ -83,7 +84,7 @@ class Marker:
 
         A clip without generated content passes by: to mark it would be false. Raises what c2pa raises.
         """
-        if not clip.diffusion_calls:
+        if not generated(clip.tracks, clip.evidence.steps):
             return clip
         video = self.mark(clip.video, clip.evidence.variant)
         before, after = (hashlib.sha256(data).hexdigest() for data in (clip.video, video))

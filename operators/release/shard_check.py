@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from operators.recovery.escalation import generated
 from operators.release.accounts import account
 from operators.release.c2pa_mark import faults
 from operators.release.certificate_check import read_certificate, uncertified
@@ -171,14 +172,14 @@ def _check_clip(
     record = json.loads(found[RECORD])
     for problem in uncertified(record, row, demands.settings, demands.public_key):
         checked.breach(where, problem)
-    checked.demand(row.bypassed == (row.diffusion_calls == 0), where, "bypass and diffusion calls disagree")
+    checked.demand(row.bypassed == (row.tracks == 0), where, "bypass and tracks disagree")
     shape = (record["frames"], record["width"], record["height"], *record["fps"])
     checked.demand(
         shape == (row.frames, row.width, row.height, row.fps_num, row.fps_den),
         where,
         "record and manifest differ in shape or rate",
     )
-    marked = demands.marked and row.diffusion_calls > 0
+    marked = demands.marked and generated(row.tracks, row.steps)
     _check_video(checked, f"{where}.mp4", found[VIDEO], record, marked)
     if CONDITION in found:
         facts = inspect_video(found[CONDITION])

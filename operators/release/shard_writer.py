@@ -183,7 +183,7 @@ def _manifest_row(row: Outcome, shard: str, record: bytes, condition: bytes) -> 
         diffusion_calls=certificate.diffusion_calls if certificate else 0,
         steps=steps,
         margin=margin(gates),
-        bypassed=released and certificate is not None and certificate.diffusion_calls == 0,
+        bypassed=released and certificate is not None and certificate.tracks == 0,
         video_bytes=len(row.video) if isinstance(row, ReleasedClip) else 0,
         sha256=certificate.output_sha256 if certificate else "",
         record_sha256=hashlib.sha256(record).hexdigest() if record else "",

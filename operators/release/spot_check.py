@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from scipy.stats import binomtest
 
-from operators.recovery.escalation import filled
+from operators.recovery.escalation import generated
 from schemas.certificate import Certificate
 
 CONFIDENCE = 0.95
@@ -35,7 +35,7 @@ def doubts(frames: np.ndarray, certificate: Certificate) -> list[str]:
     claimed = scores.get("black", 255.0)
     if claimed < 255 and brightest < claimed - _ROUNDING:
         found.append("is darker than its certificate says")
-    if certificate.diffusion_calls and not filled(certificate.steps):
+    if generated(certificate.tracks, certificate.steps):
         if max(int(frame.max()) for frame in luma) - min(int(frame.min()) for frame in luma) < _STILL:
             found.append("is of one colour throughout")
         elif len(frames) > 1 and _largest_change(luma) < _STILL:

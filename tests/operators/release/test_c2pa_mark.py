@@ -126,7 +126,7 @@ def test_the_audit_marks_before_it_looks_and_certifies_the_marked_bytes(
 
 
 def test_what_was_not_generated_is_not_marked(marker: Marker, candidate: CandidateClip) -> None:
-    bypassed = replace(candidate, diffusion_calls=0)
+    bypassed = replace(candidate, tracks=0, diffusion_calls=0)
     assert audit(marker, bypassed).video == candidate.video
 
 

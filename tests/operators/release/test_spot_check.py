@@ -14,7 +14,7 @@ CERTIFICATE = replace(
     released(make_ref(2), b"video").certificate, gates=[Gate("black", "luma", 200.0, 30.0, True)]
 )
 FILLED = replace(CERTIFICATE, steps=[Step("opaque fill", "audit: gate failed: copy")])
-BYPASSED = replace(CERTIFICATE, diffusion_calls=0)
+BYPASSED = replace(CERTIFICATE, tracks=0, diffusion_calls=0)
 
 
 def test_what_looks_as_certified_is_not_doubted() -> None:
