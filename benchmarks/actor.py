@@ -4,9 +4,8 @@ Joints and masks come from the ground truth, made as imperfect as extractors mak
 against the true ones (share within 5 % of the height), their jitter against the true and the given joints'
 (second difference over time), how much of the masks the plate had to make up, and processor seconds on one thread.
 On crops, too: the pose that the embedded detector finds in the plain composite, against the same on the real frames
-as a ceiling, and what changes from frame to frame beyond the real video's motion. `--sheet` writes a picture of
-source, masked source,
-plate and composite, the clips whose actors keep the fewest joints first.
+as a ceiling, and what changes from frame to frame beyond the real video's motion. `--sheet` writes a picture of source,
+masked source, plate and composite, the clips whose actors keep the fewest joints first.
 """
 
 import argparse

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from operators.actor.body import WEIGHTS as BODY
 from operators.models.centerface import face_weights
 from schemas.config import Settings
 from schemas.errors import UserError
@@ -84,6 +85,8 @@ def check(profile: Profile) -> str:
     lock = read_lock()
     found = {name: verify(name, lock) for name in named(profile).values()}
     found[FACES] = verify(FACES, lock, face_weights())
+    if profile.generator.people == "actor":
+        found[str(BODY)] = verify(str(BODY), lock)
     return hashlib.sha256(
         "".join(f"{name}:{value}\n" for name, value in sorted(found.items())).encode()
     ).hexdigest()

@@ -15,6 +15,7 @@ from schemas.actor import Light
 _FINE = 200  # px of height up to which a pixel is sampled 2x2
 _NEAREST = 0.05  # m
 _SHADOW = 160  # px of the body's shadow map
+_TAPS = (-2.1, -0.7, 0.7, 2.1)  # px of the shadow map over which a shadow's edge is soft
 _BIAS = 0.025  # m by which a surface does not shade itself
 
 
@@ -106,13 +107,10 @@ def _sunlit(
     fragments = rasterise(places, from_sun[:, 2], triangles, (_SHADOW, _SHADOW), figure.closed[solid])
     _, deep = fragments.nearest(_SHADOW**2)
     at = (points + across * _BIAS) @ frame
-    where = ((at - middle)[:, :2] * scale + _SHADOW / 2 - 0.5).clamp(0, _SHADOW - 2)
-    corner = where.long()
-    share = where - corner
+    where = (at - middle)[:, :2] * scale + _SHADOW / 2
     lit = torch.zeros(len(points))
-    for row in (0, 1):
-        for column in (0, 1):
-            near = deep[(corner[:, 1] + row) * _SHADOW + corner[:, 0] + column]
-            weight = (share[:, 0] if column else 1 - share[:, 0]) * (share[:, 1] if row else 1 - share[:, 1])
-            lit += weight * (at[:, 2] <= near + _BIAS)
-    return lit
+    for row in _TAPS:
+        for column in _TAPS:
+            cell = (where + torch.tensor([column, row])).long().clamp(0, _SHADOW - 1)
+            lit += at[:, 2] <= deep[cell[:, 1] * _SHADOW + cell[:, 0]] + _BIAS
+    return lit / len(_TAPS) ** 2

@@ -6,6 +6,7 @@ import numpy as np
 from schemas.actor import Light
 
 _MIDDLE = 0.22  # mean linear light of a scene in which the default light looks right
+_BRIGHTEST = 1.25  # times the default; more bleaches skin
 _CONTRAST = 52  # and the spread of its levels
 _REBLUR = 1.0  # px
 _MARGIN = 0.3  # of a box's longer side: what counts as around it
@@ -26,7 +27,7 @@ def match_light(frames: np.ndarray, mask: np.ndarray, boxes: np.ndarray, first: 
         return Light()
     mean = ((pixels / 255.0) ** 2.2).mean(0)
     level = max(float(mean.mean()), 1e-4)
-    gain = float(np.clip((level / _MIDDLE) ** 0.75, 0.25, 1.7))
+    gain = float(np.clip((level / _MIDDLE) ** 0.75, 0.25, _BRIGHTEST))
     tint = np.clip(mean / level, 0.7, 1.4) ** 0.7 * gain
     hard = float(np.clip(pixels.mean(1).std() / _CONTRAST, 0.5, 1.3))
     usual, soft = Light(), 1.35 - 0.35 * hard  # flat light where the surroundings have little contrast

@@ -7,6 +7,7 @@ name is followed; whatever they leave open is drawn from the seed.
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 from numpy.random import Generator
@@ -95,6 +96,7 @@ _COLOURS = [
     "grey",
 ]
 _LIKE_SKIN = 0.3  # of RGB, 0 to 1 each: cloth closer to the skin's colour looks like skin
+_FEW = 3
 _TRIES = 3000  # draws after which a colour's name is not to be had
 
 
@@ -280,11 +282,11 @@ def _cloth(words: list[str], rng: Generator) -> tuple[tuple[Color, Color], Patte
 
 
 def _colour(name: str, rng: Generator) -> Color:
-    """A cloth's colour that is called so."""
-    for _ in range(_TRIES):
-        colour = sample_colour(rng)
-        if colour_name(colour) == name:
-            return colour
+    """A cloth's colour that is called so, and looks it: the most vivid of a few."""
+    draws = (sample_colour(rng) for _ in range(_TRIES))
+    found = list(islice((colour for colour in draws if colour_name(colour) == name), _FEW))
+    if found:
+        return max(found, key=lambda colour: max(colour) - min(colour))
     raise UserError("persona", f"no cloth is {name!r}", f"name one of {', '.join(_COLOURS)}, dark or light")
 
 

@@ -13,6 +13,7 @@ _INLIER = 1.5  # px
 _AGREE = 14.0  # levels by which a frame that is laid over another may differ around the mask
 _RING = 7  # px around a mask, to compare and to match exposure
 _COARSE = 2  # inpainting works at half size
+_REACH = 0.08  # of the width: how far from its sides a hole is continued by what lies there
 _SHARP = 3  # how fast one side of a hole gives way to the other
 _CHUNK = 1 << 16  # pixels of a median at once: memory
 
@@ -183,7 +184,7 @@ def _inpaint(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
 
 
 def _mirrored(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Rows of holes continued by their mirrored neighbours from both sides, where those are known.
+    """Rows of holes continued by their mirrored neighbours from both sides, near them; the picture's own elsewhere.
 
     Backgrounds run level more often than not (ground, horizon, walls), and texture hides a hole better than a blur.
     """
@@ -200,10 +201,15 @@ def _mirrored(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
         share = there / (np.abs(columns - edge) + 1.0) ** _SHARP
         made += share[..., None] * np.take_along_axis(picture, source[..., None], 1)
         total += share
-    mirrored = total > 0
-    blended = picture.astype(np.float32)
-    blended[mirrored] = made[mirrored] / total[mirrored][:, None]
-    blended = cv2.GaussianBlur(blended, (1, 5), 0)  # rows do not fall apart
+    aside = np.maximum(total, 1e-12) ** (-1 / _SHARP)  # about the distance to the nearer side
+    rows = np.arange(height)[:, None].repeat(width, 1)
+    top = np.maximum.accumulate(np.where(holes, -height, rows), axis=0)
+    below = np.minimum.accumulate(np.where(holes, 2 * height, rows)[::-1], axis=0)[::-1]
+    upright = np.minimum(rows - top, below - rows)
+    near = np.clip(2 - aside / (_REACH * width), 0, 1) * upright / (upright + 0.3 * aside)
+    near = np.where(total > 0, near, 0)[..., None]
+    blended = picture + near * (made / np.maximum(total, 1e-12)[..., None] - picture)
+    blended = cv2.GaussianBlur(blended.astype(np.float32), (1, 5), 0)  # rows do not fall apart
     closed = picture.copy()
     closed[holes] = np.clip(np.round(blended[holes]), 0, 255).astype(np.uint8)
     return closed

@@ -10,8 +10,7 @@ _BATCH = 1 << 23  # pixels tested at once: memory
 
 @dataclass(frozen=True)
 class Fragments:
-    """Where triangles cover the centres of pixels: pixel [F] (row * width + column), triangle,
-    share [F,3] of its corners, depth."""
+    """Triangles over pixels' centres: pixel [F] (row * width + column), triangle, share [F,3] of corners, depth."""
 
     pixel: torch.Tensor
     triangle: torch.Tensor
@@ -42,8 +41,7 @@ def rasterise(
     size: tuple[int, int],
     closed: torch.Tensor,
 ) -> Fragments:
-    """All fragments of triangles [T,3] over vertices at places [V,2] px and depth [V] > 0, in a picture of
-    `size` (h, w).
+    """All fragments of triangles [T,3] over vertices at places [V,2] px and depth [V] > 0; `size` is (height, width).
 
     Triangles of `closed` [T] surfaces that show their back are left out.
     """
