@@ -44,7 +44,7 @@ def main(arguments: Namespace) -> int:
         score_cover(sample.masks[:: arguments.step], tracks, values)
         for number in range(len(frames)):
             frame = sample.window(number * arguments.step, 1)
-            score_people(frame, masks[number], poses[number], values)
+            score_people(frame, masks[number], poses[number], policy.mask.start_confidence, values)
             values["depth Spearman"].append(spearman(maps[number], frame.depth[0]))
     print(f"{len(values['depth Spearman'])} frames\n\n| measure | value | of |\n| --- | --- | --- |")
     for name in sorted(values):
@@ -65,14 +65,18 @@ def timed(model: Any, frames: np.ndarray, name: str, values: Values) -> Any:
     return result
 
 
-def score_people(frame: RenderedClip, masks: InstanceMasks, poses: PoseDetections, values: Values) -> None:
+def score_people(
+    frame: RenderedClip, masks: InstanceMasks, poses: PoseDetections, believed: float, values: Values
+) -> None:
     """One frame: who was found, how well masks and joints agree, how often nobody was there."""
     people = [(frame.masks[0] == number + 1, points) for number, points in enumerate(frame.keypoints[0])]
     people = [(mask, points) for mask, points in people if mask.any()]
     boxes = np.array([box_of(mask) for mask, _ in people], np.float32).reshape(-1, 4)
     by_mask, by_pose = match(boxes, masks.boxes), match(boxes, poses.boxes)
-    for name, found, count in (("segment", by_mask, len(masks.boxes)), ("pose", by_pose, len(poses.boxes))):
-        values[f"{name}, boxes on nobody per frame"].append(count - len(found))
+    for name, found, scores in (("segment", by_mask, masks.scores), ("pose", by_pose, poses.scores)):
+        others = np.delete(scores, list(found.values()))
+        values[f"{name}, boxes on nobody per frame"].append(len(others))
+        values[f"{name}, of these believed"].append(int((others >= believed).sum()))
     found_masks = [mask.within(0, 0, *frame.masks.shape[1:]) for mask in masks.masks]
     covered = np.logical_or.reduce([np.zeros(frame.masks.shape[1:], bool), *found_masks])
     for number, (mask, points) in enumerate(people):

@@ -19,6 +19,7 @@ from jobs import options
 from operators.models.boxes import best_pairs, box_iou
 from operators.models.build import pose_model, segment_model
 from operators.video.encode import decode_bytes
+from schemas.cues import InstanceMasks, PoseDetections
 
 _HIT = 0.4
 
@@ -43,10 +44,8 @@ def main(arguments: Namespace) -> int:
             there = np.array([one["box"] for one in people], np.float32).reshape(-1, 4)
             listed, hits = (best_pairs(box_iou(there, some), _HIT) for some in (boxes, boxes[believed]))
             row["frames"] += 1
-            # Boxes that touch nobody who is annotated: two models may list the same.
-            row["boxes on nobody"] += int(
-                (box_iou(boxes[believed], there).max(axis=1, initial=0) < 0.1).sum()
-            )
+            sure = policy.mask.start_confidence
+            row["boxes on nobody"] += max(nobody(one, there, sure) for one in (masks, poses))
             for i, one in enumerate(people):
                 kind = "hidden or cut" if one["hidden_or_cut"] else "visible"
                 row[f"{kind}"] += 1
@@ -62,6 +61,12 @@ def main(arguments: Namespace) -> int:
     for name, row in count.items():
         print(f"| {name} | {' | '.join(str(row[column]) for column in columns)} |")
     return 0
+
+
+def nobody(found: InstanceMasks | PoseDetections, there: np.ndarray, believed: float) -> int:
+    """Boxes that are believed, and touch nobody who is annotated."""
+    away = box_iou(found.boxes, there).max(axis=1, initial=0) < 0.1
+    return int((away & (found.scores >= believed)).sum())
 
 
 def frames_of(arguments: Namespace) -> dict[str, dict[int, list[dict]]]:
