@@ -15,6 +15,7 @@ from cluster.ledger.run import Run
 from operators import storage
 from operators.release import reader
 from operators.release.accounts import id_digest
+from operators.release.layout import FIELDS
 from schemas.arrow import to_table
 from schemas.clip import ClipRef
 from schemas.errors import UserError
@@ -137,6 +138,11 @@ def test_parts_of_a_plan_are_jobs_of_their_own(tmp_path: Path) -> None:
     for wrong in ("0/3", "4/3", "1/257", "half"):
         with pytest.raises(UserError, match="no part of a plan"):
             Plan.of(f"{tmp_path}/plan", wrong)
+
+
+def test_dataset_json_has_the_fields_that_the_layout_names(finished: tuple[str, str, list[str]]) -> None:
+    made = reader.read_dataset(finished[1])
+    assert made is not None and made.keys() == FIELDS.keys() - {"signature"}
 
 
 def test_another_plan_is_refused(finished: tuple[str, str, list[str]]) -> None:
