@@ -16,6 +16,7 @@ from operators import storage
 from operators.recovery.escalation import Ladder
 from operators.release.shard_check import Demands, check_shard
 from operators.release.shard_writer import write_shard
+from schemas import __version__
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Step
 from schemas.errors import UserError
@@ -127,6 +128,11 @@ def stop_half_way(dataset: Path) -> None:
     (dataset / "dataset.json").write_text(json.dumps(header | {"state": "running"}))
 
 
+def number_the_version(dataset: Path) -> None:
+    header = json.loads((dataset / "dataset.json").read_text())
+    (dataset / "dataset.json").write_text(json.dumps(header | {"recast_version": 0.1}))
+
+
 def leave_a_pending_record(dataset: Path) -> None:
     path = first(dataset, "checkpoint")
     path.rename(path.with_suffix(".pending.parquet"))
@@ -148,12 +154,20 @@ def leave_a_pending_record(dataset: Path) -> None:
         (cut_stats, "cannot be read"),
         (alter_the_counts, "states released"),
         (stop_half_way, "has not finished"),
+        (number_the_version, "recast_version that is no text"),
         (leave_a_pending_record, "pending.parquet: belongs to no shard"),
     ],
 )
 def test_tampering_is_found(dataset: Path, tamper: Callable[[Path], None], found: str) -> None:
     tamper(dataset)
     assert any(found in problem for problem in problems(dataset))
+
+
+def test_the_version_stands_in_it_and_older_datasets_have_none(dataset: Path) -> None:
+    header = json.loads((dataset / "dataset.json").read_text())
+    assert header.pop("recast_version") == __version__
+    (dataset / "dataset.json").write_text(json.dumps(header))
+    assert problems(dataset) == []
 
 
 def test_what_a_run_under_way_keeps_is_its_own_and_of_a_finished_one_is_a_breach(dataset: Path) -> None:
