@@ -18,10 +18,12 @@ from schemas.cues import InstanceMasks, Patch, PersonBoxes
 class Witness:
     """Frames uint8 [T,H,W,3] RGB, what is accounted for bool [T,H,W] -> T InstanceMasks of whoever is left.
 
-    What is accounted for is painted gray before the model looks, at native resolution in overlapping tiles. What it
-    then says of people elsewhere becomes one map in steps of 4 px, of several models the most that any says; connected
-    parts of it above a model's confidence are what it found, with their highest value as score. So a hand that sticks
-    out of a mask counts as a person.
+    A detector of whole people looks at the frames as they are: painted ones show silhouettes, which look like people,
+    and black boxes, behind which it sees nobody. Whom it boxes counts unless half of the box is accounted for. A map of
+    parts of people looks at frames in which what is accounted for is gray, or it would name all of it. Either looks at
+    native resolution in overlapping tiles. What they say of people elsewhere becomes one map in steps of 4 px, of
+    several models the most that any says; connected parts of it above a model's confidence are what was found, with
+    their highest value as score. So a hand that sticks out of a mask counts as a person.
     Raises UserError for unusable weights, ValueError if the model's output is not finite or the shapes differ.
     """
 
@@ -36,16 +38,17 @@ class Witness:
         found: list[InstanceMasks] = []
         for start in range(0, len(frames), self.batch):
             hidden = covered[start : start + self.batch]
-            pictures = np.where(hidden[..., None], np.uint8(GRAY), frames[start : start + self.batch])
-            maps = self._map(pictures, hidden)
+            maps = self._map(frames[start : start + self.batch], hidden)
             found += [_parts(*pair, frames.shape[1:3]) for pair in zip(maps, hidden, strict=True)]
         return found
 
-    def _map(self, pictures: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    def _map(self, frames: np.ndarray, hidden: np.ndarray) -> np.ndarray:
         """float32 [N,H/4,W/4], rounded up: the most that a model says of each place in any tile, if that is enough."""
-        count, height, width = pictures.shape[:3]
+        count, height, width = frames.shape[:3]
+        painted = np.where(hidden[..., None], np.uint8(GRAY), frames)
         likely = np.zeros((count, -(-height // STRIDE), -(-width // STRIDE)), np.float32)
         for settings, look in self.models:
+            pictures = painted if isinstance(settings, choice.PersonMap) else frames
             # COCO-SSD cuts tiles of its own.
             side = max(height, width) if isinstance(settings, choice.CocoSsd) else settings.image_size
             for rows, columns in tiles(height, width, side, side // 4):
@@ -60,7 +63,7 @@ class Witness:
 
 
 def _model(settings: choice.OneWitness, device: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """From pictures uint8 [N,H,W,3], and what of them is painted over, to a map of what may be people."""
+    """From pictures uint8 [N,H,W,3], and what of them is accounted for, to a map of what may be people."""
     match settings:
         case choice.PersonMap():
             model = PersonMap.load(settings.weights, device)
@@ -73,7 +76,7 @@ def _model(settings: choice.OneWitness, device: str) -> Callable[[np.ndarray, np
             )
         case choice.CocoSsd(weights=weights, confidence=confidence, tile=tile):
             boxes = CocoSsd(weights, confidence, device, tile)
-    return lambda pictures, hidden: _painted(boxes(pictures), hidden)
+    return lambda pictures, hidden: _unaccounted(boxes(pictures), hidden)
 
 
 def _near(hidden: np.ndarray, reach: int) -> np.ndarray:
@@ -101,8 +104,8 @@ def _parts(likely: np.ndarray, hidden: np.ndarray, size: tuple[int, int]) -> Ins
     return InstanceMasks(np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32), masks)
 
 
-def _painted(found: list[PersonBoxes], hidden: np.ndarray) -> np.ndarray:
-    """A map as the Witness's from boxes; one mostly in `hidden` bool [N,H,W] is a silhouette, and not counted."""
+def _unaccounted(found: list[PersonBoxes], hidden: np.ndarray) -> np.ndarray:
+    """A map as the Witness's from boxes; one of which half lies in `hidden` bool [N,H,W] is somebody accounted for."""
     count, height, width = hidden.shape
     likely = np.zeros((count, -(-height // STRIDE), -(-width // STRIDE)), np.float32)
     for one, seen, there in zip(found, likely, hidden, strict=True):
