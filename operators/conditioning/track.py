@@ -7,6 +7,7 @@ import numpy as np
 
 from operators.conditioning.linking import Detection, Path, colours, link
 from operators.models.boxes import best_pairs, box_iou
+from operators.models.finite import check_finite
 from schemas.cues import InstanceMasks, Patch, PoseDetections
 from schemas.policy import MaskPolicy
 from schemas.track import Track
@@ -22,9 +23,14 @@ def track_people(
     A person whom either model sees counts: a pose without a mask is masked by its box. A track begins with a detection
     of at least `policy.start_confidence` and needs `policy.start_frames` of them (all, in a shorter clip); fainter ones
     continue it in both directions, see `link`. Gaps of up to `policy.gap_frames` are filled from both sides.
+    Raises ValueError for what is not finite.
     """
     if len(masks) != len(poses):
         raise ValueError(f"{len(masks)} frames of masks but {len(poses)} of poses")
+    for mask, pose in zip(
+        masks, poses, strict=True
+    ):  # a box that is no number belongs to nobody, and nobody is masked
+        check_finite(mask.boxes, mask.scores, pose.boxes, pose.scores, pose.keypoints)
     found = [_merge(*one) for one in zip(frames, masks, poses, strict=True)]
     needed = min(policy.start_frames, len(masks))
     people = [

@@ -24,8 +24,6 @@ def settings(folder: Path, clips_per_shard: int = 2) -> list[str]:
     values = {
         "clip.frames": 9,
         "clip.overlap": 1,
-        "pose.image_size": 320,
-        "segment.image_size": 320,
         "generator.weights": save_generator(folder / "generator"),
         "generator.steps": 1,
         "generator.guidance": 1.0,

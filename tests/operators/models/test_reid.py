@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from operators.models.build import segment_model
 from operators.models.reid import Likeness, crops
-from operators.models.yolo_segment import PersonSegmenter
 from operators.video.encode import decode_bytes, encode_video
 from schemas.config import load
 from schemas.policy import Policy
@@ -36,13 +36,11 @@ def street() -> tuple[np.ndarray, np.ndarray]:
                 for f, _ in zip(container.decode(video=0), range(FRAMES), strict=False)
             ]
         )
-    settings = PROFILE.segment
-    assert not isinstance(settings, list)
-    found = PersonSegmenter(settings.weights, 0.5, settings.image_size, "cpu", 8)(frames)
+    found = segment_model(PROFILE.segment, "cpu")(frames)
     body = np.zeros(frames.shape[:3], bool)
     for t, people in enumerate(found):
-        for mask in people.masks:
-            body[t] |= mask.within(0, 0, body.shape[1], body.shape[2])
+        for mask, score in zip(people.masks, people.scores, strict=True):
+            body[t] |= (score >= 0.5) & mask.within(0, 0, body.shape[1], body.shape[2])
     assert len(crops(body[0])) >= 2
     return frames, body
 
