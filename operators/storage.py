@@ -34,9 +34,8 @@ from schemas.errors import UserError
 
 SCHEMES = {"file": "file", "s3": "s3", "gs": "gs", "az": "az", "abfs": "az"}
 PATIENCE = timedelta(minutes=1)
-RANGE = (
-    1 << 20
-)  # bytes asked of a store at once: with s3fs's 5 MiB, four seconds of a long video fetched over 100 MB
+# Bytes asked of a store at once: with s3fs's 5 MiB, four seconds of a long video fetched over 100 MB.
+RANGE = 1 << 20
 
 T = TypeVar("T")
 
@@ -279,13 +278,12 @@ _LISTED: dict[str, Callable[[], fsspec.AbstractFileSystem]] = {"file": LocalFile
 def _arrow_s3(environment: tuple[tuple[str, str], ...]) -> fs.FileSystem:
     """Made anew only if the environment has changed: finding credentials may take a request."""
     # Region and endpoint are given, as Arrow would otherwise ask AWS itself where a bucket lies.
+    # Its own 3 attempts take half a second, 9 about PATIENCE. A small file is one request if its opening is delayed.
     named = dict(environment)
     options: dict[str, Any] = {
         "region": named.get("AWS_REGION") or named.get("AWS_DEFAULT_REGION") or "us-east-1",
-        "retry_strategy": fs.AwsStandardS3RetryStrategy(
-            max_attempts=9
-        ),  # about PATIENCE; its own 3 are half a second
-        "allow_delayed_open": True,  # a small file is one request and not three
+        "retry_strategy": fs.AwsStandardS3RetryStrategy(max_attempts=9),
+        "allow_delayed_open": True,
     }
     endpoint = named.get("AWS_ENDPOINT_URL_S3") or named.get("AWS_ENDPOINT_URL")
     if endpoint:

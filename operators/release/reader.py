@@ -25,7 +25,7 @@ from schemas.errors import UserError
 from schemas.manifest import ManifestRow, QuarantineRow
 
 ROWS = 1 << 16  # that pass by together
-_FILES = 256  # that are open together: Arrow keeps what it learns of each file of a dataset
+_FILES = 64  # that are open together: Arrow keeps what it learns of each file of a dataset
 _REQUESTS = 16  # at the same time
 
 Files = tuple[fs.FileSystem, list[str]]  # parquet files, in order
