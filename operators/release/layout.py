@@ -22,6 +22,7 @@ CHECKPOINT = "checkpoint"
 VIDEO, RECORD, CONDITION = "mp4", "json", "condition.mp4"  # members of a clip, after its key and a dot
 FIELDS = {
     "schema_version": "of this table and of the folders' schemas",
+    "recast_version": "of the release that made it (schemas.__version__)",
     "state": "running or complete",
     "variant": "structhuman or structall",
     "partition": "K/N: which part of the plan this is",
