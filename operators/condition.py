@@ -59,6 +59,7 @@ class CueModels:
     scene: SceneModel
     witness: Detector
     faces: Detector
+    limbs: Detector | None
     redact: Redactor
 
     @classmethod
@@ -72,6 +73,7 @@ class CueModels:
             scene=scene_model(profile.caption, device),
             witness=Witness(profile.witness, device),
             faces=FaceDetector(policy.gates.face_confidence),
+            limbs=Witness(profile.limbs, device) if profile.limbs else None,
             redact=Redactor(profile, policy),
         )
 
@@ -149,7 +151,7 @@ class Condition:
         paint(frames, painted)
         clock.lap("text")
         detectors = models.witness, models.faces
-        people, gates = track_everybody(frames, cues, detectors, settings, self.policy.gates)
+        people, gates = track_everybody(frames, cues, detectors, settings, self.policy.gates, models.limbs)
         clock.lap("gate 1")
         return _Seen(frames, painted, people, things, gates)
 

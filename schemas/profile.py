@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from schemas.config import Settings
-from schemas.extractors import Caption, Depth, Objects, Poses, Segments, Template, Witnesses
+from schemas.extractors import Caption, Depth, Objects, PersonMap, Poses, Segments, Template, Witnesses
 
 
 class Clips(Settings):
@@ -140,6 +140,7 @@ class Profile(Settings):
     `spill` is the folder into which Ray on this machine writes what does not fit into memory, frames among it: on an
     encrypted mount, if there is one. A cluster has its own setting (`ray start --object-spilling-directory`).
     `licences: permissive` refuses weights whose entry in weights.lock says otherwise, or that have none.
+    `witness` looks again in the gates; what `limbs` finds beside the masks makes them grow, and refuses nothing.
     """
 
     name: str
@@ -150,6 +151,7 @@ class Profile(Settings):
     depth: Depth
     caption: Caption = Template()
     witness: Witnesses
+    limbs: PersonMap | None = None
     text: Text = Text()
     objects: Objects | None = None
     likeness: Likeness

@@ -23,17 +23,20 @@ def track_everybody(
     detectors: tuple[Detector, Detector],
     policy: MaskPolicy,
     limits: Gates,
+    limbs: Detector | None = None,
 ) -> tuple[list[Track], list[Gate]]:
     """Tracks of everybody in uint8 [T,H,W,3] frames, and the scores of gate 1.
 
-    `cues` are masks and poses by frame; `detectors` find people and faces in every frame with the masked people
-    painted gray, and must not be the models that made the cues. What they find at the thresholds of `limits` joins the
-    detection that it is near or becomes one of its own, in the frames around it, too; then everything is tracked and
-    looked at again, twice at most. Raises Rejected if somebody is still left.
+    `cues` are masks and poses by frame; `detectors` find people and faces in every frame outside the masks, and must
+    not be the models that made the cues. What they find at the thresholds of `limits` joins the detection that it is
+    near or becomes one of its own, in the frames around it, too; then everything is tracked and looked at again, twice
+    at most. What `limbs` finds beside the masks makes them grow alike, but has no say in the end: it is often wrong.
+    Raises Rejected if somebody is still left.
     """
     (seen, poses), mask = cues, np.zeros(frames.shape[:3], bool)
     people: list[Track] = []
     left: dict[int, tuple[InstanceMasks, InstanceMasks]] = {}
+    parts: dict[int, InstanceMasks] = {}
     for growth in range(_GROWTHS + 1):
         people, before = track_people(frames, seen, poses, policy), mask
         mask = union(people, "mask", frames.shape[:3])
@@ -41,8 +44,13 @@ def track_everybody(
         again = np.flatnonzero(stale)
         looks = look(detectors, frames[again], mask[again])
         left |= dict(zip(again.tolist(), zip(*looks, strict=True), strict=True))
+        if growth == _GROWTHS:
+            break
         hits = [_hits(*pair, limits, frames.shape[1:3]) for _, pair in sorted(left.items())]
-        if growth == _GROWTHS or not any(hits):
+        if limbs:
+            parts |= dict(zip(again.tolist(), look((limbs,), frames[again], mask[again])[0], strict=True))
+            hits = [hit + part.masks for hit, (_, part) in zip(hits, sorted(parts.items()), strict=True)]
+        if not any(hits):
             break
         seen = _grown(seen, hits, frames.shape[1:3], policy)
     persons, faces = zip(*left.values(), strict=True)

@@ -12,9 +12,7 @@ from schemas.policy import Gates
 Detector = Callable[[np.ndarray, np.ndarray], list[InstanceMasks]]
 
 
-def look(
-    detectors: tuple[Detector, Detector], frames: np.ndarray, mask: np.ndarray
-) -> list[list[InstanceMasks]]:
+def look(detectors: Sequence[Detector], frames: np.ndarray, mask: np.ndarray) -> list[list[InstanceMasks]]:
     """What each detector sees in each frame outside `mask`. Raises ValueError if one leaves a frame out."""
     found = [detector(frames, mask) for detector in detectors]
     if any(len(one) != len(frames) for one in found):

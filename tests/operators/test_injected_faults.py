@@ -40,7 +40,7 @@ ELSEWHERE = {
         "segment_model",
         "build_generator",
     ),  # load models before there is a clip
-    "faults",  # of marks, which are an option: tests/operators/release/test_c2pa_mark.py
+    "generated",  # asked for marks, which are an option: tests/operators/release/test_c2pa_mark.py
 }
 BESIDE = (
     Attempts,

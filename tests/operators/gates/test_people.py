@@ -18,7 +18,10 @@ PERSON = (60, 30, 84, 90)
 
 
 def follow(
-    witness: Detector, faces: Detector = nobody, seen: InstanceMasks | None = None
+    witness: Detector,
+    faces: Detector = nobody,
+    seen: InstanceMasks | None = None,
+    limbs: Detector | None = None,
 ) -> tuple[list[Track], np.ndarray, dict[str, float]]:
     """With one person whom the cue models see in every frame."""
     if seen is None:
@@ -26,7 +29,7 @@ def follow(
         seen = InstanceMasks(np.array([PERSON], np.float32), np.ones(1, np.float32), [patch])
     nobody_posed = np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 17, 3), np.float32)
     cues = [seen] * len(FRAMES), [PoseDetections(*nobody_posed)] * len(FRAMES)
-    people, gates = track_everybody(FRAMES, cues, (witness, faces), POLICY.mask, POLICY.gates)
+    people, gates = track_everybody(FRAMES, cues, (witness, faces), POLICY.mask, POLICY.gates, limbs)
     assert all(gate.passed for gate in gates)
     return people, union(people, "mask", FRAMES.shape[:3]), {gate.name: gate.score for gate in gates}
 
@@ -110,3 +113,12 @@ def test_frames_that_a_detector_leaves_out_are_an_error() -> None:
     for wrong in ([], [NOTHING] * 20):
         with pytest.raises(ValueError, match="frames"):
             follow(lambda frames, covered, wrong=wrong: wrong)
+
+
+def test_limbs_beside_a_mask_make_it_grow_and_refuse_nothing() -> None:
+    hand = (100, 50, 108, 56)
+    people, mask, scores = follow(nobody, limbs=seeing(hand, until=1))
+    assert len(people) == 1 and mask[0, 50:56, 100:108].all()
+    assert scores["mask grown"] == 1
+    _, _, scores = follow(nobody, limbs=seeing(hand, hides=False))
+    assert (scores["mask grown"], scores["nobody left"]) == (2, 0)

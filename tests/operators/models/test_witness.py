@@ -26,7 +26,7 @@ PROFILE, POLICY = (
     load(Profile, "cluster/profiles/embedded.yaml"),
     load(Policy, "cluster/policies/driving.yaml"),
 )
-SSD, NEAR = PROFILE.witness
+SSD, NEAR = PROFILE.witness, PROFILE.limbs
 MAP = NEAR.model_copy(update={"confidence": 0.25, "reach": 0})  # as it was trained: everywhere
 LIMIT = POLICY.gates.residual_confidence
 
