@@ -53,7 +53,7 @@ class PeopleEnsemble:
 
     `weights` is a folder with nanodet, movenet_multipose, movenet_thunder and blazepose_full as .onnx. Whoever either
     detector sees with `confidence` is listed. Sure, with a score of 0.5 or more, is who NanoDet is sure of alone, whom
-    both see, or whom NanoDet sees and who has limbs in a close look; all others score less than 0.2. A hard rule about
+    both see, or whom either sees and who has limbs in a close look; all others score less than 0.2. A hard rule about
     joints would lose people from behind, and those who are just entering. Raises UserError for unusable weights,
     ValueError if the output of a network is not finite.
     """
@@ -76,7 +76,7 @@ class PeopleEnsemble:
         joints = np.zeros((len(boxes), 17, 3), np.float32)
         joints[close] = self.thunder(frame, boxes[close])
         limbs = np.sort(joints[:, :, 2], axis=1)[:, -8:].mean(axis=1)
-        limbed = (limbs >= _LIMBS) & (first >= _LOOK_CLOSELY)
+        limbed = (limbs >= _LIMBS) & (either >= _LOOK_CLOSELY)
         sure = (first >= _SURE_ALONE) | ((first > 0) & (second > 0)) | limbed
         lone = np.flatnonzero(sure & (either < _LOOK_CLOSELY))
         joints[lone] = self.thunder(frame, boxes[lone])
