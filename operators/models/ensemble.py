@@ -20,15 +20,11 @@ from schemas.cues import Patch, PersonBoxes
 
 _SAME_BOX = 0.55  # IoU of boxes that are one person's
 _AGREE = 0.5  # IoU of two networks' boxes of one person
-_SAME_JOINTS, _INSIDE = (
-    0.7,
-    0.7,
-)  # similarity of joints, and share of a box within another: a part of one person
+_SAME_JOINTS = 0.7  # similarity of joints,
+_INSIDE = 0.7  # and share of a box within another, that make it a part of one person
 _SURE_ALONE = 0.4  # NanoDet's score that needs no second opinion
-_LOOK_CLOSELY, _LIMBS = (
-    0.2,
-    0.3,
-)  # either score, and the mean of the eight surest joints, that are enough together
+_LOOK_CLOSELY = 0.2  # either score,
+_LIMBS = 0.3  # and the mean of the eight surest joints, that are enough together
 _BELIEVED = 0.5  # the least score of somebody who is sure, above every policy's start_confidence
 _FAINT = 0.19  # the most of somebody who is not, below it: such detections continue tracks and begin none
 _SMALL = 40  # px of height below which a mask says less than the box
