@@ -10,7 +10,7 @@ from operators.models.oks import oks
 from schemas.cues import Patch
 
 _NEAR = 0.2  # overlap of boxes, or likeness of joints, with where somebody is expected
-_STEADY = 0.5  # the same for faint detections before somebody is sure: scenery is faintly seen, too
+_STEADY = 0.4  # the same for faint detections before somebody is sure: scenery is faintly seen, too
 _HIDDEN = 0.5  # share of an expected box within somebody else's, who may be hiding them
 _ONE_PERSON = 0.7  # likeness of joints in most of the frames that two paths share
 _MEMORY = 4  # sightings from which a direction is taken

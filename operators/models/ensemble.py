@@ -20,15 +20,11 @@ from schemas.cues import Patch, PersonBoxes
 
 _SAME_BOX = 0.55  # IoU of boxes that are one person's
 _AGREE = 0.5  # IoU of two networks' boxes of one person
-_SAME_JOINTS, _INSIDE = (
-    0.7,
-    0.7,
-)  # similarity of joints, and share of a box within another: a part of one person
+_SAME_JOINTS = 0.7  # similarity of joints,
+_INSIDE = 0.7  # and share of a box within another, that make it a part of one person
 _SURE_ALONE = 0.4  # NanoDet's score that needs no second opinion
-_LOOK_CLOSELY, _LIMBS = (
-    0.2,
-    0.3,
-)  # either score, and the mean of the eight surest joints, that are enough together
+_LOOK_CLOSELY = 0.2  # either score,
+_LIMBS = 0.3  # and the mean of the eight surest joints, that are enough together
 _BELIEVED = 0.5  # the least score of somebody who is sure, above every policy's start_confidence
 _FAINT = 0.19  # the most of somebody who is not, below it: such detections continue tracks and begin none
 _SMALL = 40  # px of height below which a mask says less than the box
@@ -53,7 +49,7 @@ class PeopleEnsemble:
 
     `weights` is a folder with nanodet, movenet_multipose, movenet_thunder and blazepose_full as .onnx. Whoever either
     detector sees with `confidence` is listed. Sure, with a score of 0.5 or more, is who NanoDet is sure of alone, whom
-    both see, or whom NanoDet sees and who has limbs in a close look; all others score less than 0.2. A hard rule about
+    both see, or whom either sees and who has limbs in a close look; all others score less than 0.2. A hard rule about
     joints would lose people from behind, and those who are just entering. Raises UserError for unusable weights,
     ValueError if the output of a network is not finite.
     """
@@ -76,7 +72,7 @@ class PeopleEnsemble:
         joints = np.zeros((len(boxes), 17, 3), np.float32)
         joints[close] = self.thunder(frame, boxes[close])
         limbs = np.sort(joints[:, :, 2], axis=1)[:, -8:].mean(axis=1)
-        limbed = (limbs >= _LIMBS) & (first >= _LOOK_CLOSELY)
+        limbed = (limbs >= _LIMBS) & (either >= _LOOK_CLOSELY)
         sure = (first >= _SURE_ALONE) | ((first > 0) & (second > 0)) | limbed
         lone = np.flatnonzero(sure & (either < _LOOK_CLOSELY))
         joints[lone] = self.thunder(frame, boxes[lone])
