@@ -1,4 +1,4 @@
-"""How good the actors are, without any generator: `python -m benchmarks.actor --data PEOPLE [--shards street-val.tar]`.
+"""How good the actors are, without any generator: `python -m benchmarks.actor --people PEOPLE`.
 
 Joints and masks come from the ground truth, made as imperfect as extractors make them. Measured: the actor's own joints
 against the true ones (share within 5 % of the height), their jitter against the true and the given joints'
@@ -119,7 +119,7 @@ def _shake(points: np.ndarray, true: np.ndarray) -> float:
 def main() -> None:
     """Print the figures; write the sheet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the synthetic people's shards")
+    parser.add_argument("--people", type=Path, required=True, help="folder of the synthetic people's shards")
     parser.add_argument("--shards", default="crops-val.tar")
     parser.add_argument("--clips", type=int, default=24)
     parser.add_argument("--sheet", type=Path)
@@ -132,7 +132,7 @@ def main() -> None:
     rng, found, warps = np.random.default_rng(0), np.zeros((2, 2), int), []
     results = []
     for number, whole in zip(
-        range(arguments.clips), read_people(arguments.data, arguments.shards), strict=False
+        range(arguments.clips), read_people(arguments.people, arguments.shards), strict=False
     ):
         sample = vary_crop(whole, rng, profile.generator.tube) if crops else whole
         _, mask = degrade_condition(sample, rng, structall=False)
