@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from operators.actor.actor import actor
+from operators.conditioning.doubles import doubles
 from operators.conditioning.fuse import fuse_structall, fuse_structhuman
 from operators.conditioning.grow import track_everybody
 from operators.conditioning.identity import pseudo_identity, scope_of
@@ -191,14 +192,14 @@ class Condition:
     def _roles(
         self, ref: ClipRef, people: list[Track], size: tuple[int, int], steps: list[Step]
     ) -> list[Role]:
-        """An actor for each person whose joints can be believed."""
-        roles = []
-        for track, (seed, look) in zip(
-            people, self._looks(ref, [one.number for one in people], steps), strict=True
-        ):
-            boxes = track.boxes_throughout()
-            made = actor(track.keypoints, boxes, size, float(ref.fps), seed, look)
-            roles += [Role(made, track.first)] if made else []
+        """An actor for each person whose joints can be believed, and who is not another's double."""
+        twice, roles = doubles([track.person() for track in people]), []
+        looks = self._looks(ref, [track.number for track in people], steps)
+        for track, (seed, look) in zip(people, looks, strict=True):
+            if track.number not in twice:
+                boxes = track.boxes_throughout()
+                made = actor(track.keypoints, boxes, size, float(ref.fps), seed, look)
+                roles += [Role(made, track.first)] if made else []
         return roles
 
     def _looks(self, ref: ClipRef, numbers: list[int], steps: list[Step]) -> list[tuple[int, str]]:

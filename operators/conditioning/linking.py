@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from operators.models.boxes import best_pairs, box_iou
+from operators.models.boxes import box_iou
 from operators.models.oks import oks
 from schemas.cues import Patch
 
@@ -14,6 +14,9 @@ _STEADY = 0.4  # the same for faint detections before somebody is sure: scenery 
 _HIDDEN = 0.5  # share of an expected box within somebody else's, who may be hiding them
 _ONE_PERSON = 0.7  # likeness of joints in most of the frames that two paths share
 _MEMORY = 4  # sightings from which a direction is taken
+_KNOWN = (
+    8  # sightings after which a path goes before newer ones, which may be a second box of the same person
+)
 _SHADES = 4  # levels of each colour channel that are told apart
 
 
@@ -96,10 +99,23 @@ def _continued(live: list[Path], people: list[Detection], t: int, near: float = 
     joints = oks(moved, np.stack([one.keypoints for one in people]), areas)
     looks = np.stack([one.colours for one in last]) @ np.stack([one.colours for one in people]).T
     closeness = np.maximum(place, joints)
-    pairs = best_pairs(np.where(closeness >= near, closeness + looks, 0), near)
+    known = np.array([min(len(path), _KNOWN) for path in live])[:, None] / _KNOWN
+    pairs = _surest_first(np.where(closeness >= near, closeness + looks + known, 0), near)
     for i, j in pairs.items():
         live[i][t] = people[j]
     return [one for j, one in enumerate(people) if j not in pairs.values()]
+
+
+def _surest_first(likeness: np.ndarray, least: float) -> dict[int, int]:
+    """Row -> column, the most alike first. The best sum would give somebody's own detection to who has none, and a
+    second box to its owner."""
+    pairs: dict[int, int] = {}
+    left = likeness.copy()
+    while left.size and left.max() >= least:
+        i, j = np.unravel_index(int(left.argmax()), left.shape)
+        pairs[int(i)] = int(j)
+        left[i], left[:, j] = 0, 0
+    return pairs
 
 
 def _nearest(path: Path, t: int) -> Detection:
