@@ -1,6 +1,6 @@
-"""The README's picture: source, conditioning and result, one below the other, at a few moments of one clip.
+"""The README's picture: source, conditioning and result, one below the other, at a few moments of one clip a dataset.
 
-python -m benchmarks.picture tests/data/street.mp4 output/street-structhuman docs/recast.jpg
+python -m benchmarks.picture docs/recast.jpg --of VIDEO DATASET --of tests/data/street.mp4 output/street-structhuman
 """
 
 import argparse
@@ -29,27 +29,42 @@ def contact_sheet(rows: list[np.ndarray], moments: list[int], width: int = WIDTH
     return sheet
 
 
-def main() -> None:
-    """Draw the clip with the most people."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "source", type=Path, help="the video that the dataset was made from, and nothing else"
-    )
-    parser.add_argument("output", type=Path, help="the dataset")
-    parser.add_argument("picture", type=Path, help="the JPEG to write")
-    parser.add_argument("--moments", type=int, default=3)
-    arguments = parser.parse_args()
-    shards = sorted(map(str, arguments.output.glob("shards/*.tar")))
+def rows_of(video: Path, dataset: Path) -> list[np.ndarray]:
+    """Source, conditioning and result, uint8 [T,H,W,3] each, of the clip with the most people."""
+    shards = sorted(map(str, dataset.glob("shards/*.tar")))
     samples = list(webdataset.WebDataset(shards, shardshuffle=False))
     sample = max(samples, key=lambda sample: json.loads(sample["json"])["certificate"]["people"])
     first = json.loads(sample["json"])["first_frame"]
     result, conditioning = decode_bytes(sample["mp4"]), decode_bytes(sample["condition.mp4"])
-    source = decode_bytes(arguments.source.read_bytes())[first : first + len(result)]
-    moments = np.linspace(0, len(result) - 1, arguments.moments + 2).round().astype(int)[1:-1].tolist()
-    sheet = contact_sheet([source, conditioning, result], moments)
+    return [decode_bytes(video.read_bytes())[first : first + len(result)], conditioning, result]
+
+
+def main() -> None:
+    """Draw one dataset below the other."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("picture", type=Path, help="the JPEG to write")
+    parser.add_argument(
+        "--of",
+        type=Path,
+        nargs=2,
+        action="append",
+        required=True,
+        metavar=("VIDEO", "DATASET"),
+        help="a video, and the dataset that was made from it and nothing else; may be repeated",
+    )
+    parser.add_argument("--moments", type=int, default=3)
+    arguments = parser.parse_args()
+    sheets = []
+    for video, dataset in arguments.of:
+        rows = rows_of(video, dataset)
+        last = len(rows[0]) - 1
+        moments = np.linspace(0, last, arguments.moments + 2).round().astype(int)[1:-1].tolist()
+        sheets.append(contact_sheet(rows, moments))
     arguments.picture.parent.mkdir(parents=True, exist_ok=True)
+    between = np.full((3 * GAP, sheets[0].shape[1], 3), 255, np.uint8)
+    sheet = np.concatenate([part for one in sheets for part in (one, between)][:-1])
     cv2.imwrite(str(arguments.picture), sheet[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 
