@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from operators.models.finite import check_finite
 from schemas.errors import UserError
 
 
@@ -38,8 +39,7 @@ class OnnxNetwork:
 
     def __call__(self, pictures: np.ndarray) -> list[np.ndarray]:
         found = self.session.run(self.outputs, {"image": np.ascontiguousarray(pictures, np.float32)})
-        if not all(np.isfinite(output).all() for output in found):
-            raise ValueError("a cue model's output is not finite")
+        check_finite(*found)
         return found
 
 
