@@ -39,9 +39,12 @@ class Prepare:
     """One piece of work in, one shard out; its stats, written last, say that it is done."""
 
     def __init__(self, profile: Profile, policy: Policy, work: dict[str, Any], output: str) -> None:
-        self.profile, self.work, self.output = profile, work, output
+        # Pairs are for a diffusion model: it is given people's tubes, also where the profile has people drawn.
+        generator = profile.generator.model_copy(update={"people": "diffusion"})
+        self.profile = profile.model_copy(update={"generator": generator})
+        self.work, self.output = work, output
         if work["plan"]:
-            self.condition = Condition(profile, policy, options.read_release_key(work["plan"]))
+            self.condition = Condition(self.profile, policy, options.read_release_key(work["plan"]))
         self.scenes: list[RenderedClip] = []
         self.latents = LatentsOf(profile.generator.weights) if work["latents"] else None
 
