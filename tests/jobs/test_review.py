@@ -18,8 +18,6 @@ pytestmark = pytest.mark.usefixtures("cluster")
 # No encoded video is as much like its source as the gate "background" then demands.
 POLICY = {
     "gates.outside_psnr_db": 99.5,
-    "gates.body_likeness": 1.0,
-    "gates.head_likeness": 1.0,
     "escalation": ["other seed"],
     "reviewers.may_waive": ["background"],
 }
