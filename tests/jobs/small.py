@@ -30,7 +30,7 @@ def settings(folder: Path, clips_per_shard: int = 2) -> list[str]:
         "generator.window": 9,
         "generator.overlap": 1,
         "clips_per_shard": clips_per_shard,
-        # Half of the size, people look alike; what these runs are about is not likeness, and each further try takes long.
+        # At half the size people look alike; these runs are not about that, and each further try takes long.
         "policy.gates.body_likeness": 1.0,
         "policy.gates.head_likeness": 1.0,
     }
