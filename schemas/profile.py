@@ -164,7 +164,7 @@ class Profile(Settings):
 
     @model_validator(mode="after")
     def _independent(self) -> "Profile":
-        cues = self.model_dump_json(include={"pose", "segment"})
+        cues = self.model_dump_json(include={"pose", "segment", "limbs"})
         for witness in self.witness if isinstance(self.witness, list) else [self.witness]:
             if f'"{witness.weights}"' in cues:
                 raise ValueError(
