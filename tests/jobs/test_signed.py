@@ -323,7 +323,7 @@ def test_a_run_signed_by_a_command_and_marked(tmp_path: Path, whole: Path) -> No
     assert proved.returncode == 0, proved.stdout
     made = json.loads(storage.read_bytes(output, "dataset.json"))
     assert made["marker"]["digest"] == hashlib.sha256(chain_file.read_bytes()).hexdigest()
-    assert made["released"]["clips"] > 0 and made["diffusion_calls"] > 0
+    assert made["released"]["clips"] > 0 and made["people"] > 0
     secrets = [path.read_text().splitlines()[1].encode() for path in (whole / "key.pem", private)]
     for path in storage.list_files(output):
         assert not any(secret in storage.read_bytes(output, path) for secret in secrets), path
