@@ -2,32 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from operators.actor.garments import Part
 from operators.actor.looks import LONG, SHAVED, SHOULDER, Looks, Outfit
 from operators.training.render.coverage import bare_skin
 from operators.training.render.shading import set_uniforms, source, uniforms
 from operators.training.render.template import Template
 
 _KEPT_OUTFITS = 64
-
-
-class Part(IntEnum):
-    """What person.*.glsl can draw."""
-
-    SKIN = 0
-    EYES = 1
-    TOP = 2
-    TROUSERS = 3
-    SHOES = 4
-    SKIRT = 5
-    SCALP = 6
-    JACKET = 7
-    STRANDS = 8
 
 
 @dataclass(frozen=True)
