@@ -86,7 +86,8 @@ def masked(condition: Condition, policy: Policy, frames: np.ndarray, cues: tuple
             continue
         try:
             detectors = condition.models.witness, condition.models.faces
-            people, _ = track_everybody(frames, cues, detectors, settings, policy.gates)
+            limbs = condition.models.limbs
+            people, _ = track_everybody(frames, cues, detectors, settings, policy.gates, limbs)
             return union(people, "mask", frames.shape[:3])
         except Rejected:
             tried = settings
