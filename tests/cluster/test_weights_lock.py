@@ -14,7 +14,9 @@ PROFILE = "cluster/profiles/embedded.yaml"
 def test_every_weight_of_the_embedded_profile_is_listed_with_its_digest() -> None:
     lock, profile = yaml.safe_load(weights_lock.LOCK.read_text()), load(Profile, PROFILE)
     named = weights_lock.named(profile)
-    assert {"pose", "depth", "witness", "limbs", "likeness", "generator"} <= {field.split(".")[0] for field in named}
+    assert {"pose", "depth", "witness", "limbs", "likeness", "generator"} <= {
+        field.split(".")[0] for field in named
+    }
     for name in named.values():
         assert lock[name]["sha256"] == weights_lock.digest(name)
         assert lock[name]["licence"]

@@ -49,7 +49,8 @@ BESIDE = (
     Marker,
     Provenance,
 )  # of a stage, and no part of what it makes or judges
-ACTED = {"actor", "act_before_plate", "act_in_scene", "doubles"}  # called where people are drawn, and nowhere else
+# Called where people are drawn, and nowhere else.
+ACTED = {"actor", "act_before_plate", "act_in_scene", "doubles"}
 SAME = 12  # levels; coarse noise after H.264
 
 
