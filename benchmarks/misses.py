@@ -18,6 +18,7 @@ import torch
 from jobs import options
 from operators.condition import Condition
 from operators.conditioning.grow import track_everybody
+from operators.conditioning.limbs import cover_limbs
 from operators.conditioning.track import track_people
 from operators.recovery.escalation import larger
 from operators.recovery.fail_closed import Rejected
@@ -86,8 +87,9 @@ def masked(condition: Condition, policy: Policy, frames: np.ndarray, cues: tuple
             continue
         try:
             detectors = condition.models.witness, condition.models.faces
+            people, _ = track_everybody(frames, cues, detectors, settings, policy.gates)
             limbs = condition.models.limbs
-            people, _ = track_everybody(frames, cues, detectors, settings, policy.gates, limbs)
+            people = cover_limbs(frames, people, limbs, settings) if limbs else people
             return union(people, "mask", frames.shape[:3])
         except Rejected:
             tried = settings

@@ -14,6 +14,7 @@ from operators.conditioning.doubles import doubles
 from operators.conditioning.fuse import fuse_structall, fuse_structhuman
 from operators.conditioning.grow import track_everybody
 from operators.conditioning.identity import pseudo_identity, scope_of
+from operators.conditioning.limbs import cover_limbs
 from operators.conditioning.paint import paint
 from operators.conditioning.persona import sample_persona
 from operators.conditioning.prompt import caption_from_cues
@@ -152,7 +153,8 @@ class Condition:
         paint(frames, painted)
         clock.lap("text")
         detectors = models.witness, models.faces
-        people, gates = track_everybody(frames, cues, detectors, settings, self.policy.gates, models.limbs)
+        people, gates = track_everybody(frames, cues, detectors, settings, self.policy.gates)
+        people = cover_limbs(frames, people, models.limbs, settings) if models.limbs else people
         clock.lap("gate 1")
         return _Seen(frames, painted, people, things, gates)
 

@@ -23,20 +23,17 @@ def track_everybody(
     detectors: tuple[Detector, Detector],
     policy: MaskPolicy,
     limits: Gates,
-    limbs: Detector | None = None,
 ) -> tuple[list[Track], list[Gate]]:
     """Tracks of everybody in uint8 [T,H,W,3] frames, and the scores of gate 1.
 
     `cues` are masks and poses by frame; `detectors` find people and faces in every frame outside the masks, and must
     not be the models that made the cues. What they find at the thresholds of `limits` joins the detection that it is
     near or becomes one of its own, in the frames around it, too; then everything is tracked and looked at again, twice
-    at most. What `limbs` finds beside the masks makes them grow alike, but has no say in the end: it is often wrong.
-    Raises Rejected if somebody is still left.
+    at most. Raises Rejected if somebody is still left.
     """
     (seen, poses), mask = cues, np.zeros(frames.shape[:3], bool)
     people: list[Track] = []
     left: dict[int, tuple[InstanceMasks, InstanceMasks]] = {}
-    parts: dict[int, InstanceMasks] = {}
     for growth in range(_GROWTHS + 1):
         people, before = track_people(frames, seen, poses, policy), mask
         mask = union(people, "mask", frames.shape[:3])
@@ -47,9 +44,6 @@ def track_everybody(
         if growth == _GROWTHS:
             break
         hits = [_hits(*pair, limits, frames.shape[1:3]) for _, pair in sorted(left.items())]
-        if limbs:
-            parts |= dict(zip(again.tolist(), look((limbs,), frames[again], mask[again])[0], strict=True))
-            hits = [hit + part.masks for hit, (_, part) in zip(hits, sorted(parts.items()), strict=True)]
         if not any(hits):
             break
         seen = _grown(seen, hits, frames.shape[1:3], policy)
@@ -96,14 +90,19 @@ def _grown(
 
 
 def _added(found: InstanceMasks, patch: Patch, size: tuple[int, int], policy: MaskPolicy) -> InstanceMasks:
-    """One frame's detections with a patch: part of whoever it is within reach of, or somebody else."""
+    """One frame's detections with a patch: part of whoever it is within reach of, or somebody else.
+
+    A detection that would begin no track is somebody only where it shares most of the patch: two sights of one person.
+    """
     box, masks = np.array(patch.box, np.float32), list(found.masks)
     boxes, scores = found.boxes.copy(), found.scores.copy()
     heights = boxes[:, 3] - boxes[:, 1]
     # What is left of somebody lies beyond the margin that her mask has.
     reach = 2 * (policy.dilate_px + policy.dilate_share * heights)
     gaps = np.maximum(np.maximum(boxes[:, :2] - box[2:], box[:2] - boxes[:, 2:]), 0).max(axis=1, initial=0)
-    near = np.flatnonzero(gaps <= reach)
+    shared = (np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2])).clip(0).prod(axis=1)
+    alike = 2 * shared >= np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), (box[2:] - box[:2]).prod())
+    near = np.flatnonzero((gaps <= reach) & ((scores >= policy.start_confidence) | alike))
     if len(near):
         i = int(near[np.argmin(gaps[near])])
         body = masks[i] if masks[i].area else Patch.of_box(boxes[i], size)

@@ -79,7 +79,8 @@ def _finish(number: int, path: Path, frames: int, size: tuple[int, int], policy:
                 keypoints[before - first], keypoints[after - first], (t - before) / (after - before)
             )
     joined = np.stack([body[max(0, i - reach) : i + reach + 1].any(axis=0) for i in range(len(body))])
-    return Track(number, first, body, np.stack([_dilate(mask, policy) for mask in joined]), keypoints)
+    grown = [dilate(mask, policy.dilate_px, policy.dilate_share) for mask in joined]
+    return Track(number, first, body, np.stack(grown), keypoints)
 
 
 def _sweep(before: Detection, after: Detection, share: float, size: tuple[int, int]) -> np.ndarray:
@@ -96,12 +97,12 @@ def _between(before: np.ndarray, after: np.ndarray, share: float) -> np.ndarray:
     return point
 
 
-def _dilate(mask: np.ndarray, policy: MaskPolicy) -> np.ndarray:
-    """Grow by a codec block plus a share of the height, measured with an exact distance transform."""
+def dilate(mask: np.ndarray, px: float, share: float = 0.0) -> np.ndarray:
+    """A bool [H,W] grown by so many pixels and a share of its height, measured with an exact distance transform."""
     rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
     if not len(rows):
         return mask
-    radius = policy.dilate_px + policy.dilate_share * (rows[-1] - rows[0] + 1)
+    radius = px + share * (rows[-1] - rows[0] + 1)
     pad = int(np.ceil(radius)) + 1
     y, x = max(0, rows[0] - pad), max(0, columns[0] - pad)
     window = (slice(y, rows[-1] + pad + 1), slice(x, columns[-1] + pad + 1))

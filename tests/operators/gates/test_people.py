@@ -21,7 +21,6 @@ def follow(
     witness: Detector,
     faces: Detector = nobody,
     seen: InstanceMasks | None = None,
-    limbs: Detector | None = None,
 ) -> tuple[list[Track], np.ndarray, dict[str, float]]:
     """With one person whom the cue models see in every frame."""
     if seen is None:
@@ -29,7 +28,7 @@ def follow(
         seen = InstanceMasks(np.array([PERSON], np.float32), np.ones(1, np.float32), [patch])
     nobody_posed = np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 17, 3), np.float32)
     cues = [seen] * len(FRAMES), [PoseDetections(*nobody_posed)] * len(FRAMES)
-    people, gates = track_everybody(FRAMES, cues, (witness, faces), POLICY.mask, POLICY.gates, limbs)
+    people, gates = track_everybody(FRAMES, cues, (witness, faces), POLICY.mask, POLICY.gates)
     assert all(gate.passed for gate in gates)
     return people, union(people, "mask", FRAMES.shape[:3]), {gate.name: gate.score for gate in gates}
 
@@ -68,6 +67,15 @@ def test_a_doubtful_detection_is_believed_once_the_witness_agrees() -> None:
     people, mask, _ = follow(seeing(PERSON), seen=doubtful)
     assert len(people) == 1
     assert mask[:, 30:90, 60:84].all()
+
+
+def test_a_hand_does_not_make_a_faint_box_beside_it_somebody() -> None:
+    """A box of scenery that no track would begin with stays what it is; the hand alone is masked."""
+    boxes = np.array([PERSON, (100, 2, 190, 118)], np.float32)
+    patches = [Patch.of_box(box, FRAMES.shape[1:3]) for box in boxes]
+    seen = InstanceMasks(boxes, np.array([1, 0.04], np.float32), patches)
+    _, mask, _ = follow(seeing((120, 50, 128, 56), until=1), seen=seen)
+    assert mask[0, 50:56, 120:128].all() and not mask[:, :, 150:].any()
 
 
 def test_a_sighting_below_the_threshold_changes_nothing() -> None:
@@ -113,12 +121,3 @@ def test_frames_that_a_detector_leaves_out_are_an_error() -> None:
     for wrong in ([], [NOTHING] * 20):
         with pytest.raises(ValueError, match="frames"):
             follow(lambda frames, covered, wrong=wrong: wrong)
-
-
-def test_limbs_beside_a_mask_make_it_grow_and_refuse_nothing() -> None:
-    hand = (100, 50, 108, 56)
-    people, mask, scores = follow(nobody, limbs=seeing(hand, until=1))
-    assert len(people) == 1 and mask[0, 50:56, 100:108].all()
-    assert scores["mask grown"] == 1
-    _, _, scores = follow(nobody, limbs=seeing(hand, hides=False))
-    assert (scores["mask grown"], scores["nobody left"]) == (2, 0)
