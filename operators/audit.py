@@ -13,6 +13,7 @@ from operators.gates.container import container
 from operators.gates.degenerate import degenerate, painted_over
 from operators.gates.people import Detector, nobody_new
 from operators.gates.reid import not_recognised
+from operators.gates.scenery import scenery
 from operators.gates.source_copy import source_copy
 from operators.gates.text import TextGate
 from operators.models.centerface import FaceDetector
@@ -26,6 +27,7 @@ from operators.release.c2pa_mark import Marker
 from operators.stopwatch import Stopwatch
 from operators.video.decode import decode_clip
 from operators.video.encode import decode_bytes
+from operators.video.shots import shots
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Certificate, Gate, Step, refused
 from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
@@ -119,7 +121,8 @@ class Audit:
             evidence.body if evidence.body.any() else evidence.regenerated
         )  # nobody was found in StructAll
         gates = self.models.text(published, source, evidence.painted, overlap)
-        gates.append(source_copy(output, source, people, overlap, limits.copied_share))
+        exposed = people & ~scenery(source[overlap:], evidence.mask, shots(source[overlap:]))
+        gates.append(source_copy(output, source, exposed, overlap, limits.copied_share))
         gates.append(painted_over(evidence.painted, evidence.mask.shape, overlap, limits))
         paint(source, evidence.painted)  # from here on it is what should be there
         new = source[overlap:]
@@ -127,7 +130,7 @@ class Audit:
             gates += conditioning_video(shown, new, people, limits.copied_share)
         gates += degenerate(output, new, evidence.regenerated, limits, filled(evidence.steps))
         if not filled(evidence.steps):
-            gates += not_recognised(self.models.likeness, output, new, evidence.body, limits)
+            gates += not_recognised(self.models.likeness, output, new, evidence.renewed, limits)
         if evidence.variant == "structhuman":
             gates.append(background(output, new, ~evidence.mask, limits.outside_psnr_db))
         return gates + nobody_new(output, evidence.mask, (self.models.witness, self.models.faces), limits)

@@ -40,6 +40,7 @@ from operators.recovery.fail_closed import each
 from operators.stopwatch import Stopwatch
 from operators.video.decode import decode_clip
 from operators.video.encode import encode_lossless, encode_video
+from operators.video.shots import shots
 from schemas.actor import Role
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Gate, Step
@@ -82,9 +83,10 @@ class CueModels:
 
 @dataclass(frozen=True)
 class _Seen:
-    """A clip's frames uint8 [T,H,W,3], what is painted over in them, who and what is to be made anew, and gate 1."""
+    """A clip's frames uint8 [T,H,W,3] and their shots, what is painted over, what is to be made anew, and gate 1."""
 
     frames: np.ndarray
+    shots: list[tuple[int, int]]
     painted: np.ndarray
     people: list[Track]
     things: list[Track]
@@ -123,7 +125,9 @@ class Condition:
         background = fuse_structhuman(seen.frames, mask, np.zeros_like(seen.frames))
         fuse = self._structhuman if self.policy.variant == "structhuman" else self._structall
         fused, tubes = fuse(ref, seen, mask, background, steps)
-        roles = self._roles(ref, seen.people, mask.shape[1:], steps) if self._drawn else []
+        roles = self._roles(ref, seen.people, mask.shape[1:], steps) if self._drawn else {}
+        tubed = {tube.track for tube in tubes}  # 0 is the whole frame
+        renewed = [track for track in seen.people if {0, track.number} & tubed or track.number in roles]
         lossless = encode_lossless(background) if self.policy.variant == "structhuman" else b""
         video = _conditioning_video(ref, fused)
         clock.lap("fuse")
@@ -132,13 +136,14 @@ class Condition:
             conditioning_video=video,
             mask=mask,
             body=body,
+            renewed=union(renewed, "body", mask.shape),
             painted=seen.painted,
             people=[track.person() for track in seen.people],
             gates=seen.gates,
             steps=steps,
             seconds=clock.seconds,
         )
-        return Conditioning(ref, evidence, lossless, tubes, roles)
+        return Conditioning(ref, evidence, lossless, seen.shots, tubes, list(roles.values()))
 
     def _look(self, ref: ClipRef, settings: MaskPolicy, clock: Stopwatch) -> _Seen:
         """Decode, find people, paint over what the policy redacts, follow everybody. Raises Rejected by gate 1."""
@@ -153,10 +158,11 @@ class Condition:
         paint(frames, painted)
         clock.lap("text")
         detectors = models.witness, models.faces
-        people, gates = track_everybody(frames, cues, detectors, settings, self.policy.gates)
+        scenes = shots(frames)
+        people, gates = track_everybody(frames, cues, detectors, settings, self.policy.gates, scenes)
         people = cover_limbs(frames, people, models.limbs, settings) if models.limbs else people
         clock.lap("gate 1")
-        return _Seen(frames, painted, people, things, gates)
+        return _Seen(frames, scenes, painted, people, things, gates)
 
     def _structhuman(
         self, ref: ClipRef, seen: _Seen, mask: np.ndarray, background: np.ndarray, steps: list[Step]
@@ -193,15 +199,16 @@ class Condition:
 
     def _roles(
         self, ref: ClipRef, people: list[Track], size: tuple[int, int], steps: list[Step]
-    ) -> list[Role]:
-        """An actor for each person whose joints can be believed, and who is not another's double."""
-        twice, roles = doubles([track.person() for track in people]), []
+    ) -> dict[int, Role]:
+        """By track, an actor for each person whose joints can be believed, and who is not another's double."""
+        twice = doubles([track.person() for track in people])
+        roles: dict[int, Role] = {}
         looks = self._looks(ref, [track.number for track in people], steps)
         for track, (seed, look) in zip(people, looks, strict=True):
             if track.number not in twice:
                 boxes = track.boxes_throughout()
                 made = actor(track.keypoints, boxes, size, float(ref.fps), seed, look)
-                roles += [Role(made, track.first)] if made else []
+                roles |= {track.number: Role(made, track.first)} if made else {}
         return roles
 
     def _looks(self, ref: ClipRef, numbers: list[int], steps: list[Step]) -> list[tuple[int, str]]:

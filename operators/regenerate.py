@@ -147,7 +147,7 @@ class Regenerate:
         if self.profile.generator.people == "diffusion":
             return composite(background, anew, clip.tubes, generated)
         if drawn:
-            background = act_before_plate(background, evidence.mask, evidence.body, clip.roles)
+            background = act_before_plate(background, evidence.mask, evidence.body, clip.roles, clip.shots)
         things = np.zeros_like(anew)
         for tube in clip.tubes:
             things[tube.first : tube.first + len(tube.mask)] |= tube.mask

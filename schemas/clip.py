@@ -103,6 +103,7 @@ class Evidence:
     conditioning_video  mp4 of the released frames' conditioning as the generator is shown it, small
     mask     bool [T,H,W]: union over neighbouring frames, dilated; hard. Where people were
     body     bool [T,H,W]: the undilated detections inside it. What must not be copied
+    renewed  bool [T,H,W]: of `body`, who is made anew; the others are filled with what surrounds them
     painted  int32 [N,6]: plates, text, screens painted over in the source, as conditioning/paint.py takes them; frames
              are counted in the clip's window
     gates    scores so far; `steps` and `seconds` likewise
@@ -112,6 +113,7 @@ class Evidence:
     conditioning_video: bytes
     mask: np.ndarray
     body: np.ndarray
+    renewed: np.ndarray
     painted: np.ndarray
     people: list[Person]
     gates: list[Gate]
@@ -126,7 +128,8 @@ class Evidence:
     def without_overlap(self, overlap: int) -> "Evidence":
         """Masks and people of the released frames alone; the first `overlap` frames of the window were context."""
         people = [replace(person, first=person.first - overlap) for person in self.people]
-        return replace(self, mask=self.mask[overlap:], body=self.body[overlap:], people=people)
+        masks = {name: getattr(self, name)[overlap:] for name in ("mask", "body", "renewed")}
+        return replace(self, people=people, **masks)
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,7 @@ class Conditioning:
     """A clip reduced to structure. Past this point no stage but Audit ever sees a person's pixels.
 
     background  lossless H.264 of the window, everything inside the mask gray (empty in StructAll)
+    shots       first frame of each shot of the window, and the one after its last
     tubes       what a diffusion model generates
     roles       who is drawn, if the profile has people drawn; a person of whose joints nothing is believable has none
     """
@@ -141,6 +145,7 @@ class Conditioning:
     ref: ClipRef
     evidence: Evidence
     background: bytes
+    shots: list[tuple[int, int]]
     tubes: list[Tube]
     roles: list[Role]
 

@@ -84,13 +84,14 @@ class Condition(Stage):
             conditioning_video=b"",
             mask=_MASK,
             body=_MASK,
+            renewed=_MASK,
             painted=_UNPAINTED,
             people=[],
             gates=[_GATE],
             steps=[],
             seconds={},
         )
-        return Conditioning(row, evidence, self.video, [], [])
+        return Conditioning(row, evidence, self.video, [], [], [])
 
 
 class Regenerate(Stage):

@@ -1,5 +1,6 @@
 """Tracks of everybody: whom independent detectors still see outside the masks is masked, too, and looked for again."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -23,8 +24,9 @@ def track_everybody(
     detectors: tuple[Detector, Detector],
     policy: MaskPolicy,
     limits: Gates,
+    shots: Sequence[tuple[int, int]] | None = None,
 ) -> tuple[list[Track], list[Gate]]:
-    """Tracks of everybody in uint8 [T,H,W,3] frames, and the scores of gate 1.
+    """Tracks of everybody in uint8 [T,H,W,3] frames, of one or several `shots`, and the scores of gate 1.
 
     `cues` are masks and poses by frame; `detectors` find people and faces in every frame outside the masks, and must
     not be the models that made the cues. What they find at the thresholds of `limits` joins the detection that it is
@@ -33,9 +35,12 @@ def track_everybody(
     """
     (seen, poses), mask = cues, np.zeros(frames.shape[:3], bool)
     people: list[Track] = []
+    shots, size = shots or [(0, len(frames))], frames.shape[1:3]
+    if [t for first, stop in shots for t in range(first, stop)] != list(range(len(frames))):
+        raise ValueError(f"shots {shots} are not {len(frames)} frames")
     left: dict[int, tuple[InstanceMasks, InstanceMasks]] = {}
     for growth in range(_GROWTHS + 1):
-        people, before = track_people(frames, seen, poses, policy), mask
+        people, before = _tracks(frames, seen, poses, policy, shots), mask
         mask = union(people, "mask", frames.shape[:3])
         stale = (mask != before).any(axis=(1, 2)) | (growth == 0)
         again = np.flatnonzero(stale)
@@ -43,10 +48,10 @@ def track_everybody(
         left |= dict(zip(again.tolist(), zip(*looks, strict=True), strict=True))
         if growth == _GROWTHS:
             break
-        hits = [_hits(*pair, limits, frames.shape[1:3]) for _, pair in sorted(left.items())]
+        hits = [_hits(*pair, limits, size) for _, pair in sorted(left.items())]
         if not any(hits):
             break
-        seen = _grown(seen, hits, frames.shape[1:3], policy)
+        seen = [one for shot in shots for one in _grown(seen[slice(*shot)], hits[slice(*shot)], size, policy)]
     persons, faces = zip(*left.values(), strict=True)
     gates = [
         *nobody_left(persons, faces, limits),
@@ -55,6 +60,24 @@ def track_everybody(
     if not all(gate.passed for gate in gates):
         raise Rejected("somebody may be left in the conditioning", gates)
     return people, gates
+
+
+def _tracks(
+    frames: np.ndarray,
+    masks: list[InstanceMasks],
+    poses: list[PoseDetections],
+    policy: MaskPolicy,
+    shots: Sequence[tuple[int, int]],
+) -> list[Track]:
+    """Everybody's tracks, numbered throughout; whoever is in two shots is two."""
+    people: list[Track] = []
+    for shot in map(slice, *zip(*shots, strict=True)):
+        tracks = track_people(frames[shot], masks[shot], poses[shot], policy)
+        people += [
+            replace(track, number=number, first=track.first + shot.start)
+            for number, track in enumerate(tracks, start=len(people) + 1)
+        ]
+    return people
 
 
 def _hits(people: InstanceMasks, faces: InstanceMasks, limits: Gates, size: tuple[int, int]) -> list[Patch]:

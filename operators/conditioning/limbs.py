@@ -33,10 +33,10 @@ def cover_limbs(
             x0, y0, x1, y1 = patch.box
             parts[max(0, t - _SPREAD) : t + _SPREAD + 1, y0:y1, x0:x1] |= patch.inside
     covered = [track.mask.copy() for track in people]
-    for t in np.flatnonzero(parts.any(axis=(1, 2))):
+    for t in np.flatnonzero(parts.any(axis=(1, 2))).tolist():
         count, labels = cv2.connectedComponents(parts[t].astype(np.uint8))
         for part in (labels == number for number in range(1, count)):
-            owner = _nearest(part, people, int(t))
+            owner = _nearest(part, people, t)
             if owner is not None:
                 covered[owner][t - people[owner].first] |= dilate(part, policy.dilate_px)
     return [replace(track, mask=mask) for track, mask in zip(people, covered, strict=True)]

@@ -5,11 +5,9 @@ import numpy as np
 
 from schemas.certificate import Gate
 
-_PATCH = 5  # px
+PATCH = 5  # px
 _TEXTURED = 6.0  # levels of luma standard deviation within a patch: flat cloth equals flat cloth by chance
-_EQUAL = (
-    4.0  # mean absolute luma difference below which a patch counts as copied; H.264 at crf 18 stays below
-)
+EQUAL = 4.0  # mean absolute luma difference below which a patch counts as copied; H.264 at crf 18 stays below
 
 
 def source_copy(
@@ -43,17 +41,17 @@ def copied_share(output: np.ndarray, source: np.ndarray, region: np.ndarray, off
 def _surroundings(body: np.ndarray) -> tuple[slice, slice]:
     """The rectangle that holds `body` bool [H,W] and all that a patch around one of its pixels covers."""
     spans = [np.flatnonzero(body.any(axis=axis)) for axis in (1, 0)]
-    rows, columns = [slice(max(0, int(span[0]) - _PATCH), int(span[-1]) + _PATCH + 1) for span in spans]
+    rows, columns = [slice(max(0, int(span[0]) - PATCH), int(span[-1]) + PATCH + 1) for span in spans]
     return rows, columns
 
 
 def _copied(output: np.ndarray, source: np.ndarray, body: np.ndarray) -> float:
-    mean = cv2.blur(source, (_PATCH, _PATCH))
-    spread = np.sqrt(np.maximum(cv2.blur(source * source, (_PATCH, _PATCH)) - mean * mean, 0))
+    mean = cv2.blur(source, (PATCH, PATCH))
+    spread = np.sqrt(np.maximum(cv2.blur(source * source, (PATCH, PATCH)) - mean * mean, 0))
     textured = body & (spread > _TEXTURED)
-    judged = textured if textured.sum() >= _PATCH * _PATCH else body
-    difference = cv2.blur(np.abs(output - source), (_PATCH, _PATCH))
-    return float((difference[judged] < _EQUAL).mean())
+    judged = textured if textured.sum() >= PATCH * PATCH else body
+    difference = cv2.blur(np.abs(output - source), (PATCH, PATCH))
+    return float((difference[judged] < EQUAL).mean())
 
 
 def _luma(frame: np.ndarray) -> np.ndarray:

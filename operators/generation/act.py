@@ -1,6 +1,7 @@
 """Actors in their places: drawn into the background of a clip, or into a generated scene."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,11 +11,22 @@ from schemas.actor import Plate, Role
 
 
 def act_before_plate(
-    background: np.ndarray, mask: np.ndarray, body: np.ndarray, roles: Sequence[Role]
+    background: np.ndarray,
+    mask: np.ndarray,
+    body: np.ndarray,
+    roles: Sequence[Role],
+    shots: Sequence[tuple[int, int]],
 ) -> np.ndarray:
     """uint8 [T,H,W,3]: StructHuman. `background` is gray inside `mask` bool [T,H,W]; what it hides comes from other
-    frames that see it, and the actors stand before that. `body` bool [T,H,W] tells what stood in front of somebody."""
-    return _act(plate(background, mask), background, mask, roles, body)
+    frames of the same shot that see it, and the actors stand before that. `body` bool [T,H,W] tells what stood in front
+    of somebody."""
+    made = []
+    for first, stop in shots:
+        shot = slice(first, stop)
+        here = [replace(role, first=role.first - first) for role in roles if first <= role.first < stop]
+        behind = plate(background[shot], mask[shot])
+        made.append(_act(behind, background[shot], mask[shot], here, body[shot]))
+    return np.concatenate(made)
 
 
 def act_in_scene(scene: np.ndarray, mask: np.ndarray, roles: Sequence[Role]) -> np.ndarray:

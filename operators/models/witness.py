@@ -14,22 +14,30 @@ from schemas import extractors as choice
 from schemas.clip import GRAY
 from schemas.cues import InstanceMasks, Patch, PersonBoxes
 
+_GROUP = 8  # times the area of the largest person in it, a box is of a group
+_CLOSE = 0.9  # the score from which so large a box is of somebody all the same
+_MEMBER = 0.8  # share of a person's mask within the box
+
+
+# Pictures uint8 [N,H,W,3], and what of them is accounted for bool [N,H,W] -> whoever is left in each.
+_Look = Callable[[np.ndarray, np.ndarray], list[InstanceMasks]]
+
 
 class Witness:
     """Frames uint8 [T,H,W,3] RGB, what is accounted for bool [T,H,W] -> T InstanceMasks of whoever is left.
 
     A detector of whole people looks at the frames as they are: painted ones show silhouettes, which look like people,
-    and black boxes, behind which it sees nobody. Whom it boxes counts unless half of the box is accounted for. A map of
-    parts of people looks at frames in which what is accounted for is gray, or it would name all of it. Either looks at
-    native resolution in overlapping tiles. What they say of people elsewhere becomes one map in steps of 4 px, of
-    several models the most that any says; connected parts of it above a model's confidence are what was found, with
-    their highest value as score. So a hand that sticks out of a mask counts as a person.
+    and black boxes, behind which it sees nobody. Whom it boxes counts unless half of the box is accounted for, or the
+    box is of a group of whom at least two are, and it is not very sure that it is somebody close. A map of parts of
+    people looks at frames in which what is accounted for is gray, or it would name all of it; connected parts of it
+    above the model's confidence are what was found, with their highest value as score. So a hand that sticks out of a
+    mask counts as a person. Either looks at native resolution in overlapping tiles. Of several models all counts.
     Raises UserError for unusable weights, ValueError if the model's output is not finite or the shapes differ.
     """
 
     def __init__(self, settings: choice.Witnesses, device: str = "cpu") -> None:
         several = settings if isinstance(settings, list) else [settings]
-        self.models = [(one, _model(one, device)) for one in several]
+        self.looks = [_look(one, device) for one in several]
         self.batch = min(one.batch for one in several)
 
     def __call__(self, frames: np.ndarray, covered: np.ndarray) -> list[InstanceMasks]:
@@ -37,46 +45,58 @@ class Witness:
             raise ValueError(f"frames {frames.shape}, but covered {covered.dtype} {covered.shape}")
         found: list[InstanceMasks] = []
         for start in range(0, len(frames), self.batch):
-            hidden = covered[start : start + self.batch]
-            maps = self._map(frames[start : start + self.batch], hidden)
-            found += [_parts(*pair, frames.shape[1:3]) for pair in zip(maps, hidden, strict=True)]
+            part = slice(start, start + self.batch)
+            seen = [look(frames[part], covered[part]) for look in self.looks]
+            found += map(_together, zip(*seen, strict=True))
         return found
 
-    def _map(self, frames: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-        """float32 [N,H/4,W/4], rounded up: the most that a model says of each place in any tile, if that is enough."""
-        count, height, width = frames.shape[:3]
-        painted = np.where(hidden[..., None], np.uint8(GRAY), frames)
-        likely = np.zeros((count, -(-height // STRIDE), -(-width // STRIDE)), np.float32)
-        for settings, look in self.models:
-            pictures = painted if isinstance(settings, choice.PersonMap) else frames
-            # COCO-SSD cuts tiles of its own.
-            side = max(height, width) if isinstance(settings, choice.CocoSsd) else settings.image_size
-            for rows, columns in tiles(height, width, side, side // 4):
-                top, left = rows.start // STRIDE * STRIDE, columns.start // STRIDE * STRIDE
-                part = np.s_[:, top : rows.stop, left : columns.stop]
-                seen = look(pictures[part], hidden[part])
-                check_finite(seen)
-                y, x = top // STRIDE, left // STRIDE
-                into = likely[:, y : y + seen.shape[1], x : x + seen.shape[2]]
-                np.maximum(into, seen * (seen >= settings.confidence), out=into)
-        return likely
 
-
-def _model(settings: choice.OneWitness, device: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """From pictures uint8 [N,H,W,3], and what of them is accounted for, to a map of what may be people."""
+def _look(settings: choice.OneWitness, device: str) -> _Look:
     match settings:
         case choice.PersonMap():
             model = PersonMap.load(settings.weights, device)
-            if not settings.reach:
-                return lambda pictures, _: model.likelihood(pictures)
-            return lambda pictures, hidden: model.likelihood(pictures) * _near(hidden, settings.reach)
+            return lambda frames, hidden: _by_map(model, settings, frames, hidden)
         case choice.RtDetr(weights=weights, confidence=confidence, image_size=size, dtype=dtype):
-            boxes: Callable[[np.ndarray], list[PersonBoxes]] = RtDetr(
-                weights, confidence, size, device, settings.batch, dtype
-            )
+            detector = RtDetr(weights, confidence, size, device, settings.batch, dtype)
+            return lambda frames, hidden: _unaccounted(_tiled(detector, frames, size), hidden)
         case choice.CocoSsd(weights=weights, confidence=confidence, tile=tile):
-            boxes = CocoSsd(weights, confidence, device, tile)
-    return lambda pictures, hidden: _unaccounted(boxes(pictures), hidden)
+            ssd = CocoSsd(weights, confidence, device, tile)  # cuts tiles of its own
+            return lambda frames, hidden: _unaccounted(ssd(frames), hidden)
+
+
+def _by_map(
+    model: PersonMap, settings: choice.PersonMap, frames: np.ndarray, hidden: np.ndarray
+) -> list[InstanceMasks]:
+    """What is seen of each place in any tile, as one map in steps of 4 px, and the parts of that."""
+    count, height, width = frames.shape[:3]
+    painted = np.where(hidden[..., None], np.uint8(GRAY), frames)
+    likely = np.zeros((count, -(-height // STRIDE), -(-width // STRIDE)), np.float32)
+    for rows, columns in tiles(height, width, settings.image_size, settings.image_size // 4):
+        top, left = rows.start // STRIDE * STRIDE, columns.start // STRIDE * STRIDE
+        seen = model.likelihood(painted[:, top : rows.stop, left : columns.stop])
+        check_finite(seen)
+        y, x = top // STRIDE, left // STRIDE
+        into = likely[:, y : y + seen.shape[1], x : x + seen.shape[2]]
+        np.maximum(into, seen * (seen >= settings.confidence), out=into)
+    if settings.reach:
+        likely *= _near(hidden, settings.reach)
+    return [_parts(*pair, (height, width)) for pair in zip(likely, hidden, strict=True)]
+
+
+def _tiled(detector: RtDetr, frames: np.ndarray, side: int) -> list[PersonBoxes]:
+    """What is seen in any tile; one person perhaps several times."""
+    height, width = frames.shape[1:3]
+    seen = [
+        [
+            PersonBoxes(one.boxes + np.array([columns.start, rows.start] * 2, np.float32), one.scores)
+            for one in detector(frames[:, rows, columns])
+        ]
+        for rows, columns in tiles(height, width, side, side // 4)
+    ]
+    return [
+        PersonBoxes(np.concatenate([one.boxes for one in tile]), np.concatenate([one.scores for one in tile]))
+        for tile in zip(*seen, strict=True)
+    ]
 
 
 def _near(hidden: np.ndarray, reach: int) -> np.ndarray:
@@ -104,15 +124,37 @@ def _parts(likely: np.ndarray, hidden: np.ndarray, size: tuple[int, int]) -> Ins
     return InstanceMasks(np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32), masks)
 
 
-def _unaccounted(found: list[PersonBoxes], hidden: np.ndarray) -> np.ndarray:
-    """A map as the Witness's from boxes; one of which half lies in `hidden` bool [N,H,W] is somebody accounted for."""
-    count, height, width = hidden.shape
-    likely = np.zeros((count, -(-height // STRIDE), -(-width // STRIDE)), np.float32)
-    for one, seen, there in zip(found, likely, hidden, strict=True):
-        for box, score in zip(one.boxes, one.scores, strict=True):
-            x0, y0, x1, y1 = Patch.of_box(box, (height, width)).box
-            inside = there[y0:y1, x0:x1]
-            if inside.size and inside.mean() < 0.5:
-                place = seen[y0 // STRIDE : -(-y1 // STRIDE), x0 // STRIDE : -(-x1 // STRIDE)]
-                np.maximum(place, score, out=place)
-    return likely
+def _unaccounted(found: list[PersonBoxes], hidden: np.ndarray) -> list[InstanceMasks]:
+    """Boxes of which half lies in `hidden` bool [N,H,W], or which are of a group, are of somebody accounted for."""
+    return [_left(*pair) for pair in zip(found, hidden, strict=True)]
+
+
+def _left(found: PersonBoxes, hidden: np.ndarray) -> InstanceMasks:
+    check_finite(found.boxes, found.scores)
+    _, people, stats, _ = cv2.connectedComponentsWithStats(hidden.astype(np.uint8))
+    boxes, scores, masks = [], [], []
+    for box, score in zip(found.boxes, found.scores, strict=True):
+        patch = Patch.of_box(box, hidden.shape)
+        x0, y0, x1, y1 = patch.box
+        place = np.s_[y0:y1, x0:x1]
+        accounted = patch.area == 0 or hidden[place].mean() >= 0.5
+        if not accounted and (score >= _CLOSE or not _is_group(people[place], stats[:, cv2.CC_STAT_AREA])):
+            boxes.append(patch.box)
+            scores.append(score)
+            masks.append(patch)
+    return InstanceMasks(np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32), masks)
+
+
+def _together(found: tuple[InstanceMasks, ...]) -> InstanceMasks:
+    boxes, scores = (np.concatenate([getattr(one, name) for one in found]) for name in ("boxes", "scores"))
+    return InstanceMasks(boxes, scores, [mask for one in found for mask in one.masks])
+
+
+def _is_group(people: np.ndarray, areas: np.ndarray) -> bool:
+    """Whether two or more of the masks numbered in a box int [h,w] lie in it and are small beside it.
+
+    areas int [N]: of the masks, by number; 0 is what is no mask.
+    """
+    within = np.bincount(people.ravel(), minlength=len(areas))[1:]
+    members = within >= _MEMBER * areas[1:]
+    return bool(members.sum() >= 2 and people.size > _GROUP * areas[1:][members].max())

@@ -64,7 +64,7 @@ class Condition(Stage):
 
     def one(self, row: ClipRef) -> Conditioning:
         ballast = os.urandom(self.payload << 20)
-        return Conditioning(row, evidence(conditioning_video=ballast), b"", [], [])
+        return Conditioning(row, evidence(conditioning_video=ballast), b"", [], [], [])
 
 
 class Regenerate(Stage):

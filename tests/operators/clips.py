@@ -19,6 +19,7 @@ def evidence(**known: Any) -> Evidence:
         "conditioning_video": b"",
         "mask": nothing,
         "body": nothing,
+        "renewed": nothing,
         "painted": np.zeros((0, 6), np.int32),
         "people": [],
         "gates": [],

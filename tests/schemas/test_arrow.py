@@ -22,7 +22,7 @@ def conditioning(mask: np.ndarray, clip_id: int = 5) -> Conditioning:
     seen = evidence(mask=mask, body=~mask, people=[SOMEBODY], seconds={"decode": 0.5})
     motion = Motion(np.ones((2, 29), np.float32), np.zeros((2, 3), np.float32), 900.0)
     role = Role(Actor(motion, (72, 128), 5, "adult"), 3)
-    return Conditioning(clip_ref(clip_id), seen, b"\x00\xff", [tube], [role])
+    return Conditioning(clip_ref(clip_id), seen, b"\x00\xff", [(0, 2)], [tube], [role])
 
 
 @given(arrays.arrays(bool, arrays.array_shapes(min_dims=3, max_dims=3)))

@@ -10,10 +10,11 @@ from operators.conditioning.grow import track_everybody
 from operators.gates.people import nobody_new
 from operators.models.build import pose_model, segment_model
 from operators.models.centerface import FaceDetector
+from operators.models.coco_ssd import CocoSsd
 from operators.models.witness import Witness
 from operators.video.encode import decode_bytes
 from schemas.config import load
-from schemas.cues import InstanceMasks
+from schemas.cues import InstanceMasks, PersonBoxes
 from schemas.errors import UserError
 from schemas.policy import Policy
 from schemas.profile import Profile
@@ -152,6 +153,32 @@ def test_several_witnesses_say_what_any_of_them_sees(street: Street) -> None:
     ]
     assert everywhere[0].any() and (everywhere[2] == everywhere[0] | everywhere[1]).all()
     assert both.scores.max() == max(one.scores.max(), other.scores.max())
+
+
+@pytest.mark.parametrize(
+    ("score", "people", "seen"), [(0.8, 2, 0), (0.95, 2, 1), (0.8, 1, 1), (0.8, 0, 1)], ids=str
+)
+def test_a_box_of_a_group_who_are_accounted_for_is_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, score: float, people: int, seen: int
+) -> None:
+    """Unless it is very sure: then somebody stands close."""
+    box = PersonBoxes(np.array([[10, 10, 190, 110]], np.float32), np.array([score], np.float32))
+    monkeypatch.setattr(CocoSsd, "__call__", lambda _, frames: [box] * len(frames))
+    frames, covered = np.zeros((1, 120, 200, 3), np.uint8), np.zeros((1, 120, 200), bool)
+    for number in range(people):
+        covered[0, 40:80, 40 + 60 * number : 56 + 60 * number] = True
+    assert len(Witness(SSD)(frames, covered)[0].boxes) == seen
+
+
+def test_a_doubtful_box_beside_a_sure_one_stays_doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Boxes that touch are two sights, each with its own score."""
+    boxes = np.array([[10, 10, 190, 110], [150, 50, 170, 100]], np.float32)
+    seen = PersonBoxes(boxes, np.array([0.3, 0.8], np.float32))
+    monkeypatch.setattr(CocoSsd, "__call__", lambda _, frames: [seen] * len(frames))
+    (found,) = Witness(SSD)(np.zeros((1, 120, 200, 3), np.uint8), np.zeros((1, 120, 200), bool))
+    assert [patch.area for patch, score in zip(found.masks, found.scores, strict=True) if score > 0.7] == [
+        1000
+    ]
 
 
 def test_a_mask_of_another_size_is_an_error(witness: Witness, street: Street) -> None:

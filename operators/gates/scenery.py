@@ -1,0 +1,30 @@
+"""What of a mask shows nobody: the scene that other frames show, too, outside of all masks."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from operators.actor.plate import plate
+from operators.gates.source_copy import EQUAL, PATCH
+from schemas.clip import GRAY
+
+
+def scenery(source: np.ndarray, mask: np.ndarray, shots: Sequence[tuple[int, int]]) -> np.ndarray:
+    """bool [T,H,W]: pixels of `mask` bool [T,H,W] around which the source is what other frames show there unmasked.
+
+    source uint8 [T,H,W,3], of which only pixels outside the masks make the comparison's other side: the plate of each
+    shot. In those frames detectors and gates found nobody in that place; so nobody is copied where a clip shows it, as
+    it rightly does where scenery was taken for somebody for a while, or where a mask reaches beyond a body. Who stands
+    before that scenery differs from it, and is not left out.
+    """
+    same = np.zeros_like(mask)
+    for shot in (slice(*ends) for ends in shots):
+        if not mask[shot].any():
+            continue
+        hidden = np.where(mask[shot][..., None], np.uint8(GRAY), source[shot])
+        behind = plate(hidden, mask[shot])
+        for t, frame in enumerate(behind.frames):
+            apart = cv2.absdiff(frame, source[shot][t]).max(axis=2).astype(np.float32)
+            same[shot][t] = mask[shot][t] & ~behind.holes[t] & (cv2.blur(apart, (PATCH, PATCH)) < EQUAL)
+    return same
