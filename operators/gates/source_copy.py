@@ -21,20 +21,20 @@ def source_copy(
 def copied_share(output: np.ndarray, source: np.ndarray, region: np.ndarray, offset: int) -> float:
     """Largest share, over frames, of textured pixels in `region` whose surroundings equal the source's.
 
-    output uint8 [N,H,W,3]; source uint8 [offset+N,H,W,3]; region bool [N,H,W]. Each output frame is compared
-    with its own source frame and both neighbours, which catches passed-through and off-by-one frames. The
+    output uint8 [N,H,W,3]; source uint8 [offset+N,H,W,3]; region bool [N,H,W]. Each source frame is looked for, where
+    its region is, in its own output frame and both neighbours, which catches passed-through and off-by-one frames. The
     region's outermost two pixels are left out: they show background as often as a person. A region without
     texture is judged on all its pixels. 0 where the region is empty everywhere.
     """
     worst = 0.0
-    for t, mask in enumerate(region):
+    for s, mask in enumerate(region):
         body = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         if not body.any():
             continue
         part = _surroundings(body)
-        inside, own = body[part], _luma(output[t][part])
-        for s in range(max(0, offset + t - 1), min(len(source), offset + t + 2)):
-            worst = max(worst, _copied(own, _luma(source[s][part]), inside))
+        inside, shown = body[part], _luma(source[offset + s][part])
+        for t in range(max(0, s - 1), min(len(output), s + 2)):
+            worst = max(worst, _copied(_luma(output[t][part]), shown, inside))
     return worst
 
 
