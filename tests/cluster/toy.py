@@ -123,7 +123,7 @@ def write_output(
     count: int,
     clips_per_shard: int = 4,
     signer: Signer | None = None,
-    end: Callable[[ClipRef], Ended] = ended,
+    end: Callable[[ClipRef], Ended] | None = None,  # instead of `ended`
     policy: Policy = POLICY,
 ) -> list[str]:
     """A finished dataset over a plan of `count` clips, made without Ray; returns the names of its shards."""
@@ -136,7 +136,7 @@ def write_output(
         part = refs[task * clips_per_shard : (task + 1) * clips_per_shard]
         files: dict[str, _File] = {}
         ids, opener = [ref.clip_id for ref in part], partial(_open, files)
-        write_shard(map(end, part), ids, name, opener, signer=signer)
+        write_shard(map(end or ended, part), ids, name, opener, signer=signer)
         for path, file in files.items():
             storage.write_bytes(output, path, file.data)
         record = pa.BufferOutputStream()
