@@ -1,4 +1,4 @@
-# make demo   anonymize a video, a folder or an s3:// prefix: INPUT=… OUTPUT=… VARIANT=structhuman|structall
+# make demo   anonymize a video, a folder or an object store's prefix: INPUT=… OUTPUT=… VARIANT=structhuman|structall
 #             and options of the jobs, e.g. JOB_OPTIONS='--profile my.yaml --set generator.steps=20'
 # make test   lint, types, tests
 # Both set themselves up, in .venv; python3 (3.11) and make are all they need to find.

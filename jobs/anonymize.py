@@ -18,6 +18,7 @@ from cluster.ledger import checkpoint
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.decisions import honour
 from cluster.ledger.plans import Plan
+from cluster.ledger.repair import repair
 from cluster.ledger.run import Run
 from jobs import options
 from operators import storage
@@ -62,7 +63,7 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
         )
         sink = ShardSink(run.output, policy.publish_conditioning, pools, run.signer)
         audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
-        checkpoint.repair(run.output)
+        repair(run.output)
     checkpoint.record_lost(run.plan, run.output)
 
 
@@ -104,8 +105,10 @@ def main(arguments: Namespace) -> int:
 
 if __name__ == "__main__":
     parser = options.parser(__doc__)
-    parser.add_argument("--plan", required=True, help="folder or s3:// prefix written by jobs.plan")
-    parser.add_argument("--output", required=True, help="folder or s3:// prefix for the anonymized dataset")
+    parser.add_argument("--plan", required=True, help="folder or object store's prefix written by jobs.plan")
+    parser.add_argument(
+        "--output", required=True, help="folder or object store's prefix for the anonymized dataset"
+    )
     parser.add_argument(
         "--partition",
         metavar="K/N",

@@ -1,6 +1,6 @@
 """Plan: videos in, a manifest of clip references out. `python -m jobs.plan INPUT... --plan PLAN`.
 
-INPUT is a video, a folder, or an s3:// prefix. PLAN holds source names and the release key: keep it as
+INPUT is a video, a folder, or an object store's prefix. PLAN holds source names and the release key: keep it as
 private as the sources. Of each video only the first frames are decoded. The same input always gives the same clips.
 
 The same command again probes what is new or has changed since, and nothing else. Sources that are gone stay in the
@@ -25,7 +25,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as arrow_dataset
 import ray
 
 from cluster import session
@@ -39,6 +38,7 @@ from operators.planning.listing import LISTINGS, Files, Listing, Source, list_so
 from operators.planning.probe import plan_source, source_key, unplannable
 from operators.recovery.attempts import time_limit
 from operators.regenerate import Regenerate
+from operators.release import reader
 from operators.release.accounts import id_digest
 from operators.stopwatch import by_stage
 from schemas.arrow import from_table, to_table
@@ -138,12 +138,11 @@ def refuse(piece: dict[str, Any], output: str, name_key: bytes) -> None:
 
 def account(output: str, listing: Listing) -> dict[str, Any]:
     """Write plan.json from what the manifest holds. Raises UserError if a clip is there twice."""
-    filesystem, paths = plans.Plan(output).files()
-    rows = arrow_dataset.dataset(paths, filesystem=filesystem, format="parquet")
-    bad = rows.to_table(columns=["uri", "problem", "remedy"], filter=pc.field("problem") != "")
-    planned = plans.Plan(output).planned()
+    files, planned = plans.Plan(output).files(), plans.Plan(output).planned()
+    bad = reader.read_columns(files, ["uri", "problem", "remedy"], pc.field("problem") != "")
+    uris = [pc.unique(rows["uri"]) for rows in reader.batches(files, ["uri"])]
     counts = {
-        "sources": len(pc.unique(rows.to_table(columns=["uri"])["uri"])),
+        "sources": len(pc.unique(pa.chunked_array(uris, pa.string()))),
         "clips": len(planned.ids),
         "frames": planned.frames,
         "problems": sorted(bad.to_pylist(), key=lambda row: row["uri"]),
@@ -226,9 +225,13 @@ def main(arguments: Namespace) -> int:
 
 if __name__ == "__main__":
     parser = options.parser(__doc__)
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a video, a folder, or an s3:// prefix")
     parser.add_argument(
-        "--plan", required=True, help="folder or s3:// prefix for the plan; as private as the sources"
+        "inputs", nargs="+", metavar="INPUT", help="a video, a folder, or an object store's prefix"
+    )
+    parser.add_argument(
+        "--plan",
+        required=True,
+        help="folder or object store's prefix for the plan; as private as the sources",
     )
     parser.add_argument(
         "--estimate", type=int, default=0, metavar="K", help="dry run on K clips of each part"

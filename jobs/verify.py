@@ -9,12 +9,14 @@ if all of it holds, 1 if anything does not, 2 if there is no dataset to verify.
 import re
 import secrets
 from argparse import Namespace
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeVar
 
-import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import ray
 from rich.console import Console
 from rich.table import Table
@@ -24,8 +26,8 @@ from cluster.ledger import chain, dataset_signature
 from jobs import options
 from operators import storage
 from operators.release import layout, reader
-from operators.release.accounts import COUNTED, id_digest, total
-from operators.release.shard_check import REDO, Checked, Demands, check_shard
+from operators.release.accounts import COUNTED, Total, id_digest
+from operators.release.shard_check import CLIPS, REDO, Checked, Demands, check_shard
 from operators.release.signature import read_public_key
 from operators.release.spot_check import CONFIDENCE, bound
 from schemas.certificate import Step
@@ -34,6 +36,7 @@ from schemas.policy import Policy
 from schemas.profile import Profile
 
 AGAIN = "Run jobs.anonymize again with the same plan and settings"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -87,61 +90,94 @@ def verify(
         sorted({match[1] for match in found if match}),
         Demands(certified, key, bool(dataset.get("marker")), sample, seed, may_waive),
     )
-    checked = sorted(_check_all(output, shards, demands), key=lambda shard: shard.name)
+    whole = Whole()
+    for checked in _check_all(output, shards, demands):
+        whole.add(checked)
+        files.difference_update(checked.files)
     breaches = dataset_signature.breaches(output, dataset, trusted)
-    breaches += [breach for shard in checked for breach in shard.breaches]
-    breaches += _accounting(output, dataset, checked)
-    known = {path for shard in checked for path in shard.files}
+    breaches += in_order(whole.breaches)
+    breaches += _accounting(output, dataset, whole)
     running = dataset["state"] == "running"
-    for path in sorted(files - known):
+    for path in sorted(files):
         if not layout.is_beside(path, running):
             remedy = "Find out who put it there, and remove it"
             breaches.append(Breach(path, "belongs to no shard of this dataset", remedy))
-    released = sum(shard.stats["released"]["clips"] for shard in checked if shard.stats)
-    sampled, doubted = (sum(getattr(shard, name) for shard in checked) for name in ("sampled", "doubted"))
-    waived = [accepted for shard in checked for accepted in shard.waived]
-    return Proof(breaches, released, sampled, doubted, waived)
+    released = whole.total.clips("released")
+    return Proof(breaches, released, whole.sampled, whole.doubted, in_order(whole.waived))
 
 
-def _check_all(output: str, shards: list[str], demands: Demands) -> list[Checked]:
-    """Every shard, wherever Ray finds room for it."""
+class Whole:
+    """What the shards' checks say together, each added as it ends: by shard, and of clips no more than two columns."""
+
+    def __init__(self) -> None:
+        self.breaches: dict[str, list[Breach]] = {}
+        self.waived: dict[str, list[tuple[str, Step]]] = {}
+        self.clips: dict[str, pa.Table] = {}
+        self.entries: dict[str, dict[str, Any]] = {}
+        self.total, self.sampled, self.doubted = Total(), 0, 0
+
+    def add(self, shard: Checked) -> None:
+        """Add what was found of a shard."""
+        self.clips[shard.name] = shard.clips
+        if shard.breaches:
+            self.breaches[shard.name] = shard.breaches
+        if shard.waived:
+            self.waived[shard.name] = shard.waived
+        if shard.stats:
+            self.total.add(shard.stats)
+            self.entries[shard.name] = chain.entry(shard.stats, shard.stats_sha256)
+        self.sampled += shard.sampled
+        self.doubted += shard.doubted
+
+
+def in_order(by_shard: dict[str, list[T]]) -> list[T]:
+    """All of it, in order of the shards' names."""
+    return [one for _, own in sorted(by_shard.items(), key=itemgetter(0)) for one in own]
+
+
+def _check_all(output: str, shards: list[str], demands: Demands) -> Iterator[Checked]:
+    """Every shard, wherever Ray finds room for it, in the order in which they are done."""
     if not shards:
-        return []
+        return
     read = partial(storage.read_bytes, output)
     rows = ray.data.from_items(
         [{"name": name} for name in shards], override_num_blocks=min(len(shards), 1000)
     )
-    checked = rows.map(lambda row: {"checked": check_shard(row["name"], read, demands)}).take_all()
-    found = [row["checked"] for row in checked]
-    lost = set(shards) - {shard.name for shard in found}
-    return found + [
-        Checked(name, [Breach(f"stats/{name}.json", "could not be checked", AGAIN)]) for name in lost
-    ]
+    lost = set(shards)
+    for row in rows.map(lambda row: {"checked": check_shard(row["name"], read, demands)}).iter_rows():
+        lost.discard(row["checked"].name)
+        yield row["checked"]
+    for name in lost:
+        yield Checked(name, [Breach(f"stats/{name}.json", "could not be checked", AGAIN)])
 
 
-def _accounting(output: str, dataset: dict[str, Any], checked: list[Checked]) -> list[Breach]:
+def _accounting(output: str, dataset: dict[str, Any], whole: Whole) -> list[Breach]:
     """What no single shard can show: completeness, uniqueness, and that dataset.json is of these shards."""
     where, breaches = f"{output}/dataset.json", []
     if dataset["state"] != "complete":
         return [Breach(where, "says that the run has not finished", AGAIN)]
     if not isinstance(dataset.get("recast_version", ""), str):  # older datasets have none
         breaches.append(Breach(where, "has a recast_version that is no text", AGAIN))
-    clips = [clip for shard in checked for clip in shard.clips]
-    ids = np.array([clip_id for clip_id, _ in clips], np.int64)
-    for name, values in (("clip", ids.tolist()), ("key", [key for _, key in clips])):
-        twice = [str(value) for value, count in Counter(values).items() if count > 1]
+    clips = pa.concat_tables([CLIPS.empty_table(), *(whole.clips[name] for name in sorted(whole.clips))])
+    for name, column in (("clip", "clip_id"), ("key", "key")):
+        counts = pc.value_counts(clips[column])  # in order of first appearance
+        twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")[:3].to_pylist()
         if twice:
             breaches.append(
-                Breach(f"{output}/manifest", f"{name} {', '.join(twice[:3])} is there more than once", REDO)
+                Breach(
+                    f"{output}/manifest", f"{name} {', '.join(map(str, twice))} is there more than once", REDO
+                )
             )
-    if id_digest(ids) != dataset["id_digest"]:
+    if id_digest(clips["clip_id"].to_numpy()) != dataset["id_digest"]:
         planned = dataset["planned"]["clips"]
         breaches.append(
-            Breach(where, f"{planned} clips were planned, not the {ids.size} that the manifests hold", AGAIN)
+            Breach(
+                where, f"{planned} clips were planned, not the {len(clips)} that the manifests hold", AGAIN
+            )
         )
-    stats = [(shard.stats, shard.stats_sha256) for shard in checked if shard.stats]
-    breaches += chain.breaches(output, dataset["chain"], stats)
-    for name, value in total(shard for shard, _ in stats).items():
+    entries = [whole.entries[name] for name in sorted(whole.entries)]
+    breaches += chain.breaches(output, dataset["chain"], entries)
+    for name, value in whole.total.account().items():
         if dataset[name] != value:
             breaches.append(
                 Breach(where, f"states {name} {dataset[name]}, the shards add up to {value}", AGAIN)
@@ -196,7 +232,7 @@ def main(arguments: Namespace) -> int:
 
 if __name__ == "__main__":
     parser = options.parser(__doc__)
-    parser.add_argument("output", metavar="OUT", help="the dataset: a folder or an s3:// prefix")
+    parser.add_argument("output", metavar="OUT", help="the dataset: a folder or an object store's prefix")
     parser.add_argument("--variant", choices=["structhuman", "structall"], help="instead of the policy's")
     parser.add_argument(
         "--same-settings",

@@ -29,47 +29,56 @@ def write(output: str, lines: Sequence[bytes]) -> str:
     return str(json.loads(lines[-1])["chain"]) if lines else START
 
 
+def entry(stats: dict[str, Any], stats_sha256: str) -> dict[str, Any]:
+    """A shard's line, but for the hash: of its stats and the sha256 of their file."""
+    return {
+        "shard": stats["name"],
+        "tar_sha256": stats["files"].get(files_of(stats["name"])["shards"], {}).get("sha256", ""),
+        "stats_sha256": stats_sha256,
+        "clips": {name: stats[name]["clips"] for name in COUNTED},
+    }
+
+
 def listed(shards: Iterable[tuple[dict[str, Any], str]]) -> list[bytes]:
     """The lines. `shards` are stats and the sha256 of their file, in order of name; they are not kept."""
-    return [json.dumps(line).encode() + b"\n" for line in links(shards)]
+    return [json.dumps(line).encode() + b"\n" for line in links(entry(*shard) for shard in shards)]
 
 
-def links(shards: Iterable[tuple[dict[str, Any], str]]) -> Iterator[dict[str, Any]]:
-    """The same, as objects."""
+def links(entries: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The lines as objects, of each shard's `entry` in order of name."""
     head = START
-    for stats, stats_sha256 in shards:
-        link = {
-            "shard": stats["name"],
-            "tar_sha256": stats["files"].get(files_of(stats["name"])["shards"], {}).get("sha256", ""),
-            "stats_sha256": stats_sha256,
-            "clips": {name: stats[name]["clips"] for name in COUNTED},
-        }
+    for link in entries:
         head = hashlib.sha256((head + json.dumps(link, sort_keys=True)).encode()).hexdigest()
         yield {**link, "chain": head}
 
 
-def breaches(output: str, head: str, shards: Iterable[tuple[dict[str, Any], str]]) -> list[Breach]:
+def breaches(output: str, head: str, entries: Iterable[dict[str, Any]]) -> list[Breach]:
     """Where the list differs from the shards that are here, and its last hash from `head`, which was signed."""
-    where, due = f"{output}/{SHARD_LIST}", list(links(shards))
+    where = f"{output}/{SHARD_LIST}"
     try:
-        found = [json.loads(line) for line in storage.read_bytes(output, SHARD_LIST).splitlines()]
-        names = [line["shard"] for line in found]
+        found = storage.read_bytes(output, SHARD_LIST).splitlines()
+        names = [json.loads(line)["shard"] for line in found]
     except FileNotFoundError:
         return [Breach(where, "is missing", "Run jobs.anonymize again with the same plan and settings")]
     except (UserError, ValueError, KeyError, TypeError):
         return [Breach(where, "cannot be read", REMEDY)]
-    problems, here = [], [line["shard"] for line in due]
+    here, other, last = list[str](), 0, START
+    for number, due in enumerate(links(entries), 1):
+        here.append(due["shard"])
+        last = due["chain"]
+        if not other and number <= len(found) and json.loads(found[number - 1]) != due:
+            other = number
+    problems = []
     for problem, others in (
         ("lists shards that are not here", set(names) - set(here)),
         ("does not list shards that are here", set(here) - set(names)),
     ):
         if others:
             problems.append(f"{problem}: {len(others)}, the first {min(map(str, others))}")
-    for number, (line, wanted) in enumerate(zip(found, due, strict=False), 1):
-        if line != wanted and not problems:
-            problems.append(f"line {number} is not what the shards here give")
-    if len(found) != len(due) and not problems:
+    if other and not problems:
+        problems.append(f"line {other} is not what the shards here give")
+    if len(found) != len(here) and not problems:
         problems.append("lists a shard twice")
-    if head != (due[-1]["chain"] if due else START):
+    if head != last:
         problems.append("is not the list for which dataset.json was written")
     return [Breach(where, problem, REMEDY) for problem in problems]

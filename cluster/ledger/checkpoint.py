@@ -1,20 +1,15 @@
 """Exactly once: what a run may keep of an earlier one, what is still to do, and when a dataset is complete.
 
-A shard counts once its record stands in OUT/checkpoint, and only while every file that its stats name has the size
-stated there; all else that a run wrote is left over from an interruption, and `repair` removes it before the next.
 Ray's own recovery is not used: where `X.pending.parquet` and `X.parquet` both exist (a move in an object store is
-copy, then delete) it deletes X's data and keeps X's ids as done.
+copy, then delete) it deletes X's data and keeps X's ids as done. What counts, and what goes: repair.py.
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import ray
 from pyarrow import fs
 from ray.data.checkpoint import CheckpointConfig
@@ -24,11 +19,12 @@ from cluster import logs
 from cluster.ledger import chain, dataset_signature, failure_budget
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.plans import Plan
+from cluster.ledger.repair import repair
 from cluster.ledger.run import Run
 from cluster.ledger.withdraw import withdraw_changed
 from operators import storage
 from operators.recovery import attempts, escalation
-from operators.release import layout, reader
+from operators.release import reader
 from operators.release.accounts import COUNTED, id_digest
 from operators.release.layout import CHECKPOINT, DATASET, SCHEMA_VERSION
 from schemas import __version__
@@ -141,26 +137,6 @@ def _require_planned(run: Run, done: np.ndarray, planned: np.ndarray) -> None:
         raise UserError(run.output, problem, remedy)
 
 
-def repair(output: str) -> None:
-    """Remove whatever an interrupted run left; finished shards stay as they are, byte for byte.
-
-    Can itself be interrupted anywhere: a shard's record goes after its files.
-    """
-    sizes = storage.list_files(output)
-    written: dict[str, list[str]] = defaultdict(list)
-    for path in sizes:
-        if name := layout.shard_of(path):
-            written[name].append(path)
-    committed = {path: name for path in sizes if (name := layout.committed(path))}
-    pending = [path for path in sizes if layout.committed(path, pending=True)]
-    if written and not committed and not pending:
-        remedy = "Restore OUT/checkpoint, or choose another output"
-        raise UserError(output, "holds shards but no commit records", remedy)
-    kept = _kept(output, sorted(committed.values()), sizes)
-    storage.delete(output, [path for name, paths in written.items() if name not in kept for path in paths])
-    storage.delete(output, pending + [path for path, name in committed.items() if name not in kept])
-
-
 def missing(plan: Plan, output: str) -> np.ndarray:
     """int64 ids of the planned clips that no finished shard accounts for, sorted."""
     return np.setdiff1d(plan.planned().ids, reader.clip_ids(output))
@@ -208,36 +184,6 @@ def finish(run: Run) -> dict[str, Any]:
     storage.write_bytes(output, DATASET, _json(made))
     logs.emit("complete", **{name: made[name]["clips"] for name in COUNTED})
     return made
-
-
-def _kept(output: str, committed: list[str], sizes: dict[str, int]) -> set[str]:
-    """Committed shards that are whole, and whose clips no other shard kept has.
-
-    A worker that outlives its driver may commit a shard which the next run makes as well.
-    """
-    with ThreadPoolExecutor(16) as threads:
-        shards = threads.map(lambda name: _clips_of(output, name, sizes), committed)
-        kept, seen = set(), set[int]()
-        for name, clips in zip(committed, shards, strict=True):
-            if clips is not None and seen.isdisjoint(clips):
-                kept.add(name)
-                seen.update(clips)
-    return kept
-
-
-def _clips_of(output: str, name: str, sizes: dict[str, int]) -> list[int] | None:
-    """Ids of a committed shard's clips; None unless all its files have the sizes that its stats state."""
-    paths = layout.files_of(name)
-    try:
-        files = json.loads(storage.read_bytes(output, paths["stats"]))["files"]
-        if any(sizes.get(path) != stated["bytes"] for path, stated in files.items()):
-            return None
-        rows = pq.read_table(
-            pa.BufferReader(storage.read_bytes(output, paths["manifest"])), columns=["clip_id"]
-        )
-    except (FileNotFoundError, ValueError, KeyError):
-        return None
-    return list(rows["clip_id"].to_pylist())
 
 
 def _lost(clips: pa.Table) -> pa.Table:

@@ -30,7 +30,7 @@ def withdraw_changed(plan: Plan, output: str) -> int:
             f"holds clips of {len(foreign)} videos that {plan.uri}, part {plan.partition}, does not name"
         )
         raise UserError(output, problem, "Give the plan that it was begun with, or choose another output")
-    return withdraw_shards(output, rows["shard"].filter(pa.array(old)).to_pylist())
+    return withdraw_shards(output, pc.unique(rows["shard"].filter(pa.array(old))).to_pylist())
 
 
 def withdraw_shards(
@@ -43,7 +43,8 @@ def withdraw_shards(
     names = sorted(set(shards))
     if not names:
         return 0
-    rows = reader.manifest(output, ["clip_id", "steps"], pc.field("shard").isin(names)).to_pylist()
+    climbed = pc.field("shard").isin(names) & (pc.list_value_length(pc.field("steps")) > 0)
+    rows = reader.manifest(output, ["clip_id", "steps"], climbed).to_pylist()
     held = {row["clip_id"]: [Step(**step) for step in row["steps"]] for row in rows}
     ladder = Ladder(output=storage.absolute(output))
     for clip_id, steps in (held | dict(due or {})).items():
@@ -57,4 +58,5 @@ def withdraw_shards(
 
 def _sources(rows: pa.Table) -> set[str]:
     """Keys of the sources: a clip's key is its source's, and a number."""
-    return {key.rsplit("-", 1)[0] for key in rows["key"].to_pylist()}
+    keys = pc.replace_substring_regex(rows["key"], "-[^-]*$", "")
+    return set(pc.unique(keys).to_pylist())

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from operators.recovery.escalation import generated
@@ -26,6 +27,7 @@ from schemas.manifest import Breach, ManifestRow, QuarantineRow
 
 REDO = "Remove this shard's files and its record in checkpoint/, then run jobs.anonymize again"
 WITHDRAW = f"Do not publish this shard. {REDO}"
+CLIPS = pa.schema({"clip_id": pa.int64(), "key": pa.string()})
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Checked:
 
     name: str
     breaches: list[Breach] = field(default_factory=list)
-    clips: list[tuple[int, str]] = field(default_factory=list)
+    clips: pa.Table = field(default_factory=CLIPS.empty_table)
     stats: dict[str, Any] = field(default_factory=dict)
     stats_sha256: str = ""
     files: list[str] = field(default_factory=list)
@@ -97,8 +99,9 @@ def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Ch
             if (len(data[path]), digest) != (stated["bytes"], stated["sha256"]):
                 checked.breach(path, "is not what was written: its size or digest differs from the stats")
     with _reading(checked, paths["manifest"]):
-        rows = _rows(data.get(paths["manifest"], b""), ManifestRow)
-        checked.clips = [(row.clip_id, row.key) for row in rows]
+        manifest = _table(data.get(paths["manifest"], b""))
+        rows = from_table(manifest, ManifestRow)
+        checked.clips = manifest.select(CLIPS.names).cast(CLIPS)
         counted = account(rows)
         stated = {key: stats[key] for key in counted}
         checked.demand(counted == stated, paths["stats"], "states other counts than the manifest adds up to")
@@ -106,7 +109,8 @@ def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Ch
             {row.shard for row in rows} == {name}, paths["manifest"], "lists clips of other shards"
         )
     with _reading(checked, paths["quarantine"]):
-        held = _rows(data[paths["quarantine"]], QuarantineRow) if paths["quarantine"] in data else []
+        quarantine = data.get(paths["quarantine"])
+        held = from_table(_table(quarantine), QuarantineRow) if quarantine is not None else []
         due = {(row.clip_id, row.key, row.verdict, row.reason) for row in rows if row.verdict != "released"}
         found = {(row.clip_id, row.key, row.verdict, row.reason) for row in held}
         checked.demand(
@@ -230,5 +234,5 @@ def _reading(checked: Checked, where: str) -> Iterator[None]:
         checked.breach(where, f"cannot be read ({type(error).__name__})")
 
 
-def _rows(data: bytes, case: type) -> list[Any]:
-    return from_table(pq.read_table(io.BytesIO(data)), case)
+def _table(data: bytes) -> pa.Table:
+    return pq.read_table(io.BytesIO(data))

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ import ray
 from cluster.ledger import checkpoint, plans
 from cluster.ledger.datasink import ShardNames, ShardSink
 from cluster.ledger.plans import Plan
+from cluster.ledger.repair import repair
 from cluster.ledger.run import Run
 from operators import storage
 from operators.recovery.attempts import LIMIT, Attempts
@@ -41,6 +43,8 @@ ROOT = Path(__file__).parents[2]
 PROFILE = load(Profile, ROOT / "cluster/profiles/embedded.yaml")
 POLICY = load(Policy, ROOT / "cluster/policies/driving.yaml")
 GATE = Gate("toy", "always 0", 0.0, 1.0, True)
+
+Ended = ReleasedClip | QuarantinedClip | FailedClip
 
 
 def make_ref(number: int, frames: int = 5) -> ClipRef:
@@ -94,26 +98,37 @@ def noise(ref: ClipRef, seed: int | None = None) -> bytes:
     return encode_video(frames, ref.pts[ref.overlap :], ref.time_base, ref.fps, 40, "ultrafast")
 
 
-def run_of(plan: str, output: str, signer: Signer | None = None) -> Run:
+def run_of(plan: str, output: str, signer: Signer | None = None, policy: Policy = POLICY) -> Run:
     """A run by the toy's settings."""
-    return Run(Plan(plan), output, PROFILE, POLICY, signer=signer)
+    return Run(Plan(plan), output, PROFILE, policy, signer=signer)
 
 
-def ended(ref: ClipRef, seed: int | None = None) -> ReleasedClip | QuarantinedClip | FailedClip:
+def failed(ref: ClipRef) -> Ended:
+    """No video comes of it."""
+    return FailedClip(ref, "decode", "toy", "none", {})
+
+
+def ended(ref: ClipRef, seed: int | None = None) -> Ended:
     """The verdict follows from the number."""
     if ref.clip_id % 10 == 0:
         return QuarantinedClip(ref, "audit", "toy", [GATE], [], {"audit": 0.125})
     if ref.clip_id % 10 == 1:
-        return FailedClip(ref, "decode", "toy", "none", {})
+        return failed(ref)
     return released(ref, noise(ref, seed), noise(ref, 0))
 
 
 def write_output(
-    plan: str, output: str, count: int, clips_per_shard: int = 4, signer: Signer | None = None
+    plan: str,
+    output: str,
+    count: int,
+    clips_per_shard: int = 4,
+    signer: Signer | None = None,
+    end: Callable[[ClipRef], Ended] | None = None,  # instead of `ended`
+    policy: Policy = POLICY,
 ) -> list[str]:
     """A finished dataset over a plan of `count` clips, made without Ray; returns the names of its shards."""
     refs = write_plan(plan, count)
-    checkpoint.begin(run_of(plan, output, signer))
+    checkpoint.begin(run_of(plan, output, signer, policy))
     names = [
         ShardNames().get_filename_for_task("a" * 32, task) for task in range(-(-count // clips_per_shard))
     ]
@@ -121,13 +136,13 @@ def write_output(
         part = refs[task * clips_per_shard : (task + 1) * clips_per_shard]
         files: dict[str, _File] = {}
         ids, opener = [ref.clip_id for ref in part], partial(_open, files)
-        write_shard(map(ended, part), ids, name, opener, signer=signer)
+        write_shard(map(end or ended, part), ids, name, opener, signer=signer)
         for path, file in files.items():
             storage.write_bytes(output, path, file.data)
         record = pa.BufferOutputStream()
         pq.write_table(pa.table({"clip_id": [ref.clip_id for ref in part]}), record)
         storage.write_bytes(output, f"checkpoint/{name}.parquet", record.getvalue().to_pybytes())
-    checkpoint.finish(run_of(plan, output, signer))
+    checkpoint.finish(run_of(plan, output, signer, policy))
     ray.data.DataContext.get_current().checkpoint_config = None
     return names
 
@@ -170,7 +185,7 @@ class Toy:
             return table.set_column(0, "clip_id", unknown)
         return table
 
-    def process(self, ref: ClipRef) -> ReleasedClip | QuarantinedClip | FailedClip:
+    def process(self, ref: ClipRef) -> Ended:
         time.sleep(self.seconds)
         if ref.clip_id == self.crash:
             os._exit(1)
@@ -210,7 +225,7 @@ def run(
             )
             .write_datasink(ShardSink(output), ray_remote_args={"num_cpus": 0.25})
         )
-        checkpoint.repair(output)
+        repair(output)
     checkpoint.record_lost(plan, output)
     return checkpoint.finish(Run(plan, output, PROFILE, policy))
 

@@ -20,6 +20,7 @@ from cluster import session
 from cluster.ledger import checkpoint
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.plans import Plan
+from cluster.ledger.repair import repair
 from cluster.ledger.run import Run
 from operators import storage
 from operators.recovery.attempts import LIMIT, Attempts
@@ -113,7 +114,7 @@ def main(plan_uri: str, output: str, seconds: float, eater: int = -1, payload: i
                 max_task_retries=LIMIT,
             )
         clips.write_datasink(ShardSink(output), ray_remote_args={"num_cpus": 0.25})
-        checkpoint.repair(output)
+        repair(output)
     checkpoint.record_lost(plan, output)
     checkpoint.finish(run)
 
