@@ -21,7 +21,7 @@ from operators.models.reid import Likeness
 from operators.models.witness import Witness
 from operators.pages.candidates import Candidates
 from operators.recovery.attempts import Attempts
-from operators.recovery.escalation import Ladder, filled, generated
+from operators.recovery.escalation import Ladder
 from operators.recovery.fail_closed import Rejected, each
 from operators.release.c2pa_mark import Marker
 from operators.stopwatch import Stopwatch
@@ -29,8 +29,9 @@ from operators.video.decode import decode_clip
 from operators.video.encode import decode_bytes
 from operators.video.shots import shots
 from schemas.arrow import from_table, to_table
-from schemas.certificate import Certificate, Gate, Step, refused
+from schemas.certificate import Certificate, Gate, Step, filled, generated, refused
 from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.due import due, other_gates
 from schemas.policy import Policy
 from schemas.profile import Profile
 
@@ -106,11 +107,14 @@ class Audit:
         gates += self._compare(clip, decode_bytes(clip.video), decode_clip(clip.ref))
         gates += _accepted(clip.evidence.steps, digest)
         self._require(gates, clip.evidence.steps, digest)
-        certificate = self._certify(clip, gates, digest)
+        if problems := other_gates(gates, due(self.policy, clip.evidence.steps, marked)):
+            raise Rejected(f"not the gates that are due: {'; '.join(problems)}", gates)
+        certificate = self._certify(clip, gates, digest, marked)
         clock.lap("audit")
         seconds, conditioning = clip.evidence.seconds | clock.seconds, clip.evidence.conditioning_video
+        policy = self.policy.model_dump_json()
         # The one call that the type checker is told to let pass; see ReleasedClip.
-        return ReleasedClip(clip.ref, clip.video, conditioning, certificate, seconds)  # type: ignore[arg-type]
+        return ReleasedClip(clip.ref, clip.video, conditioning, certificate, policy, seconds)  # type: ignore[arg-type]
 
     def _compare(self, clip: CandidateClip, output: np.ndarray, source: np.ndarray) -> list[Gate]:
         """The gates that look at frames: output uint8 [T,H,W,3], and source with the window's overlap before it."""
@@ -140,16 +144,11 @@ class Audit:
         return clip.evidence.conditioning_video if self.policy.publish_conditioning else b""
 
     def _require(self, gates: list[Gate], steps: list[Step], digest: str) -> None:
-        """Raises Rejected unless every gate passed, or was waived by a reviewer for these bytes as the policy allows.
-
-        NaN compares false, so a score that could not be computed has not passed.
-        """
-        waivable = set(self.policy.reviewers.may_waive)
-        failed = refused(gates, [step for step in steps if set(step.waives) <= waivable], digest)
-        if failed or not gates:
+        """Raises Rejected unless every gate passed, or was waived for these bytes by whom the policy allows that."""
+        if failed := refused(gates, steps, digest, self.policy.reviewers.may_waive):
             raise Rejected(f"gate failed: {', '.join(failed)}", gates)
 
-    def _certify(self, clip: CandidateClip, gates: list[Gate], digest: str) -> Certificate:
+    def _certify(self, clip: CandidateClip, gates: list[Gate], digest: str, marked: bool) -> Certificate:
         return Certificate(
             clip_id=clip.ref.clip_id,
             key=clip.ref.key,
@@ -158,6 +157,7 @@ class Audit:
             people=len(clip.evidence.people),
             tracks=clip.tracks,
             diffusion_calls=clip.diffusion_calls,
+            marked=marked,
             gates=gates,
             steps=clip.evidence.steps,
             output_sha256=digest,

@@ -14,10 +14,10 @@ from operators.generation.build import Generator, build_generator
 from operators.generation.composite import composite
 from operators.generation.windows import count_windows
 from operators.recovery.attempts import Attempts, Unrecorded
-from operators.recovery.escalation import filled
 from operators.recovery.fail_closed import each
 from operators.video.encode import decode_bytes, encode_video
 from schemas.arrow import from_table, to_table
+from schemas.certificate import filled
 from schemas.clip import GRAY, CandidateClip, Conditioning, FailedClip, QuarantinedClip
 from schemas.generation import Request
 from schemas.profile import Profile

@@ -74,7 +74,8 @@ class MaskPolicy(Settings):
     thresholds). More than 1 frame is for detectors that flicker on scenery: somebody seen for less is not masked.
     Detections are joined over `union_frames` neighbours in both directions, gaps of a track up to
     `gap_frames` are filled, and the whole is grown by `dilate_px` plus `dilate_share` of the person's
-    height. `dilate_px` is at least a codec block (8 px).
+    height. `dilate_px` is at least a codec block (8 px). Masks grow over whom the gates' detectors still see, up to
+    `growths` times.
     """
 
     start_confidence: float = Field(ge=0, lt=1)
@@ -83,6 +84,7 @@ class MaskPolicy(Settings):
     dilate_share: float = Field(ge=0, le=0.5)
     union_frames: int = Field(ge=1)
     gap_frames: int = Field(ge=0)
+    growths: int = Field(ge=0)
 
 
 class Gates(Settings):

@@ -27,7 +27,7 @@ FIELDS = {
     "variant": "structhuman or structall",
     "partition": "K/N: which part of the plan this is",
     "profile": "name and digest of what it was computed with",
-    "policy": "name and digest of what it was demanded, and may_waive",
+    "policy": "name and digest of what was demanded of it, and all its settings",
     "signer": "name, fingerprint and public key (PEM), or null",
     "marker": "name and digest of the C2PA certificate, or null",
     "planned": "clips and frames",

@@ -1,7 +1,6 @@
 """The gates, each with the fault it is there for; what is rejected leaves no certificate and no pixel."""
 
 import io
-import operator
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -18,6 +17,7 @@ from schemas.arrow import from_table, to_table
 from schemas.certificate import Gate
 from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.config import load
+from schemas.due import due
 from schemas.policy import Policy
 from schemas.profile import Profile
 from tests.operators.clips import SOMEBODY, evidence, with_evidence
@@ -26,7 +26,19 @@ from tests.operators.sightings import nobody
 RNG = np.random.default_rng(5)
 PROFILE = load(Profile, "cluster/profiles/embedded.yaml")
 POLICY = load(Policy, "cluster/policies/driving.yaml")
-NOTHING_LEFT = Gate("nobody left", "confidence of a person outside the mask", 0.0, 0.4, True)
+GATE_1 = [
+    Gate(
+        "nobody left",
+        "confidence of a person outside the mask",
+        0.0,
+        POLICY.gates.residual_confidence,
+        "at most",
+    ),
+    Gate(
+        "no face left", "confidence of a face outside the mask", 0.0, POLICY.gates.face_confidence, "at most"
+    ),
+    Gate("mask grown", "times", 0, POLICY.mask.growths, "at most"),
+]
 
 
 def noise(frames: int) -> np.ndarray:
@@ -57,6 +69,9 @@ def encode(frames: np.ndarray, pts: list[int] | None = None) -> bytes:
     )
 
 
+GRAY = encode(np.where(MASK[..., None], np.uint8(128), SOURCE))  # what the generator was shown
+
+
 @pytest.fixture(scope="module")
 def candidate(tmp_path_factory: pytest.TempPathFactory) -> CandidateClip:
     path = tmp_path_factory.mktemp("source") / "a.mp4"
@@ -64,7 +79,7 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> CandidateClip:
     (ref,) = plan_source(str(path), "a.mp4", b"key", PROFILE.clip)
     return CandidateClip(
         ref=ref,
-        evidence=evidence(mask=MASK, body=MASK, people=[SOMEBODY], gates=[NOTHING_LEFT]),
+        evidence=evidence(mask=MASK, body=MASK, people=[SOMEBODY], gates=GATE_1, conditioning_video=GRAY),
         video=encode(REGENERATED),
         tracks=1,
         diffusion_calls=1,
@@ -88,24 +103,32 @@ def test_a_sound_clip_is_released_with_every_score(candidate: CandidateClip) -> 
     assert isinstance(released, ReleasedClip), released
     assert released.video == candidate.video
     names = {gate.name for gate in released.certificate.gates}
-    assert names == {
-        "nobody left",
-        "frames",
-        "timestamps",
-        "size",
-        "container",
-        "text",
-        "copy",
-        "content",
-        "black",
-        "frozen",
-        "painted",
-        "body likeness",
-        "head likeness",
-        "background",
-        "nobody new",
-        "no new face",
-    }
+    assert (
+        names
+        == {one.name for one in due(POLICY, [], marked=False)}
+        == {
+            "nobody left",
+            "no face left",
+            "mask grown",
+            "conditioning container",
+            "conditioning copy",
+            "frames",
+            "timestamps",
+            "size",
+            "container",
+            "text",
+            "copy",
+            "content",
+            "black",
+            "frozen",
+            "painted",
+            "body likeness",
+            "head likeness",
+            "background",
+            "nobody new",
+            "no new face",
+        }
+    )
 
 
 def swap_audio_in(clip: CandidateClip) -> bytes:
@@ -205,8 +228,17 @@ def test_bytes_that_are_no_video_are_quarantined(candidate: CandidateClip) -> No
 
 
 def test_a_score_that_is_not_a_number_does_not_pass(candidate: CandidateClip) -> None:
-    unknown = replace(NOTHING_LEFT, score=float("nan"), passed=operator.lt(float("nan"), 0.4))
-    assert isinstance(audit(with_evidence(candidate, gates=[unknown])), QuarantinedClip)
+    unknown = replace(GATE_1[0], score=float("nan"))
+    assert isinstance(audit(with_evidence(candidate, gates=[unknown, *GATE_1[1:]])), QuarantinedClip)
+
+
+@pytest.mark.parametrize("gates", [[], GATE_1[:2], GATE_1[1:], [*GATE_1, GATE_1[0]]])
+def test_without_the_gates_of_condition_nothing_is_released(
+    candidate: CandidateClip, gates: list[Gate]
+) -> None:
+    result = audit(with_evidence(candidate, gates=gates))
+    assert isinstance(result, QuarantinedClip)
+    assert result.reason.startswith("not the gates that are due")
 
 
 def test_a_source_that_vanished_is_a_failed_clip(candidate: CandidateClip) -> None:
@@ -222,8 +254,10 @@ def test_a_released_clip_proves_itself(candidate: CandidateClip) -> None:
         replace(released, video=released.video + b"\0")
     with pytest.raises(ValueError, match="carries the certificate"):
         replace(released, ref=replace(released.ref, clip_id=released.ref.clip_id + 1))
-    failed = replace(released.certificate, gates=[replace(NOTHING_LEFT, passed=False)])
-    with pytest.raises(ValueError, match="has not passed every gate"):
-        replace(released, certificate=failed)
-    with pytest.raises(ValueError, match="has not passed every gate"):
-        replace(released, certificate=replace(released.certificate, gates=[]))
+    gates = released.certificate.gates
+    for wrong in ([], gates[1:], [*gates, gates[0]], [replace(gates[0], score=0.99), *gates[1:]]):
+        with pytest.raises(ValueError, match="has not passed every gate"):
+            replace(released, certificate=replace(released.certificate, gates=wrong))
+    lax = POLICY.model_copy(update={"name": "lax"})
+    with pytest.raises(ValueError, match="another policy"):
+        replace(released, policy=lax.model_dump_json())
