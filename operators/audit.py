@@ -1,6 +1,7 @@
 """Audit: the only maker of a ReleasedClip. Reads back the bytes that would be published, trusts nothing."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +12,14 @@ from operators.gates.background import background
 from operators.gates.conditioning_video import conditioning_video
 from operators.gates.container import container
 from operators.gates.degenerate import degenerate, painted_over
-from operators.gates.people import Detector, nobody_new
+from operators.gates.people import Detector, bodies, final_look, nobody_new
 from operators.gates.reid import not_recognised
 from operators.gates.scenery import scenery
 from operators.gates.source_copy import source_copy
 from operators.gates.text import TextGate
 from operators.models.centerface import FaceDetector
+from operators.models.final_look import FinalLook
+from operators.models.known_answer import beside_nobody, require_sight
 from operators.models.reid import Likeness
 from operators.models.witness import Witness
 from operators.pages.candidates import Candidates
@@ -31,6 +34,7 @@ from operators.video.shots import shots
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Certificate, Gate, Step, filled, generated, refused
 from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.cues import PersonBoxes
 from schemas.due import due, other_gates
 from schemas.policy import Policy
 from schemas.profile import Profile
@@ -52,17 +56,27 @@ class GateModels:
     likeness: Likeness
     witness: Detector
     faces: Detector
+    final: Callable[[np.ndarray], list[PersonBoxes]]
 
     @classmethod
     def load(cls, profile: Profile, policy: Policy) -> "GateModels":
-        """The models that the profile names, where its pool says."""
-        device = profile.pools.audit.device
-        return cls(
+        """The models that the profile names, where its pool says. Raises UserError if a detector is blind."""
+        device, limits = profile.pools.audit.device, policy.gates
+        made = cls(
             text=TextGate(profile, policy),
             likeness=Likeness(profile.likeness.weights, device),
             witness=Witness(profile.witness, device),
-            faces=FaceDetector(policy.gates.face_confidence),
+            faces=FaceDetector(limits.grow_face_confidence),
+            final=FinalLook(profile.final, device),
         )
+        require_sight(
+            {
+                "witness": (beside_nobody(made.witness), limits.residual_confidence),
+                "faces": (beside_nobody(made.faces), limits.face_confidence),
+                "final": (made.final, limits.final_confidence),
+            }
+        )
+        return made
 
 
 class Audit:
@@ -119,22 +133,24 @@ class Audit:
     def _compare(self, clip: CandidateClip, output: np.ndarray, source: np.ndarray) -> list[Gate]:
         """The gates that look at frames: output uint8 [T,H,W,3], and source with the window's overlap before it."""
         evidence, limits, overlap = clip.evidence, self.policy.gates, clip.ref.overlap
-        shown = self._conditioning(clip)
+        shown, new = self._conditioning(clip), source[overlap:]
         published = [output, *([decode_bytes(shown)] if shown else [])]
-        people = (
-            evidence.body if evidence.body.any() else evidence.regenerated
-        )  # nobody was found in StructAll
-        gates = self.models.text(published, source, evidence.painted, overlap)
-        exposed = people & ~scenery(source[overlap:], evidence.mask, shots(source[overlap:]))
-        gates.append(source_copy(output, source, exposed, overlap, limits.copied_share))
+        seen = self.models.final(new)
+        body = bodies(seen, evidence.body, limits.final_confidence)
+        unmasked = body & ~evidence.body
+        people = body if body.any() else evidence.regenerated  # nobody was found in StructAll
+        gates = [final_look(seen, evidence.mask, limits)]
+        gates += self.models.text(published, source, evidence.painted, overlap)
+        exposed = people & ~scenery(new, evidence.mask, shots(new))
+        gates.append(source_copy(output, source, (exposed, unmasked), overlap, limits.copied_share))
         gates.append(painted_over(evidence.painted, evidence.mask.shape, overlap, limits))
-        paint(source, evidence.painted)  # from here on it is what should be there
-        new = source[overlap:]
         if shown:
             gates += conditioning_video(shown, new, people, limits.copied_share)
-        gates += degenerate(output, new, evidence.regenerated, limits, filled(evidence.steps))
         if not filled(evidence.steps):
-            gates += not_recognised(self.models.likeness, output, new, evidence.renewed, limits)
+            gates += not_recognised(self.models.likeness, output, new, evidence.renewed | unmasked, limits)
+        # Whatever asks about people has seen the source as it is; from here on it is what should be there.
+        paint(source, evidence.painted)
+        gates += degenerate(output, new, evidence.regenerated, limits, filled(evidence.steps))
         if evidence.variant == "structhuman":
             gates.append(background(output, new, ~evidence.mask, limits.outside_psnr_db))
         return gates + nobody_new(output, evidence.mask, (self.models.witness, self.models.faces), limits)

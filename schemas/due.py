@@ -24,6 +24,7 @@ def due(policy: Policy, steps: list[Step], marked: bool) -> list[Due]:
     table: list[tuple[bool, str, Direction, float]] = [
         (True, "nobody left", "at most", limits.residual_confidence),
         (True, "no face left", "at most", limits.face_confidence),
+        (True, "final look", "at most", limits.final_confidence),
         (True, "mask grown", "at most", policy.mask.growths),
         (marked, "mark", "at most", 0),
         (True, "frames", "at most", 0),

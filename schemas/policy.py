@@ -90,10 +90,13 @@ class MaskPolicy(Settings):
 class Gates(Settings):
     """Thresholds of the gates; a score beyond its threshold quarantines the clip.
 
-    residual_confidence  the witness this sure of a person in the conditioning outside the mask: one was left over, the
-                         mask grows there, and what it cannot reach is refused
-    new_person_confidence  the same in the output; a little higher, as encoding moves what the witness says
-    face_confidence      a face outside the mask, in the conditioning or the output
+    grow_confidence      the witness this sure of a person in the source whom the masks do not cover: they grow there,
+    residual_confidence  and whoever of whom it is still this sure is refused; higher, so that masks do not stop just
+                         below the limit that they are judged by
+    final_confidence     the same for the final look, over which no mask grows
+    new_person_confidence  the witness in the output; higher, as encoding moves what it says
+    grow_face_confidence, face_confidence  as the first two, of a face outside the masks;
+                         the second also in the output
     copied_share         share of textured body patches that may coincide with the source
     outside_psnr_db      StructHuman: the output outside the mask must be the source's, at least this well
     text_confidence      a redacted string that is read in the source this surely must not be read in the output,
@@ -106,8 +109,11 @@ class Gates(Settings):
     painted_share        of a frame that may be blacked out or blurred: beyond it there is little left to learn from
     """
 
+    grow_confidence: float = Field(gt=0, lt=1)
     residual_confidence: float = Field(gt=0, lt=1)
+    final_confidence: float = Field(gt=0, lt=1)
     new_person_confidence: float = Field(gt=0, lt=1)
+    grow_face_confidence: float = Field(gt=0, lt=1)
     face_confidence: float = Field(gt=0, lt=1)
     copied_share: float = Field(ge=0, lt=1)
     outside_psnr_db: float = Field(gt=0)
@@ -119,6 +125,15 @@ class Gates(Settings):
     black_level: float = Field(ge=0, lt=128)
     frozen_share: float = Field(ge=0, lt=1)
     painted_share: float = Field(gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _hysteresis(self) -> "Gates":
+        if (
+            self.grow_confidence >= self.residual_confidence
+            or self.grow_face_confidence >= self.face_confidence
+        ):
+            raise ValueError("masks must grow by a lower confidence than they are judged by")
+        return self
 
 
 class Failures(Settings):

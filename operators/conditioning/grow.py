@@ -27,10 +27,10 @@ def track_everybody(
 ) -> tuple[list[Track], list[Gate]]:
     """Tracks of everybody in uint8 [T,H,W,3] frames, of one or several `shots`, and the scores of gate 1.
 
-    `cues` are masks and poses by frame; `detectors` find people and faces in every frame outside the masks, and must
-    not be the models that made the cues. What they find at the thresholds of `limits` joins the detection that it is
-    near or becomes one of its own, in the frames around it, too; then everything is tracked and looked at again,
-    `policy.growths` times at most. Raises Rejected if somebody is still left.
+    `frames` are the source's, untouched. `cues` are masks and poses by frame; `detectors` find people and faces in
+    every frame outside the masks, and must not be the models that made the cues. What they find at `grow_confidence`
+    joins the detection that it is near or becomes one of its own, in the frames around it, too; then everything is
+    tracked and looked at again, `policy.growths` times at most. Raises Rejected if somebody is still left.
     """
     (seen, poses), mask = cues, np.zeros(frames.shape[:3], bool)
     people: list[Track] = []
@@ -84,10 +84,10 @@ def _hits(people: InstanceMasks, faces: InstanceMasks, limits: Gates, size: tupl
     patches = [
         patch
         for patch, score in zip(people.masks, people.scores, strict=True)
-        if score > limits.residual_confidence
+        if score > limits.grow_confidence
     ]
     for (x0, y0, x1, y1), score in zip(faces.boxes, faces.scores, strict=True):
-        if score > limits.face_confidence:
+        if score > limits.grow_face_confidence:
             # A standing adult is some eight faces high and three wide; who sits or is cut off is smaller.
             width, height = x1 - x0, y1 - y0
             body = np.array([x0 - width, y0 - height / 2, x1 + width, y1 + 7 * height])

@@ -4,6 +4,8 @@ import io
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
+from typing import Any
 
 import av
 import cv2
@@ -17,11 +19,12 @@ from schemas.arrow import from_table, to_table
 from schemas.certificate import Gate
 from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.config import load
+from schemas.cues import PersonBoxes
 from schemas.due import due
 from schemas.policy import Policy
 from schemas.profile import Profile
 from tests.operators.clips import SOMEBODY, evidence, with_evidence
-from tests.operators.sightings import nobody
+from tests.operators.sightings import no_boxes, nobody
 
 RNG = np.random.default_rng(5)
 PROFILE = load(Profile, "cluster/profiles/embedded.yaml")
@@ -87,11 +90,18 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> CandidateClip:
     )
 
 
-def audit(clip: CandidateClip, policy: Policy = POLICY) -> ReleasedClip | QuarantinedClip | FailedClip:
+@cache
+def loaded(policy: str) -> GateModels:
+    return GateModels.load(PROFILE, Policy.model_validate_json(policy))
+
+
+def audit(
+    clip: CandidateClip, policy: Policy = POLICY, **others: Any
+) -> ReleasedClip | QuarantinedClip | FailedClip:
     """Through the operator as a job calls it, tables in and out."""
     cases = (ReleasedClip, QuarantinedClip, FailedClip)
-    models = replace(GateModels.load(PROFILE, policy), witness=nobody, faces=nobody)
-    gatekeeper = Audit(PROFILE, policy, Provenance("w", "c"), models=models)
+    models = replace(loaded(policy.model_dump_json()), witness=nobody, faces=nobody, final=no_boxes)
+    gatekeeper = Audit(PROFILE, policy, Provenance("w", "c"), models=replace(models, **others))
     table = gatekeeper(to_table([clip], CandidateClip, QuarantinedClip, FailedClip))
     (result,) = from_table(table, *cases)
     assert isinstance(result, cases)
@@ -110,6 +120,7 @@ def test_a_sound_clip_is_released_with_every_score(candidate: CandidateClip) -> 
             "nobody left",
             "no face left",
             "mask grown",
+            "final look",
             "conditioning container",
             "conditioning copy",
             "frames",
@@ -219,6 +230,33 @@ def test_a_frame_that_is_mostly_painted_over_is_of_no_use(
     gates = result.certificate.gates if isinstance(result, ReleasedClip) else result.gates  # type: ignore[union-attr]
     assert isinstance(result, ReleasedClip) == released
     assert [gate.name for gate in gates if not gate.passed] == ([] if released else ["painted"])
+
+
+def test_a_black_box_over_somebody_hides_them_from_no_gate(candidate: CandidateClip) -> None:
+    """Lettering on clothes was once painted over before anybody looked: then nobody is there to be recognised."""
+    box = [[0, t, 24, 8, 104, 88] for t in range(len(SOURCE))]
+    painted = with_evidence(candidate, painted=np.array(box, np.int32))
+    for video, gate in ((encode(SOURCE), "copy"), (encode(blurred(SOURCE)), "body likeness")):
+        result = audit(replace(painted, video=video))
+        assert isinstance(result, QuarantinedClip)
+        assert gate in [score.name for score in result.gates if not score.passed]
+
+
+def test_whom_only_the_final_look_sees_is_refused_and_may_not_be_a_copy(candidate: CandidateClip) -> None:
+    """Somebody who is in no mask, and therefore in the result as they were; the frames looked at are the source's."""
+    shown: list[np.ndarray] = []
+
+    def look(frames: np.ndarray) -> list[PersonBoxes]:
+        shown.append(frames.copy())
+        box = np.array([[100, 16, 124, 80]], np.float32)
+        return [PersonBoxes(box, np.full(1, 0.9, np.float32))] * len(frames)
+
+    painted = np.array([[0, t, 96, 8, 128, 88] for t in range(len(SOURCE))], np.int32)
+    result = audit(with_evidence(candidate, painted=painted), final=look)
+    assert isinstance(result, QuarantinedClip)
+    failed = {score.name for score in result.gates if not score.passed}
+    assert {"final look", "copy"} <= failed
+    assert np.abs(shown[0].astype(int) - SOURCE).mean() < 8, "not what was painted over"
 
 
 def test_bytes_that_are_no_video_are_quarantined(candidate: CandidateClip) -> None:
