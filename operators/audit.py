@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from operators.conditioning.doubles import everybody
 from operators.conditioning.paint import paint
 from operators.gates.background import background
 from operators.gates.conditioning_video import conditioning_video
 from operators.gates.container import container
-from operators.gates.degenerate import degenerate, painted_over
+from operators.gates.degenerate import blank, degenerate
 from operators.gates.people import Detector, bodies, final_look, nobody_new
 from operators.gates.reid import not_recognised
 from operators.gates.scenery import scenery
@@ -143,7 +144,9 @@ class Audit:
         gates += self.models.text(published, source, evidence.painted, overlap)
         exposed = people & ~scenery(new, evidence.mask, shots(new))
         gates.append(source_copy(output, source, (exposed, unmasked), overlap, limits.copied_share))
-        gates.append(painted_over(evidence.painted, evidence.mask.shape, overlap, limits))
+        gates.append(
+            blank(output, evidence.painted, evidence.regenerated, overlap, limits, filled(evidence.steps))
+        )
         if shown:
             gates += conditioning_video(shown, new, people, limits.copied_share)
         if not filled(evidence.steps):
@@ -165,12 +168,17 @@ class Audit:
             raise Rejected(f"gate failed: {', '.join(failed)}", gates)
 
     def _certify(self, clip: CandidateClip, gates: list[Gate], digest: str, marked: bool) -> Certificate:
+        evidence, people = clip.evidence, len(everybody(clip.evidence.people))
         return Certificate(
             clip_id=clip.ref.clip_id,
             key=clip.ref.key,
             variant=clip.evidence.variant,
             frames=clip.ref.frames,
-            people=len(clip.evidence.people),
+            people=people,
+            regenerated=clip.regenerated,
+            filled=people - clip.regenerated,
+            frames_masked=int(evidence.regenerated.any(axis=(1, 2)).sum()),
+            frames_painted=len({t for t in evidence.painted[:, 1].tolist() if t >= clip.ref.overlap}),
             tracks=clip.tracks,
             diffusion_calls=clip.diffusion_calls,
             marked=marked,

@@ -122,9 +122,11 @@ def _distance(gate: Gate) -> float:
 class Certificate:
     """Everything needed to check a released clip later, from the output alone. Holds no source name.
 
-    `steps` led to this output, in order; none for most clips. `frames` counts released frames; digests are sha256 in
-    hex. `marked`: the video carries a C2PA manifest. `seed_commitment` is the sha256 of the seeds used: it proves a
-    later claim about them without making the look predictable now.
+    `people` were `regenerated` or `filled`, that is, made a flat shape or background, each once however often a
+    detector saw them. `frames_masked` and `frames_painted` are the released frames in which anything was made anew, or
+    painted over. `steps` led to this output, in order; none for most clips. `frames` counts released frames; digests
+    are sha256 in hex. `marked`: the video carries a C2PA manifest. `seed_commitment` is the sha256 of the seeds used:
+    it proves a later claim about them without making the look predictable now.
     """
 
     clip_id: int
@@ -132,6 +134,10 @@ class Certificate:
     variant: Variant
     frames: int
     people: int
+    regenerated: int
+    filled: int
+    frames_masked: int
+    frames_painted: int
     tracks: int
     diffusion_calls: int
     marked: bool

@@ -154,11 +154,13 @@ class Conditioning:
 
 @dataclass(frozen=True)
 class CandidateClip:
-    """Generated, not yet trusted. `video` is the H.264 mp4 of the released frames only, as `evidence` is of those."""
+    """Generated, not yet trusted. `video` is the H.264 mp4 of the released frames only, as `evidence` is of those.
+    `regenerated` people are shown anew; who else was there was filled."""
 
     ref: ClipRef
     evidence: Evidence
     video: bytes
+    regenerated: int
     tracks: int
     diffusion_calls: int
     seed_commitment: str

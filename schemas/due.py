@@ -33,7 +33,7 @@ def due(policy: Policy, steps: list[Step], marked: bool) -> list[Due]:
         (True, "container", "at most", 0),
         (bool(policy.redacted()), "text", "at most", limits.text_similarity),
         (True, "copy", "at most", limits.copied_share),
-        (True, "painted", "at most", limits.painted_share),
+        (True, "blank", "at most", limits.blank_share),
         (shown, "conditioning container", "at most", 0),
         (shown, "conditioning copy", "at most", limits.copied_share),
         (True, "content", "at most", 0),

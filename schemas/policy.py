@@ -106,7 +106,8 @@ class Gates(Settings):
     empty_spread         levels between the 10th and 90th percentile below which a region counts as empty
     black_level          luma that the brightest hundredth of a frame must reach where the source's is twice as bright
     frozen_share         of the source's change between frames that the output must show, inside and outside the mask
-    painted_share        of a frame that may be blacked out or blurred: beyond it there is little left to learn from
+    blank_share          of a frame that may be neither the source's nor generated, but blacked out, blurred or a flat
+                         fill: beyond it there is little left to learn from
     """
 
     grow_confidence: float = Field(gt=0, lt=1)
@@ -124,7 +125,7 @@ class Gates(Settings):
     empty_spread: float = Field(ge=0)
     black_level: float = Field(ge=0, lt=128)
     frozen_share: float = Field(ge=0, lt=1)
-    painted_share: float = Field(gt=0, le=1)
+    blank_share: float = Field(gt=0, le=1)
 
     @model_validator(mode="after")
     def _hysteresis(self) -> "Gates":

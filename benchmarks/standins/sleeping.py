@@ -109,7 +109,7 @@ class Regenerate(Stage):
     def one(self, row: Conditioning) -> CandidateClip:
         """The video is what weighs."""
         return CandidateClip(
-            row.ref, row.evidence, self.video, tracks=1, diffusion_calls=4, seed_commitment="s"
+            row.ref, row.evidence, self.video, regenerated=1, tracks=1, diffusion_calls=4, seed_commitment="s"
         )
 
 
@@ -121,7 +121,19 @@ class Audit(Stage):
     def one(self, row: CandidateClip) -> ReleasedClip:
         """Hashes the video, as the real one."""
         ref, digest = row.ref, hashlib.sha256(row.video).hexdigest()
-        about = (ref.clip_id, ref.key, row.evidence.variant, ref.frames, 1, 1, row.diffusion_calls)
+        about = (
+            ref.clip_id,
+            ref.key,
+            row.evidence.variant,
+            ref.frames,
+            1,
+            1,
+            0,
+            ref.frames,
+            0,
+            1,
+            row.diffusion_calls,
+        )
         digests = (digest, ref.source_digest, "w", "p", _POLICY.digest(), "c", row.seed_commitment)
         certificate = Certificate(*about, False, _GATES, [], *digests)
         policy = _POLICY.model_dump_json()

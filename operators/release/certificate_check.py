@@ -13,7 +13,8 @@ from schemas.due import unproved
 from schemas.manifest import ManifestRow
 from schemas.policy import Policy
 
-_SAME = ("clip_id", "key", "frames", "people", "tracks", "diffusion_calls", "source_digest")
+_COUNTS = ("people", "regenerated", "filled", "frames_masked", "frames_painted")
+_SAME = ("clip_id", "key", "frames", *_COUNTS, "tracks", "diffusion_calls", "source_digest")
 _CERTIFICATE = TypeAdapter(Certificate)
 
 
@@ -49,6 +50,8 @@ def uncertified(
         for name, value in settings.items()
         if getattr(certificate, name) != value
     ]
+    if certificate.people != certificate.regenerated + certificate.filled:
+        found.append("certificate counts other people than those regenerated or filled")
     if certificate.steps != row.steps:
         found.append("certificate and manifest differ in steps")
     accepted = [step for step in certificate.steps if step.name == "accept"]

@@ -175,7 +175,8 @@ def _check_clip(
     settings = {"profile_digest": demands.profile, "marked": marked}
     for problem in uncertified(record, row, demands.policy, settings, demands.public_key):
         checked.breach(where, problem)
-    checked.demand(row.bypassed == (row.tracks == 0), where, "bypass and tracks disagree")
+    untouched = not (row.tracks or row.frames_masked or row.frames_painted)
+    checked.demand(row.bypassed == untouched, where, "bypass and what was replaced disagree")
     shape = (record["frames"], record["width"], record["height"], *record["fps"])
     checked.demand(
         shape == (row.frames, row.width, row.height, row.fps_num, row.fps_den),

@@ -84,6 +84,7 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> CandidateClip:
         ref=ref,
         evidence=evidence(mask=MASK, body=MASK, people=[SOMEBODY], gates=GATE_1, conditioning_video=GRAY),
         video=encode(REGENERATED),
+        regenerated=1,
         tracks=1,
         diffusion_calls=1,
         seed_commitment="0" * 64,
@@ -132,7 +133,7 @@ def test_a_sound_clip_is_released_with_every_score(candidate: CandidateClip) -> 
             "content",
             "black",
             "frozen",
-            "painted",
+            "blank",
             "body likeness",
             "head likeness",
             "background",
@@ -229,7 +230,7 @@ def test_a_frame_that_is_mostly_painted_over_is_of_no_use(
     result = audit(replace(with_evidence(candidate, painted=painted), video=shown))
     gates = result.certificate.gates if isinstance(result, ReleasedClip) else result.gates  # type: ignore[union-attr]
     assert isinstance(result, ReleasedClip) == released
-    assert [gate.name for gate in gates if not gate.passed] == ([] if released else ["painted"])
+    assert [gate.name for gate in gates if not gate.passed] == ([] if released else ["blank"])
 
 
 def test_a_black_box_over_somebody_hides_them_from_no_gate(candidate: CandidateClip) -> None:

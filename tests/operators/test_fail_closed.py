@@ -37,6 +37,8 @@ def test_without_a_fault_the_clip_is_released_and_the_person_replaced(stages: St
     outcome = stages.run()
     assert isinstance(outcome, ReleasedClip), outcome
     assert "shards/run-00000000.tar" in written(outcome)
+    said = outcome.certificate
+    assert (said.people, said.regenerated, said.filled, said.frames_masked) == (1, 1, 0, FRAMES)
     difference = np.abs(decode_bytes(outcome.video).astype(int) - source_frames())
     assert difference[:, BODY].mean() > 30
     if outcome.certificate.variant == "structhuman":

@@ -54,7 +54,9 @@ def review(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:  # n
     pq.write_table(to_table(refs, ClipRef), folder / "plan/clips/0.parquet")
     for ref in refs[2:4]:
         shown = evidence(conditioning_video=video(128), people=[SOMEBODY])
-        candidate = CandidateClip(ref, shown, CANDIDATE, tracks=1, diffusion_calls=1, seed_commitment="")
+        candidate = CandidateClip(
+            ref, shown, CANDIDATE, regenerated=1, tracks=1, diffusion_calls=1, seed_commitment=""
+        )
         Candidates(f"{folder}/pages").write(candidate)
     return folder
 

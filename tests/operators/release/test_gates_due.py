@@ -48,6 +48,17 @@ def _edit_record(data: dict[str, bytes], edit: Callable[[dict[str, Any]], None])
     data[path] = target.getvalue()
 
 
+def test_people_who_were_neither_regenerated_nor_filled_are_a_breach() -> None:
+    row = toy.released(REF, toy.noise(REF, 0))
+    object.__setattr__(row, "certificate", replace(row.certificate, people=3))
+    files: dict[str, toy._File] = {}
+    write_shard([row], [REF.clip_id], NAME, lambda path: toy._open(files, path))
+    checked = check_shard(NAME, lambda path: files[path].data, Demands(toy.POLICY, toy.PROFILE.digest()))
+    assert [breach.problem for breach in checked.breaches] == [
+        "certificate counts other people than those regenerated or filled"
+    ]
+
+
 OTHERS: dict[str, Callable[[Gate], list[Gate]]] = {
     "missing": lambda gate: [],
     "twice": lambda gate: [gate, gate],
@@ -136,10 +147,8 @@ def test_what_is_due_follows_policy_steps_and_mark() -> None:
 
 def test_every_limit_of_the_policy_is_one_of_a_gate_that_is_due() -> None:
     """A limit that no certificate must state may be any."""
-    beside = {
-        "text_confidence",
-        "empty_spread",
-    }  # what counts as read, as empty; no score is compared with them
+    steering = {"grow_confidence", "grow_face_confidence"}
+    beside = steering | {"text_confidence", "empty_spread"}  # what counts as read, as empty
     for name, value in toy.POLICY.gates.model_dump().items():
         other = toy.POLICY.gates.model_copy(update={name: value * 0.5})
         gates = toy.passing(toy.POLICY.model_copy(update={"gates": other}))
