@@ -134,6 +134,8 @@ class Audit:
     def _compare(self, clip: CandidateClip, output: np.ndarray, source: np.ndarray) -> list[Gate]:
         """The gates that look at frames: output uint8 [T,H,W,3], and source with the window's overlap before it."""
         evidence, limits, overlap = clip.evidence, self.policy.gates, clip.ref.overlap
+        if any(mask.shape != output.shape[:3] for mask in (evidence.mask, evidence.body, evidence.renewed)):
+            raise ValueError("masks of other frames than the output's: of some nothing would be asked")
         shown, new = self._conditioning(clip), source[overlap:]
         published = [output, *([decode_bytes(shown)] if shown else [])]
         seen = self.models.final(new)

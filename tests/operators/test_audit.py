@@ -82,7 +82,9 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> CandidateClip:
     (ref,) = plan_source(str(path), "a.mp4", b"key", PROFILE.clip)
     return CandidateClip(
         ref=ref,
-        evidence=evidence(mask=MASK, body=MASK, people=[SOMEBODY], gates=GATE_1, conditioning_video=GRAY),
+        evidence=evidence(
+            mask=MASK, body=MASK, renewed=MASK, people=[SOMEBODY], gates=GATE_1, conditioning_video=GRAY
+        ),
         video=encode(REGENERATED),
         regenerated=1,
         tracks=1,
@@ -278,6 +280,16 @@ def test_without_the_gates_of_condition_nothing_is_released(
     result = audit(with_evidence(candidate, gates=gates))
     assert isinstance(result, QuarantinedClip)
     assert result.reason.startswith("not the gates that are due")
+
+
+@pytest.mark.parametrize("name", ["mask", "body", "renewed"])
+@pytest.mark.parametrize("part", [np.s_[:1, :1, :1], np.s_[:4], np.s_[:, :48]])
+def test_masks_of_fewer_frames_or_pixels_release_nothing(
+    candidate: CandidateClip, name: str, part: tuple[slice, ...]
+) -> None:
+    """What is asked of the rest would be nothing."""
+    result = audit(with_evidence(candidate, **{name: MASK[part]}))
+    assert isinstance(result, QuarantinedClip) and result.stage == "audit"
 
 
 def test_a_source_that_vanished_is_a_failed_clip(candidate: CandidateClip) -> None:
