@@ -17,7 +17,8 @@ from schemas.errors import UserError
 from schemas.policy import Policy
 from tests.cluster import toy
 from tests.operators.clips import with_evidence
-from tests.operators.test_audit import PERSON, POLICY, PROFILE, candidate, encode  # noqa: F401
+from tests.operators.sightings import no_boxes
+from tests.operators.test_audit import PERSON, POLICY, PROFILE, candidate, encode, loaded  # noqa: F401
 
 NAME, REF = "0" * 32 + "-00000000", toy.make_ref(5)
 LENIENT = POLICY.model_copy(
@@ -31,7 +32,8 @@ def accept(video: bytes, *waives: str, by: str = "R. Viewer") -> Step:
 
 def audit(clip: CandidateClip, policy: Policy = LENIENT) -> ReleasedClip | QuarantinedClip:
     table = to_table([clip], CandidateClip, QuarantinedClip, FailedClip)
-    made = Audit(PROFILE, policy, Provenance("w", "c"))(table)
+    models = replace(loaded(policy.model_dump_json()), final=no_boxes)
+    made = Audit(PROFILE, policy, Provenance("w", "c"), models=models)(table)
     (result,) = from_table(made, ReleasedClip, QuarantinedClip, FailedClip)
     assert isinstance(result, ReleasedClip | QuarantinedClip)
     return result

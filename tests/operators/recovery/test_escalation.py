@@ -42,8 +42,14 @@ class Tries:
         gates = self.stages.policy.gates.model_copy(update=NEVER if yes else {})
         policy = self.stages.policy.model_copy(update={"gates": gates})
         kept = Candidates(str(self.output / "review"))
+        models = self.stages.audit.models  # real ones see somebody in coarse noise
         self.audit = Audit(
-            self.stages.profile, policy, Provenance("w", "c"), ladder=self.ladder, candidates=kept
+            self.stages.profile,
+            policy,
+            Provenance("w", "c"),
+            ladder=self.ladder,
+            candidates=kept,
+            models=models,
         )
 
     def run(self) -> list[Any]:

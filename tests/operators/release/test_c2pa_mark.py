@@ -26,7 +26,8 @@ from schemas.errors import UserError
 from tests.cluster import toy
 from tests.keys import make_chain, make_key, private_pem
 from tests.operators.clips import with_evidence
-from tests.operators.test_audit import POLICY, PROFILE, candidate
+from tests.operators.sightings import no_boxes
+from tests.operators.test_audit import POLICY, PROFILE, candidate, loaded
 
 __all__ = ["candidate"]  # a fixture
 VIDEO = toy.noise(toy.make_ref(5), 0)
@@ -112,7 +113,8 @@ def test_no_mark_and_another_kind_of_mark(marker: Marker) -> None:
 
 
 def audit(marker: Marker | None, clip: CandidateClip) -> ReleasedClip:
-    return Audit(PROFILE, POLICY, Provenance("w", "c"), marker=marker).audit(clip)
+    models = replace(loaded(POLICY.model_dump_json()), final=no_boxes)
+    return Audit(PROFILE, POLICY, Provenance("w", "c"), marker=marker, models=models).audit(clip)
 
 
 def test_the_audit_marks_before_it_looks_and_certifies_the_marked_bytes(
