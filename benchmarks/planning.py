@@ -140,7 +140,9 @@ def _row(number: int) -> ManifestRow:
 def _tar() -> bytes:
     """Members that hold nothing but what a page asks for."""
     buffer = io.BytesIO()
-    record = json.dumps({"certificate": {"gates": [asdict(Gate("copy", "share", 0.0, 0.1, True))]}}).encode()
+    record = json.dumps(
+        {"certificate": {"gates": [asdict(Gate("copy", "share", 0.0, 0.1, "at most"))]}}
+    ).encode()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for number in range(CLIPS_PER_SHARD):
             for extension, data in ((VIDEO, bytes(64)), (RECORD, record)):

@@ -185,7 +185,11 @@ def print_outcome(dataset: dict[str, Any], output: str) -> None:
         (verdict, f"{dataset[verdict]['clips']} clips, {dataset[verdict]['frames']} frames")
         for verdict in verdicts
     ]
-    rows += [("people regenerated", dataset["people"]), ("diffusion calls", dataset["diffusion_calls"])]
-    rows += [("clips without people, bypassed", dataset["bypassed"])]
+    rows += [
+        ("people", f"{dataset['people']}: {dataset['regenerated']} regenerated, {dataset['filled']} filled"),
+        ("frames", f"{dataset['frames_masked']} masked, {dataset['frames_painted']} painted over"),
+        ("diffusion calls", dataset["diffusion_calls"]),
+        ("clips with nothing to replace, bypassed", dataset["bypassed"]),
+    ]
     rows += [(f"seconds in {stage}", f"{seconds:.1f}") for stage, seconds in dataset["seconds"].items()]
     table("anonymize", [*rows, ("output", output)])

@@ -31,6 +31,7 @@ from operators.release.shard_check import CLIPS, REDO, Checked, Demands, check_s
 from operators.release.signature import read_public_key
 from operators.release.spot_check import CONFIDENCE, bound
 from schemas.certificate import Step
+from schemas.errors import UserError
 from schemas.manifest import Breach
 from schemas.policy import Policy
 from schemas.profile import Profile
@@ -58,6 +59,15 @@ def read(output: str) -> dict[str, Any]:
     return reader.require_dataset(output, "there is no dataset to verify")
 
 
+def policy_of(output: str, dataset: dict[str, Any]) -> Policy:
+    """The policy that dataset.json carries whole. Raises UserError if it is none, as then nothing can be proved."""
+    try:
+        return Policy.model_validate(dataset["policy"]["settings"])
+    except (KeyError, TypeError, ValueError):
+        where, problem = f"{output}/dataset.json", "carries no policy that this release understands"
+        raise UserError(where, problem, "Verify it with the release that made it") from None
+
+
 def other_settings(dataset: dict[str, Any], profile: Profile, policy: Policy) -> list[Breach]:
     """A breach for each of profile and policy that differs from what the dataset was made with."""
     return [
@@ -75,27 +85,20 @@ def verify(
     `trusted` is the public key (PEM) by which it must be signed, if not empty. `sample` clips of each shard, drawn by
     `seed`, are audited again.
     """
-    certified = {
-        "variant": dataset["variant"],
-        "profile_digest": dataset["profile"]["digest"],
-        "policy_digest": dataset["policy"]["digest"],
-    }
-    key, may_waive = (
-        trusted or dataset_signature.key_named(dataset)[0],
-        frozenset(dataset["policy"].get("may_waive", [])),
-    )
+    key, policy = trusted or dataset_signature.key_named(dataset)[0], policy_of(output, dataset)
     files = set(storage.list_files(output))
     found = (re.fullmatch(r"(?:manifest|stats)/([^/]+)\.\w+", path) for path in files)
-    shards, demands = (
-        sorted({match[1] for match in found if match}),
-        Demands(certified, key, bool(dataset.get("marker")), sample, seed, may_waive),
-    )
+    shards, profile = sorted({match[1] for match in found if match}), dataset["profile"]["digest"]
+    demands = Demands(policy, profile, key, bool(dataset.get("marker")), sample, seed)
     whole = Whole()
     for checked in _check_all(output, shards, demands):
         whole.add(checked)
         files.difference_update(checked.files)
     breaches = dataset_signature.breaches(output, dataset, trusted)
     breaches += in_order(whole.breaches)
+    if (policy.digest(), policy.variant) != (dataset["policy"]["digest"], dataset["variant"]):
+        where, problem = f"{output}/dataset.json", "states another digest or variant than its policy has"
+        breaches.append(Breach(where, problem, AGAIN))
     breaches += _accounting(output, dataset, whole)
     running = dataset["state"] == "running"
     for path in sorted(files):

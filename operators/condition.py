@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from operators.actor.actor import actor
+from operators.conditioning.carried import carried
 from operators.conditioning.doubles import doubles
 from operators.conditioning.fuse import fuse_structall, fuse_structhuman
 from operators.conditioning.grow import track_everybody
@@ -33,6 +34,7 @@ from operators.models.build import (
     segment_model,
 )
 from operators.models.centerface import FaceDetector
+from operators.models.known_answer import beside_nobody, require_sight
 from operators.models.witness import Witness
 from operators.recovery.attempts import Attempts
 from operators.recovery.escalation import Ladder, larger, tries
@@ -67,18 +69,27 @@ class CueModels:
 
     @classmethod
     def load(cls, profile: Profile, policy: Policy) -> "CueModels":
-        """The models that the profile names, where its pool says."""
-        device = profile.pools.condition.device
-        return cls(
+        """The models that the profile names, where its pool says. Raises UserError if a detector is blind."""
+        device, limits = profile.pools.condition.device, policy.gates
+        made = cls(
             pose=pose_model(profile.pose, device),
             segment=segment_model(profile.segment, device),
             depth=depth_model(profile.depth, device) if policy.variant == "structall" else None,
             scene=scene_model(profile.caption, device),
             witness=Witness(profile.witness, device),
-            faces=FaceDetector(policy.gates.face_confidence),
+            faces=FaceDetector(limits.grow_face_confidence),
             limbs=Witness(profile.limbs, device) if profile.limbs else None,
             redact=Redactor(profile, policy),
         )
+        require_sight(
+            {
+                "pose": (made.pose, policy.mask.start_confidence),
+                "segment": (made.segment, policy.mask.start_confidence),
+                "witness": (beside_nobody(made.witness), limits.residual_confidence),
+                "faces": (beside_nobody(made.faces), limits.face_confidence),
+            }
+        )
+        return made
 
 
 @dataclass(frozen=True)
@@ -146,22 +157,24 @@ class Condition:
         return Conditioning(ref, evidence, lossless, seen.shots, tubes, list(roles.values()))
 
     def _look(self, ref: ClipRef, settings: MaskPolicy, clock: Stopwatch) -> _Seen:
-        """Decode, find people, paint over what the policy redacts, follow everybody. Raises Rejected by gate 1."""
+        """Decode, find and follow everybody on untouched frames, then paint over what the policy redacts. Raises
+        Rejected by gate 1."""
         models, frames = self.models, decode_clip(ref)
         clock.lap("decode")
         cues = models.segment(frames), models.pose(frames)
         clock.lap("detect")
-        every = (
-            0 if settings == self.policy.mask else 1
-        )  # a clip that is tried with a larger mask is read in full
-        painted, things = models.redact(frames, settings, every)
-        paint(frames, painted)
-        clock.lap("text")
         detectors = models.witness, models.faces
         scenes = shots(frames)
         people, gates = track_everybody(frames, cues, detectors, settings, self.policy.gates, scenes)
         people = cover_limbs(frames, people, models.limbs, settings) if models.limbs else people
         clock.lap("gate 1")
+        every = (
+            0 if settings == self.policy.mask else 1
+        )  # a clip that is tried with a larger mask is read in full
+        painted, things = models.redact(frames, settings, every)
+        people, painted = carried(people, painted, frames.shape[:3])
+        paint(frames, painted)
+        clock.lap("text")
         return _Seen(frames, scenes, painted, people, things, gates)
 
     def _structhuman(

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Never
 import numpy as np
 
 from schemas.actor import Role
-from schemas.certificate import Certificate, Gate, Step, Variant, refused
+from schemas.certificate import Certificate, Gate, Step, Variant
+from schemas.due import unproved
+from schemas.policy import Policy
 
 GRAY = 128  # level of every channel where something was taken out of a picture
 
@@ -152,11 +154,13 @@ class Conditioning:
 
 @dataclass(frozen=True)
 class CandidateClip:
-    """Generated, not yet trusted. `video` is the H.264 mp4 of the released frames only, as `evidence` is of those."""
+    """Generated, not yet trusted. `video` is the H.264 mp4 of the released frames only, as `evidence` is of those.
+    `regenerated` people are shown anew; who else was there was filled."""
 
     ref: ClipRef
     evidence: Evidence
     video: bytes
+    regenerated: int
     tracks: int
     diffusion_calls: int
     seed_commitment: str
@@ -166,14 +170,16 @@ class CandidateClip:
 class ReleasedClip:
     """A clip that may be published. Made by operators/audit.py and nowhere else, which types and a test hold.
 
-    Proves itself wherever it is rebuilt: raises ValueError unless the certificate is this clip's,
-    every gate passed or was waived for these very bytes, and the digest is that of the bytes.
+    `policy` is the one that it was released under, as JSON. Proves itself wherever it is rebuilt: raises ValueError
+    unless the certificate is this clip's and under this policy, every gate that the policy asks for is there and
+    passed, or was waived for these very bytes, and the digest is that of the bytes.
     """
 
     ref: ClipRef
     video: bytes
     conditioning_video: bytes
     certificate: Certificate
+    policy: str
     seconds: dict[str, float]
 
     if (
@@ -186,9 +192,8 @@ class ReleasedClip:
         certificate = self.certificate
         if (certificate.clip_id, certificate.key) != (self.ref.clip_id, self.ref.key):
             raise ValueError(f"clip {self.ref.clip_id} carries the certificate of clip {certificate.clip_id}")
-        open_gates = refused(certificate.gates, certificate.steps, certificate.output_sha256)
-        if not certificate.gates or open_gates:
-            raise ValueError(f"clip {self.ref.clip_id} has not passed every gate")
+        if problems := unproved(certificate, Policy.model_validate_json(self.policy)):
+            raise ValueError(f"clip {self.ref.clip_id} has not passed every gate: {'; '.join(problems)}")
         if certificate.output_sha256 != hashlib.sha256(self.video).hexdigest():
             raise ValueError(f"clip {self.ref.clip_id} does not hold the bytes that were certified")
 

@@ -107,7 +107,7 @@ def _made_with(run: Run) -> dict[str, Any]:
         "policy": {
             "name": policy.name,
             "digest": policy.digest(),
-            "may_waive": policy.reviewers.may_waive,
+            "settings": policy.model_dump(mode="json"),
         },
         "signer": dataset_signature.entry(run.signer),
         "marker": {"name": marker.digest[:16], "digest": marker.digest} if marker else None,

@@ -116,10 +116,10 @@ def _place(expected: np.ndarray, boxes: np.ndarray, size: tuple[int, int]) -> np
     low, high = np.maximum(expected[:, None], boxes[None]), np.minimum(expected[:, None], boxes[None])
     within = (high[..., 2:] - low[..., :2]).clip(0).prod(axis=2) / np.minimum(areas[0][:, None], areas[1])
     limits = np.array([size[1], size[0]])
-    cut = [
-        ((some[:, :2] <= _EDGE) | (some[:, 2:] >= limits - _EDGE)).any(axis=1) for some in (expected, boxes)
+    edged = [
+        np.any((some[:, :2] <= _EDGE) | (some[:, 2:] >= limits - _EDGE), axis=1) for some in (expected, boxes)
     ]
-    return np.maximum(box_iou(expected, boxes), _CUT * within * (cut[0][:, None] & cut[1]))
+    return np.maximum(box_iou(expected, boxes), _CUT * within * np.outer(edged[0], edged[1]))
 
 
 def _surest_first(likeness: np.ndarray, least: float) -> dict[int, int]:

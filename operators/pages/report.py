@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from operators.pages.html import IN_PLACE, embedded, finished, fitting, not_released, write_page
 from operators.release import reader
 from operators.release.layout import CONDITION, RECORD, REPORT, VIDEO
+from schemas.certificate import Gate
 from schemas.manifest import ManifestRow
 
 RELEASED = pc.field("verdict") == "released"
@@ -46,7 +47,7 @@ def _cards(output: str, rows: Iterable[ManifestRow]) -> Iterator[dict[str, Any]]
         yield {
             "row": row,
             "videos": embedded({"left": held.get(CONDITION, b""), "right": held[VIDEO]}),
-            "gates": certificate["gates"],
+            "gates": [Gate.read(gate) for gate in certificate["gates"]],
             "certificate": {name: value for name, value in certificate.items() if name != "gates"},
             "seconds": sum(row.seconds.values()),
         }

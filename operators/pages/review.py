@@ -92,7 +92,7 @@ def _cards(
             held = reader.members(output, row.shard, row.key)
             sha256, result, condition = row.sha256, held[VIDEO], held.get(CONDITION, b"")
             scores = json.loads(held[RECORD])["certificate"]["gates"]
-        gates = [Gate(**gate | {"score": float(gate["score"])}) for gate in scores]
+        gates = [Gate.read(gate) for gate in scores]
         yield {
             "row": row,
             "problem": problem,

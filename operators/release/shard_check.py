@@ -13,7 +13,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from operators.recovery.escalation import generated
 from operators.release.accounts import account
 from operators.release.c2pa_mark import faults
 from operators.release.certificate_check import read_certificate, uncertified
@@ -22,8 +21,9 @@ from operators.release.spot_check import doubts, draw
 from operators.video.encode import decode_bytes, inspect_video
 from operators.video.mp4_boxes import C2PA
 from schemas.arrow import from_table
-from schemas.certificate import Step
+from schemas.certificate import Step, generated
 from schemas.manifest import Breach, ManifestRow, QuarantineRow
+from schemas.policy import Policy
 
 REDO = "Remove this shard's files and its record in checkpoint/, then run jobs.anonymize again"
 WITHDRAW = f"Do not publish this shard. {REDO}"
@@ -34,19 +34,19 @@ CLIPS = pa.schema({"clip_id": pa.int64(), "key": pa.string()})
 class Demands:
     """What is asked of every shard.
 
-    settings    fields that every certificate must state alike (variant and the digests of profile and policy)
+    policy      that every clip was released under: it says which gates each certificate must have
+    profile     digest of the profile that every certificate must state
     public_key  PEM: by it every certificate must be signed; if empty, none may be
     marked      whether what was generated must carry a C2PA manifest, which else nothing may
     sample      released clips per shard to audit again, drawn by `seed` and the shard's name
-    may_waive   gates that the policy lets a reviewer waive
     """
 
-    settings: dict[str, str]
+    policy: Policy
+    profile: str
     public_key: str = ""
     marked: bool = False
     sample: int = 0
     seed: str = ""
-    may_waive: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -121,7 +121,8 @@ def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Ch
     for key, step in accepted:
         checked.waived.append((key, step))
         problem = "was accepted past a gate that the policy lets no reviewer waive"
-        checked.demand(demands.may_waive >= set(step.waives), f"{paths['manifest']}: {key}", problem)
+        may_waive = set(demands.policy.reviewers.may_waive)
+        checked.demand(may_waive >= set(step.waives), f"{paths['manifest']}: {key}", problem)
     _check_tar(checked, paths["shards"], data.get(paths["shards"]), released, demands)
     return checked
 
@@ -174,18 +175,22 @@ def _check_clip(
 ) -> None:
     """Check one released clip: its certificate, its record, and what its videos hold."""
     record = json.loads(found[RECORD])
-    for problem in uncertified(record, row, demands.settings, demands.public_key):
+    marked = demands.marked and generated(row.tracks, row.steps)
+    settings = {"profile_digest": demands.profile, "marked": marked}
+    for problem in uncertified(record, row, demands.policy, settings, demands.public_key):
         checked.breach(where, problem)
-    checked.demand(row.bypassed == (row.tracks == 0), where, "bypass and tracks disagree")
+    untouched = not (row.tracks or row.frames_masked or row.frames_painted)
+    checked.demand(row.bypassed == untouched, where, "bypass and what was replaced disagree")
     shape = (record["frames"], record["width"], record["height"], *record["fps"])
     checked.demand(
         shape == (row.frames, row.width, row.height, row.fps_num, row.fps_den),
         where,
         "record and manifest differ in shape or rate",
     )
-    marked = demands.marked and generated(row.tracks, row.steps)
     _check_video(checked, f"{where}.mp4", found[VIDEO], record, marked)
     if CONDITION in found:
+        shown = demands.policy.publish_conditioning
+        checked.demand(shown, f"{where}.{CONDITION}", "is there, although the policy publishes none")
         facts = inspect_video(found[CONDITION])
         checked.demand(
             facts.streams == ["video"] and not facts.tags and not facts.boxes,

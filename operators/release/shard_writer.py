@@ -18,7 +18,7 @@ from operators.release.accounts import account
 from operators.release.layout import CONDITION, RECORD, VIDEO, files_of
 from operators.release.signature import Signer
 from schemas.arrow import to_table
-from schemas.certificate import Gate, Step, margin
+from schemas.certificate import Certificate, Gate, Step, margin
 from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
 from schemas.manifest import ManifestRow, QuarantineRow, Verdict
 
@@ -156,7 +156,6 @@ def _record(row: ReleasedClip, signer: Signer | None) -> dict[str, Any]:
 
 def _manifest_row(row: Outcome, shard: str, record: bytes, condition: bytes) -> ManifestRow:
     ref = row.ref
-    released = isinstance(row, ReleasedClip)
     certificate = row.certificate if isinstance(row, ReleasedClip) else None
     if certificate and certificate.frames != ref.frames:
         raise ValueError(
@@ -179,17 +178,26 @@ def _manifest_row(row: Outcome, shard: str, record: bytes, condition: bytes) -> 
         fps_num=ref.fps_num,
         fps_den=ref.fps_den,
         people=certificate.people if certificate else 0,
+        regenerated=certificate.regenerated if certificate else 0,
+        filled=certificate.filled if certificate else 0,
+        frames_masked=certificate.frames_masked if certificate else 0,
+        frames_painted=certificate.frames_painted if certificate else 0,
         tracks=certificate.tracks if certificate else 0,
         diffusion_calls=certificate.diffusion_calls if certificate else 0,
         steps=steps,
         margin=margin(gates),
-        bypassed=released and certificate is not None and certificate.tracks == 0,
+        bypassed=certificate is not None and not _touched(certificate),
         video_bytes=len(row.video) if isinstance(row, ReleasedClip) else 0,
         sha256=certificate.output_sha256 if certificate else "",
         record_sha256=hashlib.sha256(record).hexdigest() if record else "",
         condition_sha256=hashlib.sha256(condition).hexdigest() if condition else "",
         seconds=row.seconds,
     )
+
+
+def _touched(certificate: Certificate) -> bool:
+    """Whether anything of the clip was replaced or painted over."""
+    return bool(certificate.tracks or certificate.frames_masked or certificate.frames_painted)
 
 
 def _gates_and_steps(row: Outcome) -> tuple[list[Gate], list[Step]]:

@@ -11,7 +11,8 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,16 +34,17 @@ from operators.release.shard_writer import write_shard
 from operators.release.signature import Signer
 from operators.video.encode import encode_video
 from schemas.arrow import from_table, to_table
-from schemas.certificate import Certificate, Gate
+from schemas.certificate import Certificate, Gate, Step
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.config import load
+from schemas.due import due
 from schemas.policy import Policy
 from schemas.profile import Profile
 
 ROOT = Path(__file__).parents[2]
 PROFILE = load(Profile, ROOT / "cluster/profiles/embedded.yaml")
 POLICY = load(Policy, ROOT / "cluster/policies/driving.yaml")
-GATE = Gate("toy", "always 0", 0.0, 1.0, True)
+GATE = Gate("toy", "always 0", 0.0, 1.0, "at most")
 
 Ended = ReleasedClip | QuarantinedClip | FailedClip
 
@@ -68,28 +70,61 @@ def make_ref(number: int, frames: int = 5) -> ClipRef:
     )
 
 
-def released(ref: ClipRef, video: bytes, preview: bytes = b"", diffusion_calls: int = 2) -> ReleasedClip:
-    """A release with a certificate that fits."""
+def passing(policy: Policy = POLICY, steps: Sequence[Step] = (), marked: bool = False) -> list[Gate]:
+    """Every gate that is due, passed with room to spare."""
+    return [
+        Gate(
+            one.name,
+            "toy",
+            2 * one.threshold if one.direction == "at least" else 0.0,
+            one.threshold,
+            one.direction,
+        )
+        for one in due(policy, list(steps), marked)
+    ]
+
+
+def released(
+    ref: ClipRef,
+    video: bytes,
+    preview: bytes = b"",
+    diffusion_calls: int = 2,
+    marked: bool = False,
+    policy: Policy = POLICY,
+    steps: Sequence[Step] = (),
+    scores: Mapping[str, float] | None = None,
+) -> ReleasedClip:
+    """A release with a certificate that fits, and some `scores` of gates in it."""
+    gates = [
+        replace(gate, score=(scores or {}).get(gate.name, gate.score))
+        for gate in passing(policy, steps, marked)
+    ]
     digest = hashlib.sha256(video).hexdigest()
     certificate = Certificate(
         clip_id=ref.clip_id,
         key=ref.key,
         variant="structhuman",
         frames=ref.frames,
-        people=1,
+        people=min(1, diffusion_calls),
+        regenerated=min(1, diffusion_calls),
+        filled=0,
+        frames_masked=ref.frames * min(1, diffusion_calls),
+        frames_painted=0,
         tracks=min(1, diffusion_calls),
         diffusion_calls=diffusion_calls,
-        gates=[GATE],
-        steps=[],
+        marked=marked,
+        gates=gates,
+        steps=list(steps),
         output_sha256=digest,
         source_digest=ref.source_digest,
         weights_digest="w",
         profile_digest=PROFILE.digest(),
-        policy_digest=POLICY.digest(),
+        policy_digest=policy.digest(),
         code_version="c",
         seed_commitment="s",
     )
-    return ReleasedClip(ref, video, preview, certificate, {"condition": 0.25, "audit": 0.5})
+    seconds = {"condition": 0.25, "audit": 0.5}
+    return ReleasedClip(ref, video, preview, certificate, policy.model_dump_json(), seconds)
 
 
 def noise(ref: ClipRef, seed: int | None = None) -> bytes:

@@ -79,7 +79,9 @@ class Regenerate(Stage):
             eaten = [np.ones(100 << 17) for _ in range(60)]  # 100 MiB each
             raise MemoryError(f"not stopped at {len(eaten) * 100} MiB")
         seen = evidence()
-        return CandidateClip(row.ref, seen, b"", tracks=0, diffusion_calls=0, seed_commitment="s")
+        return CandidateClip(
+            row.ref, seen, b"", regenerated=0, tracks=0, diffusion_calls=0, seed_commitment="s"
+        )
 
 
 class Audit(Stage):

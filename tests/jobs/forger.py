@@ -104,7 +104,7 @@ def swap_two_certificates(members: Members) -> None:
 
 
 def better_a_score(record: dict[str, Any]) -> None:
-    record["certificate"]["gates"][0]["score"] = 0.5
+    record["certificate"]["gates"][0]["score"] = 0.01
 
 
 def drop_a_gate(record: dict[str, Any]) -> None:

@@ -9,7 +9,13 @@ from schemas.policy import MaskPolicy
 from schemas.track import Track
 
 POLICY = MaskPolicy(
-    start_confidence=0.3, start_frames=1, dilate_px=8, dilate_share=0.0, union_frames=1, gap_frames=3
+    start_confidence=0.3,
+    start_frames=1,
+    dilate_px=8,
+    dilate_share=0.0,
+    union_frames=1,
+    gap_frames=3,
+    growths=2,
 )
 SIZE = (96, 128)
 

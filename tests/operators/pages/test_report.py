@@ -69,7 +69,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:
     rows = [
         *(released(ref, video(40 * index), video(128)) for index, ref in enumerate(refs[:2])),
         bypassed,
-        QuarantinedClip(refs[3], "audit", "gate failed: copy <b>", [replace(GATE, passed=False)], [], {}),
+        QuarantinedClip(refs[3], "audit", "gate failed: copy <b>", [replace(GATE, score=2.0)], [], {}),
         FailedClip(refs[4], "decode", "2 of 30 frames cannot be decoded", "Repair it", {}),
     ]
     save(output, rows)

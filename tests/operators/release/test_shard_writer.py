@@ -15,7 +15,7 @@ from operators.release.accounts import total
 from operators.release.shard_writer import write_shard
 from schemas.certificate import Gate
 from schemas.clip import CandidateClip, FailedClip, QuarantinedClip
-from tests.cluster.toy import GATE, make_ref, released
+from tests.cluster.toy import make_ref, released
 
 NAME = "0" * 32 + "-00000007"
 
@@ -38,7 +38,7 @@ def mixed() -> list[Any]:
             make_ref(2),
             "audit",
             "gate failed: copied",
-            [Gate("copied", "share", 0.4, 0.1, False)],
+            [Gate("copied", "share", 0.4, 0.1, "at most")],
             [],
             {"audit": 1.0},
         ),
@@ -141,6 +141,6 @@ def test_clips_that_were_not_due_or_are_missing_leave_no_stats(
 
 def test_a_certificate_for_fewer_frames_is_refused(opener: Any) -> None:
     row = released(make_ref(1), b"video")
-    object.__setattr__(row, "certificate", replace(row.certificate, frames=4, gates=[GATE]))
+    object.__setattr__(row, "certificate", replace(row.certificate, frames=4))
     with pytest.raises(ValueError, match="5 frames are due, 4"):
         write(opener, [row])
