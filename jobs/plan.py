@@ -62,7 +62,11 @@ def plan(inputs: list[str], output: str, clips: Clips) -> tuple[dict[str, Any], 
     """List, probe wherever Ray finds room, write the manifest; returns what plan.json says, and what has changed."""
     listing = list_sources(inputs, on_every_node if "RAY_ADDRESS" in os.environ else side_by_side)
     key = options.make_release_key(output)
-    made_from = {"inputs": [storage.absolute(one) for one in inputs], "clip": clips.model_dump()}
+    made_from = {
+        "inputs": [storage.absolute(one) for one in inputs],
+        "clip": clips.model_dump(),
+        "format": plans.FORMAT,
+    }
     known = plans.read_sources(output, made_from)
     gone = known.keys() - {source.uri for source in listing.videos}
     same = {source.uri for source in listing.videos if known.get(source.uri) == source}
@@ -130,7 +134,7 @@ def refuse(piece: dict[str, Any], output: str, name_key: bytes) -> None:
     """Sources that took their worker down, twice: in the plan, as what cannot be planned."""
     problem, remedy = "it crashed or hung whatever probed it", "Transcode it, or leave it out of the input"
     refs = [
-        unplannable(source["uri"], source_key(source["name"], name_key), problem, remedy)
+        unplannable(source["uri"], source_key(source["name"], name_key), name_key, problem, remedy)
         for source in piece["sources"]
     ]
     plans.write_clips(output, piece["file"], to_table(refs, ClipRef))

@@ -161,7 +161,7 @@ class Audit:
             gates=gates,
             steps=clip.evidence.steps,
             output_sha256=digest,
-            source_digest=clip.ref.source_digest,
+            source_hmac=clip.ref.source_hmac,
             weights_digest=self.provenance.weights,
             profile_digest=self.profile.digest(),
             policy_digest=self.policy.digest(),

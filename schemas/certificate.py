@@ -82,7 +82,8 @@ class Certificate:
 
     `steps` led to this output, in order; none for most clips. `frames` counts released frames; digests are sha256 in
     hex. `seed_commitment` is the sha256 of the seeds used: it proves a later claim about them without making the look
-    predictable now.
+    predictable now. `source_hmac` is one under the plan's release key of the source's digest: without the key nobody
+    can tell by it which file a clip was made of.
     """
 
     clip_id: int
@@ -95,7 +96,7 @@ class Certificate:
     gates: list[Gate]
     steps: list[Step]
     output_sha256: str
-    source_digest: str
+    source_hmac: str
     weights_digest: str
     profile_digest: str
     policy_digest: str

@@ -21,7 +21,9 @@ class ClipRef:
     released by the previous clip and serve here as context, so clips partition the source's frames.
     `pts` are presentation timestamps in units of `time_base_num / time_base_den` seconds, as stored in
     the source. Width and height are as displayed, after rotation by `rotation` degrees.
-    `key` is a keyed HMAC of the source's name and the clip's index: names leak.
+    `key` is a keyed HMAC of the source's name and the clip's index: names leak. So do digests, to whoever has the
+    file: `source_digest` is of the source's bytes and stays in the plan, what is published is `source_hmac`, and
+    `clip_id` is keyed as well.
     A source that cannot be planned is one ClipRef without frames whose `problem` and `remedy` say why.
     """
 
@@ -29,6 +31,7 @@ class ClipRef:
     key: str
     uri: str
     source_digest: str
+    source_hmac: str
     first_frame: int
     overlap: int
     pts: list[int]

@@ -24,7 +24,7 @@ class ManifestRow:
     shard: str
     stage: str
     reason: str
-    source_digest: str
+    source_hmac: str
     first_frame: int
     frames: int
     window: int

@@ -115,7 +115,7 @@ class Audit(Stage):
         """Hashes the video, as the real one."""
         ref, digest = row.ref, hashlib.sha256(row.video).hexdigest()
         about = (ref.clip_id, ref.key, row.evidence.variant, ref.frames, 1, 1, row.diffusion_calls)
-        digests = (digest, ref.source_digest, "w", "p", "p", "c", row.seed_commitment)
+        digests = (digest, ref.source_hmac, "w", "p", "p", "c", row.seed_commitment)
         certificate = Certificate(*about, [_GATE], [], *digests)
         return ReleasedClip(ref, row.video, b"", certificate, row.evidence.seconds)  # type: ignore[arg-type]
 
@@ -129,7 +129,21 @@ def references(clips: int) -> pa.Table:
     pts = list(range(FRAMES))
     refs = [
         ClipRef(
-            number, name[:24], f"file:///{number}.mp4", name, 0, OVERLAP, pts, 1, 30, 30, 1, 1920, 1080, 0
+            number,
+            name[:24],
+            f"file:///{number}.mp4",
+            name,
+            name[:32],
+            0,
+            OVERLAP,
+            pts,
+            1,
+            30,
+            30,
+            1,
+            1920,
+            1080,
+            0,
         )
         for number, name in enumerate(names)
     ]

@@ -58,7 +58,7 @@ def write_review(
 
 def _worst(output: str, verdict: Verdict, count: int) -> Iterator[ManifestRow]:
     """`count` of the clips that ended so: those whose closest gate is furthest on the wrong side first."""
-    columns = ["key", "shard", "margin", "source_digest", "first_frame"]
+    columns = ["key", "shard", "margin", "source_hmac", "first_frame"]
     clips = reader.batches(reader.parquet_files(output, "manifest"), columns, pc.field("verdict") == verdict)
     order = [("margin", "ascending"), *IN_PLACE]
     for clip in reader.first_of(clips, lambda table: table.sort_by(order), count):

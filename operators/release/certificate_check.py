@@ -11,7 +11,7 @@ from operators.release.signature import is_signed
 from schemas.certificate import Certificate, refused
 from schemas.manifest import ManifestRow
 
-_SAME = ("clip_id", "key", "frames", "people", "tracks", "diffusion_calls", "source_digest")
+_SAME = ("clip_id", "key", "frames", "people", "tracks", "diffusion_calls", "source_hmac")
 _CERTIFICATE = TypeAdapter(Certificate)
 
 

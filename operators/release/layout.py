@@ -15,7 +15,7 @@ import re
 
 from operators.recovery import attempts, escalation
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 DATASET, SHARD_LIST, REPORT = "dataset.json", "shards.jsonl", "report.html"
 FOLDERS = {"shards": "tar", "manifest": "parquet", "quarantine": "parquet", "stats": "json"}
 CHECKPOINT = "checkpoint"

@@ -170,7 +170,7 @@ def _manifest_row(row: Outcome, shard: str, record: bytes, condition: bytes) -> 
         shard=shard,
         stage="" if isinstance(row, ReleasedClip) else row.stage,
         reason="" if isinstance(row, ReleasedClip) else row.reason,
-        source_digest=ref.source_digest,
+        source_hmac=ref.source_hmac,
         first_frame=ref.first_frame,
         frames=ref.frames,
         window=len(ref.pts),
