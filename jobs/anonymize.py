@@ -60,7 +60,7 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
         audited = candidates.map_batches(
             Audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, refused, run.marker)
         )
-        sink = ShardSink(run.output, policy.publish_conditioning, pools, run.signer)
+        sink = ShardSink(run.output, pools, run.signer)
         audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
         checkpoint.repair(run.output)
     checkpoint.record_lost(run.plan, run.output)

@@ -108,7 +108,7 @@ class Audit:
         self._require(gates, clip.evidence.steps, digest)
         certificate = self._certify(clip, gates, digest)
         clock.lap("audit")
-        seconds, conditioning = clip.evidence.seconds | clock.seconds, clip.evidence.conditioning_video
+        seconds, conditioning = clip.evidence.seconds | clock.seconds, self._conditioning(clip)
         # The one call that the type checker is told to let pass; see ReleasedClip.
         return ReleasedClip(clip.ref, clip.video, conditioning, certificate, seconds)  # type: ignore[arg-type]
 
@@ -154,6 +154,8 @@ class Audit:
             clip_id=clip.ref.clip_id,
             key=clip.ref.key,
             variant=clip.evidence.variant,
+            timing=clip.evidence.timing,
+            conditioning_published=bool(self._conditioning(clip)),
             frames=clip.ref.frames,
             people=len(clip.evidence.people),
             tracks=clip.tracks,

@@ -43,7 +43,7 @@ from operators.video.encode import encode_lossless, encode_video
 from operators.video.shots import shots
 from schemas.actor import Role
 from schemas.arrow import from_table, to_table
-from schemas.certificate import Gate, Step
+from schemas.certificate import Gate, Step, Timing
 from schemas.clip import ClipRef, Conditioning, Evidence, FailedClip, QuarantinedClip, Tube
 from schemas.policy import MaskPolicy, Policy
 from schemas.profile import Profile
@@ -129,10 +129,11 @@ class Condition:
         tubed = {tube.track for tube in tubes}  # 0 is the whole frame
         renewed = [track for track in seen.people if {0, track.number} & tubed or track.number in roles]
         lossless = encode_lossless(background) if self.policy.variant == "structhuman" else b""
-        video = _conditioning_video(ref, fused)
+        video = _conditioning_video(ref, fused, self.policy.timing)
         clock.lap("fuse")
         evidence = Evidence(
             variant=self.policy.variant,
+            timing=self.policy.timing,
             conditioning_video=video,
             mask=mask,
             body=body,
@@ -218,7 +219,7 @@ class Condition:
         return [(seed, sample_persona(seed, self.profile.persona, self.policy.persona)) for seed in seeds]
 
 
-def _conditioning_video(ref: ClipRef, fused: np.ndarray) -> bytes:
+def _conditioning_video(ref: ClipRef, fused: np.ndarray, timing: Timing) -> bytes:
     """The released frames of the conditioning as an mp4, small enough for a page."""
     height, width = fused.shape[1:3]
     scale = min(1.0, _CONDITIONING_SIDE / max(height, width))
@@ -226,4 +227,4 @@ def _conditioning_video(ref: ClipRef, fused: np.ndarray) -> bytes:
     small = np.stack(
         [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in fused[ref.overlap :]]
     )
-    return encode_video(small, ref.pts[ref.overlap :], ref.time_base, ref.fps, crf=26, preset="veryfast")
+    return encode_video(small, ref.moments(timing), ref.time_base, ref.fps, crf=26, preset="veryfast")

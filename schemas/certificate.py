@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Variant = Literal["structhuman", "structall"]
+Timing = Literal["source", "nominal"]
 Rung = Literal["other seed", "larger mask", "opaque fill"]
 
 
@@ -83,12 +84,15 @@ class Certificate:
     `steps` led to this output, in order; none for most clips. `frames` counts released frames; digests are sha256 in
     hex. `seed_commitment` is the sha256 of the seeds used: it proves a later claim about them without making the look
     predictable now. `source_hmac` is one under the plan's release key of the source's digest: without the key nobody
-    can tell by it which file a clip was made of.
+    can tell by it which file a clip was made of. `timing` is where the distances between timestamps come from;
+    `conditioning_published` says that poses and depth were meant to be seen beside the video.
     """
 
     clip_id: int
     key: str
     variant: Variant
+    timing: Timing
+    conditioning_published: bool
     frames: int
     people: int
     tracks: int

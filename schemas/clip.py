@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Never
 import numpy as np
 
 from schemas.actor import Role
-from schemas.certificate import Certificate, Gate, Step, Variant, refused
+from schemas.certificate import Certificate, Gate, Step, Timing, Variant, refused
 
 GRAY = 128  # level of every channel where something was taken out of a picture
 
@@ -59,6 +59,17 @@ class ClipRef:
     def fps(self) -> Fraction:
         """Average frames per second."""
         return Fraction(self.fps_num, self.fps_den)
+
+    def moments(self, timing: Timing) -> list[int]:
+        """Timestamps of the released frames as they are published, in units of `time_base`: the first is 0.
+
+        The source's own may be a wall clock's. `nominal` ones are a frame's distance at `fps` apart, at least a unit.
+        """
+        released = self.pts[self.overlap :]
+        if timing == "source":
+            return [pts - released[0] for pts in released]
+        step = max(Fraction(1), 1 / (self.fps * self.time_base))
+        return [int(number * step + Fraction(1, 2)) for number in range(len(released))]
 
 
 @dataclass(frozen=True)
@@ -113,6 +124,7 @@ class Evidence:
     """
 
     variant: Variant
+    timing: Timing
     conditioning_video: bytes
     mask: np.ndarray
     body: np.ndarray
@@ -194,6 +206,8 @@ class ReleasedClip:
             raise ValueError(f"clip {self.ref.clip_id} has not passed every gate")
         if certificate.output_sha256 != hashlib.sha256(self.video).hexdigest():
             raise ValueError(f"clip {self.ref.clip_id} does not hold the bytes that were certified")
+        if certificate.conditioning_published != bool(self.conditioning_video):
+            raise ValueError(f"clip {self.ref.clip_id} publishes another conditioning than was certified")
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,7 @@ class Condition(Stage):
         """The background is what weighs."""
         evidence = Evidence(
             variant="structhuman",
+            timing="source",
             conditioning_video=b"",
             mask=_MASK,
             body=_MASK,
@@ -114,9 +115,10 @@ class Audit(Stage):
     def one(self, row: CandidateClip) -> ReleasedClip:
         """Hashes the video, as the real one."""
         ref, digest = row.ref, hashlib.sha256(row.video).hexdigest()
-        about = (ref.clip_id, ref.key, row.evidence.variant, ref.frames, 1, 1, row.diffusion_calls)
+        about = (ref.clip_id, ref.key, row.evidence.variant, row.evidence.timing, False)
+        counts = (ref.frames, 1, 1, row.diffusion_calls)
         digests = (digest, ref.source_hmac, "w", "p", "p", "c", row.seed_commitment)
-        certificate = Certificate(*about, [_GATE], [], *digests)
+        certificate = Certificate(*about, *counts, [_GATE], [], *digests)
         return ReleasedClip(ref, row.video, b"", certificate, row.evidence.seconds)  # type: ignore[arg-type]
 
 

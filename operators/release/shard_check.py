@@ -181,6 +181,9 @@ def _check_clip(
     )
     marked = demands.marked and generated(row.tracks, row.steps)
     _check_video(checked, f"{where}.mp4", found[VIDEO], record, marked)
+    published = record["certificate"]["conditioning_published"]
+    checked.demand((CONDITION in found) == published, where, "publishes other conditioning than certified")
+    checked.demand(record["timestamps"][:1] == [0], where, "has timestamps that do not start at 0")
     if CONDITION in found:
         facts = inspect_video(found[CONDITION])
         checked.demand(
@@ -209,7 +212,7 @@ def _check_video(checked: Checked, where: str, data: bytes, record: dict[str, An
         f"holds {len(facts.pts)} frames where {record['frames']} are recorded",
     )
     unit = Fraction(*record["time_base"])
-    due = [(pts - record["timestamps"][0]) * unit for pts in record["timestamps"]]
+    due = [pts * unit for pts in record["timestamps"]]
     held = [(pts - facts.pts[0]) * facts.time_base for pts in facts.pts]
     checked.demand(due == held, where, "has other timestamps than recorded")
 

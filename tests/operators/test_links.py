@@ -6,16 +6,26 @@ import json
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from operators.planning.probe import plan_source, unplannable
+from operators.video.encode import encode_video, inspect_video
 from schemas import certificate, clip, manifest, pair
+from schemas.certificate import Timing
 from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
-from tests.operators.stages import Stages, written
+from schemas.config import load
+from schemas.policy import Policy
+from tests.cluster import toy
+from tests.operators.stages import Stages, source_frames, written
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +93,51 @@ def test_a_source_that_could_not_be_read_is_keyed_too() -> None:
     one, other = (unplannable("/a/b.mp4", "key", secret, "p", "r", "d" * 32) for secret in (b"key", b"other"))
     assert one.clip_id != other.clip_id and one.source_hmac != other.source_hmac
     assert unplannable("/a/b.mp4", "key", b"key", "p", "r").source_hmac == ""
+
+
+@pytest.mark.parametrize("timing", ["source", "nominal"])
+def test_a_recorders_wall_clock_is_nowhere(tmp_path: Path, stages: Stages, timing: Timing) -> None:
+    """Its frames are stamped with milliseconds since 1970, and a few come late."""
+    since = int(datetime(2026, 3, 14, 8, 26, 53, tzinfo=UTC).timestamp())
+    clock = [since * 1000 + 100 * number + number % 3 for number in range(9)]
+    ref = replace(stages.ref, pts=clock, time_base_num=1, time_base_den=1000)
+    assert ref.moments(timing) == [100 * n + (n % 3 if timing == "source" else 0) for n in range(9)]
+    video = encode_video(source_frames(), ref.moments(timing), ref.time_base, ref.fps, 20, "ultrafast")
+    assert inspect_video(video).pts == ref.moments(timing)
+    released = replace(toy.released(ref, video), ref=ref)
+    released = replace(released, certificate=replace(released.certificate, timing=timing))
+    for outcome in (released, FailedClip(ref, "plan", "it is empty", "replace it", {})):
+        text = b"".join(data for _, data in decoded(written(outcome)))
+        moments = [moment // unit for moment in clock for unit in (1, 1000)]
+        assert not [moment for moment in moments if str(moment).encode() in text]
+    record = json.loads(dict(decoded(written(released)))[f"{ref.key}.json"])
+    assert record["timestamps"] == ref.moments(timing)
+
+
+@given(step=st.integers(1, 4000), unit=st.integers(1, 90000), fps=st.fractions(1, 240, max_denominator=1001))
+def test_nominal_timestamps_rise_whatever_the_rate(step: int, unit: int, fps: Fraction) -> None:
+    ref = replace(
+        toy.make_ref(1),
+        pts=[step * n for n in range(40)],
+        time_base_den=unit,
+        fps_num=fps.numerator,
+        fps_den=fps.denominator,
+    )
+    moments = ref.moments("nominal")
+    assert moments[0] == 0 and len(moments) == ref.frames
+    assert all(after > before for before, after in pairwise(moments))
+
+
+def test_conditioning_is_certified_as_the_policy_says(stages: Stages, outcomes: list[Any]) -> None:
+    assert outcomes[0].certificate.conditioning_published and outcomes[0].conditioning_video
+    closed = load(Policy, "cluster/policies/driving.yaml", ["publish_conditioning=false"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages.audit, "policy", closed)
+        held = stages.run()
+    assert isinstance(held, ReleasedClip) and not held.certificate.conditioning_published
+    assert not [name for name, _ in decoded(written(held)) if "condition" in name]
+    strict = load(Policy, "cluster/policies/strict.yaml")
+    assert not strict.publish_conditioning and strict.timing == "nominal"
 
 
 def test_only_a_clips_reference_knows_the_plain_digest() -> None:
