@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from operators.actor.actor import actor
+from operators.actor.plate import plate
 from operators.conditioning.doubles import doubles
 from operators.conditioning.fuse import fuse_structall, fuse_structhuman
 from operators.conditioning.grow import track_everybody
@@ -188,7 +189,9 @@ class Condition:
             raise ValueError("StructAll needs a depth model")
         scene = self.models.scene(background, float(ref.fps))
         skeletons = draw_tracks(seen.people, seen.frames.shape[:3])
-        fused = fuse_structall(self.models.depth(seen.frames), mask, skeletons)
+        # Every value of a depth map depends on the whole frame: the network is shown nobody, but what is behind them.
+        depth = self.models.depth(plate(background, mask).frames)
+        fused = fuse_structall(depth, mask, skeletons)
         (seed, _), *looks = self._looks(ref, list(range(len(seen.people) + 1)), steps)
         prompt = caption_from_cues([look for _, look in looks], scene)
         return fused, [whole_frame(fused, self.profile.generator.frame, prompt, seed)]
