@@ -8,14 +8,10 @@ up to whole rounds through the pictures, give the same weights on the same machi
 
 import itertools
 import math
-import os
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("YOLO_AUTOINSTALL", "false")  # never install or fetch anything
-os.environ.setdefault("YOLO_OFFLINE", "true")
 
 import cv2
 import numpy as np

@@ -134,6 +134,9 @@ def _accounting(output: str, dataset: dict[str, Any], checked: list[Checked]) ->
             breaches.append(
                 Breach(f"{output}/manifest", f"{name} {', '.join(twice[:3])} is there more than once", REDO)
             )
+    erased = set(dataset.get("forgotten", []))
+    if left := [key for _, key in clips if key.rsplit("-", 1)[0] in erased]:
+        breaches.append(Breach(where, f"says that {left[0]} and {len(left) - 1} more were forgotten", AGAIN))
     if id_digest(ids) != dataset["id_digest"]:
         planned = dataset["planned"]["clips"]
         breaches.append(

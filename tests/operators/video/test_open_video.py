@@ -1,6 +1,5 @@
 """What stands in a source is decoded, never followed: no file beside it, no address, no socket."""
 
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,7 +25,7 @@ LEADS = {
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the secret lies beside the sources: what relative names lead to."""
     (tmp_path / "secret.mp4").write_bytes(VIDEO)
     monkeypatch.chdir(tmp_path)
