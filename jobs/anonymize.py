@@ -14,7 +14,7 @@ from typing import Any
 import ray
 
 from cluster import session, weights_lock
-from cluster.ledger import checkpoint
+from cluster.ledger import checkpoint, erasure
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.decisions import honour
 from cluster.ledger.plans import Plan
@@ -26,7 +26,7 @@ from operators.audit import Audit, Provenance
 from operators.condition import Condition
 from operators.pages.candidates import Candidates
 from operators.pages.report import write_report
-from operators.pages.review import keep_apart, write_review
+from operators.pages.review import write_review
 from operators.recovery.attempts import LIMIT, Attempts
 from operators.recovery.escalation import Ladder
 from operators.regenerate import Regenerate
@@ -61,7 +61,7 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
         audited = candidates.map_batches(
             Audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, refused, run.marker)
         )
-        sink = ShardSink(run.output, policy.publish_conditioning, pools, run.signer)
+        sink = ShardSink(run.output, pools, run.signer)
         audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
         repair(run.output)
     checkpoint.record_lost(run.plan, run.output)
@@ -81,14 +81,32 @@ def on(pool: Pool, *constructor_arguments: Any, clips: int = 1) -> dict[str, Any
     }
 
 
+def forget(plan: Plan, arguments: Namespace) -> None:
+    """Take what --forget and --forget-list name out of the plan and the review folder; the run takes out the rest."""
+    listed = storage.read_file(arguments.forget_list).decode() if arguments.forget_list else ""
+    sources = [*arguments.forget, *filter(None, map(str.strip, listed.splitlines()))]
+    if sources:
+        key = options.read_release_key(plan.uri)
+        keys = erasure.forget(plan, arguments.output, sources, key)
+        if arguments.review:
+            erasure.erase_candidates(arguments.review, keys)
+
+
 def main(arguments: Namespace) -> int:
     """Run, then account for every clip, write the pages and say what came out."""
     profile, policy = options.read_settings(arguments)
     signer, marker = options.read_signer(arguments), options.read_marker(arguments)
-    if arguments.review:
-        keep_apart(arguments.output, arguments.review)
+    apart = [
+        (arguments.plan, "source names and keys"),
+        (arguments.review, "originals"),
+        *((file, "private keys") for file in (arguments.key, arguments.c2pa_key)),
+    ]
+    for place, what in apart:
+        if place:
+            storage.keep_apart(arguments.output, place, what)
     session.start(profile)
     plan = Plan.of(arguments.plan, arguments.partition)
+    forget(plan, arguments)
     run = Run(plan, arguments.output, profile, policy, arguments.review, signer, marker)
     decide = None
     if arguments.decisions:
@@ -118,6 +136,14 @@ if __name__ == "__main__":
     parser.add_argument(
         "--withdraw", action="store_true", help="make shards anew that hold clips of sources changed since"
     )
+    parser.add_argument(
+        "--forget",
+        action="append",
+        default=[],
+        metavar="SOURCE",
+        help="take a source (its path, or its name below the plan's input) and all made of it out, for good",
+    )
+    parser.add_argument("--forget-list", metavar="FILE", help="the same for every line of a file")
     parser.add_argument("--variant", choices=["structhuman", "structall"], help="instead of the policy's")
     parser.add_argument(
         "--review",

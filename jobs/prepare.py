@@ -157,6 +157,7 @@ def main(arguments: Namespace) -> int:
         raise UserError(
             "--plan, --people", "one of the two is needed", "Make a plan with python -m jobs.plan"
         )
+    options.keep_out_of_datasets(arguments.output, "training pairs")
     session.start(profile)
     names = ("plan", "people", "variations", "latents", "seed")
     output = arguments.output.rstrip("/")

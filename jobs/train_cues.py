@@ -8,13 +8,9 @@ up to whole rounds through the pictures, give the same weights on the same machi
 
 import itertools
 import math
-import os
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("YOLO_AUTOINSTALL", "false")  # never install or fetch anything
-os.environ.setdefault("YOLO_OFFLINE", "true")
 
 import numpy as np
 import torch

@@ -171,6 +171,11 @@ def _accounting(output: str, dataset: dict[str, Any], whole: Whole) -> list[Brea
                     f"{output}/manifest", f"{name} {', '.join(map(str, twice))} is there more than once", REDO
                 )
             )
+    sources = pc.replace_substring_regex(clips["key"], "-[^-]*$", "")
+    left = clips["key"].filter(pc.is_in(sources, pa.array(dataset.get("forgotten", []), pa.string())))
+    if len(left):
+        problem = f"says that {left[0].as_py()} and {len(left) - 1} more were forgotten"
+        breaches.append(Breach(where, problem, AGAIN))
     if id_digest(clips["clip_id"].to_numpy()) != dataset["id_digest"]:
         planned = dataset["planned"]["clips"]
         breaches.append(

@@ -126,7 +126,7 @@ class Audit:
             raise Rejected(f"not the gates that are due: {'; '.join(problems)}", gates)
         certificate = self._certify(clip, gates, digest, marked)
         clock.lap("audit")
-        seconds, conditioning = clip.evidence.seconds | clock.seconds, clip.evidence.conditioning_video
+        seconds, conditioning = clip.evidence.seconds | clock.seconds, self._conditioning(clip)
         policy = self.policy.model_dump_json()
         # The one call that the type checker is told to let pass; see ReleasedClip.
         return ReleasedClip(clip.ref, clip.video, conditioning, certificate, policy, seconds)  # type: ignore[arg-type]
@@ -175,6 +175,8 @@ class Audit:
             clip_id=clip.ref.clip_id,
             key=clip.ref.key,
             variant=clip.evidence.variant,
+            timing=clip.evidence.timing,
+            conditioning_published=bool(self._conditioning(clip)),
             frames=clip.ref.frames,
             people=people,
             regenerated=clip.regenerated,
@@ -187,7 +189,7 @@ class Audit:
             gates=gates,
             steps=clip.evidence.steps,
             output_sha256=digest,
-            source_digest=clip.ref.source_digest,
+            source_hmac=clip.ref.source_hmac,
             weights_digest=self.provenance.weights,
             profile_digest=self.profile.digest(),
             policy_digest=self.policy.digest(),

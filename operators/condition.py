@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from operators.actor.actor import actor
+from operators.actor.plate import plate
 from operators.conditioning.carried import carried
 from operators.conditioning.doubles import doubles
 from operators.conditioning.fuse import fuse_structall, fuse_structhuman
@@ -45,7 +46,7 @@ from operators.video.encode import encode_lossless, encode_video
 from operators.video.shots import shots
 from schemas.actor import Role
 from schemas.arrow import from_table, to_table
-from schemas.certificate import Gate, Step
+from schemas.certificate import Gate, Step, Timing
 from schemas.clip import ClipRef, Conditioning, Evidence, FailedClip, QuarantinedClip, Tube
 from schemas.policy import MaskPolicy, Policy
 from schemas.profile import Profile
@@ -140,10 +141,11 @@ class Condition:
         tubed = {tube.track for tube in tubes}  # 0 is the whole frame
         renewed = [track for track in seen.people if {0, track.number} & tubed or track.number in roles]
         lossless = encode_lossless(background) if self.policy.variant == "structhuman" else b""
-        video = _conditioning_video(ref, fused)
+        video = _conditioning_video(ref, fused, self.policy.timing)
         clock.lap("fuse")
         evidence = Evidence(
             variant=self.policy.variant,
+            timing=self.policy.timing,
             conditioning_video=video,
             mask=mask,
             body=body,
@@ -200,7 +202,9 @@ class Condition:
             raise ValueError("StructAll needs a depth model")
         scene = self.models.scene(background, float(ref.fps))
         skeletons = draw_tracks(seen.people, seen.frames.shape[:3])
-        fused = fuse_structall(self.models.depth(seen.frames), mask, skeletons)
+        # Every value of a depth map depends on the whole frame: the network is shown nobody, but what is behind them.
+        depth = self.models.depth(plate(background, mask).frames)
+        fused = fuse_structall(depth, mask, skeletons)
         (seed, _), *looks = self._looks(ref, list(range(len(seen.people) + 1)), steps)
         prompt = caption_from_cues([look for _, look in looks], scene)
         return fused, [whole_frame(fused, self.profile.generator.frame, prompt, seed)]
@@ -231,7 +235,7 @@ class Condition:
         return [(seed, sample_persona(seed, self.profile.persona, self.policy.persona)) for seed in seeds]
 
 
-def _conditioning_video(ref: ClipRef, fused: np.ndarray) -> bytes:
+def _conditioning_video(ref: ClipRef, fused: np.ndarray, timing: Timing) -> bytes:
     """The released frames of the conditioning as an mp4, small enough for a page."""
     height, width = fused.shape[1:3]
     scale = min(1.0, _CONDITIONING_SIDE / max(height, width))
@@ -239,4 +243,4 @@ def _conditioning_video(ref: ClipRef, fused: np.ndarray) -> bytes:
     small = np.stack(
         [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in fused[ref.overlap :]]
     )
-    return encode_video(small, ref.pts[ref.overlap :], ref.time_base, ref.fps, crf=26, preset="veryfast")
+    return encode_video(small, ref.moments(timing), ref.time_base, ref.fps, crf=26, preset="veryfast")

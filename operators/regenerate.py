@@ -139,7 +139,7 @@ class Regenerate:
         ref, new = clip.ref, slice(clip.ref.overlap, None)
         return encode_video(
             self._frames(clip, generated)[new],
-            ref.pts[new],
+            ref.moments(clip.evidence.timing),
             ref.time_base,
             ref.fps,
             crf=self.profile.encoding.crf,

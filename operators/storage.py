@@ -43,6 +43,20 @@ def absolute(uri: str) -> str:
     return uri.rstrip("/") if "://" in uri else str(Path(uri).expanduser().absolute())
 
 
+def keep_apart(output: str, private: str, what: str) -> None:
+    """Raises UserError if one of the two lies inside the other: `what` never sits beside what is published."""
+    places = [f"{'/'.join(place(_resolved(uri)))}/" for uri in (output, private)]
+    if places[0].startswith(places[1]) or places[1].startswith(places[0]):
+        remedy = f"Give a place outside the output: {what} never sit beside what is published"
+        raise UserError(private, f"lies in or around the output {output}", remedy)
+
+
+def _resolved(uri: str) -> str:
+    """Without links, if it is local: a place may have two names."""
+    scheme, path = place(uri)
+    return str(Path(path).resolve()) if scheme == "file" else uri
+
+
 def join(uri: str, name: str) -> str:
     """The place of `name` below `uri`."""
     return f"{uri.rstrip('/')}/{name}"

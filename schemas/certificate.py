@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Variant = Literal["structhuman", "structall"]
+Timing = Literal["source", "nominal"]
 Rung = Literal["other seed", "larger mask", "opaque fill"]
 Direction = Literal["at most", "at least"]
 
@@ -126,12 +127,17 @@ class Certificate:
     detector saw them. `frames_masked` and `frames_painted` are the released frames in which anything was made anew, or
     painted over. `steps` led to this output, in order; none for most clips. `frames` counts released frames; digests
     are sha256 in hex. `marked`: the video carries a C2PA manifest. `seed_commitment` is the sha256 of the seeds used:
-    it proves a later claim about them without making the look predictable now.
+    it proves a later claim about them without making the look predictable now. `source_hmac` is one under the plan's
+    release key of the source's digest: without the key nobody can tell by it which file a clip was made of. `timing` is
+    where the distances between timestamps come from; `conditioning_published` says that poses and depth were meant to
+    be seen beside the video.
     """
 
     clip_id: int
     key: str
     variant: Variant
+    timing: Timing
+    conditioning_published: bool
     frames: int
     people: int
     regenerated: int
@@ -144,7 +150,7 @@ class Certificate:
     gates: list[Gate]
     steps: list[Step]
     output_sha256: str
-    source_digest: str
+    source_hmac: str
     weights_digest: str
     profile_digest: str
     policy_digest: str

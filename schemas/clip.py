@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Never
 import numpy as np
 
 from schemas.actor import Role
-from schemas.certificate import Certificate, Gate, Step, Variant
+from schemas.certificate import Certificate, Gate, Step, Timing, Variant
 from schemas.due import unproved
 from schemas.policy import Policy
 
@@ -23,7 +23,9 @@ class ClipRef:
     released by the previous clip and serve here as context, so clips partition the source's frames.
     `pts` are presentation timestamps in units of `time_base_num / time_base_den` seconds, as stored in
     the source. Width and height are as displayed, after rotation by `rotation` degrees.
-    `key` is a keyed HMAC of the source's name and the clip's index: names leak.
+    `key` is a keyed HMAC of the source's name and the clip's index: names leak. So do digests, to whoever has the
+    file: `source_digest` is of the source's bytes and stays in the plan, what is published is `source_hmac`, and
+    `clip_id` is keyed as well.
     A source that cannot be planned is one ClipRef without frames whose `problem` and `remedy` say why.
     """
 
@@ -31,6 +33,7 @@ class ClipRef:
     key: str
     uri: str
     source_digest: str
+    source_hmac: str
     first_frame: int
     overlap: int
     pts: list[int]
@@ -58,6 +61,17 @@ class ClipRef:
     def fps(self) -> Fraction:
         """Average frames per second."""
         return Fraction(self.fps_num, self.fps_den)
+
+    def moments(self, timing: Timing) -> list[int]:
+        """Timestamps of the released frames as they are published, in units of `time_base`: the first is 0.
+
+        The source's own may be a wall clock's. `nominal` ones are a frame's distance at `fps` apart, at least a unit.
+        """
+        released = self.pts[self.overlap :]
+        if timing == "source":
+            return [pts - released[0] for pts in released]
+        step = max(Fraction(1), 1 / (self.fps * self.time_base))
+        return [int(number * step + Fraction(1, 2)) for number in range(len(released))]
 
 
 @dataclass(frozen=True)
@@ -112,6 +126,7 @@ class Evidence:
     """
 
     variant: Variant
+    timing: Timing
     conditioning_video: bytes
     mask: np.ndarray
     body: np.ndarray
@@ -196,6 +211,8 @@ class ReleasedClip:
             raise ValueError(f"clip {self.ref.clip_id} has not passed every gate: {'; '.join(problems)}")
         if certificate.output_sha256 != hashlib.sha256(self.video).hexdigest():
             raise ValueError(f"clip {self.ref.clip_id} does not hold the bytes that were certified")
+        if certificate.conditioning_published != bool(self.conditioning_video):
+            raise ValueError(f"clip {self.ref.clip_id} publishes another conditioning than was certified")
 
 
 @dataclass(frozen=True)

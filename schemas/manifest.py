@@ -26,7 +26,7 @@ class ManifestRow:
     shard: str
     stage: str
     reason: str
-    source_digest: str
+    source_hmac: str
     first_frame: int
     frames: int
     window: int

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from schemas.certificate import Rung, Variant
+from schemas.certificate import Rung, Timing, Variant
 from schemas.config import Settings
 
 Topic = Literal["person", "face", "plate", "text", "screen", "audio", "metadata", "other_streams"]
@@ -187,6 +187,9 @@ class Policy(Settings):
 
     `persona` weighs the words of the profile's lists, e.g. `skin: {dark brown skin: 2}`; what it does not name is as
     likely as any other. `escalation` is what is tried, in this order, before a clip that a gate refused is quarantined.
+    `publish_conditioning` writes the video of poses (so limb lengths and gait) and depth beside the result. `timing` is
+    whose distances lie between frames, of which a clip's first is at 0: the source's, or those of its nominal rate, so
+    that a recorder's jitter does not tell it from others.
     """
 
     name: str
@@ -200,6 +203,7 @@ class Policy(Settings):
     failures: Failures
     reviewers: Reviewers
     publish_conditioning: bool
+    timing: Timing = "source"
 
     @model_validator(mode="after")
     def _complete(self) -> "Policy":

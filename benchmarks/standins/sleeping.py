@@ -88,6 +88,7 @@ class Condition(Stage):
         """The background is what weighs."""
         evidence = Evidence(
             variant="structhuman",
+            timing="source",
             conditioning_video=b"",
             mask=_MASK,
             body=_MASK,
@@ -125,6 +126,8 @@ class Audit(Stage):
             ref.clip_id,
             ref.key,
             row.evidence.variant,
+            row.evidence.timing,
+            False,
             ref.frames,
             1,
             1,
@@ -134,7 +137,7 @@ class Audit(Stage):
             1,
             row.diffusion_calls,
         )
-        digests = (digest, ref.source_digest, "w", "p", _POLICY.digest(), "c", row.seed_commitment)
+        digests = (digest, ref.source_hmac, "w", "p", _POLICY.digest(), "c", row.seed_commitment)
         certificate = Certificate(*about, False, _GATES, [], *digests)
         policy = _POLICY.model_dump_json()
         return ReleasedClip(ref, row.video, b"", certificate, policy, row.evidence.seconds)  # type: ignore[arg-type]
@@ -149,7 +152,21 @@ def references(clips: int) -> pa.Table:
     pts = list(range(FRAMES))
     refs = [
         ClipRef(
-            number, name[:24], f"file:///{number}.mp4", name, 0, OVERLAP, pts, 1, 30, 30, 1, 1920, 1080, 0
+            number,
+            name[:24],
+            f"file:///{number}.mp4",
+            name,
+            name[:32],
+            0,
+            OVERLAP,
+            pts,
+            1,
+            30,
+            30,
+            1,
+            1920,
+            1080,
+            0,
         )
         for number, name in enumerate(names)
     ]

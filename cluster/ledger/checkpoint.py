@@ -16,7 +16,7 @@ from ray.data.checkpoint import CheckpointConfig
 from ray.data.checkpoint.checkpoint_filter import CheckpointManager
 
 from cluster import logs
-from cluster.ledger import chain, dataset_signature, failure_budget
+from cluster.ledger import chain, dataset_signature, erasure, failure_budget
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.plans import Plan
 from cluster.ledger.repair import repair
@@ -71,12 +71,13 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
     """Make the run's output ready for it or for its continuation, and switch Ray's checkpoints on.
 
     Raises UserError if the plan names a clip twice, or if the output was made with other settings or keys, by another
-    plan, or by something else. With `withdraw`, shards of sources that have changed since are taken out first; `decide`
-    may take out others (decisions.py).
+    plan, or by something else. Shards of sources that the plan has forgotten are taken out first (erasure.py), and with
+    `withdraw` those of sources that have changed since; `decide` may take out others (decisions.py).
     """
     planned, made = run.plan.planned(), reader.read_dataset(run.output)
     _require_same(run, made)
     repair(run.output)
+    erasure.erase(run.plan, run.output)
     if withdraw:
         withdraw_changed(run.plan, run.output)
     if decide:
@@ -90,6 +91,7 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
             "state": "running",
             "variant": run.policy.variant,
             "planned": {"clips": int(planned.ids.size), "frames": planned.frames},
+            "forgotten": (reader.read_dataset(run.output) or {}).get("forgotten", []),
             **_made_with(run),
         }
         storage.write_bytes(run.output, DATASET, _json(header))

@@ -16,19 +16,17 @@ from schemas.errors import UserError
 
 
 def withdraw_changed(plan: Plan, output: str) -> int:
-    """Remove every shard of `output` that holds a clip of which the plan now has another version; returns how many.
+    """Remove every shard of `output` with a clip that the plan does not name, or not in this version; returns how many.
 
-    A shard's other clips are done again with it. Raises UserError, and removes nothing, if there are clips of sources
-    that the plan does not name at all: then it is another plan.
+    A shard's other clips are done again with it. Raises UserError, and removes nothing, if the plan names none of the
+    sources in the output: then it is another plan.
     """
     known = reader.read_columns(plan.files(), ["clip_id", "key"])
     rows = reader.manifest(output, ["clip_id", "key", "shard"])
     old = ~np.isin(rows["clip_id"].to_numpy(), known["clip_id"].to_numpy())
-    foreign = _sources(rows.filter(pa.array(old))) - _sources(known)
-    if foreign:
-        problem = (
-            f"holds clips of {len(foreign)} videos that {plan.uri}, part {plan.partition}, does not name"
-        )
+    here = _sources(rows)
+    if here and not here & _sources(known):
+        problem = f"holds clips of {len(here)} videos, of which {plan.uri}, part {plan.partition}, names none"
         raise UserError(output, problem, "Give the plan that it was begun with, or choose another output")
     return withdraw_shards(output, pc.unique(rows["shard"].filter(pa.array(old))).to_pylist())
 
@@ -54,6 +52,11 @@ def withdraw_shards(
     storage.delete(output, [path for name in names for path in files_of(name).values()])
     storage.delete(output, [commit_of(name) for name in names])
     return len(names)
+
+
+def source_of(key: str) -> str:
+    """Key of the source: a clip's is that and a number."""
+    return key.rsplit("-", 1)[0]
 
 
 def _sources(rows: pa.Table) -> set[str]:

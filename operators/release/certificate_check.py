@@ -14,7 +14,7 @@ from schemas.manifest import ManifestRow
 from schemas.policy import Policy
 
 _COUNTS = ("people", "regenerated", "filled", "frames_masked", "frames_painted")
-_SAME = ("clip_id", "key", "frames", *_COUNTS, "tracks", "diffusion_calls", "source_digest")
+_SAME = ("clip_id", "key", "frames", *_COUNTS, "tracks", "diffusion_calls", "source_hmac")
 _CERTIFICATE = TypeAdapter(Certificate)
 
 

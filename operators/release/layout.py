@@ -15,7 +15,7 @@ import re
 
 from operators.recovery import attempts, escalation
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 DATASET, SHARD_LIST, REPORT = "dataset.json", "shards.jsonl", "report.html"
 FOLDERS = {"shards": "tar", "manifest": "parquet", "quarantine": "parquet", "stats": "json"}
 CHECKPOINT = "checkpoint"
@@ -31,6 +31,7 @@ FIELDS = {
     "signer": "name, fingerprint and public key (PEM), or null",
     "marker": "name and digest of the C2PA certificate, or null",
     "planned": "clips and frames",
+    "forgotten": "keys of sources that were erased: every KEY-* of theirs, wherever a copy is, is to be deleted",
     "released": "clips and frames",
     "quarantined": "clips and frames",
     "failed": "clips and frames",

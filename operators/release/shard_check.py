@@ -188,6 +188,9 @@ def _check_clip(
         "record and manifest differ in shape or rate",
     )
     _check_video(checked, f"{where}.mp4", found[VIDEO], record, marked)
+    published = record["certificate"]["conditioning_published"]
+    checked.demand((CONDITION in found) == published, where, "publishes other conditioning than certified")
+    checked.demand(record["timestamps"][:1] == [0], where, "has timestamps that do not start at 0")
     if CONDITION in found:
         shown = demands.policy.publish_conditioning
         checked.demand(shown, f"{where}.{CONDITION}", "is there, although the policy publishes none")
@@ -218,7 +221,7 @@ def _check_video(checked: Checked, where: str, data: bytes, record: dict[str, An
         f"holds {len(facts.pts)} frames where {record['frames']} are recorded",
     )
     unit = Fraction(*record["time_base"])
-    due = [(pts - record["timestamps"][0]) * unit for pts in record["timestamps"]]
+    due = [pts * unit for pts in record["timestamps"]]
     held = [(pts - facts.pts[0]) * facts.time_base for pts in facts.pts]
     checked.demand(due == held, where, "has other timestamps than recorded")
 

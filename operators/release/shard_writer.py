@@ -37,7 +37,6 @@ def write_shard(
     clip_ids: Sequence[int],
     name: str,
     open_output: OpenOutput,
-    publish_conditioning: bool = True,
     signer: Signer | None = None,
 ) -> dict[str, Any]:
     """Write one shard, streaming, with every certificate signed if there is a `signer`; returns its stats.
@@ -58,7 +57,7 @@ def write_shard(
             record = condition = b""
             if isinstance(row, ReleasedClip):
                 record = _json(_record(row, signer))
-                condition = row.conditioning_video if publish_conditioning else b""
+                condition = row.conditioning_video
                 for extension, data in ((VIDEO, row.video), (RECORD, record), (CONDITION, condition)):
                     if data:
                         shard.add(f"{row.ref.key}.{extension}", data)
@@ -139,7 +138,7 @@ def _json(value: dict[str, Any]) -> bytes:
 
 
 def _record(row: ReleasedClip, signer: Signer | None) -> dict[str, Any]:
-    """What a trainer gets beside the video. `timestamps` are the source's, in units of `time_base` seconds."""
+    """What a trainer gets beside the video. `timestamps`, in units of `time_base` seconds, start at 0."""
     ref, certificate = row.ref, asdict(row.certificate)
     return {
         "width": ref.width,
@@ -148,7 +147,7 @@ def _record(row: ReleasedClip, signer: Signer | None) -> dict[str, Any]:
         "fps": [ref.fps_num, ref.fps_den],
         "first_frame": ref.first_frame + ref.overlap,
         "time_base": [ref.time_base_num, ref.time_base_den],
-        "timestamps": ref.pts[ref.overlap :],
+        "timestamps": ref.moments(row.certificate.timing),
         "certificate": certificate,
         **({"signature": signer.sign("certificate", certificate)} if signer else {}),
     }
@@ -169,7 +168,7 @@ def _manifest_row(row: Outcome, shard: str, record: bytes, condition: bytes) -> 
         shard=shard,
         stage="" if isinstance(row, ReleasedClip) else row.stage,
         reason="" if isinstance(row, ReleasedClip) else row.reason,
-        source_digest=ref.source_digest,
+        source_hmac=ref.source_hmac,
         first_frame=ref.first_frame,
         frames=ref.frames,
         window=len(ref.pts),
