@@ -14,7 +14,11 @@ from operators.actor.shade import Surface, shade, tone
 from operators.actor.solve import Camera
 from schemas.actor import Light
 
-_FINE, _HUGE = 200, 1400  # px of height up to which all samples of a pixel are shaded, to which there are 2x2
+_FINE, _LARGE, _HUGE = (
+    200,
+    400,
+    1400,
+)  # px of height up to which all samples are shaded, a head's, and there are 2x2
 _APART = 0.03  # m between samples of a pixel that show different things
 _NEAREST = 0.05  # m
 _SHADOW = 160  # px of the body's shadow map
@@ -68,7 +72,7 @@ def draw(
         fragments = fragments.where(fragments.depth > _NEAREST)
     seen, deep = _cut(figure, fragments).nearest(grid[0] * grid[1])
     fine = camera.focal / max(float(root[1]), _NEAREST)
-    alike, first = _alike(figure, seen, size, samples, tall > _FINE)
+    alike, first = _alike(figure, seen, size, samples, tall > _FINE, tall > _LARGE)
     rest = torch.ones(len(seen.pixel), dtype=torch.bool)
     rest[alike] = False
     colours = torch.ones(len(seen.pixel), 4)
@@ -93,11 +97,11 @@ def _extent(places: torch.Tensor, width: int, height: int) -> tuple[int, int, in
 
 
 def _alike(
-    figure: Figure, seen: Fragments, size: tuple[int, int], samples: int, coarse: bool
+    figure: Figure, seen: Fragments, size: tuple[int, int], samples: int, coarse: bool, large: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Fragments that look like another one of the same pixel, and which that is: they need no shading of their own.
 
-    `coarse`: where all of a pixel shows the same part at about the same depth. Heads are always drawn finely.
+    `coarse`: where all of a pixel shows the same part at about the same depth. Heads are drawn finely unless `large`.
     """
     if not coarse or samples == 1:
         nothing = torch.zeros(0, dtype=torch.long)
@@ -109,7 +113,8 @@ def _alike(
     cells = cells[(cells >= 0).all(1)]
     parts, deep = figure.part[seen.triangle][cells], seen.depth[cells]
     plain = (parts == parts[:, :1]).all(1) & (deep.amax(1) - deep.amin(1) < _APART)
-    plain &= ~figure.fine[seen.triangle[cells[:, 0]]]
+    if not large:
+        plain &= ~figure.fine[seen.triangle[cells[:, 0]]]
     cells = cells[plain]
     return cells[:, 1:].reshape(-1), cells[:, :1].expand(-1, samples**2 - 1).reshape(-1)
 
