@@ -73,8 +73,8 @@ def bodies(seen: Sequence[PersonBoxes], body: np.ndarray, least: float) -> np.nd
 
 
 def boxed(seen: Sequence[PersonBoxes], shape: tuple[int, ...]) -> np.ndarray:
-    """bool [T,H,W] of `shape`: where anybody is seen, however faintly. Scenery that only the cue models took for somebody
-    looks like nobody, whatever is drawn there."""
+    """bool [T,H,W] of `shape`: where anybody is seen, however faintly. Scenery that the cue models alone took for
+    somebody looks like nobody, whatever is drawn there."""
     there = np.zeros(shape, bool)
     for frame, one in zip(there, seen, strict=True):
         for box in one.boxes:
