@@ -4,10 +4,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from operators.models.boxes import box_iou
 from operators.models.coverage import unaccounted
 from schemas.certificate import Gate
+from schemas.clip import Person
 from schemas.cues import InstanceMasks, Patch, PersonBoxes
 from schemas.policy import Gates
+
+_CONFIRMED = 0.2  # IoU of a track's box with another detector's
 
 # Frames uint8 [T,H,W,3] RGB, what is accounted for bool [T,H,W] -> whoever is seen elsewhere, frame by frame.
 Detector = Callable[[np.ndarray, np.ndarray], list[InstanceMasks]]
@@ -72,15 +76,25 @@ def bodies(seen: Sequence[PersonBoxes], body: np.ndarray, least: float) -> np.nd
     return everybody
 
 
-def boxed(seen: Sequence[PersonBoxes], shape: tuple[int, ...]) -> np.ndarray:
-    """bool [T,H,W] of `shape`: where anybody is seen, however faintly. Scenery that the cue models alone took for
-    somebody looks like nobody, whatever is drawn there."""
-    there = np.zeros(shape, bool)
-    for frame, one in zip(there, seen, strict=True):
-        for box in one.boxes:
-            x0, y0, x1, y1 = Patch.of_box(box, (shape[1], shape[2])).box
-            frame[y0:y1, x0:x1] = True
-    return there
+def as_seen(renewed: np.ndarray, people: Sequence[Person], seen: Sequence[PersonBoxes]) -> np.ndarray:
+    """bool [T,H,W]: of `renewed` what the boxes of another detector confirm, of each person whom they ever confirm.
+
+    Tracks reach into scenery before somebody comes and after they are gone, and scenery looks like nobody, whatever is
+    drawn there. Of whom the detector never sees, all is kept. Boxes of `people` count frames as `renewed` does.
+    """
+    left, confirmed = renewed.copy(), np.zeros_like(renewed)
+    for person in people:
+        places = {t: box for t, box in enumerate(person.boxes, start=person.first) if 0 <= t < len(renewed)}
+        places = {t: box for t, box in places.items() if np.isfinite(box).all()}
+        sure = {t for t, box in places.items() if _overlap(box, seen[t].boxes) > _CONFIRMED}
+        for t, box in places.items() if sure else ():
+            x0, y0, x1, y1 = Patch.of_box(box, (renewed.shape[1], renewed.shape[2])).box
+            (confirmed if t in sure else left)[t, y0:y1, x0:x1] = t in sure
+    return left | renewed & confirmed
+
+
+def _overlap(box: np.ndarray, boxes: np.ndarray) -> float:
+    return float(box_iou(box[None], boxes).max(initial=0.0))
 
 
 def _surest(name: str, what: str, found: Sequence[InstanceMasks], threshold: float) -> Gate:

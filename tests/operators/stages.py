@@ -85,7 +85,7 @@ class Stages:
             scene=lambda _frames, _fps: None,
             witness=nobody,
             faces=nobody,
-            limbs=None,
+            limbs=nobody,
             redact=Redactor(self.profile, self.policy),
         )
         self.condition = Condition(self.profile, self.policy, b"key", models=cues)

@@ -52,7 +52,9 @@ ELSEWHERE = {
         "scene_model",
         "segment_model",
         "build_generator",
-    ),  # load models before there is a clip
+        "beside_nobody",
+        "require_sight",
+    ),  # load models before there is a clip, and test them
     "generated",  # asked for marks, which are an option: tests/operators/release/test_c2pa_mark.py
 }
 BESIDE = (

@@ -92,7 +92,7 @@ def test_a_leg_that_is_left_is_seen(witness: Witness, street: Street) -> None:
     person = max(street.people, key=lambda track: int(track.body.sum()))
     covered = street.mask.copy()
     bottom = np.nonzero(person.body[0].any(axis=1))[0].max()
-    covered[0, bottom - 24 :] = False
+    covered[0, bottom - 40 :] = False
     (found,) = witness(street.frames[:1], covered[:1])
     assert share_seen(found, person.body[0] & ~covered[0]) > 0.3
 

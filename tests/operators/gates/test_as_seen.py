@@ -1,0 +1,51 @@
+"""Whose looks are compared: everybody made anew, but for frames in which a track shows scenery."""
+
+import numpy as np
+
+from operators.gates.people import as_seen
+from schemas.clip import Person
+from schemas.cues import PersonBoxes
+
+T, BOX = 6, (20, 10, 40, 60)
+
+
+def person(number: int, first: int, boxes: list[tuple[float, ...]]) -> Person:
+    return Person(number, first, np.array(boxes, np.float32), np.zeros((len(boxes), 17, 3), np.float32))
+
+
+def region(*boxes: tuple[int, int, int, int]) -> np.ndarray:
+    made = np.zeros((T, 80, 100), bool)
+    for x0, y0, x1, y1 in boxes:
+        made[:, y0:y1, x0:x1] = True
+    return made
+
+
+def looks(*frames: int, box: tuple[int, int, int, int] = BOX) -> list[PersonBoxes]:
+    there = PersonBoxes(np.array([box], np.float32), np.full(1, 0.3, np.float32))
+    nothing = PersonBoxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+    return [there if t in frames else nothing for t in range(T)]
+
+
+def test_of_whom_nobody_else_sees_all_is_kept() -> None:
+    assert np.array_equal(as_seen(region(BOX), [person(1, 0, [BOX] * T)], looks()), region(BOX))
+    assert np.array_equal(as_seen(region(BOX), [], looks(0, 1)), region(BOX))
+
+
+def test_frames_in_which_nobody_else_sees_somebody_are_left_out() -> None:
+    kept = as_seen(region(BOX), [person(1, 0, [BOX] * T)], looks(3, 4, 5))
+    assert [bool(frame.any()) for frame in kept] == [False] * 3 + [True] * 3
+
+
+def test_one_person_takes_nothing_from_another() -> None:
+    other = (36, 10, 56, 60)
+    people = [person(1, 0, [BOX] * T), person(2, 0, [other] * T)]
+    kept = as_seen(region(BOX, other), people, [*looks(0, 1, 2)[:3], *looks(3, 4, 5, box=other)[3:]])
+    assert kept[0, 10:60, 20:40].all() and not kept[0, 10:60, 41:56].any()
+    assert kept[4, 10:60, 36:56].all() and not kept[4, 10:60, 20:35].any()
+
+
+def test_boxes_before_and_without_a_place_are_passed_over() -> None:
+    nowhere = (np.nan,) * 4
+    one = person(1, -2, [BOX, BOX, nowhere, BOX, BOX])
+    kept = as_seen(region(BOX), [one], looks(1))
+    assert [bool(frame.any()) for frame in kept] == [True, True, False, True, True, True]
