@@ -45,7 +45,7 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
     # What a gate refused is tried again one rung up; what a crash took along clip by clip, and no further.
     passes = [(profile.clips_per_shard, policy.escalation)] * (1 + len(policy.escalation))
     for clips_per_shard, rungs in [*passes, (1, [])]:
-        ladder = Ladder(rungs, output)
+        ladder = Ladder(rungs, output, run.signer)
         if not checkpoint.missing(run.plan, run.output).size:
             break
         clips = ray.data.read_parquet(manifest, filesystem=filesystem)
@@ -60,10 +60,10 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
         audited = candidates.map_batches(
             Audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, refused, run.marker)
         )
-        sink = ShardSink(run.output, policy.publish_conditioning, pools, run.signer)
+        sink = ShardSink(run.output, policy.publish_conditioning, pools, run.signer, run.settings)
         audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
-        checkpoint.repair(run.output)
-    checkpoint.record_lost(run.plan, run.output)
+        checkpoint.repair(run.output, run.terms())
+    checkpoint.record_lost(run)
 
 
 def on(pool: Pool, *constructor_arguments: Any, clips: int = 1) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def main(arguments: Namespace) -> int:
     decide = None
     if arguments.decisions:
         decisions = read_decisions(arguments.decisions, storage.read_file(arguments.decisions))
-        decide = partial(honour, decisions, arguments.decisions, plan, run.output, policy.reviewers)
+        decide = partial(honour, decisions, arguments.decisions, plan, run.output, policy.reviewers, signer)
     anonymize(run, arguments.withdraw, decide)
     dataset = checkpoint.finish(run)
     write_report(run.output)

@@ -8,13 +8,11 @@ copy, then delete) it deletes X's data and keeps X's ids as done.
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import ray
 from pyarrow import fs
 from ray.data.checkpoint import CheckpointConfig
@@ -23,7 +21,8 @@ from ray.data.checkpoint.checkpoint_filter import CheckpointManager
 from cluster import logs
 from cluster.ledger import chain, dataset_signature, failure_budget
 from cluster.ledger.datasink import ShardSink
-from cluster.ledger.plans import Plan
+from cluster.ledger.kept import Terms, kept
+from cluster.ledger.plans import Plan, Planned
 from cluster.ledger.run import Run
 from cluster.ledger.withdraw import withdraw_changed
 from operators import storage
@@ -31,6 +30,7 @@ from operators.recovery import attempts, escalation
 from operators.release import layout, reader
 from operators.release.accounts import COUNTED, id_digest
 from operators.release.layout import CHECKPOINT, DATASET, SCHEMA_VERSION
+from operators.release.signature import shard_holds
 from schemas import __version__
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
@@ -80,26 +80,30 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
     """
     planned, made = run.plan.planned(), reader.read_dataset(run.output)
     _require_same(run, made)
-    repair(run.output)
+    repair(run.output, run.terms(digests=True))
     if withdraw:
-        withdraw_changed(run.plan, run.output)
+        withdraw_changed(run.plan, run.output, run.signer)
     if decide:
         decide()
     done = reader.clip_ids(run.output)
     _require_planned(run, done, planned.ids)
     if made is None or done.size < planned.ids.size:
-        header = {
-            "schema_version": SCHEMA_VERSION,
-            "recast_version": __version__,
-            "state": "running",
-            "variant": run.policy.variant,
-            "planned": {"clips": int(planned.ids.size), "frames": planned.frames},
-            **_made_with(run),
-        }
-        storage.write_bytes(run.output, DATASET, _json(header))
+        storage.write_bytes(run.output, DATASET, _json(_header(run, planned)))
     ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(run.output)
     failure_budget.stop_above(run.policy.failures, run.output)
     logs.emit("begun", planned=int(planned.ids.size))
+
+
+def _header(run: Run, planned: Planned) -> dict[str, Any]:
+    """What dataset.json says from the beginning. Nothing of it is taken from the output: there others may write."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "recast_version": __version__,
+        "state": "running",
+        "variant": run.policy.variant,
+        "planned": {"clips": int(planned.ids.size), "frames": planned.frames},
+        **_made_with(run),
+    }
 
 
 def _made_with(run: Run) -> dict[str, Any]:
@@ -141,8 +145,8 @@ def _require_planned(run: Run, done: np.ndarray, planned: np.ndarray) -> None:
         raise UserError(run.output, problem, remedy)
 
 
-def repair(output: str) -> None:
-    """Remove whatever an interrupted run left; finished shards stay as they are, byte for byte.
+def repair(output: str, terms: Terms | None = None) -> None:
+    """Remove whatever an interrupted run or somebody else left; finished shards that `terms` let in stay as they are.
 
     Can itself be interrupted anywhere: a shard's record goes after its files.
     """
@@ -156,9 +160,19 @@ def repair(output: str) -> None:
     if written and not committed and not pending:
         remedy = "Restore OUT/checkpoint, or choose another output"
         raise UserError(output, "holds shards but no commit records", remedy)
-    kept = _kept(output, sorted(committed.values()), sizes)
-    storage.delete(output, [path for name, paths in written.items() if name not in kept for path in paths])
-    storage.delete(output, pending + [path for path, name in committed.items() if name not in kept])
+    stay = kept(output, committed.values(), sizes, terms or Terms())
+    storage.delete(output, [path for name, paths in written.items() if name not in stay for path in paths])
+    storage.delete(output, pending + [path for path, name in committed.items() if name not in stay])
+
+
+def _vouched(run: Run) -> Iterator[tuple[dict[str, Any], str]]:
+    """Stats of every shard with the sha256 of their file. Raises UserError for one that does not hold."""
+    terms = run.terms()
+    for stats, digest in reader.stats(run.output):
+        if not shard_holds(stats, terms.public_key, dict(terms.settings)):
+            remedy = "Run the same command again: it makes such shards anew"
+            raise UserError(run.output, "holds a shard that was not signed when it was committed", remedy)
+        yield stats, digest
 
 
 def missing(plan: Plan, output: str) -> np.ndarray:
@@ -166,18 +180,21 @@ def missing(plan: Plan, output: str) -> np.ndarray:
     return np.setdiff1d(plan.planned().ids, reader.clip_ids(output))
 
 
-def record_lost(plan: Plan, output: str) -> int:
+def record_lost(run: Run) -> int:
     """Record every clip that is still missing as failed; returns how many those were.
 
     They take the same way as all others, through the sink and its commit, so a later run leaves them alone.
     """
-    repair(output)
+    plan, output = run.plan, run.output
+    repair(output, run.terms())
     lost = missing(plan, output).size
     if lost:
         ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(output)
         filesystem, paths = plan.files()
         clips = ray.data.read_parquet(paths, filesystem=filesystem)
-        clips.map_batches(_lost, batch_format="pyarrow", batch_size=None).write_datasink(ShardSink(output))
+        clips.map_batches(_lost, batch_format="pyarrow", batch_size=None).write_datasink(
+            ShardSink(output, signer=run.signer, settings=run.settings)
+        )
     return int(lost)
 
 
@@ -192,52 +209,21 @@ def finish(run: Run) -> dict[str, Any]:
         problem = f"accounts for {ids.size} clips where {planned.ids.size} are planned, or not for each once"
         raise UserError(output, problem, "Run the same command again")
     budget = failure_budget.Budget(run.policy.failures)
-    shards = chain.listed(budget.over(reader.stats(output)))
+    shards = chain.listed(budget.over(_vouched(run)))
     totals = budget.done.account()
-    made = reader.read_dataset(output)
-    if made is None or totals["planned"] != {"clips": planned.ids.size, "frames": planned.frames}:
+    made = _header(run, planned)
+    if totals["planned"] != {"clips": planned.ids.size, "frames": planned.frames}:
         raise UserError(output, "has stats that do not add up to the plan", "Run the same command again")
     made |= {"state": "complete", "id_digest": id_digest(ids), **totals, "shards": len(shards)}
     budget.require(output)
     for folder in (attempts.FOLDER, escalation.FOLDER):
         attempts.forget(storage.absolute(output), folder)
     made |= {"chain": chain.write(output, shards), "licence_notes": LICENCE_NOTES}
-    made.pop("signature", None)
     if run.signer:
         made["signature"] = run.signer.sign("dataset", made)
     storage.write_bytes(output, DATASET, _json(made))
     logs.emit("complete", **{name: made[name]["clips"] for name in COUNTED})
     return made
-
-
-def _kept(output: str, committed: list[str], sizes: dict[str, int]) -> set[str]:
-    """Committed shards that are whole, and whose clips no other shard kept has.
-
-    A worker that outlives its driver may commit a shard which the next run makes as well.
-    """
-    with ThreadPoolExecutor(16) as threads:
-        shards = threads.map(lambda name: _clips_of(output, name, sizes), committed)
-        kept, seen = set(), set[int]()
-        for name, clips in zip(committed, shards, strict=True):
-            if clips is not None and seen.isdisjoint(clips):
-                kept.add(name)
-                seen.update(clips)
-    return kept
-
-
-def _clips_of(output: str, name: str, sizes: dict[str, int]) -> list[int] | None:
-    """Ids of a committed shard's clips; None unless all its files have the sizes that its stats state."""
-    paths = layout.files_of(name)
-    try:
-        files = json.loads(storage.read_bytes(output, paths["stats"]))["files"]
-        if any(sizes.get(path) != stated["bytes"] for path, stated in files.items()):
-            return None
-        rows = pq.read_table(
-            pa.BufferReader(storage.read_bytes(output, paths["manifest"])), columns=["clip_id"]
-        )
-    except (FileNotFoundError, ValueError, KeyError):
-        return None
-    return list(rows["clip_id"].to_pylist())
 
 
 def _lost(clips: pa.Table) -> pa.Table:

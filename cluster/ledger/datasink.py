@@ -5,7 +5,7 @@ its name; they start from nothing.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -41,11 +41,12 @@ class ShardSink(BlockBasedFileDatasink):
         publish_conditioning: bool = True,
         pools: Pools | None = None,
         signer: Signer | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         filesystem, root = storage.arrow_filesystem(output)
         super().__init__(root, filesystem=filesystem, filename_provider=ShardNames())
         self.output, self.publish_conditioning = output, publish_conditioning
-        self.pools, self.signer = pools, signer
+        self.pools, self.signer, self.settings = pools, signer, settings
 
     def on_write_start(self, schema: pa.Schema | None = None) -> None:
         """Make the folders, which an object store does without."""
@@ -67,6 +68,7 @@ class ShardSink(BlockBasedFileDatasink):
                 partial(storage.open_output, self.output),
                 self.publish_conditioning,
                 self.signer,
+                self.settings,
             )
             return stats, counts
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cluster.ledger.kept import Terms
 from cluster.ledger.plans import Plan
 from operators.release.c2pa_mark import Marker
 from operators.release.signature import Signer
@@ -24,3 +25,13 @@ class Run:
     review: str = ""
     signer: Signer | None = None
     marker: Marker | None = None
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What every certificate and every signed shard of it states alike."""
+        digests = {"profile_digest": self.profile.digest(), "policy_digest": self.policy.digest()}
+        return {"variant": self.policy.variant, **digests}
+
+    def terms(self, digests: bool = False) -> Terms:
+        """What it asks of shards that it finds in its output."""
+        return Terms(self.signer.public_key if self.signer else "", tuple(self.settings.items()), digests)

@@ -11,11 +11,12 @@ from operators import storage
 from operators.recovery.escalation import Ladder
 from operators.release import reader
 from operators.release.layout import commit_of, files_of
+from operators.release.signature import Signer
 from schemas.certificate import Step
 from schemas.errors import UserError
 
 
-def withdraw_changed(plan: Plan, output: str) -> int:
+def withdraw_changed(plan: Plan, output: str, signer: Signer | None = None) -> int:
     """Remove every shard of `output` that holds a clip of which the plan now has another version; returns how many.
 
     A shard's other clips are done again with it. Raises UserError, and removes nothing, if there are clips of sources
@@ -30,11 +31,14 @@ def withdraw_changed(plan: Plan, output: str) -> int:
             f"holds clips of {len(foreign)} videos that {plan.uri}, part {plan.partition}, does not name"
         )
         raise UserError(output, problem, "Give the plan that it was begun with, or choose another output")
-    return withdraw_shards(output, rows["shard"].filter(pa.array(old)).to_pylist())
+    return withdraw_shards(output, rows["shard"].filter(pa.array(old)).to_pylist(), signer=signer)
 
 
 def withdraw_shards(
-    output: str, shards: Iterable[str], due: Mapping[int, Sequence[Step]] | None = None
+    output: str,
+    shards: Iterable[str],
+    due: Mapping[int, Sequence[Step]] | None = None,
+    signer: Signer | None = None,
 ) -> int:
     """Remove these shards; returns how many.
 
@@ -45,7 +49,7 @@ def withdraw_shards(
         return 0
     rows = reader.manifest(output, ["clip_id", "steps"], pc.field("shard").isin(names)).to_pylist()
     held = {row["clip_id"]: [Step(**step) for step in row["steps"]] for row in rows}
-    ladder = Ladder(output=storage.absolute(output))
+    ladder = Ladder(output=storage.absolute(output), signer=signer)
     for clip_id, steps in (held | dict(due or {})).items():
         if steps:
             ladder.write(clip_id, steps)

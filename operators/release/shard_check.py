@@ -17,6 +17,7 @@ from operators.release.accounts import account
 from operators.release.c2pa_mark import faults
 from operators.release.certificate_check import read_certificate, uncertified
 from operators.release.layout import CONDITION, RECORD, VIDEO, files_of
+from operators.release.signature import shard_holds
 from operators.release.spot_check import doubts, draw
 from operators.video.encode import decode_bytes, inspect_video
 from operators.video.mp4_boxes import C2PA
@@ -88,6 +89,9 @@ def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Ch
         checked.stats, checked.stats_sha256 = stats, hashlib.sha256(written).hexdigest()
     if not checked.files:
         return checked
+    with _reading(checked, paths["stats"]):
+        vouched = shard_holds(stats, demands.public_key, demands.settings)
+        checked.demand(vouched, paths["stats"], "was not signed by the dataset's owner when it was committed")
     data: dict[str, bytes] = {}
     rows: list[ManifestRow] = []
     for path, stated in stats["files"].items():

@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import IO, Any
 
@@ -39,8 +39,11 @@ def write_shard(
     open_output: OpenOutput,
     publish_conditioning: bool = True,
     signer: Signer | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Write one shard, streaming, with every certificate signed if there is a `signer`; returns its stats.
+    """Write one shard, streaming; if there is a `signer`, every certificate and its stats are signed. Returns those.
+
+    `settings` are what the run was made with, and signed along: a shard of a laxer run is none of this one.
 
     `rows` carry exactly the clips `clip_ids`, in that order. `open_output(path)` opens a file for writing.
     Raises TypeError for a row of any other type, ValueError if the accounting does not hold; what is written
@@ -73,6 +76,9 @@ def write_shard(
     if quarantine:
         files |= _write(paths["quarantine"], _parquet(quarantine, QuarantineRow), open_output)
     stats = {"name": name, **account(manifest), "files": files}
+    if signer:
+        stats["settings"] = dict(settings or {})
+        stats["signature"] = signer.sign("shard", stats)
     _write(paths["stats"], _json(stats), open_output)
     return stats
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from schemas.errors import UserError
 
-Kind = Literal["certificate", "dataset", "probe"]
+Kind = Literal["certificate", "shard", "dataset", "ladder", "probe"]
 CALLS, PAUSE, PATIENCE = 6, 1.0, 60.0  # calls of a command; s before the second, doubling; s for each
 
 
@@ -76,6 +76,10 @@ class Signer:
             raise NotSigned("does not give Ed25519 signatures that fit the public key")
         return made
 
+    def has_signed(self, kind: Kind, statement: dict[str, Any], signature: Any) -> bool:
+        """Whether `signature` is one by this key."""
+        return is_signed(kind, statement, signature, self.public_key)
+
 
 def canonical(kind: Kind, statement: dict[str, Any]) -> bytes:
     """The bytes that are signed. Raises ValueError for NaN and infinity."""
@@ -91,6 +95,18 @@ def is_signed(kind: Kind, statement: dict[str, Any], signature: Any, public_key:
     except (InvalidSignature, TypeError, ValueError):
         return False
     return True
+
+
+def shard_holds(stats: dict[str, Any], public_key: str, settings: dict[str, str]) -> bool:
+    """Whether a shard's stats were signed by `public_key` (PEM) when it was committed, in a run with these settings.
+
+    They hold the digests of all its files, and so of every member of every clip. Without a key they must not be signed.
+    """
+    if not public_key:
+        return "signature" not in stats
+    statement = {name: value for name, value in stats.items() if name != "signature"}
+    signed = is_signed("shard", statement, stats.get("signature"), public_key)
+    return signed and all(stats.get("settings", {}).get(name) == value for name, value in settings.items())
 
 
 def read_public_key(path: str) -> str:
