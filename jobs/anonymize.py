@@ -94,8 +94,7 @@ def main(arguments: Namespace) -> int:
         decisions = read_decisions(arguments.decisions, storage.read_file(arguments.decisions))
         decide = partial(honour, decisions, arguments.decisions, plan, run.output, policy.reviewers, signer)
     anonymize(run, arguments.withdraw, decide)
-    dataset = checkpoint.finish(run)
-    write_report(run.output)
+    dataset = checkpoint.finish(run, write_report)
     if run.review:
         write_review(arguments.plan, run.output, run.review, policy.reviewers, arguments.review_clips)
     options.print_outcome(dataset, arguments.output)

@@ -20,11 +20,12 @@ from rich.console import Console
 from rich.table import Table
 
 from cluster import session
-from cluster.ledger import chain, dataset_signature
+from cluster.ledger import chain, dataset_signature, strays
 from jobs import options
 from operators import storage
 from operators.release import layout, reader
 from operators.release.accounts import COUNTED, id_digest, total
+from operators.release.attestation import sha256
 from operators.release.shard_check import REDO, Checked, Demands, check_shard
 from operators.release.signature import read_public_key
 from operators.release.spot_check import CONFIDENCE, bound
@@ -65,12 +66,17 @@ def other_settings(dataset: dict[str, Any], profile: Profile, policy: Policy) ->
 
 
 def verify(
-    output: str, dataset: dict[str, Any], trusted: str = "", sample: int = 1, seed: str = "0"
+    output: str,
+    dataset: dict[str, Any],
+    trusted: str = "",
+    sample: int = 1,
+    seed: str = "0",
+    least_revision: int = 0,
 ) -> Proof:
     """Prove the dataset `output`, whose dataset.json is given.
 
     `trusted` is the public key (PEM) by which it must be signed, if not empty. `sample` clips of each shard, drawn by
-    `seed`, are audited again.
+    `seed`, are audited again. One older than `least_revision` is refused.
     """
     certified = {
         "variant": dataset["variant"],
@@ -81,22 +87,21 @@ def verify(
         trusted or dataset_signature.key_named(dataset)[0],
         frozenset(dataset["policy"].get("may_waive", [])),
     )
-    files = set(storage.list_files(output))
-    found = (re.fullmatch(r"(?:manifest|stats)/([^/]+)\.\w+", path) for path in files)
+    entries = storage.entries(output)
+    found = (re.fullmatch(r"(?:manifest|stats)/([^/]+)\.\w+", path) for path in entries)
     shards, demands = (
         sorted({match[1] for match in found if match}),
         Demands(certified, key, bool(dataset.get("marker")), sample, seed, may_waive),
     )
     checked = sorted(_check_all(output, shards, demands), key=lambda shard: shard.name)
-    breaches = dataset_signature.breaches(output, dataset, trusted)
+    breaches, listed = dataset_signature.breaches(output, dataset, trusted)
+    if dataset.get("revision", 0) < least_revision:
+        problem = f"is of revision {dataset.get('revision')}, and {least_revision} at least is demanded"
+        breaches.append(Breach(f"{output}/dataset.json", problem, "Get the newest, or ask who withdrew it"))
     breaches += [breach for shard in checked for breach in shard.breaches]
     breaches += _accounting(output, dataset, checked)
-    known = {path for shard in checked for path in shard.files}
-    running = dataset["state"] == "running"
-    for path in sorted(files - known):
-        if not layout.is_beside(path, running):
-            remedy = "Find out who put it there, and remove it"
-            breaches.append(Breach(path, "belongs to no shard of this dataset", remedy))
+    own = {path for shard in checked for path in shard.files}
+    breaches += strays.breaches(output, entries, own, listed, dataset["state"] == "running")
     released = sum(shard.stats["released"]["clips"] for shard in checked if shard.stats)
     sampled, doubted = (sum(getattr(shard, name) for shard in checked) for name in ("sampled", "doubted"))
     waived = [accepted for shard in checked for accepted in shard.waived]
@@ -107,16 +112,26 @@ def _check_all(output: str, shards: list[str], demands: Demands) -> list[Checked
     """Every shard, wherever Ray finds room for it."""
     if not shards:
         return []
-    read = partial(storage.read_bytes, output)
     rows = ray.data.from_items(
         [{"name": name} for name in shards], override_num_blocks=min(len(shards), 1000)
     )
-    checked = rows.map(lambda row: {"checked": check_shard(row["name"], read, demands)}).take_all()
+    checked = rows.map(lambda row: {"checked": _check(output, row["name"], demands)}).take_all()
     found = [row["checked"] for row in checked]
     lost = set(shards) - {shard.name for shard in found}
     return found + [
         Checked(name, [Breach(f"stats/{name}.json", "could not be checked", AGAIN)]) for name in lost
     ]
+
+
+def _check(output: str, name: str, demands: Demands) -> Checked:
+    """A shard, and that it was committed."""
+    checked, record = check_shard(name, partial(storage.read_bytes, output), demands), layout.commit_of(name)
+    try:
+        checked.commit_sha256 = sha256(storage.read_bytes(output, record))
+        checked.files.append(record)
+    except FileNotFoundError:
+        checked.breach(record, "is missing", REDO)
+    return checked
 
 
 def _accounting(output: str, dataset: dict[str, Any], checked: list[Checked]) -> list[Breach]:
@@ -139,7 +154,7 @@ def _accounting(output: str, dataset: dict[str, Any], checked: list[Checked]) ->
         breaches.append(
             Breach(where, f"{planned} clips were planned, not the {ids.size} that the manifests hold", AGAIN)
         )
-    stats = [(shard.stats, shard.stats_sha256) for shard in checked if shard.stats]
+    stats = [(shard.stats, (shard.stats_sha256, shard.commit_sha256)) for shard in checked if shard.stats]
     breaches += chain.breaches(output, dataset["chain"], stats)
     for name, value in total(shard for shard, _ in stats).items():
         if dataset[name] != value:
@@ -188,7 +203,14 @@ def main(arguments: Namespace) -> int:
     dataset = read(output)
     others = other_settings(dataset, *options.read_settings(arguments)) if arguments.same_settings else []
     session.start()
-    proof = verify(output, dataset, trusted, arguments.sample, arguments.seed or secrets.token_hex(8))
+    proof = verify(
+        output,
+        dataset,
+        trusted,
+        arguments.sample,
+        arguments.seed or secrets.token_hex(8),
+        arguments.least_revision,
+    )
     proof.breaches.extend(others)
     show(output, dataset, proof, trusted, Console())
     return 1 if proof.breaches else 0
@@ -212,6 +234,9 @@ if __name__ == "__main__":
         default=1,
         metavar="K",
         help="released clips per shard to decode and audit again; 0 for none (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--least-revision", type=int, default=0, metavar="N", help="refuse a dataset of an older revision"
     )
     parser.add_argument("--seed", default="", help="draws the same sample again (default: at random)")
     options.run(main, parser)

@@ -22,6 +22,7 @@ class ClipRef:
     `pts` are presentation timestamps in units of `time_base_num / time_base_den` seconds, as stored in
     the source. Width and height are as displayed, after rotation by `rotation` degrees.
     `key` is a keyed HMAC of the source's name and the clip's index: names leak.
+    `stamp` is the store's word for the source's content when it was planned, see operators/video/source.py.
     A source that cannot be planned is one ClipRef without frames whose `problem` and `remedy` say why.
     """
 
@@ -41,6 +42,7 @@ class ClipRef:
     rotation: int
     problem: str = ""
     remedy: str = ""
+    stamp: str = ""
 
     @property
     def frames(self) -> int:

@@ -2,10 +2,10 @@
 
     chain = sha256(chain of the line before, in hex, or 64 zeros + the line without `chain` as sorted JSON)
 
-A line holds the digest of the shard's stats, which hold those of its files (that of the tar is repeated here, for
-those who load tars alone), so whoever trusts the last hash, which
-stands in the signed dataset.json, can tell if any shard was removed, replaced, added or moved. It is written anew
-whenever a run finishes, so resuming and withdrawing need nothing of their own.
+A line holds the digests of the shard's commit record and of its stats, which hold those of its files (that of the tar
+is repeated here, for those who load tars alone), so whoever trusts the last hash, which stands in the signed
+dataset.json, can tell if any shard was removed, replaced, added or moved. It is written anew whenever a run finishes,
+so resuming and withdrawing need nothing of their own.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from operators.release.layout import SHARD_LIST, files_of
 from schemas.errors import UserError
 from schemas.manifest import Breach
 
+Shard = tuple[dict[str, Any], tuple[str, str]]  # stats, the sha256 of their file and of the commit record
 START = "0" * 64
 REMEDY = "Do not publish this dataset before it is known why"
 
@@ -29,30 +30,34 @@ def write(output: str, lines: Sequence[bytes]) -> str:
     return str(json.loads(lines[-1])["chain"]) if lines else START
 
 
-def listed(shards: Iterable[tuple[dict[str, Any], str]]) -> list[bytes]:
-    """The lines. `shards` are stats and the sha256 of their file, in order of name; they are not kept."""
-    return [json.dumps(line).encode() + b"\n" for line in links(shards)]
+def listed(shards: Iterable[Shard]) -> list[bytes]:
+    """The lines. `shards` come in order of name; they are not kept."""
+    return [_line(line) for line in links(shards)]
 
 
-def links(shards: Iterable[tuple[dict[str, Any], str]]) -> Iterator[dict[str, Any]]:
+def links(shards: Iterable[Shard]) -> Iterator[dict[str, Any]]:
     """The same, as objects."""
     head = START
-    for stats, stats_sha256 in shards:
+    for stats, (stats_sha256, commit_sha256) in shards:
         link = {
             "shard": stats["name"],
             "tar_sha256": stats["files"].get(files_of(stats["name"])["shards"], {}).get("sha256", ""),
             "stats_sha256": stats_sha256,
+            "commit_sha256": commit_sha256,
             "clips": {name: stats[name]["clips"] for name in COUNTED},
         }
         head = hashlib.sha256((head + json.dumps(link, sort_keys=True)).encode()).hexdigest()
         yield {**link, "chain": head}
 
 
-def breaches(output: str, head: str, shards: Iterable[tuple[dict[str, Any], str]]) -> list[Breach]:
+def breaches(output: str, head: str, shards: Iterable[Shard]) -> list[Breach]:
     """Where the list differs from the shards that are here, and its last hash from `head`, which was signed."""
     where, due = f"{output}/{SHARD_LIST}", list(links(shards))
     try:
-        found = [json.loads(line) for line in storage.read_bytes(output, SHARD_LIST).splitlines()]
+        written = storage.read_bytes(output, SHARD_LIST)
+        found = [json.loads(line) for line in written.splitlines()]
+        if b"".join(map(_line, found)) != written:
+            raise ValueError("not in the form in which it is written")
         names = [line["shard"] for line in found]
     except FileNotFoundError:
         return [Breach(where, "is missing", "Run jobs.anonymize again with the same plan and settings")]
@@ -73,3 +78,7 @@ def breaches(output: str, head: str, shards: Iterable[tuple[dict[str, Any], str]
     if head != (due[-1]["chain"] if due else START):
         problems.append("is not the list for which dataset.json was written")
     return [Breach(where, problem, REMEDY) for problem in problems]
+
+
+def _line(link: dict[str, Any]) -> bytes:
+    return json.dumps(link, sort_keys=True).encode() + b"\n"

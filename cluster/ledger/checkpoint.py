@@ -6,7 +6,6 @@ Ray's own recovery is not used: where `X.pending.parquet` and `X.parquet` both e
 copy, then delete) it deletes X's data and keeps X's ids as done.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -27,9 +26,9 @@ from cluster.ledger.run import Run
 from cluster.ledger.withdraw import withdraw_changed
 from operators import storage
 from operators.recovery import attempts, escalation
-from operators.release import layout, reader
+from operators.release import json_form, layout, reader
 from operators.release.accounts import COUNTED, id_digest
-from operators.release.layout import CHECKPOINT, DATASET, SCHEMA_VERSION
+from operators.release.layout import CHECKPOINT, DATASET, REPORT, SCHEMA_VERSION, SHARD_LIST
 from operators.release.signature import shard_holds
 from schemas import __version__
 from schemas.arrow import from_table, to_table
@@ -88,7 +87,9 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
     done = reader.clip_ids(run.output)
     _require_planned(run, done, planned.ids)
     if made is None or done.size < planned.ids.size:
-        storage.write_bytes(run.output, DATASET, _json(_header(run, planned)))
+        revision = dataset_signature.last_revision(run.output, made, run.signer)
+        header = _header(run, planned) | {"revision": revision}
+        storage.write_bytes(run.output, DATASET, json_form.written(header))
     ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(run.output)
     failure_budget.stop_above(run.policy.failures, run.output)
     logs.emit("begun", planned=int(planned.ids.size))
@@ -165,14 +166,14 @@ def repair(output: str, terms: Terms | None = None) -> None:
     storage.delete(output, pending + [path for path, name in committed.items() if name not in stay])
 
 
-def _vouched(run: Run) -> Iterator[tuple[dict[str, Any], str]]:
-    """Stats of every shard with the sha256 of their file. Raises UserError for one that does not hold."""
+def _vouched(run: Run) -> Iterator[chain.Shard]:
+    """Stats of every shard, and digests. Raises UserError for one that does not hold."""
     terms = run.terms()
-    for stats, digest in reader.stats(run.output):
+    for stats, digests in reader.stats(run.output):
         if not shard_holds(stats, terms.public_key, dict(terms.settings)):
             remedy = "Run the same command again: it makes such shards anew"
             raise UserError(run.output, "holds a shard that was not signed when it was committed", remedy)
-        yield stats, digest
+        yield stats, digests
 
 
 def missing(plan: Plan, output: str) -> np.ndarray:
@@ -198,8 +199,10 @@ def record_lost(run: Run) -> int:
     return int(lost)
 
 
-def finish(run: Run) -> dict[str, Any]:
-    """Write the list of shards and OUT/dataset.json, signed, which says that the dataset is complete; returns it.
+def finish(run: Run, report: Callable[[str], object] | None = None) -> dict[str, Any]:
+    """Write the list of shards and OUT/dataset.json, which says that the dataset is complete; returns it.
+
+    `report(OUT)` writes a page beside it; then all is vouched for, signed if the run has a signer.
 
     Raises UserError as long as a planned clip is missing, or one is there twice, or if too many failed.
     """
@@ -219,9 +222,14 @@ def finish(run: Run) -> dict[str, Any]:
     for folder in (attempts.FOLDER, escalation.FOLDER):
         attempts.forget(storage.absolute(output), folder)
     made |= {"chain": chain.write(output, shards), "licence_notes": LICENCE_NOTES}
-    if run.signer:
-        made["signature"] = run.signer.sign("dataset", made)
-    storage.write_bytes(output, DATASET, _json(made))
+    before = reader.read_dataset(output)
+    revision = dataset_signature.last_revision(output, before, run.signer)
+    made["revision"] = revision if before == made | {"revision": revision} else revision + 1
+    storage.write_bytes(output, DATASET, json_form.written(made))
+    if report:
+        report(output)
+    beside = [SHARD_LIST, REPORT] if report else [SHARD_LIST]
+    dataset_signature.seal(output, made["revision"], run.signer, beside)
     logs.emit("complete", **{name: made[name]["clips"] for name in COUNTED})
     return made
 
@@ -235,7 +243,3 @@ def _lost(clips: pa.Table) -> pa.Table:
         for ref in from_table(clips, ClipRef)
     ]
     return to_table(rows, ReleasedClip, QuarantinedClip, FailedClip)
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()

@@ -1,6 +1,7 @@
 """Where everything of a dataset lies and what it is called: folders, members, names and the fields of dataset.json.
 
 dataset.json              what it is, and whether it is complete: FIELDS
+dataset.dsse.json         digests of dataset.json, shards.jsonl, report.html; signed (attestation.py)
 shards/NAME.tar           KEY.mp4, KEY.json, optional KEY.condition.mp4; absent if nothing was released
 manifest/NAME.parquet     schemas.manifest.ManifestRow: one row per clip of any verdict
 quarantine/NAME.parquet   QuarantineRow: one row per clip that was not released; absent if there is none
@@ -15,8 +16,9 @@ import re
 
 from operators.recovery import attempts, escalation
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 DATASET, SHARD_LIST, REPORT = "dataset.json", "shards.jsonl", "report.html"
+ATTESTATION = "dataset.dsse.json"
 FOLDERS = {"shards": "tar", "manifest": "parquet", "quarantine": "parquet", "stats": "json"}
 CHECKPOINT = "checkpoint"
 VIDEO, RECORD, CONDITION = "mp4", "json", "condition.mp4"  # members of a clip, after its key and a dot
@@ -24,6 +26,7 @@ FIELDS = {
     "schema_version": "of this table and of the folders' schemas",
     "recast_version": "of the release that made it (schemas.__version__)",
     "state": "running or complete",
+    "revision": "grows whenever a finished dataset differs from the one before it",
     "variant": "structhuman or structall",
     "partition": "K/N: which part of the plan this is",
     "profile": "name and digest of what it was computed with",
@@ -42,7 +45,6 @@ FIELDS = {
     "id_digest": "sha256 over the sorted ids: which clips were planned",
     "chain": "the last hash of shards.jsonl",
     "licence_notes": "whose rights go on",
-    "signature": "over all fields above, if there is a signer",
 }
 
 _NAME = r"[0-9a-f]{32}-\d{8}"
@@ -78,8 +80,6 @@ def committed(path: str, pending: bool = False) -> str:
     return match[1] if match and bool(match[2]) == pending else ""
 
 
-def is_beside(path: str, running: bool) -> bool:
-    """Whether `path` belongs to a dataset without being a part of a shard."""
-    if path in (DATASET, SHARD_LIST, REPORT) or committed(path):
-        return True
-    return running and bool(_UNDER_WAY.fullmatch(path))
+def is_under_way(path: str) -> bool:
+    """Whether `path` is what a run that has not finished keeps in its output."""
+    return bool(_UNDER_WAY.fullmatch(path))

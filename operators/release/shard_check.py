@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from operators.recovery.escalation import generated
+from operators.release import json_form
 from operators.release.accounts import account
 from operators.release.c2pa_mark import faults
 from operators.release.certificate_check import read_certificate, uncertified
@@ -50,7 +51,9 @@ class Demands:
 
 @dataclass
 class Checked:
-    """What was found: breaches, id and key of the manifest's clips, the stats and their sha256, the files of the shard.
+    """What was found: breaches, id and key of the manifest's clips, the stats, the files of the shard.
+
+    Of the stats' file and of the commit record there is the sha256.
 
     Of `sampled` clips that were audited again, `doubted` have a breach. `waived` are the keys of clips that a reviewer
     accepted, with that step.
@@ -61,6 +64,7 @@ class Checked:
     clips: list[tuple[int, str]] = field(default_factory=list)
     stats: dict[str, Any] = field(default_factory=dict)
     stats_sha256: str = ""
+    commit_sha256: str = ""
     files: list[str] = field(default_factory=list)
     sampled: int = 0
     doubted: int = 0
@@ -84,10 +88,11 @@ def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Ch
     checked, paths = Checked(name), files_of(name)
     with _reading(checked, paths["stats"]):
         written = read(paths["stats"])
-        stats = json.loads(written)
+        stats = json_form.read(written)
         checked.files = [paths["stats"], *stats["files"]]
         checked.stats, checked.stats_sha256 = stats, hashlib.sha256(written).hexdigest()
-    if not checked.files:
+        checked.demand(set(stats["files"]) < set(paths.values()), paths["stats"], "lists files of no shard")
+    if not checked.stats:
         return checked
     with _reading(checked, paths["stats"]):
         vouched = shard_holds(stats, demands.public_key, demands.settings)
@@ -173,7 +178,7 @@ def _check_clip(
     checked: Checked, where: str, row: ManifestRow, found: dict[str, bytes], demands: Demands
 ) -> None:
     """Check one released clip: its certificate, its record, and what its videos hold."""
-    record = json.loads(found[RECORD])
+    record = json_form.read(found[RECORD])
     for problem in uncertified(record, row, demands.settings, demands.public_key):
         checked.breach(where, problem)
     checked.demand(row.bypassed == (row.tracks == 0), where, "bypass and tracks disagree")

@@ -15,6 +15,7 @@ from typing import IO, Any
 import pyarrow.parquet as pq
 
 from operators.release.accounts import account
+from operators.release.json_form import written
 from operators.release.layout import CONDITION, RECORD, VIDEO, files_of
 from operators.release.signature import Signer
 from schemas.arrow import to_table
@@ -60,7 +61,7 @@ def write_shard(
                 raise TypeError(f"the sink takes no {type(row).__name__}")
             record = condition = b""
             if isinstance(row, ReleasedClip):
-                record = _json(_record(row, signer))
+                record = written(_record(row, signer))
                 condition = row.conditioning_video if publish_conditioning else b""
                 for extension, data in ((VIDEO, row.video), (RECORD, record), (CONDITION, condition)):
                     if data:
@@ -79,7 +80,7 @@ def write_shard(
     if signer:
         stats["settings"] = dict(settings or {})
         stats["signature"] = signer.sign("shard", stats)
-    _write(paths["stats"], _json(stats), open_output)
+    _write(paths["stats"], written(stats), open_output)
     return stats
 
 
@@ -138,10 +139,6 @@ def _parquet(rows: Sequence[ManifestRow | QuarantineRow], case: type) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(to_table(rows, case), buffer, compression="zstd")
     return buffer.getvalue()
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
 
 
 def _record(row: ReleasedClip, signer: Signer | None) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from schemas.errors import UserError
 
-Kind = Literal["certificate", "shard", "dataset", "ladder", "probe"]
+Kind = Literal["certificate", "shard", "ladder", "probe"]
 CALLS, PAUSE, PATIENCE = 6, 1.0, 60.0  # calls of a command; s before the second, doubling; s for each
 
 
@@ -66,13 +66,16 @@ class Signer:
 
         Raises NotSigned unless it fits the public key, UserError as `of_file` does.
         """
-        message = canonical(kind, statement)
+        return self.sign_bytes(canonical(kind, statement), calls)
+
+    def sign_bytes(self, message: bytes, calls: int = CALLS) -> str:
+        """The same of a message that says itself what it is, as DSSE's do."""
         if self.file:
             signature = _private_key(self.file).sign(message)
         else:
             signature = _patiently(lambda: _run(self.command, message), calls)
         made = base64.b64encode(signature).decode()
-        if not is_signed(kind, statement, made, self.public_key):
+        if not verifies(message, made, self.public_key):
             raise NotSigned("does not give Ed25519 signatures that fit the public key")
         return made
 
@@ -90,8 +93,16 @@ def canonical(kind: Kind, statement: dict[str, Any]) -> bytes:
 def is_signed(kind: Kind, statement: dict[str, Any], signature: Any, public_key: str) -> bool:
     """Whether `signature` (base64; anything else is none) is the statement's by `public_key` (PEM)."""
     try:
+        return verifies(canonical(kind, statement), signature, public_key)
+    except ValueError:
+        return False
+
+
+def verifies(message: bytes, signature: Any, public_key: str) -> bool:
+    """Whether `signature` (base64; anything else is none) is the message's by `public_key` (PEM)."""
+    try:
         raw = base64.b64decode(signature, validate=True)
-        _public_key(public_key).verify(raw, canonical(kind, statement))
+        _public_key(public_key).verify(raw, message)
     except (InvalidSignature, TypeError, ValueError):
         return False
     return True

@@ -14,11 +14,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from cluster.ledger import chain, checkpoint
+from cluster.ledger import chain, checkpoint, dataset_signature
 from jobs.verify import read, verify
 from operators import storage
 from operators.release.accounts import id_digest, total
-from operators.release.layout import SHARD_LIST
+from operators.release.attestation import sha256
+from operators.release.json_form import written
+from operators.release.layout import ATTESTATION, SHARD_LIST
 from operators.release.signature import Signer, fingerprint
 from schemas.arrow import from_table, to_table
 from schemas.errors import UserError
@@ -64,8 +66,8 @@ def names(dataset: Path) -> list[str]:
 def header(dataset: Path, **changes: Any) -> None:
     """Change fields of dataset.json; None takes one out."""
     made = json.loads((dataset / "dataset.json").read_text()) | changes
-    made = {name: value for name, value in made.items() if value is not None or name == "signer"}
-    (dataset / "dataset.json").write_text(json.dumps(made))
+    made = {name: value for name, value in made.items() if value is not None or name in ("signer", "marker")}
+    (dataset / "dataset.json").write_bytes(written(made))
 
 
 def edit(dataset: Path, change: Callable[[Members], None], index: int = 0) -> None:
@@ -100,9 +102,9 @@ def seal(dataset: Path) -> None:
         for path in stats["files"]:
             data = (dataset / path).read_bytes()
             stats["files"][path] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        written = json.dumps(stats).encode()
-        (dataset / f"stats/{name}.json").write_bytes(written)
-        shards.append((stats, hashlib.sha256(written).hexdigest()))
+        (dataset / f"stats/{name}.json").write_bytes(written(stats))
+        record = (dataset / f"checkpoint/{name}.parquet").read_bytes()
+        shards.append((stats, (sha256(written(stats)), sha256(record))))
         ids += pq.read_table(dataset / f"manifest/{name}.parquet")["clip_id"].to_pylist()
     digest = id_digest(np.array(ids, np.int64))
     totals = total(stats for stats, _ in shards) | {"shards": len(shards), "id_digest": digest}
@@ -116,15 +118,15 @@ def certificates(change: Callable[[dict[str, Any]], None]) -> Callable[[Members]
         name = min(name for name in members if name.endswith(".json"))
         record = json.loads(members[name])
         change(record)
-        members[name] = json.dumps(record).encode()
+        members[name] = written(record)
 
     return changed
 
 
 def test_as_signed(dataset: Path, whole: Path) -> None:
     assert problems(dataset) == problems(dataset, owner(whole)) == []
-    seal(dataset)  # the forger's tool itself changes nothing but how stats are laid out
-    assert problems(dataset, owner(whole)) == [f"{dataset}/dataset.json: is not what was signed"]
+    seal(dataset)  # the forger's tool itself changes nothing
+    assert problems(dataset, owner(whole)) == []
 
 
 def flip_a_byte_of_a_video(members: Members) -> None:
@@ -134,7 +136,7 @@ def flip_a_byte_of_a_video(members: Members) -> None:
     members[name] = bytes(video)
     record = json.loads(members[name.replace(".mp4", ".json")])
     record["certificate"]["output_sha256"] = hashlib.sha256(video).hexdigest()
-    members[name.replace(".mp4", ".json")] = json.dumps(record).encode()
+    members[name.replace(".mp4", ".json")] = written(record)
 
 
 def swap_two_certificates(members: Members) -> None:
@@ -142,7 +144,7 @@ def swap_two_certificates(members: Members) -> None:
     records = {name: json.loads(members[name]) for name in (one, other)}
     for name, source in ((one, other), (other, one)):
         taken = {part: records[source][part] for part in ("certificate", "signature")}
-        members[name] = json.dumps(records[name] | taken).encode()
+        members[name] = written(records[name] | taken)
 
 
 def better_a_score(record: dict[str, Any]) -> None:
@@ -199,8 +201,8 @@ def delete_a_shard_but_keep_the_list(dataset: Path) -> None:
 
 
 def lines(dataset: Path, order: Callable[[list[str]], list[str]]) -> None:
-    written = (dataset / SHARD_LIST).read_text().splitlines(keepends=True)
-    (dataset / SHARD_LIST).write_text("".join(order(written)))
+    listed = (dataset / SHARD_LIST).read_text().splitlines(keepends=True)
+    (dataset / SHARD_LIST).write_text("".join(order(listed)))
 
 
 def other_counts(dataset: Path) -> None:
@@ -221,14 +223,15 @@ def other_counts(dataset: Path) -> None:
         (lambda dataset: header(dataset, chain="0" * 64), "not the list for which dataset.json was written"),
         (lambda dataset: header(dataset, chain="0" * 64), "dataset.json: is not what was signed"),
         (lambda dataset: header(dataset, licence_notes=[]), "dataset.json: is not what was signed"),
-        (lambda dataset: header(dataset, signature=None), "dataset.json: is not what was signed"),
+        (lambda dataset: (dataset / ATTESTATION).unlink(), "there is no dataset.dsse.json"),
+        (lambda dataset: (dataset / ATTESTATION).write_text("{}"), "dataset.dsse.json cannot be read"),
         (
             lambda dataset: header(dataset, signer={"public_key": "x", "fingerprint": "x"}),
             "names no key, or one with the fingerprint of another",
         ),
         (lambda dataset: header(dataset, signer=["x"]), "names no key, or one"),
-        (lambda dataset: header(dataset, signer=None), "names no key, although one"),
-        (lambda dataset: header(dataset, signer=None, signature=None), "signed, although dataset.json names"),
+        (lambda dataset: header(dataset, signer=None), "is not what dataset.dsse.json lists"),
+        (lambda dataset: header(dataset, signer=None), "signed, although dataset.json names"),
     ],
 )
 def test_a_tampered_list_or_head_is_found(dataset: Path, tamper: Callable[[Path], None], found: str) -> None:
@@ -252,8 +255,8 @@ def test_a_thief_under_the_owners_fingerprint(tmp_path: Path, whole: Path) -> No
     toy.write_output(f"{tmp_path}/plan", f"{tmp_path}/out", 6, signer=thief)
     made = json.loads(storage.read_bytes(f"{tmp_path}/out", "dataset.json"))
     made["signer"]["fingerprint"] = fingerprint(owner(whole))
-    del made["signature"]
-    header(tmp_path / "out", **made, signature=thief.sign("dataset", made))
+    header(tmp_path / "out", **made)
+    dataset_signature.seal(f"{tmp_path}/out", made["revision"], thief, [SHARD_LIST])
     assert any("with the fingerprint of another" in problem for problem in problems(tmp_path / "out"))
 
 
