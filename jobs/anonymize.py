@@ -14,7 +14,7 @@ from typing import Any
 import ray
 
 from cluster import session, weights_lock
-from cluster.ledger import checkpoint
+from cluster.ledger import checkpoint, lease
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.decisions import honour
 from cluster.ledger.plans import Plan
@@ -60,7 +60,7 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
         audited = candidates.map_batches(
             Audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, refused, run.marker)
         )
-        sink = ShardSink(run.output, policy.publish_conditioning, pools, run.signer, run.settings)
+        sink = ShardSink(run.output, policy.publish_conditioning, pools, run.signer, run.settings, run.lease)
         audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
         checkpoint.repair(run.output, run.terms())
     checkpoint.record_lost(run)
@@ -88,13 +88,15 @@ def main(arguments: Namespace) -> int:
         keep_apart(arguments.output, arguments.review)
     session.start(profile)
     plan = Plan.of(arguments.plan, arguments.partition)
-    run = Run(plan, arguments.output, profile, policy, arguments.review, signer, marker)
     decide = None
     if arguments.decisions:
         decisions = read_decisions(arguments.decisions, storage.read_file(arguments.decisions))
-        decide = partial(honour, decisions, arguments.decisions, plan, run.output, policy.reviewers, signer)
-    anonymize(run, arguments.withdraw, decide)
-    dataset = checkpoint.finish(run, write_report)
+        output = arguments.output
+        decide = partial(honour, decisions, arguments.decisions, plan, output, policy.reviewers, signer)
+    with lease.held(arguments.output) as owner:
+        run = Run(plan, arguments.output, profile, policy, arguments.review, signer, marker, owner)
+        anonymize(run, arguments.withdraw, decide)
+        dataset = checkpoint.finish(run, write_report)
     if run.review:
         write_review(arguments.plan, run.output, run.review, policy.reviewers, arguments.review_clips)
     options.print_outcome(dataset, arguments.output)

@@ -18,7 +18,7 @@ from ray.data.checkpoint import CheckpointConfig
 from ray.data.checkpoint.checkpoint_filter import CheckpointManager
 
 from cluster import logs
-from cluster.ledger import chain, dataset_signature, failure_budget
+from cluster.ledger import chain, dataset_signature, failure_budget, lease
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.kept import Terms, kept
 from cluster.ledger.plans import Plan, Planned
@@ -28,7 +28,7 @@ from operators import storage
 from operators.recovery import attempts, escalation
 from operators.release import json_form, layout, reader
 from operators.release.accounts import COUNTED, id_digest
-from operators.release.layout import CHECKPOINT, DATASET, REPORT, SCHEMA_VERSION, SHARD_LIST
+from operators.release.layout import CHECKPOINT, DATASET, LEASE, REPORT, SCHEMA_VERSION, SHARD_LIST
 from operators.release.signature import shard_holds
 from schemas import __version__
 from schemas.arrow import from_table, to_table
@@ -126,7 +126,7 @@ def _made_with(run: Run) -> dict[str, Any]:
 def _require_same(run: Run, made: dict[str, Any] | None) -> None:
     """Raises UserError if the output was begun by another run, or is no dataset."""
     if made is None:
-        if storage.list_files(run.output):
+        if storage.list_files(run.output).keys() - {LEASE}:
             problem = "holds files but no dataset.json, so it is no dataset of ours"
             raise UserError(run.output, problem, "Choose an empty output")
         return
@@ -194,7 +194,7 @@ def record_lost(run: Run) -> int:
         filesystem, paths = plan.files()
         clips = ray.data.read_parquet(paths, filesystem=filesystem)
         clips.map_batches(_lost, batch_format="pyarrow", batch_size=None).write_datasink(
-            ShardSink(output, signer=run.signer, settings=run.settings)
+            ShardSink(output, signer=run.signer, settings=run.settings, owner=run.lease)
         )
     return int(lost)
 
@@ -207,6 +207,7 @@ def finish(run: Run, report: Callable[[str], object] | None = None) -> dict[str,
     Raises UserError as long as a planned clip is missing, or one is there twice, or if too many failed.
     """
     output, planned = run.output, run.plan.planned()
+    lease.require(output, run.lease)
     ids = reader.clip_ids(output)
     if not np.array_equal(ids, planned.ids):
         problem = f"accounts for {ids.size} clips where {planned.ids.size} are planned, or not for each once"

@@ -14,6 +14,7 @@ from ray.data.block import BlockAccessor
 from ray.data.datasource import BlockBasedFileDatasink, FilenameProvider
 
 from cluster import logs, metrics
+from cluster.ledger import lease
 from operators import storage
 from operators.release.accounts import COUNTED
 from operators.release.layout import FOLDERS, files_of, shard_name
@@ -42,11 +43,12 @@ class ShardSink(BlockBasedFileDatasink):
         pools: Pools | None = None,
         signer: Signer | None = None,
         settings: Mapping[str, str] | None = None,
+        owner: str = "",
     ) -> None:
         filesystem, root = storage.arrow_filesystem(output)
         super().__init__(root, filesystem=filesystem, filename_provider=ShardNames())
         self.output, self.publish_conditioning = output, publish_conditioning
-        self.pools, self.signer, self.settings = pools, signer, settings
+        self.pools, self.signer, self.settings, self.owner = pools, signer, settings, owner
 
     def on_write_start(self, schema: pa.Schema | None = None) -> None:
         """Make the folders, which an object store does without."""
@@ -72,7 +74,9 @@ class ShardSink(BlockBasedFileDatasink):
             )
             return stats, counts
 
+        lease.require(self.output, self.owner)
         stats, counts = storage.again(write, self._data_context.retried_io_errors)
+        lease.require(self.output, self.owner)  # Ray commits next
         metrics.publish(counts)
         _log(table, stats)
 

@@ -15,7 +15,8 @@ class Run:
     """What one command of jobs.anonymize works on.
 
     `output` is the dataset's folder or prefix. What gates refuse is kept for reviewers in `review`, unless that is
-    empty. Without a `signer` nothing is signed, without a `marker` nothing marked as generated.
+    empty. Without a `signer` nothing is signed, without a `marker` nothing marked as generated. `lease` is the owner of
+    the output's lease (lease.py), if one is held.
     """
 
     plan: Plan
@@ -25,6 +26,7 @@ class Run:
     review: str = ""
     signer: Signer | None = None
     marker: Marker | None = None
+    lease: str = ""
 
     @property
     def settings(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ stats/NAME.json           the accounting and the digests of the files above; wri
 shards.jsonl              the list of shards, each with the hash of all up to it (cluster/ledger/chain.py)
 checkpoint/NAME.parquet   the commit record of a shard: without it, the shard is left over from an interruption
 report.html               what it holds, to be looked at
-attempts/, escalation/    of a run that has not finished
+attempts/, escalation/    of a run that has not finished, and lease.json, which says that it runs
 """
 
 import re
@@ -18,7 +18,7 @@ from operators.recovery import attempts, escalation
 
 SCHEMA_VERSION = 3
 DATASET, SHARD_LIST, REPORT = "dataset.json", "shards.jsonl", "report.html"
-ATTESTATION = "dataset.dsse.json"
+ATTESTATION, LEASE = "dataset.dsse.json", "lease.json"
 FOLDERS = {"shards": "tar", "manifest": "parquet", "quarantine": "parquet", "stats": "json"}
 CHECKPOINT = "checkpoint"
 VIDEO, RECORD, CONDITION = "mp4", "json", "condition.mp4"  # members of a clip, after its key and a dot
@@ -50,7 +50,7 @@ FIELDS = {
 _NAME = r"[0-9a-f]{32}-\d{8}"
 _SHARD_FILE = re.compile(rf"(?:{'|'.join(FOLDERS)})/({_NAME})\.\w+")
 _COMMIT = re.compile(rf"{CHECKPOINT}/({_NAME})(\.pending)?\.parquet")
-_UNDER_WAY = re.compile(rf"(?:{attempts.FOLDER}|{escalation.FOLDER})/[^/]+")
+_UNDER_WAY = re.compile(rf"(?:{attempts.FOLDER}|{escalation.FOLDER})/[^/]+|{re.escape(LEASE)}")
 
 
 def shard_name(write: str, task: int) -> str:
