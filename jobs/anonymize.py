@@ -38,6 +38,10 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
     profile, policy, output = run.profile, run.policy, storage.absolute(run.output)
     pools, key = profile.pools, options.read_release_key(run.plan.uri)
     provenance = Provenance(weights_lock.check(profile), weights_lock.code_version())
+    digests = weights_lock.digests(profile)
+    condition, regenerate, audit = (
+        weights_lock.checked(operator, digests) for operator in (Condition, Regenerate, Audit)
+    )
     filesystem, manifest = run.plan.files()
     attempts = Attempts(profile.clip.max_seconds, output)
     refused = Candidates(storage.absolute(run.review) if run.review else "")
@@ -51,14 +55,14 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
         clips = ray.data.read_parquet(manifest, filesystem=filesystem)
         clips = clips.repartition(target_num_rows_per_block=clips_per_shard)
         structure = clips.map_batches(
-            Condition, **on(pools.condition, profile, policy, key, attempts, ladder)
+            condition, **on(pools.condition, profile, policy, key, attempts, ladder)
         )
         together = min(profile.generator.batch, clips_per_shard)
         candidates = structure.map_batches(
-            Regenerate, **on(pools.regenerate, profile, attempts, clips=together)
+            regenerate, **on(pools.regenerate, profile, attempts, clips=together)
         )
         audited = candidates.map_batches(
-            Audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, refused, run.marker)
+            audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, refused, run.marker)
         )
         sink = ShardSink(run.output, policy.publish_conditioning, pools, run.signer, run.settings, run.lease)
         audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})

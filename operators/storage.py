@@ -278,7 +278,12 @@ def _below(uri: str) -> Iterator[tuple[str, fs.FileInfo]]:
 
 def _stamp(entry: dict[str, Any]) -> str:
     """Of fsspec's description of a file. On disk a file's time can be set back after a change, its inode's cannot."""
-    known = (entry["size"], entry.get("mtime", entry.get("LastModified")), entry.get("created"), entry.get("ino"))
+    known = (
+        entry["size"],
+        entry.get("mtime", entry.get("LastModified")),
+        entry.get("created"),
+        entry.get("ino"),
+    )
     return str(entry.get("ETag") or "-".join(map(str, known)))
 
 
