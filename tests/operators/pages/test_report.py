@@ -56,7 +56,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def reference(number: int, source: Path) -> ClipRef:
     """A clip of `source`."""
-    return replace(make_ref(number, 30), uri=str(source), width=160, height=90)
+    return replace(
+        make_ref(number, 30), uri=str(source), stamp=storage.stamp(str(source)), width=160, height=90
+    )
 
 
 @pytest.fixture(scope="module")
