@@ -1,8 +1,9 @@
 """One run at a time on one output: OUT/lease.json says whose it is, and until when.
 
-A run renews its lease as long as it lives, and lets go of it at its end; one that died, with its machine or without a
-word, loses it after LASTS seconds. Who finds it taken over stops, and its workers commit nothing more. On disk a file
-is made by one alone; a store in which the last to write wins is asked again after a pause who that was.
+A run renews its lease as long as it lives, and lets go of it at its end. One that died, with its machine or without a
+word, loses it after LASTS seconds, or at once if the next one is where it can see that the process is gone. Who finds
+it taken over stops, and its workers commit nothing more. On disk a file is made by one alone; a store in which the last
+to write wins is asked again after a pause who that was.
 """
 
 import json
@@ -86,7 +87,10 @@ def _read(output: str) -> tuple[str, float]:
     """Owner and end, in seconds since 1970. What is there but cannot be read is somebody's, of just now."""
     try:
         held = json.loads(storage.read_bytes(output, LEASE))
-        return str(held["owner"]), float(held["until"])
+        gone = (
+            bool(_here()) and held["place"] == _here() and not Path(f"/proc/{int(held['process'])}").exists()
+        )
+        return str(held["owner"]), 0.0 if gone else float(held["until"])
     except FileNotFoundError:
         return "", 0.0
     except (KeyError, TypeError, ValueError):
@@ -94,4 +98,13 @@ def _read(output: str) -> tuple[str, float]:
 
 
 def _written(owner: str, lasts: float) -> bytes:
-    return json.dumps({"owner": owner, "until": round(time.time() + lasts, 3)}).encode()
+    until = round(time.time() + lasts, 3)
+    return json.dumps({"owner": owner, "until": until, "place": _here(), "process": os.getpid()}).encode()
+
+
+def _here() -> str:
+    """This machine since it was started, and which processes are seen on it; a random number that names neither."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip() + os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""

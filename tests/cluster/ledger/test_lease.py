@@ -1,6 +1,8 @@
 """Two runs on one output: the second says so and stops; who lost the lease writes nothing more."""
 
 import json
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -55,7 +57,8 @@ def test_a_run_that_lives_keeps_it_and_one_that_died_loses_it(
         time.sleep(1.5)
         with pytest.raises(UserError), lease.held(output):
             raise AssertionError("both")
-    storage.write_bytes(output, LEASE, json.dumps({"owner": "dead", "until": time.time() - 1}).encode())
+    late = {"owner": "dead", "until": time.time() - 1, "place": "elsewhere", "process": 1}
+    storage.write_bytes(output, LEASE, json.dumps(late).encode())
     with lease.held(output):
         assert b"dead" not in storage.read_bytes(output, LEASE)
     storage.write_bytes(output, LEASE, b"half a li")
@@ -63,11 +66,29 @@ def test_a_run_that_lives_keeps_it_and_one_that_died_loses_it(
         raise AssertionError("taken from somebody who was just writing it")
 
 
+@pytest.mark.skipif(not lease._here(), reason="no /proc")
+def test_one_that_was_killed_here_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "PAUSE", 0.1)
+    code = "import os, sys; from cluster.ledger import lease\n"
+    code += "held = lease.held(sys.argv[1]); held.__enter__(); os._exit(1)"
+    for place in ("", "elsewhere"):
+        output = f"{tmp_path}/{place or 'here'}"
+        subprocess.run([sys.executable, "-c", code, output], cwd=toy.ROOT, check=False)
+        held = json.loads(storage.read_bytes(output, LEASE))
+        if place:  # where nobody can see if it lives
+            storage.write_bytes(output, LEASE, json.dumps(held | {"place": place}).encode())
+            with pytest.raises(UserError), lease.held(output):
+                raise AssertionError("taken from a run on another machine")
+        else:
+            with lease.held(output) as owner:
+                assert owner != held["owner"]
+
+
 def test_who_lost_it_commits_nothing_and_finishes_nothing(tmp_path: Path) -> None:
     output = f"{tmp_path}/out"
     toy.write_output(f"{tmp_path}/plan", output, 4)
     run = replace(toy.run_of(f"{tmp_path}/plan", output), lease="mine")
-    other = json.dumps({"owner": "another", "until": time.time() + 60}).encode()
+    other = json.dumps({"owner": "another", "until": time.time() + 60, "place": "", "process": 1}).encode()
     storage.write_bytes(output, LEASE, other)
     before = toy.contents(output)
     with pytest.raises(UserError, match="was taken over by another run"):
