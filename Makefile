@@ -1,4 +1,4 @@
-# make demo   anonymize a video, a folder or an s3:// prefix: INPUT=… OUTPUT=… VARIANT=structhuman|structall
+# make demo   anonymize a video, a folder or an object store's prefix: INPUT=… OUTPUT=… VARIANT=structhuman|structall
 #             and options of the jobs, e.g. JOB_OPTIONS='--profile my.yaml --set generator.steps=20'
 # make test   lint, types, tests
 # Both set themselves up, in .venv; python3 (3.11) and make are all they need to find.
@@ -16,13 +16,6 @@ JOB_OPTIONS ?=
 PYTHON ?= python3
 export INPUT VARIANT OUTPUT
 
-# Nothing is fetched, installed or reported at run time, and nothing is written to the user's home.
-export HF_HUB_OFFLINE := 1
-export HF_HUB_DISABLE_TELEMETRY := 1
-export RAY_USAGE_STATS_ENABLED := 0
-export YOLO_AUTOINSTALL := false
-export YOLO_OFFLINE := true
-export YOLO_CONFIG_DIR := $(CURDIR)/.cache/ultralytics
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 # Installs a Debian package where that is possible, or says what to install.
@@ -45,7 +38,6 @@ setup: .venv/ready
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@# --no-deps: the file is complete, and holds opencv-python-headless where ultralytics asks for opencv-python.
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
-	@mkdir -p $(YOLO_CONFIG_DIR)
 	@touch $@
 
 demo: .venv/ready

@@ -25,7 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.standins.random_vace import random_vace
 from jobs.options import table
-from operators.generation.generator import VideoGenerator
+from operators.generation.generator import WanVaceGenerator
 from schemas.config import load
 from schemas.generation import Request
 from schemas.profile import Generator, Profile
@@ -98,13 +98,15 @@ class Measured:
     parts: dict[str, float]
 
 
-def generator_of(settings: Generator, cuda: bool) -> VideoGenerator:
+def generator_of(settings: Generator, cuda: bool) -> WanVaceGenerator:
     """With weights of its own, after those of the row before are gone."""
     gc.collect()
     torch.cuda.empty_cache()
     if not cuda:
-        return VideoGenerator(settings)
-    return VideoGenerator(settings, "cuda", random_vace(device="cuda", dtype=getattr(torch, settings.dtype)))
+        return WanVaceGenerator(settings)
+    return WanVaceGenerator(
+        settings, "cuda", random_vace(device="cuda", dtype=getattr(torch, settings.dtype))
+    )
 
 
 def measure(settings: Generator, cuda: bool, requests: list[Request], runs: int) -> Measured:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from operators.conditioning.persona import sample_persona
-from operators.generation.generator import VideoGenerator
+from operators.generation.generator import WanVaceGenerator
 from operators.models.build import PoseModel, pose_model
 from operators.training.degrade import degrade_condition
 from operators.training.pairs import vary_crop
@@ -111,7 +111,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     profile = load(Profile, options.profile, options.set)
     settings, rng = profile.generator, np.random.default_rng(0)
-    generator = VideoGenerator(settings)
+    generator = WanVaceGenerator(settings)
     detector = pose_model(profile.pose, "cpu")
     columns, seconds, poses, warps, garments = [], [], np.zeros((2, 2), int), [], []
     samples = read_people(options.people, "crops-val.tar")

@@ -21,8 +21,7 @@ import numpy as np
 import psutil
 import pyarrow.parquet as pq
 
-from jobs.plan import account
-from operators.planning.listing import Listing
+from cluster.ledger.plans import account
 
 ROOT = Path(__file__).parents[1]
 LIMITS = {"driver": 1000, "write": 500, "object store": 1500}  # MiB
@@ -59,7 +58,7 @@ def thin(plan: str, clips: int) -> None:
         rows = pq.read_table(path)
         chosen = np.linspace(0, len(rows) - 1, min(clips, len(rows))).round().astype(int)
         pq.write_table(rows.take(np.unique(chosen)), path)
-    account(plan, Listing([], 0))
+    account(plan, 0)
 
 
 def watch(pid: int, peaks: dict[str, int], ended: threading.Event) -> None:

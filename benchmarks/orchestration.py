@@ -121,7 +121,7 @@ def run_ray(folder: str, plan: Plan, clips: int, gpus: int, seconds: float, clip
     rows = rows.repartition(target_num_rows_per_block=clips_per_shard)
     for stage, pool in zip(STAGES, stages, strict=True):
         rows = rows.map_batches(stage, **on(pool, folder, output, seconds))
-    rows.write_datasink(ShardSink(output, True, pools), ray_remote_args={"num_cpus": 0.05})
+    rows.write_datasink(ShardSink(output, pools), ray_remote_args={"num_cpus": 0.05})
     checkpoint.record_lost(run)
     assert checkpoint.finish(run)["released"]["clips"] == clips
 

@@ -67,7 +67,7 @@ def main(arguments: Namespace) -> int:
 
 def write_plan(uri: str, clips: int) -> None:
     """Ids are 0 to `clips` - 1, in files as jobs.plan makes them of sources of an hour."""
-    ref = ClipRef(0, "", "", "d" * 32, 0, 5, list(range(FRAMES)), 1, 30, 30, 1, 1920, 1080, 0)
+    ref = ClipRef(0, "", "", "d" * 32, "e" * 32, 0, 5, list(range(FRAMES)), 1, 30, 30, 1, 1920, 1080, 0)
     source = to_table([ref] * CLIPS_PER_SOURCE, ClipRef)
     for first in range(0, clips, CLIPS_PER_SOURCE):
         key = hashlib.sha256(str(first).encode()).hexdigest()[:20]
@@ -99,7 +99,7 @@ def write_output(output: str, clips: int) -> None:
         columns = {
             "clip_id": pa.array(np.arange(first, first + size)),
             "shard": pa.array([name] * size),
-            "source_digest": pa.array([f"{shard // 35:032x}"] * size),
+            "source_hmac": pa.array([f"{shard // 35:032x}"] * size),
             "first_frame": pa.array(np.arange(first, first + size) % CLIPS_PER_SOURCE * 48),
             "margin": pa.array(rng.uniform(-1, 1, size)),
         }
@@ -140,7 +140,9 @@ def _row(number: int) -> ManifestRow:
 def _tar() -> bytes:
     """Members that hold nothing but what a page asks for."""
     buffer = io.BytesIO()
-    record = json.dumps({"certificate": {"gates": [asdict(Gate("copy", "share", 0.0, 0.1, True))]}}).encode()
+    record = json.dumps(
+        {"certificate": {"gates": [asdict(Gate("copy", "share", 0.0, 0.1, "at most"))]}}
+    ).encode()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for number in range(CLIPS_PER_SHARD):
             for extension, data in ((VIDEO, bytes(64)), (RECORD, record)):

@@ -1,0 +1,3 @@
+"""Where it runs."""
+
+import operators  # noqa: F401  first of all: it isolates the process

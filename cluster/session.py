@@ -11,9 +11,11 @@ import warnings
 from pathlib import Path
 
 import ray
+from ray._private.node import Node
 from ray.data import DataContext
 
 from cluster import spill
+from operators import isolation
 from schemas.profile import Profile
 
 ROOT = Path(__file__).parent.parent
@@ -27,7 +29,7 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
     environment = {
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "OMP_NUM_THREADS": "1",  # stages raise it for themselves; two pools on two cores would otherwise fight
-        "RAY_USAGE_STATS_ENABLED": "0",
+        **isolation.SWITCHES,
         **{
             name: value for name, value in os.environ.items() if name.startswith(("RECAST_LOG", "RECAST_S3_"))
         },
@@ -68,6 +70,9 @@ def _connect(profile: Profile | None, environment: dict[str, str], log_to_driver
         return
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # Ray would put one into the user's home
     os.environ |= environment  # the workers inherit it, and need no environment of their own
+    # All that this process does without a dashboard is to ask clouds' metadata addresses where it is, for usage
+    # reports, and it asks before it looks whether they are wanted.
+    Node.start_api_server = lambda *_, **__: None
     ray.init(
         "local",  # not a cluster that another user of this machine started, or that a crash left in Ray's notes
         num_cpus=_logical_cpus(profile),

@@ -21,8 +21,8 @@ _NEVER = re.compile(r"\.(?:bin|pt|pth|pkl|pickle|ckpt|py)$")  # pickles and code
 def fetch(path: str, entry: dict[str, Any], mirror: str = "", pin: bool = False) -> dict[str, Any]:
     """Bring what the lock lists as `path`, unless it is there already.
 
-    From `mirror` (folder or s3:// prefix), or else from the hub. Returns what is now known of it: revision, sha256,
-    bytes. An entry without a digest is brought only to `pin` it. Raises UserError, leaving no file behind.
+    From `mirror` (folder or object store's prefix), or else from the hub. Returns what is now known of it: revision,
+    sha256, bytes. An entry without a digest is brought only to `pin` it. Raises UserError, leaving no file behind.
     """
     if not entry.get("sha256") and not pin:
         remedy = (

@@ -7,6 +7,10 @@ To have it in every run: this file as operators/gates/flicker.py, a line in `_co
 
     gates.append(flicker(output, limits.flicker))
 
+a line in `due` of schemas/due.py, or whatever carries the gate is refused,
+
+    (True, "flicker", "at most", limits.flicker),
+
 and the threshold `flicker` in `Gates` of schemas/policy.py and in the policy's YAML.
 """
 

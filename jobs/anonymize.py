@@ -14,10 +14,11 @@ from typing import Any
 import ray
 
 from cluster import session, weights_lock
-from cluster.ledger import checkpoint, lease
+from cluster.ledger import checkpoint, erasure, lease
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.decisions import honour
 from cluster.ledger.plans import Plan
+from cluster.ledger.repair import repair
 from cluster.ledger.run import Run
 from jobs import options
 from operators import storage
@@ -25,7 +26,7 @@ from operators.audit import Audit, Provenance
 from operators.condition import Condition
 from operators.pages.candidates import Candidates
 from operators.pages.report import write_report
-from operators.pages.review import keep_apart, write_review
+from operators.pages.review import write_review
 from operators.recovery.attempts import LIMIT, Attempts
 from operators.recovery.escalation import Ladder
 from operators.regenerate import Regenerate
@@ -64,9 +65,9 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
         audited = candidates.map_batches(
             audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, refused, run.marker)
         )
-        sink = ShardSink(run.output, policy.publish_conditioning, pools, run.signer, run.settings, run.lease)
+        sink = ShardSink(run.output, pools, run.signer, run.settings, run.lease)
         audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
-        checkpoint.repair(run.output, run.terms())
+        repair(run.output, run.terms())
     checkpoint.record_lost(run)
 
 
@@ -84,12 +85,29 @@ def on(pool: Pool, *constructor_arguments: Any, clips: int = 1) -> dict[str, Any
     }
 
 
+def forget(plan: Plan, arguments: Namespace) -> None:
+    """Take what --forget and --forget-list name out of the plan and the review folder; the run takes out the rest."""
+    listed = storage.read_file(arguments.forget_list).decode() if arguments.forget_list else ""
+    sources = [*arguments.forget, *filter(None, map(str.strip, listed.splitlines()))]
+    if sources:
+        key = options.read_release_key(plan.uri)
+        keys = erasure.forget(plan, arguments.output, sources, key)
+        if arguments.review:
+            erasure.erase_candidates(arguments.review, keys)
+
+
 def main(arguments: Namespace) -> int:
     """Run, then account for every clip, write the pages and say what came out."""
     profile, policy = options.read_settings(arguments)
     signer, marker = options.read_signer(arguments), options.read_marker(arguments)
-    if arguments.review:
-        keep_apart(arguments.output, arguments.review)
+    apart = [
+        (arguments.plan, "source names and keys"),
+        (arguments.review, "originals"),
+        *((file, "private keys") for file in (arguments.key, arguments.c2pa_key)),
+    ]
+    for place, what in apart:
+        if place:
+            storage.keep_apart(arguments.output, place, what)
     session.start(profile)
     plan = Plan.of(arguments.plan, arguments.partition)
     decide = None
@@ -98,6 +116,7 @@ def main(arguments: Namespace) -> int:
         output = arguments.output
         decide = partial(honour, decisions, arguments.decisions, plan, output, policy.reviewers, signer)
     with lease.held(arguments.output) as owner:
+        forget(plan, arguments)
         run = Run(plan, arguments.output, profile, policy, arguments.review, signer, marker, owner)
         anonymize(run, arguments.withdraw, decide)
         dataset = checkpoint.finish(run, write_report)
@@ -109,8 +128,10 @@ def main(arguments: Namespace) -> int:
 
 if __name__ == "__main__":
     parser = options.parser(__doc__)
-    parser.add_argument("--plan", required=True, help="folder or s3:// prefix written by jobs.plan")
-    parser.add_argument("--output", required=True, help="folder or s3:// prefix for the anonymized dataset")
+    parser.add_argument("--plan", required=True, help="folder or object store's prefix written by jobs.plan")
+    parser.add_argument(
+        "--output", required=True, help="folder or object store's prefix for the anonymized dataset"
+    )
     parser.add_argument(
         "--partition",
         metavar="K/N",
@@ -120,6 +141,14 @@ if __name__ == "__main__":
     parser.add_argument(
         "--withdraw", action="store_true", help="make shards anew that hold clips of sources changed since"
     )
+    parser.add_argument(
+        "--forget",
+        action="append",
+        default=[],
+        metavar="SOURCE",
+        help="take a source (its path, or its name below the plan's input) and all made of it out, for good",
+    )
+    parser.add_argument("--forget-list", metavar="FILE", help="the same for every line of a file")
     parser.add_argument("--variant", choices=["structhuman", "structall"], help="instead of the policy's")
     parser.add_argument(
         "--review",

@@ -3,8 +3,8 @@
 Ray Train over the shards of jobs.prepare, on one or many workers, with GPUs or without. The recipe says what is
 trained: a LoRA on the VACE blocks (cluster/recipes/lora.yaml, the paper's), or the embedded profile's small
 transformer from scratch (cluster/recipes/scratch.yaml). Checkpoints, TensorBoard logs and the result lie in OUT,
-a folder or an s3:// prefix. After any interruption run the same command again: it goes on at the last checkpoint
-with the batches that come next.
+a folder or an object store's prefix. After any interruption run the same command again: it goes on at the last
+checkpoint with the batches that come next.
 """
 
 import sys
@@ -144,9 +144,11 @@ def main(arguments: Namespace) -> int:
 
 if __name__ == "__main__":
     parser = options.plain_parser(__doc__, "recipe", "cluster/recipes/lora.yaml", "what to train, and how")
-    parser.add_argument("--pairs", required=True, help="folder or s3:// prefix written by jobs.prepare")
     parser.add_argument(
-        "--output", required=True, help="folder or s3:// prefix for checkpoints and the result"
+        "--pairs", required=True, help="folder or object store's prefix written by jobs.prepare"
+    )
+    parser.add_argument(
+        "--output", required=True, help="folder or object store's prefix for checkpoints and the result"
     )
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--gpu", action="store_true", help="one GPU per worker")

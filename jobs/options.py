@@ -1,6 +1,6 @@
 """What the jobs' command lines share: settings, the release key, errors without a traceback, tables."""
 
-import os
+import contextlib
 import secrets
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
@@ -15,6 +15,7 @@ from cluster import weights_lock
 from cluster.ledger import plans
 from operators import storage
 from operators.release.c2pa_mark import Marker
+from operators.release.layout import DATASET
 from operators.release.signature import Signer, read_public_key
 from schemas.config import load
 from schemas.errors import UserError
@@ -144,6 +145,18 @@ def run(main: Callable[[Namespace], int], arguments: ArgumentParser) -> None:
     sys.exit(status)
 
 
+def keep_out_of_datasets(private: str, what: str) -> None:
+    """Raises UserError if `private` is or lies in a dataset. What may not be looked into is none."""
+    place = storage.absolute(private)
+    while "/" in place.rpartition("://")[2]:
+        there = False
+        with contextlib.suppress(UserError):
+            there = storage.exists(place, DATASET)
+        if there:
+            storage.keep_apart(place, private, what)
+        place = place.rpartition("/")[0]
+
+
 def read_release_key(plan: str) -> bytes:
     """The key from which names and looks derive. Raises UserError if the plan has none, or is not finished."""
     if plans.PLAN_FILE not in storage.list_files(plan):
@@ -153,12 +166,8 @@ def read_release_key(plan: str) -> bytes:
 
 def make_release_key(plan: str) -> bytes:
     """The plan's key, made on first use. Whoever destroys it ends every link between source and output names."""
-    if "://" not in plan:
-        os.makedirs(plan, mode=0o700, exist_ok=True)
     if KEY_FILE not in storage.list_files(plan):
         storage.write_bytes(plan, KEY_FILE, secrets.token_hex(32).encode())
-        if "://" not in plan:
-            os.chmod(os.path.join(plan, KEY_FILE), 0o600)
     return _read_key(plan)
 
 
@@ -185,7 +194,11 @@ def print_outcome(dataset: dict[str, Any], output: str) -> None:
         (verdict, f"{dataset[verdict]['clips']} clips, {dataset[verdict]['frames']} frames")
         for verdict in verdicts
     ]
-    rows += [("people regenerated", dataset["people"]), ("diffusion calls", dataset["diffusion_calls"])]
-    rows += [("clips without people, bypassed", dataset["bypassed"])]
+    rows += [
+        ("people", f"{dataset['people']}: {dataset['regenerated']} regenerated, {dataset['filled']} filled"),
+        ("frames", f"{dataset['frames_masked']} masked, {dataset['frames_painted']} painted over"),
+        ("diffusion calls", dataset["diffusion_calls"]),
+        ("clips with nothing to replace, bypassed", dataset["bypassed"]),
+    ]
     rows += [(f"seconds in {stage}", f"{seconds:.1f}") for stage, seconds in dataset["seconds"].items()]
     table("anonymize", [*rows, ("output", output)])

@@ -1,10 +1,11 @@
 """Plan: videos in, a manifest of clip references out. `python -m jobs.plan INPUT... --plan PLAN`.
 
-INPUT is a video, a folder, or an s3:// prefix. PLAN holds source names and the release key: keep it as
+INPUT is a video, a folder, or an object store's prefix. PLAN holds source names and the release key: keep it as
 private as the sources. Of each video only the first frames are decoded. The same input always gives the same clips.
 
 The same command again probes what is new or has changed since, and nothing else. Sources that are gone stay in the
-plan: what was made of them stands, what was not will fail. Other inputs or settings make the plan anew.
+plan, and are named: what was made of them stands, what was not will fail, and jobs.anonymize --forget takes them out
+of plan and datasets. What was forgotten is not planned again. Other inputs or settings make the plan anew.
 
 --estimate K is a dry run: it conditions and regenerates K clips of each part, drawn at random, and says what the
 whole will cost, with the error of sampling; with --megabits also a petabyte of such video, of which --empty is the
@@ -18,14 +19,12 @@ import uuid
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as arrow_dataset
 import ray
 
 from cluster import session
@@ -35,11 +34,10 @@ from jobs.anonymize import on
 from operators import storage
 from operators.condition import Condition
 from operators.planning.cost import Estimate, Sampled, estimate, per_petabyte
-from operators.planning.listing import LISTINGS, Files, Listing, Source, list_sources, side_by_side
+from operators.planning.listing import LISTINGS, Files, Source, list_sources, side_by_side
 from operators.planning.probe import plan_source, source_key, unplannable
 from operators.recovery.attempts import time_limit
 from operators.regenerate import Regenerate
-from operators.release.accounts import id_digest
 from operators.stopwatch import by_stage
 from schemas.arrow import from_table, to_table
 from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip
@@ -62,15 +60,23 @@ def plan(inputs: list[str], output: str, clips: Clips) -> tuple[dict[str, Any], 
     """List, probe wherever Ray finds room, write the manifest; returns what plan.json says, and what has changed."""
     listing = list_sources(inputs, on_every_node if "RAY_ADDRESS" in os.environ else side_by_side)
     key = options.make_release_key(output)
-    made_from = {"inputs": [storage.absolute(one) for one in inputs], "clip": clips.model_dump()}
+    forgotten = set(plans.forgotten(output))
+    videos = [source for source in listing.videos if source_key(source.name, key) not in forgotten]
+    listing = replace(listing, videos=videos)
+    made_from = {
+        "inputs": [storage.absolute(one) for one in inputs],
+        "clip": clips.model_dump(),
+        "format": plans.FORMAT,
+    }
     known = plans.read_sources(output, made_from)
     gone = known.keys() - {source.uri for source in listing.videos}
     same = {source.uri for source in listing.videos if known.get(source.uri) == source}
     new = {source.uri for source in listing.videos} - known.keys()
     changes = {"new": len(new), "changed": len(listing.videos) - len(same) - len(new), "gone": len(gone)}
+    kept_though_gone = {"gone": sorted(gone)}
     finished = plans.PLAN_FILE in storage.list_files(output)
     if finished and len(same) == len(listing.videos):
-        return json.loads(storage.read_bytes(output, plans.PLAN_FILE)), changes
+        return json.loads(storage.read_bytes(output, plans.PLAN_FILE)) | kept_though_gone, changes
     session.start()
     storage.delete(output, [plans.PLAN_FILE])
     left = plans.keep_clips(output, same | gone)
@@ -91,7 +97,7 @@ def plan(inputs: list[str], output: str, clips: Clips) -> tuple[dict[str, Any], 
         refuse(piece, output, key)
     kept = [known[uri] for uri in sorted(gone & left)]
     plans.write_sources(output, [*listing.videos, *kept], made_from)
-    return account(output, listing), changes
+    return plans.account(output, listing.others) | kept_though_gone, changes
 
 
 def on_every_node(look: Callable[[str], Files], folders: list[str]) -> Iterable[Files]:
@@ -130,28 +136,10 @@ def refuse(piece: dict[str, Any], output: str, name_key: bytes) -> None:
     """Sources that took their worker down, twice: in the plan, as what cannot be planned."""
     problem, remedy = "it crashed or hung whatever probed it", "Transcode it, or leave it out of the input"
     refs = [
-        unplannable(source["uri"], source_key(source["name"], name_key), problem, remedy)
+        unplannable(source["uri"], source_key(source["name"], name_key), name_key, problem, remedy)
         for source in piece["sources"]
     ]
     plans.write_clips(output, piece["file"], to_table(refs, ClipRef))
-
-
-def account(output: str, listing: Listing) -> dict[str, Any]:
-    """Write plan.json from what the manifest holds. Raises UserError if a clip is there twice."""
-    filesystem, paths = plans.Plan(output).files()
-    rows = arrow_dataset.dataset(paths, filesystem=filesystem, format="parquet")
-    bad = rows.to_table(columns=["uri", "problem", "remedy"], filter=pc.field("problem") != "")
-    planned = plans.Plan(output).planned()
-    counts = {
-        "sources": len(pc.unique(rows.to_table(columns=["uri"])["uri"])),
-        "clips": len(planned.ids),
-        "frames": planned.frames,
-        "problems": sorted(bad.to_pylist(), key=lambda row: row["uri"]),
-        "other_files": listing.others,
-        "id_digest": id_digest(planned.ids),
-    }
-    storage.write_bytes(output, plans.PLAN_FILE, json.dumps(counts, indent=2).encode())
-    return counts
 
 
 def dry_run(profile: Profile, policy: Policy, plan: str, arguments: Namespace) -> list[tuple[str, Any]]:
@@ -203,6 +191,7 @@ def main(arguments: Namespace) -> int:
     """Plan and say what cannot be; unreadable sources are rows of the plan, and will be failed clips."""
     profile, policy = options.read_settings(arguments)
     output = arguments.plan.rstrip("/")
+    options.keep_out_of_datasets(output, "source names and keys")
     made, changes = plan(arguments.inputs, output, profile.clip)
     rows = [
         ("videos", made["sources"]),
@@ -218,6 +207,8 @@ def main(arguments: Namespace) -> int:
     options.table("plan: nothing has changed, nothing to do" if unchanged else "plan", rows)
     for bad in made["problems"]:
         print(f"unreadable: {bad['uri']}: {bad['problem']}. {bad['remedy']}.")
+    for uri in made["gone"]:
+        print(f"gone: {uri}: what was made of it stands. python -m jobs.anonymize --forget takes it out.")
     if arguments.estimate:
         found = dry_run(profile, policy, output, arguments)
         options.table("estimate (95 %, of sampling alone)", found)
@@ -226,9 +217,13 @@ def main(arguments: Namespace) -> int:
 
 if __name__ == "__main__":
     parser = options.parser(__doc__)
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a video, a folder, or an s3:// prefix")
     parser.add_argument(
-        "--plan", required=True, help="folder or s3:// prefix for the plan; as private as the sources"
+        "inputs", nargs="+", metavar="INPUT", help="a video, a folder, or an object store's prefix"
+    )
+    parser.add_argument(
+        "--plan",
+        required=True,
+        help="folder or object store's prefix for the plan; as private as the sources",
     )
     parser.add_argument(
         "--estimate", type=int, default=0, metavar="K", help="dry run on K clips of each part"

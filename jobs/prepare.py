@@ -157,6 +157,7 @@ def main(arguments: Namespace) -> int:
         raise UserError(
             "--plan, --people", "one of the two is needed", "Make a plan with python -m jobs.plan"
         )
+    options.keep_out_of_datasets(arguments.output, "training pairs")
     session.start(profile)
     names = ("plan", "people", "variations", "latents", "seed")
     output = arguments.output.rstrip("/")
@@ -167,10 +168,10 @@ def main(arguments: Namespace) -> int:
 
 if __name__ == "__main__":
     parser = options.parser(__doc__)
-    parser.add_argument("--plan", default="", help="folder or s3:// prefix written by jobs.plan")
+    parser.add_argument("--plan", default="", help="folder or object store's prefix written by jobs.plan")
     parser.add_argument("--people", default="", help="instead: folder with shards of synthetic people")
     parser.add_argument("--variations", type=int, default=1, help="of every rendered crop (--people)")
-    parser.add_argument("--output", required=True, help="folder or s3:// prefix for the pairs")
+    parser.add_argument("--output", required=True, help="folder or object store's prefix for the pairs")
     parser.add_argument("--variant", choices=["structhuman", "structall"], help="instead of the policy's")
     parser.add_argument("--latents", action="store_true", help="store latents of the profile's VAE, too")
     parser.add_argument("--seed", type=int, default=0, help="of the variations (--people)")

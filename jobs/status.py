@@ -72,7 +72,7 @@ def main(arguments: Namespace) -> int:
 if __name__ == "__main__":
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument(
-        "output", metavar="OUT", help="the output of jobs.anonymize: a folder or an s3:// prefix"
+        "output", metavar="OUT", help="the output of jobs.anonymize: a folder or an object store's prefix"
     )
     parser.add_argument("--json", action="store_true", help="one line of JSON instead of a table")
     options.run(main, parser)

@@ -17,6 +17,7 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import patchify
 
 from jobs import options
 from operators.training.degrade import degrade_condition
+from operators.training.descent import descend
 from operators.training.synthetic_people import read_people
 from operators.training.tiny_vae import small_vae, start_from_components
 from operators.training.vace_latents import to_tensor
@@ -41,13 +42,7 @@ def train_vae(people: Path, steps: int, seed: int) -> AutoencoderKLWan:
     for step in range(1, steps + 1):
         real = torch.stack([random_patch(clips[rng.integers(len(clips))], rng) for _ in range(4)])
         loss, fine = loss_of(vae, real)
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss is not finite at step {step}")
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
+        descend(loss, vae.parameters(), optimizer, schedule)
         if step % 50 == 0:
             print(f"vae step {step}/{steps}  L1 {fine:.4f}", flush=True)
     vae.eval()

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from jobs import options
 from operators.models.person_map import STRIDE, PersonMap
+from operators.training.descent import descend
 from operators.training.synthetic_people import read_people
 from operators.training.witness_scenes import leftover_scene
 from schemas.recipe import cosine
@@ -48,13 +49,7 @@ def train(folder: Path, steps: int, seed: int) -> PersonMap:
     for step in range(1, steps + 1):
         pairs = [leftover_scene(streets, crops, rng) for _ in range(BATCH)]
         loss = loss_of(network, pairs)
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss is not finite at step {step}")
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
+        descend(loss, network.parameters(), optimizer, schedule)
         average.update_parameters(network)
         shown = 0.98 * shown + 0.02 * loss.item()
         if step % 50 == 0:

@@ -9,12 +9,14 @@ if all of it holds, 1 if anything does not, 2 if there is no dataset to verify.
 import re
 import secrets
 from argparse import Namespace
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeVar
 
-import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import ray
 from rich.console import Console
 from rich.table import Table
@@ -24,17 +26,19 @@ from cluster.ledger import chain, dataset_signature, strays
 from jobs import options
 from operators import storage
 from operators.release import layout, reader
-from operators.release.accounts import COUNTED, id_digest, total
+from operators.release.accounts import COUNTED, Total, id_digest
 from operators.release.attestation import sha256
-from operators.release.shard_check import REDO, Checked, Demands, check_shard
+from operators.release.shard_check import CLIPS, REDO, Checked, Demands, check_shard
 from operators.release.signature import read_public_key
 from operators.release.spot_check import CONFIDENCE, bound
 from schemas.certificate import Step
+from schemas.errors import UserError
 from schemas.manifest import Breach
 from schemas.policy import Policy
 from schemas.profile import Profile
 
 AGAIN = "Run jobs.anonymize again with the same plan and settings"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,15 @@ class Proof:
 def read(output: str) -> dict[str, Any]:
     """OUT/dataset.json. Raises UserError if there is none."""
     return reader.require_dataset(output, "there is no dataset to verify")
+
+
+def policy_of(output: str, dataset: dict[str, Any]) -> Policy:
+    """The policy that dataset.json carries whole. Raises UserError if it is none, as then nothing can be proved."""
+    try:
+        return Policy.model_validate(dataset["policy"]["settings"])
+    except (KeyError, TypeError, ValueError):
+        where, problem = f"{output}/dataset.json", "carries no policy that this release understands"
+        raise UserError(where, problem, "Verify it with the release that made it") from None
 
 
 def other_settings(dataset: dict[str, Any], profile: Profile, policy: Policy) -> list[Breach]:
@@ -78,49 +91,78 @@ def verify(
     `trusted` is the public key (PEM) by which it must be signed, if not empty. `sample` clips of each shard, drawn by
     `seed`, are audited again. One older than `least_revision` is refused.
     """
-    certified = {
-        "variant": dataset["variant"],
-        "profile_digest": dataset["profile"]["digest"],
-        "policy_digest": dataset["policy"]["digest"],
-    }
-    key, may_waive = (
-        trusted or dataset_signature.key_named(dataset)[0],
-        frozenset(dataset["policy"].get("may_waive", [])),
-    )
+    key, policy = trusted or dataset_signature.key_named(dataset)[0], policy_of(output, dataset)
     entries = storage.entries(output)
     found = (re.fullmatch(r"(?:manifest|stats)/([^/]+)\.\w+", path) for path in entries)
-    shards, demands = (
-        sorted({match[1] for match in found if match}),
-        Demands(certified, key, bool(dataset.get("marker")), sample, seed, may_waive),
-    )
-    checked = sorted(_check_all(output, shards, demands), key=lambda shard: shard.name)
+    shards, profile = sorted({match[1] for match in found if match}), dataset["profile"]["digest"]
+    demands = Demands(policy, profile, key, bool(dataset.get("marker")), sample, seed)
+    whole, own = Whole(), set[str]()
+    for checked in _check_all(output, shards, demands):
+        whole.add(checked)
+        own.update(checked.files)
     breaches, listed = dataset_signature.breaches(output, dataset, trusted)
-    if dataset.get("revision", 0) < least_revision:
-        problem = f"is of revision {dataset.get('revision')}, and {least_revision} at least is demanded"
-        breaches.append(Breach(f"{output}/dataset.json", problem, "Get the newest, or ask who withdrew it"))
-    breaches += [breach for shard in checked for breach in shard.breaches]
-    breaches += _accounting(output, dataset, checked)
-    own = {path for shard in checked for path in shard.files}
+    breaches += _head(output, dataset, policy, least_revision)
+    breaches += in_order(whole.breaches)
+    breaches += _accounting(output, dataset, whole)
     breaches += strays.breaches(output, entries, own, listed, dataset["state"] == "running")
-    released = sum(shard.stats["released"]["clips"] for shard in checked if shard.stats)
-    sampled, doubted = (sum(getattr(shard, name) for shard in checked) for name in ("sampled", "doubted"))
-    waived = [accepted for shard in checked for accepted in shard.waived]
-    return Proof(breaches, released, sampled, doubted, waived)
+    released = whole.total.clips("released")
+    return Proof(breaches, released, whole.sampled, whole.doubted, in_order(whole.waived))
 
 
-def _check_all(output: str, shards: list[str], demands: Demands) -> list[Checked]:
-    """Every shard, wherever Ray finds room for it."""
+def _head(output: str, dataset: dict[str, Any], policy: Policy, least_revision: int) -> list[Breach]:
+    """What is wrong with what dataset.json says of itself."""
+    where, found = f"{output}/dataset.json", []
+    if (revision := dataset.get("revision", 0)) < least_revision:
+        problem = f"is of revision {revision}, and {least_revision} at least is demanded"
+        found.append(Breach(where, problem, "Get the newest, or ask who withdrew it"))
+    if (policy.digest(), policy.variant) != (dataset["policy"]["digest"], dataset["variant"]):
+        problem = "states another digest or variant than its policy has"
+        found.append(Breach(where, problem, AGAIN))
+    return found
+
+
+class Whole:
+    """What the shards' checks say together, each added as it ends: by shard, and of clips no more than two columns."""
+
+    def __init__(self) -> None:
+        self.breaches: dict[str, list[Breach]] = {}
+        self.waived: dict[str, list[tuple[str, Step]]] = {}
+        self.clips: dict[str, pa.Table] = {}
+        self.entries: dict[str, dict[str, Any]] = {}
+        self.total, self.sampled, self.doubted = Total(), 0, 0
+
+    def add(self, shard: Checked) -> None:
+        """Add what was found of a shard."""
+        self.clips[shard.name] = shard.clips
+        if shard.breaches:
+            self.breaches[shard.name] = shard.breaches
+        if shard.waived:
+            self.waived[shard.name] = shard.waived
+        if shard.stats:
+            self.total.add(shard.stats)
+            self.entries[shard.name] = chain.entry(shard.stats, (shard.stats_sha256, shard.commit_sha256))
+        self.sampled += shard.sampled
+        self.doubted += shard.doubted
+
+
+def in_order(by_shard: dict[str, list[T]]) -> list[T]:
+    """All of it, in order of the shards' names."""
+    return [one for _, own in sorted(by_shard.items(), key=itemgetter(0)) for one in own]
+
+
+def _check_all(output: str, shards: list[str], demands: Demands) -> Iterator[Checked]:
+    """Every shard, wherever Ray finds room for it, in the order in which they are done."""
     if not shards:
-        return []
+        return
     rows = ray.data.from_items(
         [{"name": name} for name in shards], override_num_blocks=min(len(shards), 1000)
     )
-    checked = rows.map(lambda row: {"checked": _check(output, row["name"], demands)}).take_all()
-    found = [row["checked"] for row in checked]
-    lost = set(shards) - {shard.name for shard in found}
-    return found + [
-        Checked(name, [Breach(f"stats/{name}.json", "could not be checked", AGAIN)]) for name in lost
-    ]
+    lost = set(shards)
+    for row in rows.map(lambda row: {"checked": _check(output, row["name"], demands)}).iter_rows():
+        lost.discard(row["checked"].name)
+        yield row["checked"]
+    for name in lost:
+        yield Checked(name, [Breach(f"stats/{name}.json", "could not be checked", AGAIN)])
 
 
 def _check(output: str, name: str, demands: Demands) -> Checked:
@@ -134,29 +176,38 @@ def _check(output: str, name: str, demands: Demands) -> Checked:
     return checked
 
 
-def _accounting(output: str, dataset: dict[str, Any], checked: list[Checked]) -> list[Breach]:
+def _accounting(output: str, dataset: dict[str, Any], whole: Whole) -> list[Breach]:
     """What no single shard can show: completeness, uniqueness, and that dataset.json is of these shards."""
     where, breaches = f"{output}/dataset.json", []
     if dataset["state"] != "complete":
         return [Breach(where, "says that the run has not finished", AGAIN)]
     if not isinstance(dataset.get("recast_version", ""), str):  # older datasets have none
         breaches.append(Breach(where, "has a recast_version that is no text", AGAIN))
-    clips = [clip for shard in checked for clip in shard.clips]
-    ids = np.array([clip_id for clip_id, _ in clips], np.int64)
-    for name, values in (("clip", ids.tolist()), ("key", [key for _, key in clips])):
-        twice = [str(value) for value, count in Counter(values).items() if count > 1]
+    clips = pa.concat_tables([CLIPS.empty_table(), *(whole.clips[name] for name in sorted(whole.clips))])
+    for name, column in (("clip", "clip_id"), ("key", "key")):
+        counts = pc.value_counts(clips[column])  # in order of first appearance
+        twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")[:3].to_pylist()
         if twice:
             breaches.append(
-                Breach(f"{output}/manifest", f"{name} {', '.join(twice[:3])} is there more than once", REDO)
+                Breach(
+                    f"{output}/manifest", f"{name} {', '.join(map(str, twice))} is there more than once", REDO
+                )
             )
-    if id_digest(ids) != dataset["id_digest"]:
+    sources = pc.replace_substring_regex(clips["key"], "-[^-]*$", "")
+    left = clips["key"].filter(pc.is_in(sources, pa.array(dataset.get("forgotten", []), pa.string())))
+    if len(left):
+        problem = f"says that {left[0].as_py()} and {len(left) - 1} more were forgotten"
+        breaches.append(Breach(where, problem, AGAIN))
+    if id_digest(clips["clip_id"].to_numpy()) != dataset["id_digest"]:
         planned = dataset["planned"]["clips"]
         breaches.append(
-            Breach(where, f"{planned} clips were planned, not the {ids.size} that the manifests hold", AGAIN)
+            Breach(
+                where, f"{planned} clips were planned, not the {len(clips)} that the manifests hold", AGAIN
+            )
         )
-    stats = [(shard.stats, (shard.stats_sha256, shard.commit_sha256)) for shard in checked if shard.stats]
-    breaches += chain.breaches(output, dataset["chain"], stats)
-    for name, value in total(shard for shard, _ in stats).items():
+    entries = [whole.entries[name] for name in sorted(whole.entries)]
+    breaches += chain.breaches(output, dataset["chain"], entries)
+    for name, value in whole.total.account().items():
         if dataset[name] != value:
             breaches.append(
                 Breach(where, f"states {name} {dataset[name]}, the shards add up to {value}", AGAIN)
@@ -218,7 +269,7 @@ def main(arguments: Namespace) -> int:
 
 if __name__ == "__main__":
     parser = options.parser(__doc__)
-    parser.add_argument("output", metavar="OUT", help="the dataset: a folder or an s3:// prefix")
+    parser.add_argument("output", metavar="OUT", help="the dataset: a folder or an object store's prefix")
     parser.add_argument("--variant", choices=["structhuman", "structall"], help="instead of the policy's")
     parser.add_argument(
         "--same-settings",

@@ -4,7 +4,7 @@ check    everything that the profile names is there, and is what cluster/weights
 fetch    brings what is missing from the Hugging Face hub, or from a mirror (--from) where there is no internet. A
          digest that differs stops it. What the lock lists without a digest is brought only with --pin, which writes
          the digest of what came into the lock: look at it, and have the change of the lock reviewed like any other.
-mirror   copies what the profile names into a folder or s3:// prefix (--to), from which other sites fetch.
+mirror   copies what the profile names into a folder or object store's prefix (--to), from which other sites fetch.
 """
 
 from argparse import Namespace
@@ -60,7 +60,7 @@ def main(arguments: Namespace) -> int:
             rows = fetch(profile, arguments.source, arguments.pin)
         case "mirror":
             if not arguments.to:
-                raise UserError("--to", "is missing", "Say where to: a folder or s3:// prefix")
+                raise UserError("--to", "is missing", "Say where to: a folder or object store's prefix")
             rows = mirror(profile, arguments.to)
     options.table(f"weights {arguments.action}", rows)
     return 0
@@ -70,8 +70,8 @@ if __name__ == "__main__":
     parser = options.parser(__doc__)
     parser.add_argument("action", choices=["check", "fetch", "mirror"])
     parser.add_argument(
-        "--from", dest="source", default="", help="mirror to fetch from: folder or s3:// prefix"
+        "--from", dest="source", default="", help="mirror to fetch from: folder or object store's prefix"
     )
-    parser.add_argument("--to", default="", help="mirror to fill: folder or s3:// prefix")
+    parser.add_argument("--to", default="", help="mirror to fill: folder or object store's prefix")
     parser.add_argument("--pin", action="store_true", help="write digests that the lock lacks into it")
     options.run(main, parser)

@@ -1,27 +1,31 @@
 """Audit: the only maker of a ReleasedClip. Reads back the bytes that would be published, trusts nothing."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from operators.conditioning.doubles import everybody
 from operators.conditioning.paint import paint
 from operators.gates.background import background
 from operators.gates.conditioning_video import conditioning_video
 from operators.gates.container import container
-from operators.gates.degenerate import degenerate, painted_over
-from operators.gates.people import Detector, nobody_new
+from operators.gates.degenerate import blank, degenerate
+from operators.gates.people import Detector, bodies, final_look, nobody_new
 from operators.gates.reid import not_recognised
 from operators.gates.scenery import scenery
 from operators.gates.source_copy import source_copy
 from operators.gates.text import TextGate
 from operators.models.centerface import FaceDetector
+from operators.models.final_look import FinalLook
+from operators.models.known_answer import beside_nobody, require_sight
 from operators.models.reid import Likeness
 from operators.models.witness import Witness
 from operators.pages.candidates import Candidates
 from operators.recovery.attempts import Attempts
-from operators.recovery.escalation import Ladder, filled, generated
+from operators.recovery.escalation import Ladder
 from operators.recovery.fail_closed import Rejected, each
 from operators.release.c2pa_mark import Marker
 from operators.stopwatch import Stopwatch
@@ -29,8 +33,10 @@ from operators.video.decode import decode_clip
 from operators.video.encode import decode_bytes
 from operators.video.shots import shots
 from schemas.arrow import from_table, to_table
-from schemas.certificate import Certificate, Gate, Step, refused
+from schemas.certificate import Certificate, Gate, Step, filled, generated, refused
 from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.cues import PersonBoxes
+from schemas.due import due, other_gates
 from schemas.policy import Policy
 from schemas.profile import Profile
 
@@ -51,17 +57,27 @@ class GateModels:
     likeness: Likeness
     witness: Detector
     faces: Detector
+    final: Callable[[np.ndarray], list[PersonBoxes]]
 
     @classmethod
     def load(cls, profile: Profile, policy: Policy) -> "GateModels":
-        """The models that the profile names, where its pool says."""
-        device = profile.pools.audit.device
-        return cls(
+        """The models that the profile names, where its pool says. Raises UserError if a detector is blind."""
+        device, limits = profile.pools.audit.device, policy.gates
+        made = cls(
             text=TextGate(profile, policy),
             likeness=Likeness(profile.likeness.weights, device),
             witness=Witness(profile.witness, device),
-            faces=FaceDetector(policy.gates.face_confidence),
+            faces=FaceDetector(limits.grow_face_confidence),
+            final=FinalLook(profile.final, device),
         )
+        require_sight(
+            {
+                "witness": (beside_nobody(made.witness), limits.residual_confidence),
+                "faces": (beside_nobody(made.faces), limits.face_confidence),
+                "final": (made.final, limits.final_confidence),
+            }
+        )
+        return made
 
 
 class Audit:
@@ -106,31 +122,40 @@ class Audit:
         gates += self._compare(clip, decode_bytes(clip.video), decode_clip(clip.ref))
         gates += _accepted(clip.evidence.steps, digest)
         self._require(gates, clip.evidence.steps, digest)
-        certificate = self._certify(clip, gates, digest)
+        if problems := other_gates(gates, due(self.policy, clip.evidence.steps, marked)):
+            raise Rejected(f"not the gates that are due: {'; '.join(problems)}", gates)
+        certificate = self._certify(clip, gates, digest, marked)
         clock.lap("audit")
-        seconds, conditioning = clip.evidence.seconds | clock.seconds, clip.evidence.conditioning_video
+        seconds, conditioning = clip.evidence.seconds | clock.seconds, self._conditioning(clip)
+        policy = self.policy.model_dump_json()
         # The one call that the type checker is told to let pass; see ReleasedClip.
-        return ReleasedClip(clip.ref, clip.video, conditioning, certificate, seconds)  # type: ignore[arg-type]
+        return ReleasedClip(clip.ref, clip.video, conditioning, certificate, policy, seconds)  # type: ignore[arg-type]
 
     def _compare(self, clip: CandidateClip, output: np.ndarray, source: np.ndarray) -> list[Gate]:
         """The gates that look at frames: output uint8 [T,H,W,3], and source with the window's overlap before it."""
         evidence, limits, overlap = clip.evidence, self.policy.gates, clip.ref.overlap
-        shown = self._conditioning(clip)
+        if any(mask.shape != output.shape[:3] for mask in (evidence.mask, evidence.body, evidence.renewed)):
+            raise ValueError("masks of other frames than the output's: of some nothing would be asked")
+        shown, new = self._conditioning(clip), source[overlap:]
         published = [output, *([decode_bytes(shown)] if shown else [])]
-        people = (
-            evidence.body if evidence.body.any() else evidence.regenerated
-        )  # nobody was found in StructAll
-        gates = self.models.text(published, source, evidence.painted, overlap)
-        exposed = people & ~scenery(source[overlap:], evidence.mask, shots(source[overlap:]))
-        gates.append(source_copy(output, source, exposed, overlap, limits.copied_share))
-        gates.append(painted_over(evidence.painted, evidence.mask.shape, overlap, limits))
-        paint(source, evidence.painted)  # from here on it is what should be there
-        new = source[overlap:]
+        seen = self.models.final(new)
+        body = bodies(seen, evidence.body, limits.final_confidence)
+        unmasked = body & ~evidence.body
+        people = body if body.any() else evidence.regenerated  # nobody was found in StructAll
+        gates = [final_look(seen, evidence.mask, limits)]
+        gates += self.models.text(published, source, evidence.painted, overlap)
+        exposed = people & ~scenery(new, evidence.mask, shots(new))
+        gates.append(source_copy(output, source, (exposed, unmasked), overlap, limits.copied_share))
+        gates.append(
+            blank(output, evidence.painted, evidence.regenerated, overlap, limits, filled(evidence.steps))
+        )
         if shown:
             gates += conditioning_video(shown, new, people, limits.copied_share)
-        gates += degenerate(output, new, evidence.regenerated, limits, filled(evidence.steps))
         if not filled(evidence.steps):
-            gates += not_recognised(self.models.likeness, output, new, evidence.renewed, limits)
+            gates += not_recognised(self.models.likeness, output, new, evidence.renewed | unmasked, limits)
+        # Whatever asks about people has seen the source as it is; from here on it is what should be there.
+        paint(source, evidence.painted)
+        gates += degenerate(output, new, evidence.regenerated, limits, filled(evidence.steps))
         if evidence.variant == "structhuman":
             gates.append(background(output, new, ~evidence.mask, limits.outside_psnr_db))
         return gates + nobody_new(output, evidence.mask, (self.models.witness, self.models.faces), limits)
@@ -140,28 +165,31 @@ class Audit:
         return clip.evidence.conditioning_video if self.policy.publish_conditioning else b""
 
     def _require(self, gates: list[Gate], steps: list[Step], digest: str) -> None:
-        """Raises Rejected unless every gate passed, or was waived by a reviewer for these bytes as the policy allows.
-
-        NaN compares false, so a score that could not be computed has not passed.
-        """
-        waivable = set(self.policy.reviewers.may_waive)
-        failed = refused(gates, [step for step in steps if set(step.waives) <= waivable], digest)
-        if failed or not gates:
+        """Raises Rejected unless every gate passed, or was waived for these bytes by whom the policy allows that."""
+        if failed := refused(gates, steps, digest, self.policy.reviewers.may_waive):
             raise Rejected(f"gate failed: {', '.join(failed)}", gates)
 
-    def _certify(self, clip: CandidateClip, gates: list[Gate], digest: str) -> Certificate:
+    def _certify(self, clip: CandidateClip, gates: list[Gate], digest: str, marked: bool) -> Certificate:
+        evidence, people = clip.evidence, len(everybody(clip.evidence.people))
         return Certificate(
             clip_id=clip.ref.clip_id,
             key=clip.ref.key,
             variant=clip.evidence.variant,
+            timing=clip.evidence.timing,
+            conditioning_published=bool(self._conditioning(clip)),
             frames=clip.ref.frames,
-            people=len(clip.evidence.people),
+            people=people,
+            regenerated=clip.regenerated,
+            filled=people - clip.regenerated,
+            frames_masked=int(evidence.regenerated.any(axis=(1, 2)).sum()),
+            frames_painted=len({t for t in evidence.painted[:, 1].tolist() if t >= clip.ref.overlap}),
             tracks=clip.tracks,
             diffusion_calls=clip.diffusion_calls,
+            marked=marked,
             gates=gates,
             steps=clip.evidence.steps,
             output_sha256=digest,
-            source_digest=clip.ref.source_digest,
+            source_hmac=clip.ref.source_hmac,
             weights_digest=self.provenance.weights,
             profile_digest=self.profile.digest(),
             policy_digest=self.policy.digest(),

@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from operators.actor.actor import actor
+from operators.actor.plate import plate
+from operators.conditioning.carried import carried
 from operators.conditioning.doubles import doubles
 from operators.conditioning.fuse import fuse_structall, fuse_structhuman
 from operators.conditioning.grow import track_everybody
@@ -33,6 +35,7 @@ from operators.models.build import (
     segment_model,
 )
 from operators.models.centerface import FaceDetector
+from operators.models.known_answer import beside_nobody, require_sight
 from operators.models.witness import Witness
 from operators.recovery.attempts import Attempts
 from operators.recovery.escalation import Ladder, larger, tries
@@ -43,7 +46,7 @@ from operators.video.encode import encode_lossless, encode_video
 from operators.video.shots import shots
 from schemas.actor import Role
 from schemas.arrow import from_table, to_table
-from schemas.certificate import Gate, Step
+from schemas.certificate import Gate, Step, Timing
 from schemas.clip import ClipRef, Conditioning, Evidence, FailedClip, QuarantinedClip, Tube
 from schemas.policy import MaskPolicy, Policy
 from schemas.profile import Profile
@@ -67,18 +70,27 @@ class CueModels:
 
     @classmethod
     def load(cls, profile: Profile, policy: Policy) -> "CueModels":
-        """The models that the profile names, where its pool says."""
-        device = profile.pools.condition.device
-        return cls(
+        """The models that the profile names, where its pool says. Raises UserError if a detector is blind."""
+        device, limits = profile.pools.condition.device, policy.gates
+        made = cls(
             pose=pose_model(profile.pose, device),
             segment=segment_model(profile.segment, device),
             depth=depth_model(profile.depth, device) if policy.variant == "structall" else None,
             scene=scene_model(profile.caption, device),
             witness=Witness(profile.witness, device),
-            faces=FaceDetector(policy.gates.face_confidence),
+            faces=FaceDetector(limits.grow_face_confidence),
             limbs=Witness(profile.limbs, device) if profile.limbs else None,
             redact=Redactor(profile, policy),
         )
+        require_sight(
+            {
+                "pose": (made.pose, policy.mask.start_confidence),
+                "segment": (made.segment, policy.mask.start_confidence),
+                "witness": (beside_nobody(made.witness), limits.residual_confidence),
+                "faces": (beside_nobody(made.faces), limits.face_confidence),
+            }
+        )
+        return made
 
 
 @dataclass(frozen=True)
@@ -129,10 +141,11 @@ class Condition:
         tubed = {tube.track for tube in tubes}  # 0 is the whole frame
         renewed = [track for track in seen.people if {0, track.number} & tubed or track.number in roles]
         lossless = encode_lossless(background) if self.policy.variant == "structhuman" else b""
-        video = _conditioning_video(ref, fused)
+        video = _conditioning_video(ref, fused, self.policy.timing)
         clock.lap("fuse")
         evidence = Evidence(
             variant=self.policy.variant,
+            timing=self.policy.timing,
             conditioning_video=video,
             mask=mask,
             body=body,
@@ -146,22 +159,24 @@ class Condition:
         return Conditioning(ref, evidence, lossless, seen.shots, tubes, list(roles.values()))
 
     def _look(self, ref: ClipRef, settings: MaskPolicy, clock: Stopwatch) -> _Seen:
-        """Decode, find people, paint over what the policy redacts, follow everybody. Raises Rejected by gate 1."""
+        """Decode, find and follow everybody on untouched frames, then paint over what the policy redacts. Raises
+        Rejected by gate 1."""
         models, frames = self.models, decode_clip(ref)
         clock.lap("decode")
         cues = models.segment(frames), models.pose(frames)
         clock.lap("detect")
-        every = (
-            0 if settings == self.policy.mask else 1
-        )  # a clip that is tried with a larger mask is read in full
-        painted, things = models.redact(frames, settings, every)
-        paint(frames, painted)
-        clock.lap("text")
         detectors = models.witness, models.faces
         scenes = shots(frames)
         people, gates = track_everybody(frames, cues, detectors, settings, self.policy.gates, scenes)
         people = cover_limbs(frames, people, models.limbs, settings) if models.limbs else people
         clock.lap("gate 1")
+        every = (
+            0 if settings == self.policy.mask else 1
+        )  # a clip that is tried with a larger mask is read in full
+        painted, things = models.redact(frames, settings, every)
+        people, painted = carried(people, painted, frames.shape[:3])
+        paint(frames, painted)
+        clock.lap("text")
         return _Seen(frames, scenes, painted, people, things, gates)
 
     def _structhuman(
@@ -187,7 +202,9 @@ class Condition:
             raise ValueError("StructAll needs a depth model")
         scene = self.models.scene(background, float(ref.fps))
         skeletons = draw_tracks(seen.people, seen.frames.shape[:3])
-        fused = fuse_structall(self.models.depth(seen.frames), mask, skeletons)
+        # Every value of a depth map depends on the whole frame: the network is shown nobody, but what is behind them.
+        depth = self.models.depth(plate(background, mask).frames)
+        fused = fuse_structall(depth, mask, skeletons)
         (seed, _), *looks = self._looks(ref, list(range(len(seen.people) + 1)), steps)
         prompt = caption_from_cues([look for _, look in looks], scene)
         return fused, [whole_frame(fused, self.profile.generator.frame, prompt, seed)]
@@ -218,7 +235,7 @@ class Condition:
         return [(seed, sample_persona(seed, self.profile.persona, self.policy.persona)) for seed in seeds]
 
 
-def _conditioning_video(ref: ClipRef, fused: np.ndarray) -> bytes:
+def _conditioning_video(ref: ClipRef, fused: np.ndarray, timing: Timing) -> bytes:
     """The released frames of the conditioning as an mp4, small enough for a page."""
     height, width = fused.shape[1:3]
     scale = min(1.0, _CONDITIONING_SIDE / max(height, width))
@@ -226,4 +243,4 @@ def _conditioning_video(ref: ClipRef, fused: np.ndarray) -> bytes:
     small = np.stack(
         [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in fused[ref.overlap :]]
     )
-    return encode_video(small, ref.pts[ref.overlap :], ref.time_base, ref.fps, crf=26, preset="veryfast")
+    return encode_video(small, ref.moments(timing), ref.time_base, ref.fps, crf=26, preset="veryfast")

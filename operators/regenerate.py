@@ -9,15 +9,16 @@ from time import perf_counter
 import numpy as np
 import pyarrow as pa
 
+from operators.conditioning.doubles import everybody
 from operators.generation.act import act_before_plate, act_in_scene
 from operators.generation.build import Generator, build_generator
 from operators.generation.composite import composite
 from operators.generation.windows import count_windows
 from operators.recovery.attempts import Attempts, Unrecorded
-from operators.recovery.escalation import filled
 from operators.recovery.fail_closed import each
 from operators.video.encode import decode_bytes, encode_video
 from schemas.arrow import from_table, to_table
+from schemas.certificate import filled
 from schemas.clip import GRAY, CandidateClip, Conditioning, FailedClip, QuarantinedClip
 from schemas.generation import Request
 from schemas.profile import Profile
@@ -114,10 +115,20 @@ class Regenerate:
                 clip.evidence.without_overlap(clip.ref.overlap), seconds=clip.evidence.seconds | seconds
             ),
             video=video,
+            regenerated=self._regenerated(clip),
             tracks=len(clip.tubes) + (len(clip.evidence.people) if self._draws(clip) else 0),
             diffusion_calls=self._calls(clip),
             seed_commitment=hashlib.sha256(seeds.encode()).hexdigest(),
         )
+
+    def _regenerated(self, clip: Conditioning) -> int:
+        """How many people are shown anew; StructAll makes all of them with the scene, an actor or not."""
+        there = everybody(clip.evidence.people)
+        if filled(clip.evidence.steps):
+            return 0
+        if clip.evidence.variant == "structall":
+            return len(there)
+        return len(clip.roles) if self._draws(clip) else len(there & {tube.track for tube in clip.tubes})
 
     def _draws(self, clip: Conditioning) -> bool:
         """Whether people are drawn and have no tubes: StructAll's one tube is the whole frame."""
@@ -128,7 +139,7 @@ class Regenerate:
         ref, new = clip.ref, slice(clip.ref.overlap, None)
         return encode_video(
             self._frames(clip, generated)[new],
-            ref.pts[new],
+            ref.moments(clip.evidence.timing),
             ref.time_base,
             ref.fps,
             crf=self.profile.encoding.crf,

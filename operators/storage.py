@@ -1,15 +1,6 @@
 """The one door to files: a local path, file://, s3://, gs://, az:// or abfs://, each used the same way.
 
-Credentials come from the store's usual chain, on every machine anew: no secret travels with a task.
-    s3    AWS_ACCESS_KEY_ID, AWS_PROFILE, instance roles; AWS_DEFAULT_REGION, AWS_ENDPOINT_URL
-    gs    GOOGLE_APPLICATION_CREDENTIALS, workload identity; STORAGE_EMULATOR_HOST is an emulator, asked anonymously
-    az    AZURE_STORAGE_ACCOUNT names the account; AZURE_CLIENT_ID and the like, workload or managed identity
-
-RECAST_S3_SSE (AES256 or aws:kms) and RECAST_S3_SSE_KMS_KEY_ID have S3 encrypt what is written; without them it does as
-its bucket says, as the other stores always do. A store that is away is asked again for about a minute: a clip that is
-read or written while it restarts must not fail.
-
-Arrow does the work, for itself and for Ray; s3fs what Arrow cannot: encryption, small ranges, ETags, deletes.
+Arrow does the work, for itself and for Ray; s3fs what Arrow cannot. Who is asked, and by which credentials: stores.py.
 """
 
 import contextlib
@@ -20,8 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from functools import cache, lru_cache
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -30,39 +20,42 @@ from botocore.exceptions import BotoCoreError
 from fsspec.implementations.local import LocalFileSystem
 from pyarrow import fs
 
+from operators.stores import arrow_of, place, s3fs
 from schemas.errors import UserError
 
-SCHEMES = {"file": "file", "s3": "s3", "gs": "gs", "az": "az", "abfs": "az"}
-PATIENCE = timedelta(minutes=1)
 # Bytes asked of a store at once: with s3fs's 5 MiB, four seconds of a long video fetched over 100 MB.
 RANGE = 1 << 20
 
+_LISTED: dict[str, Callable[[], fsspec.AbstractFileSystem]] = {"file": LocalFileSystem, "s3": s3fs}
 T = TypeVar("T")
 
 
 def arrow_filesystem(uri: str) -> tuple[fs.FileSystem, str]:
     """Arrow's view: the file system of `uri` and the path within it, without a trailing slash.
 
-    Raises UserError for a scheme that is none of SCHEMES.
+    Raises UserError for a scheme that is none of those of stores.py.
     """
-    scheme, path = _place(uri)
-    match scheme:
-        case "s3" if os.environ.get("RECAST_S3_SSE"):  # which Arrow's own cannot ask for
-            return fs.PyFileSystem(fs.FSSpecHandler(_s3fs())), path
-        case "s3":
-            return _arrow_s3(tuple(item for item in os.environ.items() if item[0].startswith("AWS_"))), path
-        case "gs":
-            return _gcs(os.environ.get("STORAGE_EMULATOR_HOST", "")), path
-        case "az":
-            if account := os.environ.get("AZURE_STORAGE_ACCOUNT"):
-                return _azure(account), path
-            raise UserError(uri, "lies in no account", "Name it in AZURE_STORAGE_ACCOUNT")
-    return fs.LocalFileSystem(), path
+    scheme, path = place(uri)
+    return arrow_of(scheme, uri), path
 
 
 def absolute(uri: str) -> str:
     """`uri` as every worker understands it, wherever it runs, and without a trailing slash."""
     return uri.rstrip("/") if "://" in uri else str(Path(uri).expanduser().absolute())
+
+
+def keep_apart(output: str, private: str, what: str) -> None:
+    """Raises UserError if one of the two lies inside the other: `what` never sits beside what is published."""
+    places = [f"{'/'.join(place(_resolved(uri)))}/" for uri in (output, private)]
+    if places[0].startswith(places[1]) or places[1].startswith(places[0]):
+        remedy = f"Give a place outside the output: {what} never sit beside what is published"
+        raise UserError(private, f"lies in or around the output {output}", remedy)
+
+
+def _resolved(uri: str) -> str:
+    """Without links, if it is local: a place may have two names."""
+    scheme, path = place(uri)
+    return str(Path(path).resolve()) if scheme == "file" else uri
 
 
 def join(uri: str, name: str) -> str:
@@ -84,11 +77,11 @@ def reaching(uri: str) -> Iterator[None]:
 
 def open_file(uri: str) -> IO[bytes]:
     """A seekable stream of a file; of an object only what is read is fetched. Raises what the store does."""
-    scheme, path = _place(uri)
+    scheme, path = place(uri)
     if scheme == "file":
         return open(path, "rb")
     if scheme == "s3":
-        return _s3fs().open(path, "rb", block_size=RANGE, cache_type="readahead")
+        return s3fs().open(path, "rb", block_size=RANGE, cache_type="readahead")
     return io.BufferedReader(arrow_filesystem(uri)[0].open_input_file(path), RANGE)
 
 
@@ -114,7 +107,7 @@ def list_files(uri: str) -> dict[str, int]:
 
 def entries(uri: str) -> dict[str, str]:
     """All that lies below `uri`, nothing followed: `file`, `folder`, or `other` such as a link or a pipe, by path."""
-    scheme, root = _place(uri)
+    scheme, root = place(uri)
     if scheme == "file":
         with reaching(uri):
             return dict(_on_disk(root, ""))
@@ -147,7 +140,7 @@ def look(uri: str) -> tuple[dict[str, str], list[str]]:
 
     gs and az have no folders: all files below come at once, by their paths. Raises FileNotFoundError.
     """
-    scheme, root = _place(uri)
+    scheme, root = place(uri)
     if scheme not in _LISTED:
         return stamps(uri), []
     entries = {entry["name"][len(root) + 1 :]: entry for entry in _LISTED[scheme]().ls(root, detail=True)}
@@ -157,7 +150,7 @@ def look(uri: str) -> tuple[dict[str, str], list[str]]:
 
 def stamps(uri: str) -> dict[str, str]:
     """The stamp of every file below `uri`, by its path relative to it; empty if there is none."""
-    scheme, root = _place(uri)
+    scheme, root = place(uri)
     if scheme not in _LISTED:
         return {path: f"{info.size}-{info.mtime_ns}" for path, info in _below(uri)}
     found = _LISTED[scheme]().find(root, detail=True)
@@ -166,7 +159,7 @@ def stamps(uri: str) -> dict[str, str]:
 
 def stamp(uri: str) -> str:
     """That of one file; empty if `uri` is none."""
-    scheme, path = _place(uri)
+    scheme, path = place(uri)
     if scheme not in _LISTED:
         info = arrow_filesystem(uri)[0].get_file_info(path)
         return f"{info.size}-{info.mtime_ns}" if info.type == fs.FileType.File else ""
@@ -184,8 +177,11 @@ def exists(uri: str, name: str) -> bool:
 def read_bytes(uri: str, name: str) -> bytes:
     """The whole file `name` below `uri`. Raises FileNotFoundError, for a pipe as well: it may never end."""
     filesystem, root = arrow_filesystem(uri)
-    if isinstance(filesystem, fs.LocalFileSystem) and not Path(root, name).is_file():
-        raise FileNotFoundError(f"{root}/{name}")
+    if isinstance(filesystem, fs.LocalFileSystem):  # of whose files Arrow takes 256 KiB a time, however small
+        with reaching(uri):
+            if not Path(root, name).is_file():
+                raise FileNotFoundError(f"{root}/{name}")
+            return Path(root, name).read_bytes()
     with reaching(uri), filesystem.open_input_stream(f"{root}/{name}", compression=None) as file:
         return bytes(file.read())
 
@@ -215,9 +211,9 @@ def write_bytes(uri: str, name: str, data: bytes) -> None:
 
 def delete(uri: str, names: Sequence[str]) -> None:
     """Delete the files `names` below `uri`; one that is gone already is fine."""
-    scheme, root = _place(uri)
+    scheme, root = place(uri)
     # Arrow would put an empty object into S3 in the folder's place.
-    delete_file = _s3fs().rm_file if scheme == "s3" else arrow_filesystem(uri)[0].delete_file
+    delete_file = s3fs().rm_file if scheme == "s3" else arrow_filesystem(uri)[0].delete_file
     with reaching(uri):
         for name in names:
             with contextlib.suppress(FileNotFoundError):
@@ -227,7 +223,7 @@ def delete(uri: str, names: Sequence[str]) -> None:
 def delete_folder(uri: str) -> None:
     """Delete `uri` with all files below; if it is gone already that is fine."""
     delete(uri, list(list_files(uri)))
-    scheme, root = _place(uri)
+    scheme, root = place(uri)
     if scheme == "file" and Path(root).exists():
         with reaching(uri):
             shutil.rmtree(root)
@@ -256,18 +252,6 @@ def again(act: Callable[[], T], passing: Sequence[str], attempts: int = 10) -> T
     return act()
 
 
-def _place(uri: str) -> tuple[str, str]:
-    """What kind of store `uri` names, and the path in it."""
-    scheme, separator, rest = uri.partition("://")
-    if not separator and not uri.startswith("data:"):
-        scheme, rest = "file", uri
-    if scheme not in SCHEMES:
-        problem = f"{scheme.partition(':')[0]}: is not a place that can be read or written"
-        remedy = "Give a local path, or s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX"
-        raise UserError(uri, problem, remedy)
-    return SCHEMES[scheme], str(Path(rest).expanduser().absolute()) if scheme == "file" else rest.strip("/")
-
-
 def _below(uri: str) -> Iterator[tuple[str, fs.FileInfo]]:
     """Every file below `uri`, by its path relative to it."""
     filesystem, root = arrow_filesystem(uri)
@@ -285,55 +269,3 @@ def _stamp(entry: dict[str, Any]) -> str:
         entry.get("ino"),
     )
     return str(entry.get("ETag") or "-".join(map(str, known)))
-
-
-def _s3fs() -> fsspec.AbstractFileSystem:
-    encryption = {
-        parameter: os.environ[name]
-        for name, parameter in (
-            ("RECAST_S3_SSE", "ServerSideEncryption"),
-            ("RECAST_S3_SSE_KMS_KEY_ID", "SSEKMSKeyId"),
-        )
-        if os.environ.get(name)
-    }
-    return fsspec.filesystem(
-        "s3",
-        config_kwargs={"retries": {"max_attempts": 8, "mode": "standard"}},
-        s3_additional_kwargs=encryption,
-        use_listings_cache=False,
-    )
-
-
-_LISTED: dict[str, Callable[[], fsspec.AbstractFileSystem]] = {"file": LocalFileSystem, "s3": _s3fs}
-
-
-@lru_cache(4)
-def _arrow_s3(environment: tuple[tuple[str, str], ...]) -> fs.FileSystem:
-    """Made anew only if the environment has changed: finding credentials may take a request."""
-    # Region and endpoint are given, as Arrow would otherwise ask AWS itself where a bucket lies.
-    # Its own 3 attempts take half a second, 9 about PATIENCE. A small file is one request if its opening is delayed.
-    named = dict(environment)
-    options: dict[str, Any] = {
-        "region": named.get("AWS_REGION") or named.get("AWS_DEFAULT_REGION") or "us-east-1",
-        "retry_strategy": fs.AwsStandardS3RetryStrategy(max_attempts=9),
-        "allow_delayed_open": True,
-    }
-    endpoint = named.get("AWS_ENDPOINT_URL_S3") or named.get("AWS_ENDPOINT_URL")
-    if endpoint:
-        options |= dict(zip(("scheme", "endpoint_override"), endpoint.rstrip("/").split("://"), strict=True))
-    return fs.S3FileSystem(**options)
-
-
-@cache
-def _gcs(emulator: str) -> fs.FileSystem:
-    if not emulator:
-        return fs.GcsFileSystem(retry_time_limit=PATIENCE)
-    scheme, _, host = emulator.rpartition("://")
-    return fs.GcsFileSystem(
-        anonymous=True, scheme=scheme or "http", endpoint_override=host, retry_time_limit=PATIENCE
-    )
-
-
-@cache
-def _azure(account: str) -> fs.FileSystem:
-    return fs.AzureFileSystem(account)

@@ -1,12 +1,14 @@
 """What is said about a clip, and by which measure: gates and the certificate that a release carries."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Variant = Literal["structhuman", "structall"]
+Timing = Literal["source", "nominal"]
 Rung = Literal["other seed", "larger mask", "opaque fill"]
+Direction = Literal["at most", "at least"]
 
 
 @dataclass(frozen=True)
@@ -17,17 +19,39 @@ class Gate:
     measure: str
     score: float
     threshold: float
-    passed: bool
+    direction: Direction
 
-    @staticmethod
-    def at_most(name: str, measure: str, score: float, threshold: float) -> "Gate":
-        """Passes up to the threshold. NaN compares false, so what could not be computed does not pass."""
-        return Gate(name, measure, float(score), threshold, bool(score <= threshold))
+    def __post_init__(self) -> None:
+        """Raises TypeError for what is no number: a stage that says nothing has failed, and so has its clip."""
+        if not isinstance(self.score, int | float) or not isinstance(self.threshold, int | float):
+            raise TypeError(f"gate {self.name}: score and threshold are numbers")
 
-    @staticmethod
-    def at_least(name: str, measure: str, score: float, threshold: float) -> "Gate":
-        """Passes from the threshold on; NaN does not."""
-        return Gate(name, measure, float(score), threshold, bool(score >= threshold))
+    @property
+    def passed(self) -> bool:
+        """Computed whenever it is asked for, and stored nowhere; a score that is no finite number has not passed."""
+        if not math.isfinite(self.score) or not math.isfinite(self.threshold):
+            return False
+        match self.direction:
+            case "at most":
+                return self.score <= self.threshold
+            case "at least":
+                return self.score >= self.threshold
+        return False
+
+    @classmethod
+    def at_most(cls, name: str, measure: str, score: float, threshold: float) -> "Gate":
+        """Passes up to the threshold."""
+        return cls(name, measure, float(score), threshold, "at most")
+
+    @classmethod
+    def at_least(cls, name: str, measure: str, score: float, threshold: float) -> "Gate":
+        """Passes from the threshold on."""
+        return cls(name, measure, float(score), threshold, "at least")
+
+    @classmethod
+    def read(cls, written: Mapping[str, Any]) -> "Gate":
+        """From JSON, in which a score that is no number is a word."""
+        return cls(**{**written, "score": float(written["score"])})
 
 
 @dataclass(frozen=True)
@@ -45,18 +69,37 @@ class Step:
     waives: list[str] = field(default_factory=list)
 
 
-def refused(gates: Sequence[Gate], steps: Sequence[Step], output_sha256: str) -> list[str]:
+def refused(
+    gates: Sequence[Gate], steps: Sequence[Step], output_sha256: str, may_waive: Collection[str]
+) -> list[str]:
     """Names of the gates that the video did not pass and that no named reviewer waived for it.
 
-    A score that could not be computed cannot be waived: nobody knows what is.
+    A step that waives anything else than `may_waive` waives nothing. A score that could not be computed cannot be
+    waived: nobody knows what is.
     """
     accepted = [step for step in steps if step.name == "accept" and step.by.strip() and output_sha256]
-    waived = {name for step in accepted if step.output_sha256 == output_sha256 for name in step.waives}
+    waived = {
+        name
+        for step in accepted
+        if step.output_sha256 == output_sha256 and set(step.waives) <= set(may_waive)
+        for name in step.waives
+    }
     return [
         gate.name
         for gate in gates
         if not (gate.passed or (gate.name in waived and math.isfinite(gate.score)))
     ]
+
+
+def filled(steps: Sequence[Step]) -> bool:
+    """Whether these steps ask for a flat fill in place of generated people; "other seed" after it takes it back."""
+    fills = [step.name == "opaque fill" for step in steps if step.name in ("opaque fill", "other seed")]
+    return bool(fills) and fills[-1]
+
+
+def generated(tracks: int, steps: Sequence[Step]) -> bool:
+    """Whether a clip shows anything generated or drawn: somebody or something was replaced, and not by a flat fill."""
+    return tracks > 0 and not filled(steps)
 
 
 def margin(gates: Sequence[Gate]) -> float:
@@ -80,22 +123,34 @@ def _distance(gate: Gate) -> float:
 class Certificate:
     """Everything needed to check a released clip later, from the output alone. Holds no source name.
 
-    `steps` led to this output, in order; none for most clips. `frames` counts released frames; digests are sha256 in
-    hex. `seed_commitment` is the sha256 of the seeds used: it proves a later claim about them without making the look
-    predictable now.
+    `people` were `regenerated` or `filled`, that is, made a flat shape or background, each once however often a
+    detector saw them. `frames_masked` and `frames_painted` are the released frames in which anything was made anew, or
+    painted over. `steps` led to this output, in order; none for most clips. `frames` counts released frames; digests
+    are sha256 in hex. `marked`: the video carries a C2PA manifest. `seed_commitment` is the sha256 of the seeds used:
+    it proves a later claim about them without making the look predictable now. `source_hmac` is one under the plan's
+    release key of the source's digest: without the key nobody can tell by it which file a clip was made of. `timing` is
+    where the distances between timestamps come from; `conditioning_published` says that poses and depth were meant to
+    be seen beside the video.
     """
 
     clip_id: int
     key: str
     variant: Variant
+    timing: Timing
+    conditioning_published: bool
     frames: int
     people: int
+    regenerated: int
+    filled: int
+    frames_masked: int
+    frames_painted: int
     tracks: int
     diffusion_calls: int
+    marked: bool
     gates: list[Gate]
     steps: list[Step]
     output_sha256: str
-    source_digest: str
+    source_hmac: str
     weights_digest: str
     profile_digest: str
     policy_digest: str

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Never
 import numpy as np
 
 from schemas.actor import Role
-from schemas.certificate import Certificate, Gate, Step, Variant, refused
+from schemas.certificate import Certificate, Gate, Step, Timing, Variant
+from schemas.due import unproved
+from schemas.policy import Policy
 
 GRAY = 128  # level of every channel where something was taken out of a picture
 
@@ -21,7 +23,9 @@ class ClipRef:
     released by the previous clip and serve here as context, so clips partition the source's frames.
     `pts` are presentation timestamps in units of `time_base_num / time_base_den` seconds, as stored in
     the source. Width and height are as displayed, after rotation by `rotation` degrees.
-    `key` is a keyed HMAC of the source's name and the clip's index: names leak.
+    `key` is a keyed HMAC of the source's name and the clip's index: names leak. So do digests, to whoever has the
+    file: `source_digest` is of the source's bytes and stays in the plan, what is published is `source_hmac`, and
+    `clip_id` is keyed as well.
     `stamp` is the store's word for the source's content when it was planned, see operators/video/source.py.
     A source that cannot be planned is one ClipRef without frames whose `problem` and `remedy` say why.
     """
@@ -30,6 +34,7 @@ class ClipRef:
     key: str
     uri: str
     source_digest: str
+    source_hmac: str
     first_frame: int
     overlap: int
     pts: list[int]
@@ -58,6 +63,17 @@ class ClipRef:
     def fps(self) -> Fraction:
         """Average frames per second."""
         return Fraction(self.fps_num, self.fps_den)
+
+    def moments(self, timing: Timing) -> list[int]:
+        """Timestamps of the released frames as they are published, in units of `time_base`: the first is 0.
+
+        The source's own may be a wall clock's. `nominal` ones are a frame's distance at `fps` apart, at least a unit.
+        """
+        released = self.pts[self.overlap :]
+        if timing == "source":
+            return [pts - released[0] for pts in released]
+        step = max(Fraction(1), 1 / (self.fps * self.time_base))
+        return [int(number * step + Fraction(1, 2)) for number in range(len(released))]
 
 
 @dataclass(frozen=True)
@@ -112,6 +128,7 @@ class Evidence:
     """
 
     variant: Variant
+    timing: Timing
     conditioning_video: bytes
     mask: np.ndarray
     body: np.ndarray
@@ -154,11 +171,13 @@ class Conditioning:
 
 @dataclass(frozen=True)
 class CandidateClip:
-    """Generated, not yet trusted. `video` is the H.264 mp4 of the released frames only, as `evidence` is of those."""
+    """Generated, not yet trusted. `video` is the H.264 mp4 of the released frames only, as `evidence` is of those.
+    `regenerated` people are shown anew; who else was there was filled."""
 
     ref: ClipRef
     evidence: Evidence
     video: bytes
+    regenerated: int
     tracks: int
     diffusion_calls: int
     seed_commitment: str
@@ -168,14 +187,16 @@ class CandidateClip:
 class ReleasedClip:
     """A clip that may be published. Made by operators/audit.py and nowhere else, which types and a test hold.
 
-    Proves itself wherever it is rebuilt: raises ValueError unless the certificate is this clip's,
-    every gate passed or was waived for these very bytes, and the digest is that of the bytes.
+    `policy` is the one that it was released under, as JSON. Proves itself wherever it is rebuilt: raises ValueError
+    unless the certificate is this clip's and under this policy, every gate that the policy asks for is there and
+    passed, or was waived for these very bytes, and the digest is that of the bytes.
     """
 
     ref: ClipRef
     video: bytes
     conditioning_video: bytes
     certificate: Certificate
+    policy: str
     seconds: dict[str, float]
 
     if (
@@ -188,11 +209,12 @@ class ReleasedClip:
         certificate = self.certificate
         if (certificate.clip_id, certificate.key) != (self.ref.clip_id, self.ref.key):
             raise ValueError(f"clip {self.ref.clip_id} carries the certificate of clip {certificate.clip_id}")
-        open_gates = refused(certificate.gates, certificate.steps, certificate.output_sha256)
-        if not certificate.gates or open_gates:
-            raise ValueError(f"clip {self.ref.clip_id} has not passed every gate")
+        if problems := unproved(certificate, Policy.model_validate_json(self.policy)):
+            raise ValueError(f"clip {self.ref.clip_id} has not passed every gate: {'; '.join(problems)}")
         if certificate.output_sha256 != hashlib.sha256(self.video).hexdigest():
             raise ValueError(f"clip {self.ref.clip_id} does not hold the bytes that were certified")
+        if certificate.conditioning_published != bool(self.conditioning_video):
+            raise ValueError(f"clip {self.ref.clip_id} publishes another conditioning than was certified")
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,17 @@ class CocoSsd(Settings):
     confidence: float = Field(default=0.25, gt=0, lt=1)
 
 
+class FinalLook(Settings):
+    """Boxes of persons by COCO-SSD, in the end, by which no mask was grown: `mirrored`, and with tiles of another size
+    than the witness's, if the witness is COCO-SSD as well."""
+
+    model: Literal["coco_ssd"]
+    weights: str
+    tile: int = Field(default=420, ge=150)
+    confidence: float = Field(default=0.25, gt=0, lt=1)
+    mirrored: bool = False
+
+
 # A detector of the gates that look again. RT-DETR, too, sees large frames in tiles of its `image_size`.
 OneWitness = Annotated[PersonMap | RtDetr | CocoSsd, Field(discriminator="model")]
 

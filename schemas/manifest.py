@@ -14,8 +14,10 @@ class ManifestRow:
 
     `frames` counts the frames that the clip stands for, released or not; `window` also those of its overlap with
     the clip before. `steps` led to the verdict, in order; `margin` is that of `certificate.margin`.
-    `bypassed`: released as it is, with nobody and nothing to replace. Digests are sha256 in hex, empty where there is
-    nothing: of KEY.mp4, KEY.json and KEY.condition.mp4. `stage` and `reason` are empty for released clips.
+    `people`, `regenerated`, `filled`, `frames_masked`, `frames_painted` as in the certificate; 0 unless released.
+    `bypassed`: released as it is, with nobody and nothing to replace or paint over. Digests are sha256 in hex, empty
+    where there is nothing: of KEY.mp4, KEY.json and KEY.condition.mp4. `stage` and `reason` are empty for released
+    clips.
     """
 
     clip_id: int
@@ -24,7 +26,7 @@ class ManifestRow:
     shard: str
     stage: str
     reason: str
-    source_digest: str
+    source_hmac: str
     first_frame: int
     frames: int
     window: int
@@ -33,6 +35,10 @@ class ManifestRow:
     fps_num: int
     fps_den: int
     people: int
+    regenerated: int
+    filled: int
+    frames_masked: int
+    frames_painted: int
     tracks: int
     diffusion_calls: int
     steps: list[Step]

@@ -26,7 +26,7 @@ class TrainingPair:
     mask: np.ndarray
     known: int
     people: int
-    source_digest: str
+    source_hmac: str
 
     def __post_init__(self) -> None:
         shapes = {self.target.shape[:3], self.condition.shape[:3], self.mask.shape}

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from schemas.certificate import Rung, Variant
+from schemas.certificate import Rung, Timing, Variant
 from schemas.config import Settings
 
 Topic = Literal["person", "face", "plate", "text", "screen", "audio", "metadata", "other_streams"]
@@ -74,7 +74,8 @@ class MaskPolicy(Settings):
     thresholds). More than 1 frame is for detectors that flicker on scenery: somebody seen for less is not masked.
     Detections are joined over `union_frames` neighbours in both directions, gaps of a track up to
     `gap_frames` are filled, and the whole is grown by `dilate_px` plus `dilate_share` of the person's
-    height. `dilate_px` is at least a codec block (8 px).
+    height. `dilate_px` is at least a codec block (8 px). Masks grow over whom the gates' detectors still see, up to
+    `growths` times.
     """
 
     start_confidence: float = Field(ge=0, lt=1)
@@ -83,15 +84,19 @@ class MaskPolicy(Settings):
     dilate_share: float = Field(ge=0, le=0.5)
     union_frames: int = Field(ge=1)
     gap_frames: int = Field(ge=0)
+    growths: int = Field(ge=0)
 
 
 class Gates(Settings):
     """Thresholds of the gates; a score beyond its threshold quarantines the clip.
 
-    residual_confidence  the witness this sure of a person in the conditioning outside the mask: one was left over, the
-                         mask grows there, and what it cannot reach is refused
-    new_person_confidence  the same in the output; a little higher, as encoding moves what the witness says
-    face_confidence      a face outside the mask, in the conditioning or the output
+    grow_confidence      the witness this sure of a person in the source whom the masks do not cover: they grow there,
+    residual_confidence  and whoever of whom it is still this sure is refused; higher, so that masks do not stop just
+                         below the limit that they are judged by
+    final_confidence     the same for the final look, over which no mask grows
+    new_person_confidence  the witness in the output; higher, as encoding moves what it says
+    grow_face_confidence, face_confidence  as the first two, of a face outside the masks;
+                         the second also in the output
     copied_share         share of textured body patches that may coincide with the source
     outside_psnr_db      StructHuman: the output outside the mask must be the source's, at least this well
     text_confidence      a redacted string that is read in the source this surely must not be read in the output,
@@ -101,11 +106,15 @@ class Gates(Settings):
     empty_spread         levels between the 10th and 90th percentile below which a region counts as empty
     black_level          luma that the brightest hundredth of a frame must reach where the source's is twice as bright
     frozen_share         of the source's change between frames that the output must show, inside and outside the mask
-    painted_share        of a frame that may be blacked out or blurred: beyond it there is little left to learn from
+    blank_share          of a frame that may be neither the source's nor generated, but blacked out, blurred or a flat
+                         fill: beyond it there is little left to learn from
     """
 
+    grow_confidence: float = Field(gt=0, lt=1)
     residual_confidence: float = Field(gt=0, lt=1)
+    final_confidence: float = Field(gt=0, lt=1)
     new_person_confidence: float = Field(gt=0, lt=1)
+    grow_face_confidence: float = Field(gt=0, lt=1)
     face_confidence: float = Field(gt=0, lt=1)
     copied_share: float = Field(ge=0, lt=1)
     outside_psnr_db: float = Field(gt=0)
@@ -116,7 +125,16 @@ class Gates(Settings):
     empty_spread: float = Field(ge=0)
     black_level: float = Field(ge=0, lt=128)
     frozen_share: float = Field(ge=0, lt=1)
-    painted_share: float = Field(gt=0, le=1)
+    blank_share: float = Field(gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _hysteresis(self) -> "Gates":
+        if (
+            self.grow_confidence >= self.residual_confidence
+            or self.grow_face_confidence >= self.face_confidence
+        ):
+            raise ValueError("masks must grow by a lower confidence than they are judged by")
+        return self
 
 
 class Failures(Settings):
@@ -169,6 +187,9 @@ class Policy(Settings):
 
     `persona` weighs the words of the profile's lists, e.g. `skin: {dark brown skin: 2}`; what it does not name is as
     likely as any other. `escalation` is what is tried, in this order, before a clip that a gate refused is quarantined.
+    `publish_conditioning` writes the video of poses (so limb lengths and gait) and depth beside the result. `timing` is
+    whose distances lie between frames, of which a clip's first is at 0: the source's, or those of its nominal rate, so
+    that a recorder's jitter does not tell it from others.
     """
 
     name: str
@@ -182,6 +203,7 @@ class Policy(Settings):
     failures: Failures
     reviewers: Reviewers
     publish_conditioning: bool
+    timing: Timing = "source"
 
     @model_validator(mode="after")
     def _complete(self) -> "Policy":

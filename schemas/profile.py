@@ -5,7 +5,18 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from schemas.config import Settings
-from schemas.extractors import Caption, Depth, Objects, PersonMap, Poses, Segments, Template, Witnesses
+from schemas.extractors import (
+    Caption,
+    CocoSsd,
+    Depth,
+    FinalLook,
+    Objects,
+    PersonMap,
+    Poses,
+    Segments,
+    Template,
+    Witnesses,
+)
 
 
 class Clips(Settings):
@@ -140,7 +151,8 @@ class Profile(Settings):
     `spill` is the folder into which Ray on this machine writes what does not fit into memory, frames among it: on an
     encrypted mount, if there is one. A cluster has its own setting (`ray start --object-spilling-directory`).
     `licences: permissive` refuses weights whose entry in weights.lock says otherwise, or that have none.
-    `witness` looks again in the gates; what `limbs` finds beside the masks makes them grow, and refuses nothing.
+    `witness` looks again in the gates; what `limbs` finds beside the masks makes them grow, and refuses nothing. No
+    mask grows over what the `final` look finds, which refuses: it is another model than the witness, or another view.
     """
 
     name: str
@@ -151,6 +163,7 @@ class Profile(Settings):
     depth: Depth
     caption: Caption = Template()
     witness: Witnesses
+    final: FinalLook
     limbs: PersonMap | None = None
     text: Text = Text()
     objects: Objects | None = None
@@ -165,11 +178,17 @@ class Profile(Settings):
     @model_validator(mode="after")
     def _independent(self) -> "Profile":
         cues = self.model_dump_json(include={"pose", "segment", "limbs"})
-        for witness in self.witness if isinstance(self.witness, list) else [self.witness]:
-            if f'"{witness.weights}"' in cues:
-                raise ValueError(
-                    "witness.weights make the masks, too; name a detector that pose and segment do not use"
-                )
+        witnesses = self.witness if isinstance(self.witness, list) else [self.witness]
+        for name, judge in (*(("witness", one) for one in witnesses), ("final", self.final)):
+            if f'"{judge.weights}"' in cues:
+                problem = f"{name}.weights make the masks, too"
+                raise ValueError(f"{problem}; name a detector that pose and segment do not use")
+        same = [one for one in witnesses if one.weights == self.final.weights]
+        if any(
+            not self.final.mirrored or (isinstance(one, CocoSsd) and one.tile == self.final.tile)
+            for one in same
+        ):
+            raise ValueError("final is the witness again; mirror it and give it tiles of another size")
         return self
 
     def finds(self) -> set[str]:

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanVACEPipeline, WanVACETransformer3DModel
+from diffusers import UniPCMultistepScheduler, WanVACEPipeline, WanVACETransformer3DModel
 
 from benchmarks.standins.random_vace import random_vace
 from operators.generation.phrase_embedding import WIDTH
+from operators.training.tiny_vae import small_vae
 from schemas.profile import Generator, Size
 
 SMALL = Size(height=32, width=32)
@@ -22,21 +23,7 @@ def settings_of(weights: str | Path, **changes: object) -> Generator:
 def save_generator(folder: Path) -> Path:
     """A WanVACEPipeline of a few thousand parameters, saved as diffusers saves one."""
     torch.manual_seed(0)
-    vae = AutoencoderKLWan(
-        base_dim=8,
-        dim_mult=[1],
-        z_dim=4,
-        num_res_blocks=1,
-        temperal_downsample=[],
-        attn_scales=[],
-        in_channels=192,
-        out_channels=192,
-        patch_size=8,
-        latents_mean=[0.0] * 4,
-        latents_std=[1.0] * 4,
-        scale_factor_spatial=8,
-        scale_factor_temporal=1,
-    )
+    vae = small_vae(width=8, latent=4)
     transformer = WanVACETransformer3DModel(
         patch_size=(1, 2, 2),
         num_attention_heads=1,

@@ -26,6 +26,9 @@ from schemas.clip import (
     QuarantinedClip,
     ReleasedClip,
 )
+from schemas.config import load
+from schemas.due import due
+from schemas.policy import Policy
 
 PAYLOAD = 1 << 20  # bytes of video that a clip carries from stage to stage: two seconds of 1080p
 SHARE = {
@@ -35,7 +38,11 @@ SHARE = {
 }  # of the seconds that Regenerate takes for a clip
 FRAMES, OVERLAP = 53, 5
 ENDED = (QuarantinedClip, FailedClip)
-_GATE = Gate("benchmark", "always 0", 0.0, 1.0, True)
+_POLICY = load(Policy, "cluster/policies/driving.yaml", ["publish_conditioning=false"])
+_GATES = [
+    Gate(one.name, "as good as it may be at least", one.threshold, one.threshold, one.direction)
+    for one in due(_POLICY, [], marked=False)
+]
 _MASK = np.zeros((FRAMES, 96, 160), bool)
 _UNPAINTED = np.zeros((0, 6), np.int32)
 
@@ -81,13 +88,14 @@ class Condition(Stage):
         """The background is what weighs."""
         evidence = Evidence(
             variant="structhuman",
+            timing="source",
             conditioning_video=b"",
             mask=_MASK,
             body=_MASK,
             renewed=_MASK,
             painted=_UNPAINTED,
             people=[],
-            gates=[_GATE],
+            gates=[],
             steps=[],
             seconds={},
         )
@@ -102,7 +110,7 @@ class Regenerate(Stage):
     def one(self, row: Conditioning) -> CandidateClip:
         """The video is what weighs."""
         return CandidateClip(
-            row.ref, row.evidence, self.video, tracks=1, diffusion_calls=4, seed_commitment="s"
+            row.ref, row.evidence, self.video, regenerated=1, tracks=1, diffusion_calls=4, seed_commitment="s"
         )
 
 
@@ -114,10 +122,25 @@ class Audit(Stage):
     def one(self, row: CandidateClip) -> ReleasedClip:
         """Hashes the video, as the real one."""
         ref, digest = row.ref, hashlib.sha256(row.video).hexdigest()
-        about = (ref.clip_id, ref.key, row.evidence.variant, ref.frames, 1, 1, row.diffusion_calls)
-        digests = (digest, ref.source_digest, "w", "p", "p", "c", row.seed_commitment)
-        certificate = Certificate(*about, [_GATE], [], *digests)
-        return ReleasedClip(ref, row.video, b"", certificate, row.evidence.seconds)  # type: ignore[arg-type]
+        about = (
+            ref.clip_id,
+            ref.key,
+            row.evidence.variant,
+            row.evidence.timing,
+            False,
+            ref.frames,
+            1,
+            1,
+            0,
+            ref.frames,
+            0,
+            1,
+            row.diffusion_calls,
+        )
+        digests = (digest, ref.source_hmac, "w", "p", _POLICY.digest(), "c", row.seed_commitment)
+        certificate = Certificate(*about, False, _GATES, [], *digests)
+        policy = _POLICY.model_dump_json()
+        return ReleasedClip(ref, row.video, b"", certificate, policy, row.evidence.seconds)  # type: ignore[arg-type]
 
 
 STAGES: tuple[type[Stage], ...] = (Condition, Regenerate, Audit)
@@ -129,7 +152,21 @@ def references(clips: int) -> pa.Table:
     pts = list(range(FRAMES))
     refs = [
         ClipRef(
-            number, name[:24], f"file:///{number}.mp4", name, 0, OVERLAP, pts, 1, 30, 30, 1, 1920, 1080, 0
+            number,
+            name[:24],
+            f"file:///{number}.mp4",
+            name,
+            name[:32],
+            0,
+            OVERLAP,
+            pts,
+            1,
+            30,
+            30,
+            1,
+            1920,
+            1080,
+            0,
         )
         for number, name in enumerate(names)
     ]

@@ -30,55 +30,69 @@ def write(output: str, lines: Sequence[bytes]) -> str:
     return str(json.loads(lines[-1])["chain"]) if lines else START
 
 
+def entry(stats: dict[str, Any], digests: tuple[str, str]) -> dict[str, Any]:
+    """A shard's line, but for the hash: of its stats, and the sha256 of their file and of the commit record."""
+    return {
+        "shard": stats["name"],
+        "tar_sha256": stats["files"].get(files_of(stats["name"])["shards"], {}).get("sha256", ""),
+        "stats_sha256": digests[0],
+        "commit_sha256": digests[1],
+        "clips": {name: stats[name]["clips"] for name in COUNTED},
+    }
+
+
 def listed(shards: Iterable[Shard]) -> list[bytes]:
     """The lines. `shards` come in order of name; they are not kept."""
-    return [_line(line) for line in links(shards)]
+    return [_line(link) for link in links(entry(*shard) for shard in shards)]
 
 
-def links(shards: Iterable[Shard]) -> Iterator[dict[str, Any]]:
-    """The same, as objects."""
+def links(entries: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The lines as objects, of each shard's `entry` in order of name."""
     head = START
-    for stats, (stats_sha256, commit_sha256) in shards:
-        link = {
-            "shard": stats["name"],
-            "tar_sha256": stats["files"].get(files_of(stats["name"])["shards"], {}).get("sha256", ""),
-            "stats_sha256": stats_sha256,
-            "commit_sha256": commit_sha256,
-            "clips": {name: stats[name]["clips"] for name in COUNTED},
-        }
+    for link in entries:
         head = hashlib.sha256((head + json.dumps(link, sort_keys=True)).encode()).hexdigest()
         yield {**link, "chain": head}
 
 
-def breaches(output: str, head: str, shards: Iterable[Shard]) -> list[Breach]:
+def breaches(output: str, head: str, entries: Iterable[dict[str, Any]]) -> list[Breach]:
     """Where the list differs from the shards that are here, and its last hash from `head`, which was signed."""
-    where, due = f"{output}/{SHARD_LIST}", list(links(shards))
+    where = f"{output}/{SHARD_LIST}"
     try:
-        written = storage.read_bytes(output, SHARD_LIST)
-        found = [json.loads(line) for line in written.splitlines()]
-        if b"".join(map(_line, found)) != written:
-            raise ValueError("not in the form in which it is written")
-        names = [line["shard"] for line in found]
+        found = storage.read_bytes(output, SHARD_LIST).splitlines(keepends=True)
+        names = list(map(_named, found))
     except FileNotFoundError:
         return [Breach(where, "is missing", "Run jobs.anonymize again with the same plan and settings")]
     except (UserError, ValueError, KeyError, TypeError):
         return [Breach(where, "cannot be read", REMEDY)]
-    problems, here = [], [line["shard"] for line in due]
+    here, other, last = list[str](), 0, START
+    for number, due in enumerate(links(entries), 1):
+        here.append(due["shard"])
+        last = due["chain"]
+        if not other and number <= len(found) and found[number - 1] != _line(due):
+            other = number
+    problems = []
     for problem, others in (
         ("lists shards that are not here", set(names) - set(here)),
         ("does not list shards that are here", set(here) - set(names)),
     ):
         if others:
             problems.append(f"{problem}: {len(others)}, the first {min(map(str, others))}")
-    for number, (line, wanted) in enumerate(zip(found, due, strict=False), 1):
-        if line != wanted and not problems:
-            problems.append(f"line {number} is not what the shards here give")
-    if len(found) != len(due) and not problems:
+    if other and not problems:
+        problems.append(f"line {other} is not what the shards here give")
+    if len(found) != len(here) and not problems:
         problems.append("lists a shard twice")
-    if head != (due[-1]["chain"] if due else START):
+    if head != last:
         problems.append("is not the list for which dataset.json was written")
     return [Breach(where, problem, REMEDY) for problem in problems]
 
 
 def _line(link: dict[str, Any]) -> bytes:
     return json.dumps(link, sort_keys=True).encode() + b"\n"
+
+
+def _named(line: bytes) -> str:
+    """The shard that a line is of. Raises ValueError, KeyError or TypeError for a line that none has written."""
+    link = json.loads(line)
+    if _line(link) != line:
+        raise ValueError("not in the form in which it is written")
+    return str(link["shard"])

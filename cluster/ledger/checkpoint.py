@@ -1,12 +1,9 @@
 """Exactly once: what a run may keep of an earlier one, what is still to do, and when a dataset is complete.
 
-A shard counts once its record stands in OUT/checkpoint, and only while every file that its stats name has the size
-stated there; all else that a run wrote is left over from an interruption, and `repair` removes it before the next.
 Ray's own recovery is not used: where `X.pending.parquet` and `X.parquet` both exist (a move in an object store is
-copy, then delete) it deletes X's data and keeps X's ids as done.
+copy, then delete) it deletes X's data and keeps X's ids as done. What counts, and what goes: repair.py.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,15 +15,15 @@ from ray.data.checkpoint import CheckpointConfig
 from ray.data.checkpoint.checkpoint_filter import CheckpointManager
 
 from cluster import logs
-from cluster.ledger import chain, dataset_signature, failure_budget, lease
+from cluster.ledger import chain, dataset_signature, erasure, failure_budget, lease
 from cluster.ledger.datasink import ShardSink
-from cluster.ledger.kept import Terms, kept
 from cluster.ledger.plans import Plan, Planned
+from cluster.ledger.repair import repair
 from cluster.ledger.run import Run
 from cluster.ledger.withdraw import withdraw_changed
 from operators import storage
 from operators.recovery import attempts, escalation
-from operators.release import json_form, layout, reader
+from operators.release import json_form, reader
 from operators.release.accounts import COUNTED, id_digest
 from operators.release.layout import CHECKPOINT, DATASET, LEASE, REPORT, SCHEMA_VERSION, SHARD_LIST
 from operators.release.signature import shard_holds
@@ -74,12 +71,13 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
     """Make the run's output ready for it or for its continuation, and switch Ray's checkpoints on.
 
     Raises UserError if the plan names a clip twice, or if the output was made with other settings or keys, by another
-    plan, or by something else. With `withdraw`, shards of sources that have changed since are taken out first; `decide`
-    may take out others (decisions.py).
+    plan, or by something else. Shards of sources that the plan has forgotten are taken out first (erasure.py), and with
+    `withdraw` those of sources that have changed since; `decide` may take out others (decisions.py).
     """
     planned, made = run.plan.planned(), reader.read_dataset(run.output)
     _require_same(run, made)
     repair(run.output, run.terms(digests=True))
+    erasure.erase(run.plan, run.output, run.signer)
     if withdraw:
         withdraw_changed(run.plan, run.output, run.signer)
     if decide:
@@ -103,6 +101,7 @@ def _header(run: Run, planned: Planned) -> dict[str, Any]:
         "state": "running",
         "variant": run.policy.variant,
         "planned": {"clips": int(planned.ids.size), "frames": planned.frames},
+        "forgotten": run.plan.forgotten(),
         **_made_with(run),
     }
 
@@ -116,7 +115,7 @@ def _made_with(run: Run) -> dict[str, Any]:
         "policy": {
             "name": policy.name,
             "digest": policy.digest(),
-            "may_waive": policy.reviewers.may_waive,
+            "settings": policy.model_dump(mode="json"),
         },
         "signer": dataset_signature.entry(run.signer),
         "marker": {"name": marker.digest[:16], "digest": marker.digest} if marker else None,
@@ -144,26 +143,6 @@ def _require_planned(run: Run, done: np.ndarray, planned: np.ndarray) -> None:
         problem = f"holds {unknown} clips that {run.plan.uri}, part {run.plan.partition}, does not name"
         remedy = "If sources have changed, --withdraw; or give the plan that it was begun with"
         raise UserError(run.output, problem, remedy)
-
-
-def repair(output: str, terms: Terms | None = None) -> None:
-    """Remove whatever an interrupted run or somebody else left; finished shards that `terms` let in stay as they are.
-
-    Can itself be interrupted anywhere: a shard's record goes after its files.
-    """
-    sizes = storage.list_files(output)
-    written: dict[str, list[str]] = defaultdict(list)
-    for path in sizes:
-        if name := layout.shard_of(path):
-            written[name].append(path)
-    committed = {path: name for path in sizes if (name := layout.committed(path))}
-    pending = [path for path in sizes if layout.committed(path, pending=True)]
-    if written and not committed and not pending:
-        remedy = "Restore OUT/checkpoint, or choose another output"
-        raise UserError(output, "holds shards but no commit records", remedy)
-    stay = kept(output, committed.values(), sizes, terms or Terms())
-    storage.delete(output, [path for name, paths in written.items() if name not in stay for path in paths])
-    storage.delete(output, pending + [path for path, name in committed.items() if name not in stay])
 
 
 def _vouched(run: Run) -> Iterator[chain.Shard]:

@@ -39,7 +39,6 @@ class ShardSink(BlockBasedFileDatasink):
     def __init__(
         self,
         output: str,
-        publish_conditioning: bool = True,
         pools: Pools | None = None,
         signer: Signer | None = None,
         settings: Mapping[str, str] | None = None,
@@ -47,8 +46,8 @@ class ShardSink(BlockBasedFileDatasink):
     ) -> None:
         filesystem, root = storage.arrow_filesystem(output)
         super().__init__(root, filesystem=filesystem, filename_provider=ShardNames())
-        self.output, self.publish_conditioning = output, publish_conditioning
-        self.pools, self.signer, self.settings, self.owner = pools, signer, settings, owner
+        self.output, self.pools, self.signer = output, pools, signer
+        self.settings, self.owner = settings, owner
 
     def on_write_start(self, schema: pa.Schema | None = None) -> None:
         """Make the folders, which an object store does without."""
@@ -68,7 +67,6 @@ class ShardSink(BlockBasedFileDatasink):
                 table["clip_id"].to_pylist(),
                 name,
                 partial(storage.open_output, self.output),
-                self.publish_conditioning,
                 self.signer,
                 self.settings,
             )

@@ -12,7 +12,7 @@ from operators import storage
 from operators.recovery.escalation import Ladder
 from operators.release import reader
 from operators.release.signature import Signer
-from schemas.certificate import Step
+from schemas.certificate import Gate, Step
 from schemas.decision import Decision
 from schemas.errors import UserError
 from schemas.policy import Reviewers
@@ -79,7 +79,8 @@ def _steps(
     if decision.output_sha256 != row["output_sha256"]:
         remedy = "Look at it again: write the review page anew with --review"
         raise _Impossible("was made again since, the decision is on another video", remedy)
-    failed = [gate["name"] for gate in json.loads(row["gates"] or "[]") if not gate["passed"]]
+    gates = [Gate.read(gate) for gate in json.loads(row["gates"] or "[]")]
+    failed = [gate.name for gate in gates if not gate.passed]
     if decision.decision == "accept":
         _require_waivable(failed, decision, reviewers)
     return [*(step for step in before if step.name != "accept"), decision.step(failed)]

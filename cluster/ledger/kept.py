@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
@@ -44,14 +45,25 @@ def kept(output: str, committed: Iterable[str], sizes: dict[str, int], terms: Te
     A worker that outlives its driver may commit a shard which the next run makes as well: what stands in the list of a
     finished dataset goes before what came later.
     """
-    before, kept, seen = _listed(output), set[str](), set[int]()
+    before = _listed(output)
     order = sorted(committed, key=lambda name: (name not in before, name))
     look = partial(_clips_of_all, output, sizes=sizes, terms=terms)
-    for name, clips in zip(order, _everywhere(look, order, terms.digests), strict=True):
-        if clips is not None and seen.isdisjoint(clips):
-            kept.add(name)
-            seen.update(clips)
-    return kept
+    found = zip(order, _everywhere(look, order, terms.digests), strict=True)
+    whole = {name: clips for name, clips in found if clips is not None}
+    return set(whole) - _repeating(whole)
+
+
+def _repeating(whole: dict[str, np.ndarray]) -> set[str]:
+    """Shards with a clip that one which comes before them, and stays, has. No clip becomes an object of Python's."""
+    ids = np.sort(np.concatenate([np.empty(0, np.int64), *whole.values()]))
+    taken, twice, repeating = np.empty(0, np.int64), np.unique(ids[1:][ids[1:] == ids[:-1]]), set[str]()
+    for name, clips in whole.items() if twice.size else ():
+        contested = np.intersect1d(clips, twice)
+        if np.isin(contested, taken).any():
+            repeating.add(name)
+        else:
+            taken = np.union1d(taken, contested)
+    return repeating
 
 
 def _everywhere(look: Callable[[Sequence[str]], list[Any]], names: Sequence[str], far: bool) -> list[Any]:
@@ -70,8 +82,8 @@ def _clips_of_all(output: str, names: Sequence[str], sizes: dict[str, int], term
         return list(threads.map(lambda name: _clips_of(output, name, sizes, terms), names))
 
 
-def _clips_of(output: str, name: str, sizes: dict[str, int], terms: Terms) -> list[int] | None:
-    """Ids of a committed shard's clips; None unless it is what its stats state, and they hold."""
+def _clips_of(output: str, name: str, sizes: dict[str, int], terms: Terms) -> np.ndarray | None:
+    """int64 ids of a committed shard's clips; None unless it is what its stats state, and they hold."""
     paths = layout.files_of(name)
     try:
         stats = json.loads(storage.read_bytes(output, paths["stats"]))
@@ -85,9 +97,10 @@ def _clips_of(output: str, name: str, sizes: dict[str, int], terms: Terms) -> li
             return None
         written = pa.BufferReader(storage.read_bytes(output, paths["manifest"]))
         rows = pq.read_table(written, columns=["clip_id"])
+        ids: np.ndarray = rows["clip_id"].cast(pa.int64()).to_numpy()
     except (FileNotFoundError, AttributeError, KeyError, TypeError, ValueError):
         return None
-    return list(rows["clip_id"].to_pylist())
+    return ids
 
 
 def _sha256(output: str, path: str) -> str:

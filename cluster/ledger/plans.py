@@ -3,14 +3,17 @@
     release.key               names and looks derive from it
     clips/BB-ID.parquet       clip references; BB is the bucket of their sources, by the first byte of their keys
     sources.parquet           the listing that the clips were made from: what has changed since is probed again
+    forgotten.json            keys of sources that are never to be planned again (erasure.py)
     plan.json                 counts; written last, so a plan that was interrupted has none
 
 A source's bucket depends on its name and the release key alone, so a part keeps its sources as the plan grows.
 """
 
+import contextlib
 import io
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,13 +26,17 @@ from pyarrow import fs
 
 from operators import storage
 from operators.planning.listing import Source
+from operators.release import reader
+from operators.release.accounts import id_digest
 from schemas.arrow import from_table
 from schemas.clip import ClipRef
 from schemas.errors import UserError
 
+FORMAT = 2  # of the clips' references: a plan of another one is made anew
 BUCKETS = 256
 PLAN_FILE = "plan.json"
 SOURCES_FILE = "sources.parquet"
+FORGOTTEN_FILE = "forgotten.json"
 _CLIPS = re.compile(r"clips/([0-9a-f]{2})-\w+\.parquet")
 
 
@@ -65,13 +72,25 @@ class Plan:
         return f"{self.part}/{self.parts}"
 
     def files(self) -> tuple[fs.FileSystem, list[str]]:
-        """The parquet files of this part's clips. Raises UserError if the plan has none at all."""
+        """The parquet files of this part's clips. Raises UserError if there is no plan."""
         filesystem, root = storage.arrow_filesystem(self.uri)
-        found = [match for path in sorted(storage.list_files(self.uri)) if (match := _CLIPS.fullmatch(path))]
-        if not found:
+        files = sorted(storage.list_files(self.uri))
+        found = [match for path in files if (match := _CLIPS.fullmatch(path))]
+        if not found and PLAN_FILE not in files:  # a finished plan may be empty: all was forgotten
             raise UserError(self.uri, "holds no plan", "Make one with python -m jobs.plan")
-        own = [match[0] for match in found if int(match[1], 16) % self.parts == self.part - 1]
+        own = [match[0] for match in found if self._has(match[1])]
         return filesystem, [f"{root}/{path}" for path in own]
+
+    def all_files(self) -> tuple[fs.FileSystem, list[str]]:
+        """Those of all parts."""
+        return Plan(self.uri).files()
+
+    def forgotten(self) -> list[str]:
+        """Keys of this part's sources that are never to be planned again, sorted."""
+        return [key for key in sorted(forgotten(self.uri)) if self._has(bucket(key))]
+
+    def _has(self, bucket: str) -> bool:
+        return int(bucket, 16) % self.parts == self.part - 1
 
     def planned(self) -> Planned:
         """Raises UserError if there is no plan, or if it names a clip twice."""
@@ -145,6 +164,46 @@ def keep_clips(plan: str, uris: set[str]) -> set[str]:
             _write(plan, path, stay)
         left |= set(pc.unique(stay["uri"]).to_pylist())
     return left
+
+
+def forgotten(plan: str) -> list[str]:
+    """Keys of the sources that are never to be planned again."""
+    try:
+        return list(json.loads(storage.read_bytes(plan, FORGOTTEN_FILE)))
+    except FileNotFoundError:
+        return []
+
+
+def forget(plan: str, keys: Sequence[str]) -> None:
+    """Take the sources with these keys out of the plan. Can be interrupted anywhere and done again."""
+    known = json.dumps(sorted({*forgotten(plan), *keys})).encode()
+    storage.write_bytes(plan, FORGOTTEN_FILE, known)
+    other_files = json.loads(storage.read_bytes(plan, PLAN_FILE))["other_files"]
+    rows = reader.read_columns(Plan(plan).files(), ["uri", "key"]).to_pylist()
+    uris = {row["uri"] for row in rows if row["key"].rsplit("-", 1)[0] in keys}
+    with contextlib.suppress(FileNotFoundError):
+        found = pq.read_table(pa.BufferReader(storage.read_bytes(plan, SOURCES_FILE)))
+        gone = pc.is_in(found["uri"], pa.array(sorted(uris), pa.string()))
+        _write(plan, SOURCES_FILE, found.filter(pc.invert(gone)))
+    keep_clips(plan, {row["uri"] for row in rows} - uris)
+    account(plan, other_files)
+
+
+def account(plan: str, other_files: int) -> dict[str, Any]:
+    """Write plan.json from what the manifest holds. Raises UserError if a clip is there twice."""
+    files, planned = Plan(plan).files(), Plan(plan).planned()
+    bad = reader.read_columns(files, ["uri", "problem", "remedy"], pc.field("problem") != "")
+    uris = [pc.unique(rows["uri"]) for rows in reader.batches(files, ["uri"])]
+    counts = {
+        "sources": len(pc.unique(pa.chunked_array(uris, pa.string()))),
+        "clips": len(planned.ids),
+        "frames": planned.frames,
+        "problems": sorted(bad.to_pylist(), key=lambda row: row["uri"]),
+        "other_files": other_files,
+        "id_digest": id_digest(planned.ids),
+    }
+    storage.write_bytes(plan, PLAN_FILE, json.dumps(counts, indent=2).encode())
+    return counts
 
 
 def _write(plan: str, path: str, table: pa.Table) -> None:

@@ -17,21 +17,19 @@ from schemas.errors import UserError
 
 
 def withdraw_changed(plan: Plan, output: str, signer: Signer | None = None) -> int:
-    """Remove every shard of `output` that holds a clip of which the plan now has another version; returns how many.
+    """Remove every shard of `output` with a clip that the plan does not name, or not in this version; returns how many.
 
-    A shard's other clips are done again with it. Raises UserError, and removes nothing, if there are clips of sources
-    that the plan does not name at all: then it is another plan.
+    A shard's other clips are done again with it. Raises UserError, and removes nothing, if the plan names none of the
+    sources in the output: then it is another plan.
     """
     known = reader.read_columns(plan.files(), ["clip_id", "key"])
     rows = reader.manifest(output, ["clip_id", "key", "shard"])
     old = ~np.isin(rows["clip_id"].to_numpy(), known["clip_id"].to_numpy())
-    foreign = _sources(rows.filter(pa.array(old))) - _sources(known)
-    if foreign:
-        problem = (
-            f"holds clips of {len(foreign)} videos that {plan.uri}, part {plan.partition}, does not name"
-        )
+    here = _sources(rows)
+    if here and not here & _sources(known):
+        problem = f"holds clips of {len(here)} videos, of which {plan.uri}, part {plan.partition}, names none"
         raise UserError(output, problem, "Give the plan that it was begun with, or choose another output")
-    return withdraw_shards(output, rows["shard"].filter(pa.array(old)).to_pylist(), signer=signer)
+    return withdraw_shards(output, pc.unique(rows["shard"].filter(pa.array(old))).to_pylist(), signer=signer)
 
 
 def withdraw_shards(
@@ -47,7 +45,8 @@ def withdraw_shards(
     names = sorted(set(shards))
     if not names:
         return 0
-    rows = reader.manifest(output, ["clip_id", "steps"], pc.field("shard").isin(names)).to_pylist()
+    climbed = pc.field("shard").isin(names) & (pc.list_value_length(pc.field("steps")) > 0)
+    rows = reader.manifest(output, ["clip_id", "steps"], climbed).to_pylist()
     held = {row["clip_id"]: [Step(**step) for step in row["steps"]] for row in rows}
     ladder = Ladder(output=storage.absolute(output), signer=signer)
     for clip_id, steps in (held | dict(due or {})).items():
@@ -59,6 +58,12 @@ def withdraw_shards(
     return len(names)
 
 
+def source_of(key: str) -> str:
+    """Key of the source: a clip's is that and a number."""
+    return key.rsplit("-", 1)[0]
+
+
 def _sources(rows: pa.Table) -> set[str]:
     """Keys of the sources: a clip's key is its source's, and a number."""
-    return {key.rsplit("-", 1)[0] for key in rows["key"].to_pylist()}
+    keys = pc.replace_substring_regex(rows["key"], "-[^-]*$", "")
+    return set(pc.unique(keys).to_pylist())

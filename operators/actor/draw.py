@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from operators.actor.garments import Figure, Part, kept
+from operators.actor.garments import Figure, kept
+from operators.actor.parts import Part
 from operators.actor.raster import Fragments, rasterise
 from operators.actor.shade import shade, tone
 from operators.actor.solve import Camera

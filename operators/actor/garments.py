@@ -1,32 +1,19 @@
-"""Clothes and hair as thin shells over the body, cut by signed distances in the template's rest pose.
+"""Clothes and hair as thin shells over the body, cut where edges.py says.
 
-A distance is below zero where there is cloth. Points are given as attributes [F,8]: operators/actor/body.Template.
+Points are given as attributes [F,8]: operators/actor/body.Template.
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from operators.actor.body import Body, template
-from operators.actor.looks import CAP, LONG, SHAVED, SHOULDER, Looks, Outfit
-from operators.actor.noise import blend, noise, ramp
-
-
-class Part(IntEnum):
-    """What a triangle belongs to."""
-
-    SKIN = 0
-    EYES = 1
-    TOP = 2
-    TROUSERS = 3
-    SHOES = 4
-    SKIRT = 5
-    SCALP = 6
-    JACKET = 7
-    STRANDS = 8
+from operators.actor.edges import bottom_distance, hairline, jacket_distance, shoe_distance, top_distance
+from operators.actor.looks import CAP, Looks
+from operators.actor.noise import noise, ramp
+from operators.actor.parts import Part, bare_skin, surfaces, worn
 
 
 @dataclass(frozen=True)
@@ -98,27 +85,10 @@ def dress(body: Body, looks: Looks, curl: float = 0.5) -> Figure:
 
 def _surfaces(looks: Looks, attributes: torch.Tensor) -> dict[Part, np.ndarray]:
     """Triangles [F,3] of each part that these looks have."""
-    faces, outfit, style = template().faces, looks.outfit, looks.identity.hair_style
-    rest, arm, head = attributes[:, :3].numpy(), attributes[:, 4].numpy(), attributes[:, 5].numpy()
-    shell, body = faces["tights"], faces["body"]
-    low, armed = rest[shell].mean(1)[:, 2], arm[shell].mean(1)
-    upper = shell[(low > -0.12) | (armed > 0.3)]
-    under = (top_distance(outfit, attributes) < -0.035) | (shoe_distance(outfit, attributes) < -0.03)
-    if not outfit.skirt:
-        under |= bottom_distance(outfit, attributes) < -0.045
-    surfaces = {Part.SKIN: body[~under.numpy()[body].all(1)], Part.EYES: faces["eyes"], Part.TOP: upper}
-    if outfit.jacket:
-        surfaces[Part.JACKET] = upper
-    if outfit.skirt:
-        surfaces[Part.SKIRT] = faces["skirt"]
-    else:
-        surfaces[Part.TROUSERS] = shell[(low < 0.2) & (armed < 0.6)]
-    surfaces[Part.SHOES] = shell[(low < -0.5) & (armed < 0.3)]
-    if style != SHAVED:
-        surfaces[Part.SCALP] = body[(head[body].min(1) > 0.3) & (rest[body].mean(1)[:, 2] > 0.55)]
-    if style in (SHOULDER, LONG):
-        surfaces[Part.STRANDS] = faces["hair"]
-    return surfaces
+    faces = template().faces
+    cut = surfaces(faces, attributes.numpy())
+    cut[Part.SKIN] = bare_skin(faces["body"], looks.outfit, attributes)
+    return {part: cut[part] for part in worn(looks)}
 
 
 def _thickness(part: Part, looks: Looks, attributes: torch.Tensor) -> torch.Tensor:
@@ -181,59 +151,6 @@ def kept(part: Part, looks: Looks, attributes: torch.Tensor) -> torch.Tensor:
         face = (y < -0.055) & (x < 0.072) & (z < identity.fringe + ragged * 0.4)
         return ~((z < identity.hair_cut + ragged) | face | ((y < -0.02) & (z < 0.475)))
     return torch.ones(len(attributes), dtype=torch.bool)
-
-
-def top_distance(outfit: Outfit, attributes: torch.Tensor) -> torch.Tensor:
-    """[F] to the edge of the top: its hem, sleeves and neck."""
-    x, y, z, along, arm = attributes[:, :5].unbind(1)
-    arm = arm > 0.5
-    hem = torch.where(arm, -1.0, outfit.hem - z)
-    armhole = x.abs() - 0.155 - outfit.sleeve * 0.3 if outfit.sleeve < 0.12 else torch.full_like(z, -1)
-    sleeve = torch.where(arm, (along - outfit.sleeve) * 0.28, armhole)
-    neck = z - (outfit.neck + 0.38 * (y + 0.02))
-    if outfit.v_neck > 0:
-        v = (z - (outfit.neck - 0.04 - outfit.v_neck)) * 0.42 - x.abs()
-        neck = torch.where(y < 0, torch.maximum(neck, v), neck)
-    return torch.maximum(torch.maximum(hem, sleeve), neck)
-
-
-def jacket_distance(outfit: Outfit, attributes: torch.Tensor) -> torch.Tensor:
-    """[F] to the edge of an open jacket."""
-    if not outfit.jacket:
-        return torch.ones(len(attributes))
-    x, y, z, along, arm = attributes[:, :5].unbind(1)
-    arm = arm > 0.5
-    hem = torch.where(arm, -1.0, outfit.jacket_hem - z)
-    sleeve = torch.where(arm, (along - outfit.jacket_sleeve) * 0.28, -1.0)
-    neck = z - (0.515 + 0.30 * (y + 0.02))
-    front = torch.where(y < 0, outfit.jacket_opening * (1 + 0.8 * ramp(0.15, 0.5, z)) - x.abs(), -1.0)
-    return torch.maximum(torch.maximum(hem, sleeve), torch.maximum(neck, front))
-
-
-def bottom_distance(outfit: Outfit, attributes: torch.Tensor) -> torch.Tensor:
-    """[F] to the edge of the trousers."""
-    y, z = attributes[:, 1], attributes[:, 2]
-    distance = torch.maximum(z - outfit.waist - 0.02 * torch.sin(y * 9), outfit.bottom - z)
-    return torch.where(attributes[:, 4] > 0.5, 1.0, distance)
-
-
-def shoe_distance(outfit: Outfit, attributes: torch.Tensor) -> torch.Tensor:
-    """[F] to the edge of the shoes."""
-    return attributes[:, 2] - outfit.shoe - 0.12 * (attributes[:, 1] + 0.01).clamp(min=0)
-
-
-def hairline(y: torch.Tensor) -> torch.Tensor:
-    """[F]: the height at which hair begins, from the forehead (y -0.14) to the nape (0.05)."""
-    z = torch.full_like(y, 0.735)
-    for level, low, high in (
-        (0.712, -0.135, -0.10),
-        (0.672, -0.102, -0.072),
-        (0.635, -0.068, -0.045),
-        (0.60, -0.045, -0.01),
-        (0.565, -0.01, 0.05),
-    ):
-        z = blend(z, torch.tensor(level), ramp(low, high, y))
-    return z
 
 
 def _grain(attributes: torch.Tensor, scale: float, seed: float) -> torch.Tensor:

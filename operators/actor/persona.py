@@ -7,34 +7,24 @@ name is followed; whatever they leave open is drawn from the seed.
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import islice
 
 import numpy as np
 from numpy.random import Generator
 
+from operators.actor import persona_clothes as clothes
+from operators.actor.colours import HAIR_COLOURS, SKINS, hair_tint, skin_colours
 from operators.actor.looks import (
     BEARDS,
     CAP,
     CROPPED,
-    HAIR_COLOURS,
     LONG,
-    PATTERNS,
     SHAVED,
     SHORT,
     SHOULDER,
-    SKINS,
-    Color,
     Identity,
     Looks,
-    Outfit,
-    Pattern,
-    colour_name,
-    hair_tint,
-    sample_colour,
-    sample_identity,
-    sample_outfit,
-    skin_colours,
 )
+from operators.actor.sampling import sample_identity, sample_outfit
 from schemas.errors import UserError
 
 # Phenotypes by word: the body model's names, and from where to where.
@@ -63,41 +53,6 @@ _AGE = {
 _FEMININE = {"woman": True, "girl": True, "feminine": True, "man": False, "boy": False, "masculine": False}
 _STYLES = {"cropped": CROPPED, "short": SHORT, "shoulder-length": SHOULDER, "long": LONG, "cap": CAP}
 _BALD = {"shaved", "bald"}
-_SLEEVES = {
-    "sleeveless": 0.06,
-    "short-sleeved": 0.5,
-    "elbow-sleeved": 1.05,
-    "three-quarter-sleeved": 1.45,
-    "long-sleeved": 1.93,
-}
-_TOPS = {"top": None, "t-shirt": 0.5, "shirt": 1.93, "sweater": 1.93, "blouse": 1.93, "pullover": 1.93}
-_BOTTOMS = {
-    "trousers": -0.80,
-    "jeans": -0.80,
-    "sweatpants": -0.80,
-    "cropped": -0.55,
-    "shorts": -0.33,
-}
-_SKIRTS = {"long": -0.72, "knee-length": -0.45, "short": -0.30}
-_SHOES = {"shoes": -0.79, "sneakers": -0.79, "boots": -0.60, "ankle boots": -0.70}
-_COLOURS = [
-    "red",
-    "orange",
-    "yellow",
-    "green",
-    "teal",
-    "blue",
-    "purple",
-    "pink",
-    "brown",
-    "beige",
-    "black",
-    "white",
-    "grey",
-]
-_LIKE_SKIN = 0.3  # of RGB, 0 to 1 each: cloth closer to the skin's colour looks like skin
-_FEW = 3
-_TRIES = 3000  # draws after which a colour's name is not to be had
 
 
 def follow(persona: str, seed: int) -> Looks:
@@ -112,7 +67,7 @@ def follow(persona: str, seed: int) -> Looks:
         phrases, key=lambda words: words[-1] in ("skin", "hair")
     ):  # what depends on gender, later
         looks = _rule(words)(looks, words, rng)
-    return _clothed(looks, persona.lower(), rng)
+    return clothes.clothed(looks, persona.lower(), rng)
 
 
 def _rule(words: list[str]) -> Callable[[Looks, list[str], Generator], Looks]:
@@ -129,13 +84,13 @@ def _rule(words: list[str]) -> Callable[[Looks, list[str], Generator], Looks]:
     if said & (_AGE.keys() | _FEMININE.keys()):
         return _person
     if said & {"shoes", "sneakers", "boots"}:
-        return _shoes
+        return clothes.shoes
     if words[-1] == "jacket":
-        return _jacket
-    if words[-1] == "dress" or words[-1] in _TOPS:
-        return _top
-    if words[-1] == "skirt" or words[-1] in _BOTTOMS:
-        return _bottom
+        return clothes.jacket
+    if words[-1] == "dress" or words[-1] in clothes.TOPS:
+        return clothes.top
+    if words[-1] == "skirt" or words[-1] in clothes.BOTTOMS:
+        return clothes.bottom
     raise UserError(
         "persona",
         f"no actor can look like {' '.join(words)!r}",
@@ -203,91 +158,11 @@ def _person(looks: Looks, words: list[str], rng: Generator) -> Looks:
             min(phenotype["muscle"], 0.5),
         )
     looks = _who(looks, shape=replace(looks.identity.shape, phenotype=phenotype), **changes)
-    return looks if looks.identity.feminine or not looks.outfit.skirt else _wears(looks, **_trousered())
-
-
-def _top(looks: Looks, words: list[str], rng: Generator) -> Looks:
-    outfit = looks.outfit
-    colours, pattern = _cloth(words, rng)
-    sleeve = next((_SLEEVES[word] for word in words if word in _SLEEVES), _TOPS.get(words[-1]))
-    changes: dict[str, object] = {
-        "top_colours": colours,
-        "top_pattern": pattern,
-        "jacket": False,
-        "sleeve": outfit.sleeve if sleeve is None else sleeve,
-        "v_neck": 0.08 if "v-neck" in words else 0.0,
-        "loose": 0.014 if "loose" in words else min(outfit.loose, 0.006),
-        "dress": words[-1] == "dress",
-    }
-    if words[-1] == "dress":
-        bottom = next((_SKIRTS[word] for word in words if word in _SKIRTS), outfit.bottom)
-        skirt = {
-            "skirt": True,
-            "bottom": bottom,
-            "hem": 0.05,
-            "bottom_colours": colours,
-            "bottom_pattern": pattern,
-        }
-        return _wears(looks, **changes, **skirt)
-    if outfit.dress:  # the dress drawn from the seed is taken off
-        changes |= {"hem": -0.03} | _trousered()
-    return _wears(looks, **changes)
-
-
-def _jacket(looks: Looks, words: list[str], rng: Generator) -> Looks:
-    named = [word for word in words if word in (*_COLOURS, "dark", "light")]
-    colour = _colour(" ".join(named), rng) if named else sample_colour(rng)
-    return _wears(looks, jacket=True, jacket_colour=colour, v_neck=0.0, sleeve=max(looks.outfit.sleeve, 0.32))
-
-
-def _bottom(looks: Looks, words: list[str], rng: Generator) -> Looks:
-    colours, pattern = _cloth(words, rng)
-    skirt = words[-1] == "skirt"
-    lengths = _SKIRTS if skirt else _BOTTOMS
-    bottom = next((lengths[word] for word in words if word in lengths), -0.45 if skirt else -0.80)
-    loose = 0.0 if "tight" in words else 0.02 if "wide" in words or "sweatpants" in words else 0.006
-    changes = {"bottom_colours": colours, "bottom_pattern": pattern, "bottom": bottom, "bottom_loose": loose}
-    hem = min(looks.outfit.hem, 0.0)
-    return _wears(looks, **changes, skirt=skirt, dress=False, hem=hem)
-
-
-def _shoes(looks: Looks, words: list[str], rng: Generator) -> Looks:
-    kind = (
-        "ankle boots" if {"ankle", "boots"} <= set(words) else next(word for word in words if word in _SHOES)
+    return (
+        looks
+        if looks.identity.feminine or not looks.outfit.skirt
+        else clothes.wears(looks, **clothes.trousered())
     )
-    uppers, _, soles = " ".join(words).partition(" with ")
-    before = looks.outfit.shoe_colours
-    named = [
-        [word for word in part.split() if word in (*_COLOURS, "dark", "light")] for part in (uppers, soles)
-    ]
-    colours = tuple(
-        _colour(" ".join(name), rng) if name else old for name, old in zip(named, before, strict=True)
-    )
-    return _wears(looks, shoe=_SHOES[kind], shoe_colours=colours)
-
-
-def _cloth(words: list[str], rng: Generator) -> tuple[tuple[Color, Color], Pattern]:
-    """Two colours, and the pattern by its words; "striped" alone is across."""
-    said = " ".join(words)
-    kind = next(
-        (kind for kind, name in PATTERNS.items() if kind and name in said), 1 if "striped" in words else 0
-    )
-    names = re.findall(rf"(?:(?:dark|light) )?(?:{'|'.join(_COLOURS)})", said)
-    colours = [_colour(name, rng) for name in names[:2]] or [sample_colour(rng)]
-    second = (
-        colours[1] if len(colours) > 1 else _colour(names[0], rng) if kind and names else sample_colour(rng)
-    )
-    pattern = Pattern(kind, float(rng.uniform(9, 30)), float(rng.uniform(0.6, 1)), "printed" in words)
-    return (colours[0], second), pattern
-
-
-def _colour(name: str, rng: Generator) -> Color:
-    """A cloth's colour that is called so, and looks it: the most vivid of a few."""
-    draws = (sample_colour(rng) for _ in range(_TRIES))
-    found = list(islice((colour for colour in draws if colour_name(colour) == name), _FEW))
-    if found:
-        return max(found, key=lambda colour: max(colour) - min(colour))
-    raise UserError("persona", f"no cloth is {name!r}", f"name one of {', '.join(_COLOURS)}, dark or light")
 
 
 def _longest(words: list[str], names: tuple[str, ...]) -> int:
@@ -299,31 +174,6 @@ def _longest(words: list[str], names: tuple[str, ...]) -> int:
     return names.index(max(found, key=len))
 
 
-def _clothed(looks: Looks, said: str, rng: Generator) -> Looks:
-    """The same looks, but for cloth of the skin's colour, in which anybody seems naked from afar."""
-    outfit = looks.outfit
-    colours = []
-    for first, second in (outfit.top_colours, outfit.bottom_colours):
-        name = colour_name(first)
-        tries = [first] + 12 * (_apart(first, looks) < _LIKE_SKIN) * [None]
-        drawn = [colour or (_colour(name, rng) if name in said else sample_colour(rng)) for colour in tries]
-        colours.append((max(drawn, key=lambda colour: _apart(colour, looks)), second))
-    return _wears(looks, top_colours=colours[0], bottom_colours=colours[0] if outfit.dress else colours[1])
-
-
-def _apart(colour: Color, looks: Looks) -> float:
-    return float(np.linalg.norm(np.array(colour) ** (1 / 2.2) - np.array(looks.identity.skin) ** (1 / 2.2)))
-
-
-def _trousered() -> dict[str, object]:
-    return {"skirt": False, "dress": False, "bottom": -0.80, "bottom_loose": 0.006}
-
-
 def _who(looks: Looks, **changes: object) -> Looks:
     identity: Identity = replace(looks.identity, **changes)  # type: ignore[arg-type]
     return replace(looks, identity=identity)
-
-
-def _wears(looks: Looks, **changes: object) -> Looks:
-    outfit: Outfit = replace(looks.outfit, **changes)  # type: ignore[arg-type]
-    return replace(looks, outfit=outfit)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from operators.actor.garments import Part, bottom_distance, hairline, jacket_distance, top_distance
-from operators.actor.looks import CAP, SHAVED, Color, Looks, Pattern
+from operators.actor.colours import Color
+from operators.actor.edges import bottom_distance, hairline, jacket_distance, top_distance
+from operators.actor.looks import CAP, SHAVED, Looks, Pattern
 from operators.actor.noise import blend, noise, octaves, ramp
+from operators.actor.parts import Part
 from schemas.actor import Light
 
 

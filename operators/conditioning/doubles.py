@@ -24,6 +24,11 @@ def doubles(people: Sequence[Person]) -> set[int]:
     return found
 
 
+def everybody(people: Sequence[Person]) -> set[int]:
+    """Numbers of the tracks of which each is somebody, once."""
+    return {person.track for person in people} - doubles(people)
+
+
 def _seen(person: Person) -> int:
     return int(np.isfinite(person.boxes[:, 0]).sum())
 

@@ -14,7 +14,6 @@ from schemas.cues import InstanceMasks, Patch, PoseDetections
 from schemas.policy import Gates, MaskPolicy
 from schemas.track import Track, union
 
-_GROWTHS = 2  # times that the mask is grown before the clip is rejected
 _SPREAD = 2  # frames before and after a sighting in which the mask grows, too
 
 
@@ -28,10 +27,10 @@ def track_everybody(
 ) -> tuple[list[Track], list[Gate]]:
     """Tracks of everybody in uint8 [T,H,W,3] frames, of one or several `shots`, and the scores of gate 1.
 
-    `cues` are masks and poses by frame; `detectors` find people and faces in every frame outside the masks, and must
-    not be the models that made the cues. What they find at the thresholds of `limits` joins the detection that it is
-    near or becomes one of its own, in the frames around it, too; then everything is tracked and looked at again, twice
-    at most. Raises Rejected if somebody is still left.
+    `frames` are the source's, untouched. `cues` are masks and poses by frame; `detectors` find people and faces in
+    every frame outside the masks, and must not be the models that made the cues. What they find at `grow_confidence`
+    joins the detection that it is near or becomes one of its own, in the frames around it, too; then everything is
+    tracked and looked at again, `policy.growths` times at most. Raises Rejected if somebody is still left.
     """
     (seen, poses), mask = cues, np.zeros(frames.shape[:3], bool)
     people: list[Track] = []
@@ -39,14 +38,14 @@ def track_everybody(
     if [t for first, stop in shots for t in range(first, stop)] != list(range(len(frames))):
         raise ValueError(f"shots {shots} are not {len(frames)} frames")
     left: dict[int, tuple[InstanceMasks, InstanceMasks]] = {}
-    for growth in range(_GROWTHS + 1):
+    for growth in range(policy.growths + 1):
         people, before = _tracks(frames, seen, poses, policy, shots), mask
         mask = union(people, "mask", frames.shape[:3])
         stale = (mask != before).any(axis=(1, 2)) | (growth == 0)
         again = np.flatnonzero(stale)
         looks = look(detectors, frames[again], mask[again])
         left |= dict(zip(again.tolist(), zip(*looks, strict=True), strict=True))
-        if growth == _GROWTHS:
+        if growth == policy.growths:
             break
         hits = [_hits(*pair, limits, size) for _, pair in sorted(left.items())]
         if not any(hits):
@@ -55,7 +54,7 @@ def track_everybody(
     persons, faces = zip(*left.values(), strict=True)
     gates = [
         *nobody_left(persons, faces, limits),
-        Gate.at_most("mask grown", "times, as somebody was left outside it", growth, _GROWTHS),
+        Gate.at_most("mask grown", "times, as somebody was left outside it", growth, policy.growths),
     ]
     if not all(gate.passed for gate in gates):
         raise Rejected("somebody may be left in the conditioning", gates)
@@ -85,10 +84,10 @@ def _hits(people: InstanceMasks, faces: InstanceMasks, limits: Gates, size: tupl
     patches = [
         patch
         for patch, score in zip(people.masks, people.scores, strict=True)
-        if score > limits.residual_confidence
+        if score > limits.grow_confidence
     ]
     for (x0, y0, x1, y1), score in zip(faces.boxes, faces.scores, strict=True):
-        if score > limits.face_confidence:
+        if score > limits.grow_face_confidence:
             # A standing adult is some eight faces high and three wide; who sits or is cut off is smaller.
             width, height = x1 - x0, y1 - y0
             body = np.array([x0 - width, y0 - height / 2, x1 + width, y1 + 7 * height])

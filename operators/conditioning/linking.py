@@ -11,6 +11,8 @@ from schemas.cues import Patch
 
 _NEAR = 0.2  # overlap of boxes, or likeness of joints, with where somebody is expected
 _STEADY = 0.4  # the same for faint detections before somebody is sure: scenery is faintly seen, too
+_CUT = 0.35  # of the share of the smaller box within the other, where the frame cuts it: who comes in grows
+_EDGE = 3  # px
 _HIDDEN = 0.5  # share of an expected box within somebody else's, who may be hiding them
 _ONE_PERSON = 0.7  # likeness of joints in most of the frames that two paths share
 _MEMORY = 4  # sightings from which a direction is taken
@@ -46,8 +48,8 @@ class Detection:
 Path = dict[int, Detection]  # one person's detections by frame
 
 
-def link(found: list[list[Detection]], sure: float, gap: int) -> list[Path]:
-    """One path for each person in T frames' detections, ordered by the frame in which it begins.
+def link(found: list[list[Detection]], sure: float, gap: int, size: tuple[int, int]) -> list[Path]:
+    """One path for each person in T frames' detections, ordered by the frame in which it begins; size (H, W).
 
     A path begins with a detection of at least `sure`, and goes on through fainter ones, also backwards, to the first
     faint sight of who has come. Where somebody is expected is told by constant motion; whom a detection belongs to, by
@@ -61,11 +63,11 @@ def link(found: list[list[Detection]], sure: float, gap: int) -> list[Path]:
         surely = [one for one in listed if one.score >= sure]
         faintly = [one for one in listed if one.score < sure]
         live = [path for path in paths if t - max(path) <= gap + 1]
-        paths += [{t: one} for one in _continued(live, surely, t)]
-        unused.append(_continued([path for path in live if t not in path], faintly, t, _STEADY))
+        paths += [{t: one} for one in _continued(live, surely, t, size)]
+        unused.append(_continued([path for path in live if t not in path], faintly, t, size, _STEADY))
     for t in reversed(range(len(found))):
         coming = [path for path in paths if 0 < min(path) - t <= gap + 1]
-        unused[t] = _continued(coming, unused[t], t, _STEADY)
+        unused[t] = _continued(coming, unused[t], t, size, _STEADY)
     people = _one_each(paths)
     for path in people:
         _hide(path, people, gap, len(found))
@@ -87,7 +89,9 @@ def colours(frame: np.ndarray, body: Patch) -> np.ndarray:
     return np.sqrt(np.concatenate(parts) / 2).astype(np.float32)
 
 
-def _continued(live: list[Path], people: list[Detection], t: int, near: float = _NEAR) -> list[Detection]:
+def _continued(
+    live: list[Path], people: list[Detection], t: int, size: tuple[int, int], near: float = _NEAR
+) -> list[Detection]:
     """Give each path at most one detection of frame t; those that nobody gets."""
     if not live or not people:
         return people
@@ -95,7 +99,7 @@ def _continued(live: list[Path], people: list[Detection], t: int, near: float = 
     expected = np.stack([_expected(path, t) for path in live])
     moved = np.stack([_moved(one, box) for one, box in zip(last, expected, strict=True)])
     areas = (expected[:, 2:] - expected[:, :2]).prod(axis=1)
-    place = box_iou(expected, np.stack([one.box for one in people]))
+    place = _place(expected, np.stack([one.box for one in people]), size)
     joints = oks(moved, np.stack([one.keypoints for one in people]), areas)
     looks = np.stack([one.colours for one in last]) @ np.stack([one.colours for one in people]).T
     closeness = np.maximum(place, joints)
@@ -104,6 +108,18 @@ def _continued(live: list[Path], people: list[Detection], t: int, near: float = 
     for i, j in pairs.items():
         live[i][t] = people[j]
     return [one for j, one in enumerate(people) if j not in pairs.values()]
+
+
+def _place(expected: np.ndarray, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """[N,M]: overlap of boxes [N,4] and [M,4] px, generous to those that the frame of `size` cuts."""
+    areas = [np.maximum((some[:, 2:] - some[:, :2]).prod(axis=1), 1) for some in (expected, boxes)]
+    low, high = np.maximum(expected[:, None], boxes[None]), np.minimum(expected[:, None], boxes[None])
+    within = (high[..., 2:] - low[..., :2]).clip(0).prod(axis=2) / np.minimum(areas[0][:, None], areas[1])
+    limits = np.array([size[1], size[0]])
+    edged = [
+        np.any((some[:, :2] <= _EDGE) | (some[:, 2:] >= limits - _EDGE), axis=1) for some in (expected, boxes)
+    ]
+    return np.maximum(box_iou(expected, boxes), _CUT * within * np.outer(edged[0], edged[1]))
 
 
 def _surest_first(likeness: np.ndarray, least: float) -> dict[int, int]:

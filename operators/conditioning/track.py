@@ -22,7 +22,8 @@ def track_people(
 
     A person whom either model sees counts: a pose without a mask is masked by its box. A track begins with a detection
     of at least `policy.start_confidence` and needs `policy.start_frames` of them (all, in a shorter clip); fainter ones
-    continue it in both directions, see `link`. Gaps of up to `policy.gap_frames` are filled from both sides.
+    continue it in both directions, see `link`; in the first and the last frame one is enough, as who comes or goes is
+    seen no further. Gaps of up to `policy.gap_frames` are filled from both sides.
     Raises ValueError for what is not finite.
     """
     if len(masks) != len(poses):
@@ -32,13 +33,13 @@ def track_people(
     ):  # a box that is no number belongs to nobody, and nobody is masked
         check_finite(mask.boxes, mask.scores, pose.boxes, pose.scores, pose.keypoints)
     found = [_merge(*one) for one in zip(frames, masks, poses, strict=True)]
-    needed = min(policy.start_frames, len(masks))
+    size, ends = frames.shape[1:3], {0, len(masks) - 1}
     people = [
         path
-        for path in link(found, policy.start_confidence, policy.gap_frames)
-        if sum(one.score >= policy.start_confidence for one in path.values()) >= needed
+        for path in link(found, policy.start_confidence, policy.gap_frames, size)
+        if len(sure := [t for t, one in path.items() if one.score >= policy.start_confidence])
+        >= (1 if ends & set(sure) else min(policy.start_frames, len(masks)))
     ]
-    size = frames.shape[1:3]
     return [_finish(number, path, len(masks), size, policy) for number, path in enumerate(people, start=1)]
 
 

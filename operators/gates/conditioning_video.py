@@ -18,5 +18,5 @@ def conditioning_video(video: bytes, source: np.ndarray, people: np.ndarray, mos
     masks = [cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) for mask in people]
     return [
         nothing_else("conditioning container", facts),
-        source_copy(frames, small, np.stack(masks) > 0, 0, most, "conditioning copy"),
+        source_copy(frames, small, [np.stack(masks) > 0], 0, most, "conditioning copy"),
     ]

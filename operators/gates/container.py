@@ -7,7 +7,7 @@ import numpy as np
 from operators.release.c2pa_mark import faults
 from operators.video.encode import ContainerFacts, inspect_video
 from operators.video.mp4_boxes import C2PA
-from schemas.certificate import Gate
+from schemas.certificate import Gate, Timing
 from schemas.clip import CandidateClip, ClipRef
 
 
@@ -16,7 +16,7 @@ def container(clip: CandidateClip, marked: bool) -> list[Gate]:
     facts, allowed = inspect_video(clip.video), {C2PA} if marked else set()
     return [
         *([_marked(clip)] if marked else []),
-        *_accounting(clip.ref, facts),
+        *_accounting(clip.ref, clip.evidence.timing, facts),
         nothing_else("container", facts, allowed),
     ]
 
@@ -33,10 +33,10 @@ def _marked(clip: CandidateClip) -> Gate:
     return Gate.at_most("mark", "faults of the C2PA manifest", len(wrong), 0)
 
 
-def _accounting(ref: ClipRef, facts: ContainerFacts) -> list[Gate]:
-    wanted, origin = ref.pts[ref.overlap :], ref.pts[ref.overlap]
+def _accounting(ref: ClipRef, timing: Timing, facts: ContainerFacts) -> list[Gate]:
+    wanted = ref.moments(timing)
     late = [
-        abs((pts - facts.pts[0]) * facts.time_base - (want - origin) * ref.time_base)
+        abs((pts - facts.pts[0]) * facts.time_base - want * ref.time_base)
         for pts, want in zip(facts.pts, wanted, strict=False)
     ]
     most, other = (
@@ -47,6 +47,6 @@ def _accounting(ref: ClipRef, facts: ContainerFacts) -> list[Gate]:
         Gate.at_most(
             "frames", "frames more or fewer than the source's", abs(len(facts.pts) - len(wanted)), 0
         ),
-        Gate.at_most("timestamps", "largest deviation from the source, s", most, 0),
+        Gate.at_most("timestamps", "largest deviation from those due, s", most, 0),
         Gate.at_most("size", "pixels wider or higher than the source", other, 0),
     ]

@@ -1,14 +1,16 @@
-"""Frames that lost their content on the way: empty, black, frozen or painted over where the source's are not."""
+"""Frames that lost their content on the way: empty, black, frozen or blank where the source's are not."""
 
 import cv2
 import numpy as np
 
 from schemas.certificate import Gate
+from schemas.clip import GRAY
 from schemas.policy import Gates
 
 _MOVES = (
     2.0  # levels of mean change from frame to frame; below it the source itself may be still, but for noise
 )
+_FILL = 3  # levels by which the codec may change a flat fill
 
 
 def degenerate(
@@ -34,10 +36,13 @@ def degenerate(
     ]
 
 
-def painted_over(painted: np.ndarray, shape: tuple[int, int, int], first: int, limits: Gates) -> Gate:
-    """How much of a frame is blacked out or blurred; arguments as of `painted_share`."""
-    share = painted_share(painted, shape, first)
-    return Gate.at_most("painted", "largest share of a frame painted over", share, limits.painted_share)
+def blank(
+    output: np.ndarray, painted: np.ndarray, made: np.ndarray, first: int, limits: Gates, filled: bool
+) -> Gate:
+    """How much of a frame is neither the source's nor generated; arguments as of `blank_share`."""
+    share = blank_share(output, painted, made, first, filled)
+    measure = "largest share of a frame that is neither the source's nor generated"
+    return Gate.at_most("blank", measure, share, limits.blank_share)
 
 
 def _empty(output: np.ndarray, source: np.ndarray, mask: np.ndarray, least: float) -> int:
@@ -66,10 +71,25 @@ def _slowest(output: list[np.ndarray], source: list[np.ndarray], mask: np.ndarra
     return min(shares)
 
 
-def painted_share(painted: np.ndarray, shape: tuple[int, int, int], first: int = 0) -> float:
-    """The largest share of a frame that `paint` covers, of the T frames from `first` on; shape (T, H, W)."""
-    covered = np.zeros(shape, bool)
+def blank_share(output: np.ndarray, painted: np.ndarray, made: np.ndarray, first: int, filled: bool) -> float:
+    """The largest share of a frame that is painted over outside `made`, or a flat fill inside it.
+
+    output uint8 [T,H,W,3]; made bool [T,H,W] of what is not the source's; painted as `paint` takes it, frames counted
+    from `first` frames before the output's. All of `made` is a fill if that was asked for, by `filled`; if not, as much
+    of it as is flat and of the fill's gray.
+    """
+    over = np.zeros(made.shape, bool)
     for _, t, x0, y0, x1, y1 in painted.tolist():
-        if first <= t < first + len(covered):
-            covered[t - first, max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = True
-    return float(covered.mean(axis=(1, 2)).max(initial=0.0))
+        if first <= t < first + len(over):
+            over[t - first, max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = True
+    shares = [
+        float(np.where(anew, filled or _flat(frame), there).mean())
+        for frame, there, anew in zip(output, over, made, strict=True)
+    ]
+    return max(shares, default=float("nan"))
+
+
+def _flat(frame: np.ndarray) -> np.ndarray:
+    """bool [H,W]: where a frame is of the gray that stands for what was taken out, and all around as well."""
+    gray = (np.abs(frame.astype(np.int16) - GRAY) <= _FILL).all(axis=2)
+    return cv2.erode(gray.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from operators.models.coverage import unaccounted
 from schemas.certificate import Gate
-from schemas.cues import InstanceMasks
+from schemas.cues import InstanceMasks, Patch, PersonBoxes
 from schemas.policy import Gates
 
 # Frames uint8 [T,H,W,3] RGB, what is accounted for bool [T,H,W] -> whoever is seen elsewhere, frame by frame.
@@ -21,7 +22,7 @@ def look(detectors: Sequence[Detector], frames: np.ndarray, mask: np.ndarray) ->
 
 
 def nobody_left(people: Sequence[InstanceMasks], faces: Sequence[InstanceMasks], limits: Gates) -> list[Gate]:
-    """Gate 1, on what the two detectors see in the conditioning's frames outside the mask."""
+    """Gate 1, coverage: of what the two detectors see in the source's untouched frames, nothing is outside the mask."""
     return [
         _surest("nobody left", "a person outside the mask", people, limits.residual_confidence),
         _surest("no face left", "a face outside the mask", faces, limits.face_confidence),
@@ -43,6 +44,32 @@ def nobody_new(
         _surest("nobody new", "a person outside the mask", people, limits.new_person_confidence),
         _surest("no new face", "a face outside the mask", faces, limits.face_confidence),
     ]
+
+
+def final_look(seen: Sequence[PersonBoxes], mask: np.ndarray, limits: Gates) -> Gate:
+    """Whether all whom a look that no mask has grown by sees in the source are covered by `mask` bool [T,H,W].
+
+    Raises ValueError if a frame was left out, or for what is no number.
+    """
+    left = [unaccounted(*pair).scores for pair in zip(seen, mask, strict=True)]
+    worst = float(np.max(np.concatenate(left), initial=0.0))
+    measure = "confidence of a person outside the mask, in another view of the source"
+    return Gate.at_most("final look", measure, worst, limits.final_confidence)
+
+
+def bodies(seen: Sequence[PersonBoxes], body: np.ndarray, least: float) -> np.ndarray:
+    """bool [T,H,W]: `body` and the middle of every box that scores `least` or more, and of which it holds less than
+    half: what is asked of a body is asked of all whom anybody sees, not of those alone whom the masks are for."""
+    everybody = body.copy()
+    for one, there in zip(seen, everybody, strict=True):
+        for (x0, y0, x1, y1), score in zip(one.boxes, one.scores, strict=True):
+            width, height = x1 - x0, y1 - y0
+            middle = np.array([x0 + width / 4, y0 + height / 8, x1 - width / 4, y1 - height / 4])
+            left, top, right, bottom = Patch.of_box(middle, there.shape).box
+            part = there[top:bottom, left:right]
+            if score >= least and part.size and part.mean() < 0.5:
+                part[:] = True
+    return everybody
 
 
 def _surest(name: str, what: str, found: Sequence[InstanceMasks], threshold: float) -> Gate:

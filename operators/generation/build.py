@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from operators.generation.generator import VideoGenerator
+from operators.generation.generator import WanVaceGenerator
 from schemas import profile as choice
 from schemas.generation import Request
 
@@ -20,4 +20,4 @@ def build_generator(settings: choice.Generator, device: str) -> Generator:
     """The generator that the profile names."""
     match settings:
         case choice.WanVace():
-            return VideoGenerator(settings, device)
+            return WanVaceGenerator(settings, device)

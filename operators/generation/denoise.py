@@ -9,7 +9,7 @@ from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
 from schemas.generation import Window
-from schemas.profile import Generator
+from schemas.profile import WanVace
 
 
 @torch.no_grad()
@@ -18,7 +18,7 @@ def sample_together(
     windows: Sequence[Window],
     words: torch.Tensor,
     nothing: torch.Tensor,
-    settings: Generator,
+    settings: WanVace,
 ) -> list[np.ndarray]:
     """float32 [T,h,w,3] in 0..1 for each of B windows of equal shape, each from its own conditions, words and seed.
 
@@ -73,7 +73,7 @@ def denoise(
     condition: torch.Tensor,
     words: torch.Tensor,
     nothing: torch.Tensor,
-    settings: Generator,
+    settings: WanVace,
 ) -> torch.Tensor:
     """The loop: latents [B,C,1+t,h,w] from noise to what is decoded. Guidance doubles the batch."""
     scheduler, transformer = pipeline.scheduler, pipeline.transformer

@@ -11,7 +11,7 @@ import torch
 
 from operators.generation.windows import Windows
 from schemas.generation import Request, Window
-from schemas.profile import Generator
+from schemas.profile import WanVace
 
 if TYPE_CHECKING:
     from diffusers import WanVACEPipeline
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("recast")
 
 
-class VideoGenerator:
+class WanVaceGenerator:
     """Generates any number of frames for any number of requests, `batch` windows of one size at a time.
 
     Models are loaded once and stay. What does not fit into the GPU's memory is done in halves, and so is whatever
@@ -29,7 +29,7 @@ class VideoGenerator:
     """
 
     def __init__(
-        self, settings: Generator, device: str = "cpu", pipeline: "WanVACEPipeline | None" = None
+        self, settings: WanVace, device: str = "cpu", pipeline: "WanVACEPipeline | None" = None
     ) -> None:
         """A `pipeline` that is in memory already takes the place of the profile's, with its text encoder if any."""
         from operators.generation.text_encoder import PromptEncoder

@@ -9,12 +9,12 @@ from diffusers.video_processor import VideoProcessor
 from operators.generation.lora import load_adapter, load_distilled
 from operators.weights import vouched
 from schemas.errors import UserError
-from schemas.profile import Generator
+from schemas.profile import WanVace
 
 _SAME = ("z_dim", "scale_factor_spatial", "scale_factor_temporal")
 
 
-def load_vace(settings: Generator, device: str = "cpu") -> WanVACEPipeline:
+def load_vace(settings: WanVace, device: str = "cpu") -> WanVACEPipeline:
     """Transformer, VAE and scheduler, without text encoder; whatever is not in the folders is not fetched.
 
     The VAE and the transformer's norms stay float32 whatever the dtype: in bfloat16 encoding loses detail.
@@ -36,7 +36,7 @@ def load_vace(settings: Generator, device: str = "cpu") -> WanVACEPipeline:
     return prepare(pipeline, settings)
 
 
-def load_vae(settings: Generator) -> AutoencoderKLWan:
+def load_vae(settings: WanVace) -> AutoencoderKLWan:
     """The pipeline's own VAE, or the one that the profile puts in its place."""
     own = Path(settings.weights) / "vae"
     folder = Path(settings.vae or own)
@@ -54,7 +54,7 @@ def load_vae(settings: Generator) -> AutoencoderKLWan:
     )
 
 
-def prepare(pipeline: WanVACEPipeline, settings: Generator) -> WanVACEPipeline:
+def prepare(pipeline: WanVACEPipeline, settings: WanVace) -> WanVACEPipeline:
     """Scheduler, adapters and switches of a pipeline that is already in memory."""
     pipeline.scheduler = UniPCMultistepScheduler.from_config(
         pipeline.scheduler.config, use_flow_sigmas=True, flow_shift=settings.flow_shift

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from scipy.special import expit
 
-from operators.models.looks import squares
+from operators.models.framing import squares
 from operators.models.onnx_session import OnnxNetwork
 from schemas.cues import Patch
 

@@ -13,6 +13,7 @@ from schemas.clip import GRAY
 from schemas.cues import InstanceMasks, Patch
 
 _STRIDE = 4  # px per value of its maps
+_INSIDE = 0.8  # share of a face's box that has to be accounted for
 _OUTPUTS = ["537", "538", "539", "540"]  # likelihood, log size, offset and landmarks, as the file names them
 
 FACES = (
@@ -31,7 +32,8 @@ def face_weights() -> Path:
 class FaceDetector:
     """Frames uint8 [T,H,W,3] RGB, what is accounted for bool [T,H,W] -> T InstanceMasks, one box per face left.
 
-    As the witness: what is accounted for is painted gray, frames are seen at native resolution in overlapping tiles.
+    Frames are seen as they are, at native resolution in overlapping tiles; a face counts unless it lies in what is
+    accounted for, but for a margin.
     Run by OpenCV, which takes any size of picture; the file declares one, and other runtimes insist on it.
     Raises ValueError if the model's output is not finite or the shapes differ.
     """
@@ -43,10 +45,7 @@ class FaceDetector:
     def __call__(self, frames: np.ndarray, covered: np.ndarray) -> list[InstanceMasks]:
         if covered.dtype != bool or covered.shape != frames.shape[:3]:
             raise ValueError(f"frames {frames.shape}, but covered {covered.dtype} {covered.shape}")
-        return [
-            self._faces(np.where(hidden[..., None], np.uint8(GRAY), frame), hidden)
-            for frame, hidden in zip(frames, covered, strict=True)
-        ]
+        return [self._faces(frame, hidden) for frame, hidden in zip(frames, covered, strict=True)]
 
     def _faces(self, picture: np.ndarray, hidden: np.ndarray) -> InstanceMasks:
         (height, width), patches, scores = picture.shape[:2], [], []
@@ -54,7 +53,7 @@ class FaceDetector:
             for box, score in self._look(picture[rows, columns]):
                 patch = Patch.of_box(box + [columns.start, rows.start] * 2, (height, width))
                 x0, y0, x1, y1 = patch.box
-                if patch.area and hidden[y0:y1, x0:x1].mean() < 0.5:
+                if patch.area and hidden[y0:y1, x0:x1].mean() < _INSIDE:
                     patches.append(patch)
                     scores.append(score)
         boxes = np.array([patch.box for patch in patches], np.float32).reshape(-1, 4)

@@ -28,7 +28,8 @@ _LIMBS = 0.3  # and the mean of the eight surest joints, that are enough togethe
 _BELIEVED = 0.5  # the least score of somebody who is sure, above every policy's start_confidence
 _FAINT = 0.19  # the most of somebody who is not, below it: such detections continue tracks and begin none
 _SMALL = 40  # px of height below which a mask says less than the box
-_LEAST_BODY = 0.15  # share of its box that a body fills at least; a smaller mask is of something else
+_LEAST_BODY = 0.15  # share of its box that a body fills at least; a smaller mask is of something else,
+_FITS = 0.5  # as is one whose extent has less IoU with the box: of a head alone a body is imagined
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,11 @@ class PeopleEnsemble:
         masks = [Patch.of_box(box, frame.shape[:2]) for box in boxes]
         large = np.flatnonzero(sure & (boxes[:, 3] - boxes[:, 1] >= _SMALL))
         for i, mask in zip(large, self.blazepose(frame, boxes[large]).masks, strict=True):
-            masks[i] = mask if mask.area > _LEAST_BODY * masks[i].area else masks[i]
+            extent = np.array([mask.box], np.float32)
+            fits = (
+                mask.area > _LEAST_BODY * masks[i].area and box_iou(boxes[i : i + 1], extent)[0, 0] >= _FITS
+            )
+            masks[i] = mask if fits else masks[i]
         return masks
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from operators.models.looks import Look, people, squares
+from operators.models.framing import Look, people, squares
 from operators.models.onnx_session import OnnxNetwork
 from schemas.cues import PersonBoxes
 

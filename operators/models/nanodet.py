@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import softmax
 
-from operators.models.looks import Look, people
+from operators.models.framing import Look, people
 from operators.models.onnx_session import OnnxNetwork
 from schemas.cues import PersonBoxes
 

@@ -22,7 +22,7 @@ class OnnxNetwork:
     def __init__(self, weights: str | Path, outputs: Sequence[str], device: str = "cpu") -> None:
         import onnxruntime
 
-        onnxruntime.disable_telemetry_events()
+        onnxruntime.disable_telemetry_events()  # as the environment says already; see operators/isolation.py
         remedy = "Name a file of cluster/weights/embedded/cues, or what jobs.convert_cues writes"
         if not Path(weights).is_file():
             raise UserError(str(weights), "network not found", remedy)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from operators.models.coco_ssd import CocoSsd
+from operators.models.coverage import unaccounted
 from operators.models.finite import check_finite
 from operators.models.person_map import STRIDE, PersonMap
 from operators.models.rt_detr import RtDetr
@@ -13,11 +14,6 @@ from operators.models.tiles import tiles
 from schemas import extractors as choice
 from schemas.clip import GRAY
 from schemas.cues import InstanceMasks, Patch, PersonBoxes
-
-_GROUP = 8  # times the area of the largest person in it, a box is of a group
-_CLOSE = 0.9  # the score from which so large a box is of somebody all the same
-_MEMBER = 0.8  # share of a person's mask within the box
-
 
 # Pictures uint8 [N,H,W,3], and what of them is accounted for bool [N,H,W] -> whoever is left in each.
 _Look = Callable[[np.ndarray, np.ndarray], list[InstanceMasks]]
@@ -27,11 +23,11 @@ class Witness:
     """Frames uint8 [T,H,W,3] RGB, what is accounted for bool [T,H,W] -> T InstanceMasks of whoever is left.
 
     A detector of whole people looks at the frames as they are: painted ones show silhouettes, which look like people,
-    and black boxes, behind which it sees nobody. Whom it boxes counts unless half of the box is accounted for, or the
-    box is of a group of whom at least two are, and it is not very sure that it is somebody close. A map of parts of
-    people looks at frames in which what is accounted for is gray, or it would name all of it; connected parts of it
-    above the model's confidence are what was found, with their highest value as score. So a hand that sticks out of a
-    mask counts as a person. Either looks at native resolution in overlapping tiles. Of several models all counts.
+    and black boxes, behind which it sees nobody. Whom it boxes counts as far as the box is not accounted for, see
+    `unaccounted`. A map of parts of people looks at frames in which what is accounted for is gray, or it would name all
+    of it; connected parts of it above the model's confidence are what was found, with their highest value as score. So
+    a hand that sticks out of a mask counts as a person. Either looks at native resolution in overlapping tiles. Of
+    several models all counts.
     Raises UserError for unusable weights, ValueError if the model's output is not finite or the shapes differ.
     """
 
@@ -58,10 +54,10 @@ def _look(settings: choice.OneWitness, device: str) -> _Look:
             return lambda frames, hidden: _by_map(model, settings, frames, hidden)
         case choice.RtDetr(weights=weights, confidence=confidence, image_size=size, dtype=dtype):
             detector = RtDetr(weights, confidence, size, device, settings.batch, dtype)
-            return lambda frames, hidden: _unaccounted(_tiled(detector, frames, size), hidden)
+            return lambda frames, hidden: _left(_tiled(detector, frames, size), hidden)
         case choice.CocoSsd(weights=weights, confidence=confidence, tile=tile):
             ssd = CocoSsd(weights, confidence, device, tile)  # cuts tiles of its own
-            return lambda frames, hidden: _unaccounted(ssd(frames), hidden)
+            return lambda frames, hidden: _left(ssd(frames), hidden)
 
 
 def _by_map(
@@ -99,6 +95,10 @@ def _tiled(detector: RtDetr, frames: np.ndarray, side: int) -> list[PersonBoxes]
     ]
 
 
+def _left(found: list[PersonBoxes], hidden: np.ndarray) -> list[InstanceMasks]:
+    return [unaccounted(*pair) for pair in zip(found, hidden, strict=True)]
+
+
 def _near(hidden: np.ndarray, reach: int) -> np.ndarray:
     """bool [N,H/4,W/4], rounded up: which cells are within `reach` px of what `hidden` bool [N,H,W] marks."""
     pads = [(0, 0), *((0, -side % STRIDE) for side in hidden.shape[1:])]
@@ -124,37 +124,6 @@ def _parts(likely: np.ndarray, hidden: np.ndarray, size: tuple[int, int]) -> Ins
     return InstanceMasks(np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32), masks)
 
 
-def _unaccounted(found: list[PersonBoxes], hidden: np.ndarray) -> list[InstanceMasks]:
-    """Boxes of which half lies in `hidden` bool [N,H,W], or which are of a group, are of somebody accounted for."""
-    return [_left(*pair) for pair in zip(found, hidden, strict=True)]
-
-
-def _left(found: PersonBoxes, hidden: np.ndarray) -> InstanceMasks:
-    check_finite(found.boxes, found.scores)
-    _, people, stats, _ = cv2.connectedComponentsWithStats(hidden.astype(np.uint8))
-    boxes, scores, masks = [], [], []
-    for box, score in zip(found.boxes, found.scores, strict=True):
-        patch = Patch.of_box(box, hidden.shape)
-        x0, y0, x1, y1 = patch.box
-        place = np.s_[y0:y1, x0:x1]
-        accounted = patch.area == 0 or hidden[place].mean() >= 0.5
-        if not accounted and (score >= _CLOSE or not _is_group(people[place], stats[:, cv2.CC_STAT_AREA])):
-            boxes.append(patch.box)
-            scores.append(score)
-            masks.append(patch)
-    return InstanceMasks(np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32), masks)
-
-
 def _together(found: tuple[InstanceMasks, ...]) -> InstanceMasks:
     boxes, scores = (np.concatenate([getattr(one, name) for one in found]) for name in ("boxes", "scores"))
     return InstanceMasks(boxes, scores, [mask for one in found for mask in one.masks])
-
-
-def _is_group(people: np.ndarray, areas: np.ndarray) -> bool:
-    """Whether two or more of the masks numbered in a box int [h,w] lie in it and are small beside it.
-
-    areas int [N]: of the masks, by number; 0 is what is no mask.
-    """
-    within = np.bincount(people.ravel(), minlength=len(areas))[1:]
-    members = within >= _MEMBER * areas[1:]
-    return bool(members.sum() >= 2 and people.size > _GROUP * areas[1:][members].max())

@@ -1,6 +1,5 @@
 """Loading and running an ultralytics model: offline, silent, at native resolution."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,6 @@ import numpy as np
 from operators.models.finite import check_finite
 from operators.weights import vouched
 from schemas.errors import UserError
-
-os.environ.setdefault("YOLO_AUTOINSTALL", "false")  # never install or fetch anything while a job runs
-os.environ.setdefault("YOLO_OFFLINE", "true")
-os.environ.setdefault("YOLO_VERBOSE", "false")
 
 _STRIDE = 32  # sides of the model's input are multiples of it
 

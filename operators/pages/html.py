@@ -14,7 +14,7 @@ from operators.release import reader
 from schemas.errors import UserError
 
 IN_PLACE = [
-    ("source_digest", "ascending"),
+    ("source_hmac", "ascending"),
     ("first_frame", "ascending"),
 ]  # a dataset's clips by source and place in it
 ROWS = 200  # of what was not released, in one page

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from operators.pages.html import IN_PLACE, embedded, finished, fitting, not_released, write_page
 from operators.release import reader
 from operators.release.layout import CONDITION, RECORD, REPORT, VIDEO
+from schemas.certificate import Gate
 from schemas.manifest import ManifestRow
 
 RELEASED = pc.field("verdict") == "released"
@@ -46,7 +47,7 @@ def _cards(output: str, rows: Iterable[ManifestRow]) -> Iterator[dict[str, Any]]
         yield {
             "row": row,
             "videos": embedded({"left": held.get(CONDITION, b""), "right": held[VIDEO]}),
-            "gates": certificate["gates"],
+            "gates": [Gate.read(gate) for gate in certificate["gates"]],
             "certificate": {name: value for name, value in certificate.items() if name != "gates"},
             "seconds": sum(row.seconds.values()),
         }
@@ -55,10 +56,10 @@ def _cards(output: str, rows: Iterable[ManifestRow]) -> Iterator[dict[str, Any]]
 def _choose(output: str, count: int) -> Iterator[ManifestRow]:
     """`count` released clips, by source and place in it: clips with people first, and every source once before any
     source twice."""
-    columns = ["key", "shard", "source_digest", "first_frame", "people"]
+    columns = ["key", "shard", "source_hmac", "first_frame", "people"]
     released = reader.batches(reader.parquet_files(output, "manifest"), columns, RELEASED)
     chosen = reader.first_of(released, _in_turn, max(0, count))
-    for clip in sorted(chosen, key=lambda clip: (clip["source_digest"], clip["first_frame"])):
+    for clip in sorted(chosen, key=lambda clip: (clip["source_hmac"], clip["first_frame"])):
         yield reader.manifest_row(output, clip["shard"], clip["key"])
 
 
@@ -66,7 +67,7 @@ def _in_turn(clips: pa.Table) -> pa.Table:
     """Sorted: clips with people before others; of either, the first of every source before the second of any."""
     clips = clips.sort_by(IN_PLACE)
     empty = clips["people"].to_numpy() == 0
-    sources = clips["source_digest"].combine_chunks().dictionary_encode().indices.to_numpy()
+    sources = clips["source_hmac"].combine_chunks().dictionary_encode().indices.to_numpy()
     turns = np.zeros(len(clips), np.int64)
     for own in (empty, ~empty):
         (at,) = np.nonzero(own)
@@ -78,13 +79,13 @@ def _in_turn(clips: pa.Table) -> pa.Table:
 
 def _waived(output: str) -> list[dict[str, Any]]:
     """Key and step of every clip that was released on a reviewer's word, by source and place in it."""
-    columns = ["key", "steps", "source_digest", "first_frame"]
+    columns = ["key", "steps", "source_hmac", "first_frame"]
     found = []
     for clips in reader.batches(reader.parquet_files(output, "manifest"), columns, RELEASED):
         accepted = pc.equal(pc.struct_field(pc.list_flatten(clips["steps"]), "name"), "accept")
         at = pc.unique(pc.list_parent_indices(clips["steps"]).filter(accepted))
         found += clips.take(at).to_pylist()
-    found.sort(key=lambda clip: (clip["source_digest"], clip["first_frame"]))
+    found.sort(key=lambda clip: (clip["source_hmac"], clip["first_frame"]))
     return [
         {"key": clip["key"], "step": step}
         for clip in found

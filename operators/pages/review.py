@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pyarrow.compute as pc
 
+from operators import storage
 from operators.pages.candidates import Candidates
 from operators.pages.html import IN_PLACE, embedded, finished, fitting, not_released, write_page
 from operators.release import reader
@@ -19,7 +19,6 @@ from operators.video.encode import encode_video
 from schemas.arrow import from_table, schema_of
 from schemas.certificate import Gate, margin
 from schemas.clip import ClipRef
-from schemas.errors import UserError
 from schemas.manifest import ManifestRow, Verdict
 from schemas.policy import Reviewers
 
@@ -35,7 +34,7 @@ def write_review(
     released ones, each by the margin of the closest gate, the worst first. What is decided there, `reviewers` says.
     Raises UserError if one of `output` and `review` lies inside the other: originals never sit beside a release.
     """
-    keep_apart(output, review)
+    storage.keep_apart(output, review, "originals")
     facts, reviewers = finished(output), reviewers or Reviewers(groups=[])
     shown = [*_worst(output, "quarantined", clips), *_worst(output, "released", clips)][:clips]
     originals = _originals(plan, shown)
@@ -58,7 +57,7 @@ def write_review(
 
 def _worst(output: str, verdict: Verdict, count: int) -> Iterator[ManifestRow]:
     """`count` of the clips that ended so: those whose closest gate is furthest on the wrong side first."""
-    columns = ["key", "shard", "margin", "source_digest", "first_frame"]
+    columns = ["key", "shard", "margin", "source_hmac", "first_frame"]
     clips = reader.batches(reader.parquet_files(output, "manifest"), columns, pc.field("verdict") == verdict)
     order = [("margin", "ascending"), *IN_PLACE]
     for clip in reader.first_of(clips, lambda table: table.sort_by(order), count):
@@ -92,7 +91,7 @@ def _cards(
             held = reader.members(output, row.shard, row.key)
             sha256, result, condition = row.sha256, held[VIDEO], held.get(CONDITION, b"")
             scores = json.loads(held[RECORD])["certificate"]["gates"]
-        gates = [Gate(**gate | {"score": float(gate["score"])}) for gate in scores]
+        gates = [Gate.read(gate) for gate in scores]
         yield {
             "row": row,
             "problem": problem,
@@ -121,19 +120,3 @@ def _original(ref: ClipRef) -> bytes:
         small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
         return encode_video(small, ref.pts[ref.overlap :], ref.time_base, ref.fps, crf=26, preset="veryfast")
     return b""
-
-
-def keep_apart(output: str, review: str) -> None:
-    """Raises UserError if one of the two lies inside the other."""
-    places = [_place(uri) for uri in (output, review)]
-    if places[0].startswith(places[1]) or places[1].startswith(places[0]):
-        remedy = "Give a folder outside the output: originals never sit beside what is published"
-        raise UserError(review, f"lies in or around the output {output}", remedy)
-
-
-def _place(uri: str) -> str:
-    """A form in which one place's name begins with another's only if it lies inside."""
-    scheme, separator, rest = uri.partition("://")
-    if separator and scheme != "file":
-        return uri.rstrip("/") + "/"
-    return str(Path(rest if separator else uri).expanduser().resolve()).rstrip("/") + "/"

@@ -79,7 +79,7 @@ def list_sources(inputs: list[str], spread: Spread = side_by_side) -> Listing:
 
 
 def list_videos(prefix: str, spread: Spread = side_by_side) -> Listing:
-    """Every video at or below a local path or s3:// prefix, sorted. Hidden files are not videos.
+    """Every video at or below a local path or an object store's prefix, sorted. Hidden files are not videos.
 
     Folders are opened here, level by level, until there are enough of them; each is then listed with all below it,
     which `spread` does for all, wherever it likes. Raises UserError if the prefix does not exist, cannot be read, or
@@ -92,12 +92,14 @@ def list_videos(prefix: str, spread: Spread = side_by_side) -> Listing:
         raise
     except Exception as error:  # every backend raises its own; whichever it is, nothing was listed
         reason = f"cannot be listed ({type(error).__name__})"
-        raise UserError(prefix, reason, "Check the address, AWS_ENDPOINT_URL and the credentials") from None
+        raise UserError(
+            prefix, reason, "Check the address, and the variables that name store and credentials"
+        ) from None
     place = storage.absolute(prefix)
     if stamp:
         return Listing([Source(place, place.rsplit("/", 1)[-1], stamp)], 0)
     if not found:
-        remedy = "Give a video file, a folder or an s3:// prefix"
+        remedy = "Give a video file, a folder or an object store's prefix"
         raise UserError(prefix, "does not exist, is empty, or may not be read", remedy)
     videos = sorted(filter(_is_video, found))
     if not videos:

@@ -38,7 +38,7 @@ def plan_source(uri: str, name: str, name_key: bytes, clips: Clips) -> list[Clip
         stamp = storage.stamp(uri)
         if not (digest := source.digest(uri)):
             raise Unreadable("the file is empty")
-        made = [_clip(uri, key, digest, facts) for facts in _cut(_probe(uri), clips)]
+        made = [_clip(uri, key, digest, name_key, facts) for facts in _cut(_probe(uri), clips)]
         if storage.stamp(uri) != stamp:
             raise Unreadable("it was changed while it was planned", "Plan again when nobody writes into it")
         return [replace(ref, stamp=stamp) for ref in made]
@@ -52,15 +52,20 @@ def plan_source(uri: str, name: str, name_key: bytes, clips: Clips) -> list[Clip
     except Exception as error:  # whatever a file or its store provokes, the other files are planned
         problem = f"it cannot be probed ({type(error).__name__})"
         remedy = "Plan again; if it stays so, replace the file"
-    return [unplannable(uri, key, problem, remedy, digest)]
+    return [unplannable(uri, key, name_key, problem, remedy, digest)]
 
 
 def source_key(name: str, name_key: bytes) -> str:
     """What a source is called in the output: 20 hex digits, an HMAC of its name."""
-    return hmac.digest(name_key, f"name:{name}".encode(), hashlib.sha256).hex()[:20]
+    return _keyed(name_key, f"name:{name}").hex()[:20]
 
 
-def unplannable(uri: str, key: str, problem: str, remedy: str, digest: str = "") -> ClipRef:
+def _keyed(name_key: bytes, what: str) -> bytes:
+    """What nobody can make who has the file but not the key."""
+    return hmac.digest(name_key, what.encode(), hashlib.sha256)
+
+
+def unplannable(uri: str, key: str, name_key: bytes, problem: str, remedy: str, digest: str = "") -> ClipRef:
     """The one reference, without frames, of a source that cannot be planned."""
     nothing: dict[str, Any] = {
         "index": 0,
@@ -71,7 +76,7 @@ def unplannable(uri: str, key: str, problem: str, remedy: str, digest: str = "")
         "fps": Fraction(1),
     }
     nothing |= {"width": 0, "height": 0, "rotation": 0}
-    return _clip(uri, key, digest, nothing, problem, remedy)
+    return _clip(uri, key, digest, name_key, nothing, problem, remedy)
 
 
 def windows(frames: int, length: int, overlap: int) -> list[tuple[int, int]]:
@@ -158,17 +163,25 @@ def _cut(source: dict[str, Any], clips: Clips) -> list[dict[str, Any]]:
 
 
 def _clip(
-    uri: str, key: str, digest: str, facts: dict[str, Any], problem: str = "", remedy: str = ""
+    uri: str,
+    key: str,
+    digest: str,
+    name_key: bytes,
+    facts: dict[str, Any],
+    problem: str = "",
+    remedy: str = "",
 ) -> ClipRef:
     pts: list[int] = facts["pts"]
-    # The name's HMAC is part of the id: two copies of one file are two sources.
+    # The name's HMAC is part of the id: two copies of one file are two sources. All else in it is published or known
+    # to whoever has the file, so an id without a key would tell which file it was.
     span = f"{digest}:{key}:{facts['first_frame']}:{facts['overlap']}:{len(pts)}"
-    clip_id = int.from_bytes(hashlib.blake2b(span.encode(), digest_size=8).digest(), "big", signed=True)
+    clip_id = int.from_bytes(_keyed(name_key, f"clip:{span}")[:8], "big", signed=True)
     return ClipRef(
         clip_id=clip_id,
         key=f"{key}-{facts['index']:06d}",
         uri=uri,
         source_digest=digest,
+        source_hmac=_keyed(name_key, f"source:{digest}").hex()[:32] if digest else "",
         first_frame=facts["first_frame"],
         overlap=facts["overlap"],
         pts=pts,

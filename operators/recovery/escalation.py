@@ -88,14 +88,3 @@ def larger(mask: MaskPolicy, steps: Sequence[Step]) -> MaskPolicy:
 def tries(steps: Sequence[Step]) -> int:
     """How often a clip was tried before, as these steps tell: each but `accept`, which asks for no other video."""
     return sum(step.name != "accept" for step in steps)
-
-
-def generated(tracks: int, steps: Sequence[Step]) -> bool:
-    """Whether a clip shows anything generated or drawn: somebody or something was replaced, and not by a flat fill."""
-    return tracks > 0 and not filled(steps)
-
-
-def filled(steps: Sequence[Step]) -> bool:
-    """Whether these steps ask for a flat fill in place of generated people; "other seed" after it takes it back."""
-    fills = [step.name == "opaque fill" for step in steps if step.name in ("opaque fill", "other seed")]
-    return bool(fills) and fills[-1]

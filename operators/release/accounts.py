@@ -11,27 +11,34 @@ from schemas.manifest import ManifestRow, Verdict
 
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 COUNTED = ("planned", *VERDICTS)
-_NUMBERS = ("people", "diffusion_calls", "bypassed")
+_NUMBERS = (
+    "people",
+    "regenerated",
+    "filled",
+    "frames_masked",
+    "frames_painted",
+    "diffusion_calls",
+    "bypassed",
+)
 
 
 def account(rows: Iterable[ManifestRow]) -> dict[str, Any]:
-    """Clips and frames planned and by verdict, people, diffusion calls, bypassed clips, seconds by stage."""
+    """Clips and frames planned and by verdict; people, how they were replaced, frames masked and painted, diffusion
+    calls and bypassed clips; seconds by stage."""
     clips, frames, seconds = Counter[str](), Counter[str](), Counter[str]()
-    people = calls = bypassed = 0
+    numbers = Counter[str]()
     for row in rows:
         for name in ("planned", row.verdict):
             clips[name] += 1
             frames[name] += row.frames
-        people += row.people
-        calls += row.diffusion_calls
-        bypassed += row.bypassed
+        numbers.update({name: int(getattr(row, name)) for name in _NUMBERS})
         seconds.update(row.seconds)
     counts = {name: {"clips": clips[name], "frames": frames[name]} for name in COUNTED}
     for unit in ("clips", "frames"):
         if counts["planned"][unit] != sum(counts[verdict][unit] for verdict in VERDICTS):
             raise ValueError(f"{unit}: planned is not released + quarantined + failed")
     spent = {stage: round(value, 3) for stage, value in sorted(seconds.items())}
-    return {**counts, "people": people, "diffusion_calls": calls, "bypassed": bypassed, "seconds": spent}
+    return {**counts, **{name: numbers[name] for name in _NUMBERS}, "seconds": spent}
 
 
 class Total:

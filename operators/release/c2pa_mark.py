@@ -19,11 +19,10 @@ import numpy as np
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from operators.recovery.escalation import generated
 from operators.release.c2pa_layout import has_room
 from operators.video.encode import encode_video
 from operators.video.mp4_boxes import marks
-from schemas.certificate import Variant
+from schemas.certificate import Variant, generated
 from schemas.clip import CandidateClip
 from schemas.errors import UserError
 

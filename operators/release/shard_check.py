@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from operators.recovery.escalation import generated
 from operators.release import json_form
 from operators.release.accounts import account
 from operators.release.c2pa_mark import faults
@@ -23,30 +23,38 @@ from operators.release.spot_check import doubts, draw
 from operators.video.encode import decode_bytes, inspect_video
 from operators.video.mp4_boxes import C2PA
 from schemas.arrow import from_table
-from schemas.certificate import Step
+from schemas.certificate import Step, generated
 from schemas.manifest import Breach, ManifestRow, QuarantineRow
+from schemas.policy import Policy
 
 REDO = "Remove this shard's files and its record in checkpoint/, then run jobs.anonymize again"
 WITHDRAW = f"Do not publish this shard. {REDO}"
+CLIPS = pa.schema({"clip_id": pa.int64(), "key": pa.string()})
 
 
 @dataclass(frozen=True)
 class Demands:
     """What is asked of every shard.
 
-    settings    fields that every certificate must state alike (variant and the digests of profile and policy)
+    policy      that every clip was released under: it says which gates each certificate must have
+    profile     digest of the profile that every certificate must state
     public_key  PEM: by it every certificate must be signed; if empty, none may be
     marked      whether what was generated must carry a C2PA manifest, which else nothing may
     sample      released clips per shard to audit again, drawn by `seed` and the shard's name
-    may_waive   gates that the policy lets a reviewer waive
     """
 
-    settings: dict[str, str]
+    policy: Policy
+    profile: str
     public_key: str = ""
     marked: bool = False
     sample: int = 0
     seed: str = ""
-    may_waive: frozenset[str] = frozenset()
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What every signed shard must state."""
+        digests = {"profile_digest": self.profile, "policy_digest": self.policy.digest()}
+        return {"variant": self.policy.variant, **digests}
 
 
 @dataclass
@@ -61,7 +69,7 @@ class Checked:
 
     name: str
     breaches: list[Breach] = field(default_factory=list)
-    clips: list[tuple[int, str]] = field(default_factory=list)
+    clips: pa.Table = field(default_factory=CLIPS.empty_table)
     stats: dict[str, Any] = field(default_factory=dict)
     stats_sha256: str = ""
     commit_sha256: str = ""
@@ -106,8 +114,9 @@ def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Ch
             if (len(data[path]), digest) != (stated["bytes"], stated["sha256"]):
                 checked.breach(path, "is not what was written: its size or digest differs from the stats")
     with _reading(checked, paths["manifest"]):
-        rows = _rows(data.get(paths["manifest"], b""), ManifestRow)
-        checked.clips = [(row.clip_id, row.key) for row in rows]
+        manifest = _table(data.get(paths["manifest"], b""))
+        rows = from_table(manifest, ManifestRow)
+        checked.clips = manifest.select(CLIPS.names).cast(CLIPS)
         counted = account(rows)
         stated = {key: stats[key] for key in counted}
         checked.demand(counted == stated, paths["stats"], "states other counts than the manifest adds up to")
@@ -115,7 +124,8 @@ def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Ch
             {row.shard for row in rows} == {name}, paths["manifest"], "lists clips of other shards"
         )
     with _reading(checked, paths["quarantine"]):
-        held = _rows(data[paths["quarantine"]], QuarantineRow) if paths["quarantine"] in data else []
+        quarantine = data.get(paths["quarantine"])
+        held = from_table(_table(quarantine), QuarantineRow) if quarantine is not None else []
         due = {(row.clip_id, row.key, row.verdict, row.reason) for row in rows if row.verdict != "released"}
         found = {(row.clip_id, row.key, row.verdict, row.reason) for row in held}
         checked.demand(
@@ -126,7 +136,8 @@ def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Ch
     for key, step in accepted:
         checked.waived.append((key, step))
         problem = "was accepted past a gate that the policy lets no reviewer waive"
-        checked.demand(demands.may_waive >= set(step.waives), f"{paths['manifest']}: {key}", problem)
+        may_waive = set(demands.policy.reviewers.may_waive)
+        checked.demand(may_waive >= set(step.waives), f"{paths['manifest']}: {key}", problem)
     _check_tar(checked, paths["shards"], data.get(paths["shards"]), released, demands)
     return checked
 
@@ -179,18 +190,25 @@ def _check_clip(
 ) -> None:
     """Check one released clip: its certificate, its record, and what its videos hold."""
     record = json_form.read(found[RECORD])
-    for problem in uncertified(record, row, demands.settings, demands.public_key):
+    marked = demands.marked and generated(row.tracks, row.steps)
+    settings = {"profile_digest": demands.profile, "marked": marked}
+    for problem in uncertified(record, row, demands.policy, settings, demands.public_key):
         checked.breach(where, problem)
-    checked.demand(row.bypassed == (row.tracks == 0), where, "bypass and tracks disagree")
+    untouched = not (row.tracks or row.frames_masked or row.frames_painted)
+    checked.demand(row.bypassed == untouched, where, "bypass and what was replaced disagree")
     shape = (record["frames"], record["width"], record["height"], *record["fps"])
     checked.demand(
         shape == (row.frames, row.width, row.height, row.fps_num, row.fps_den),
         where,
         "record and manifest differ in shape or rate",
     )
-    marked = demands.marked and generated(row.tracks, row.steps)
     _check_video(checked, f"{where}.mp4", found[VIDEO], record, marked)
+    published = record["certificate"]["conditioning_published"]
+    checked.demand((CONDITION in found) == published, where, "publishes other conditioning than certified")
+    checked.demand(record["timestamps"][:1] == [0], where, "has timestamps that do not start at 0")
     if CONDITION in found:
+        shown = demands.policy.publish_conditioning
+        checked.demand(shown, f"{where}.{CONDITION}", "is there, although the policy publishes none")
         facts = inspect_video(found[CONDITION])
         checked.demand(
             facts.streams == ["video"] and not facts.tags and not facts.boxes,
@@ -218,7 +236,7 @@ def _check_video(checked: Checked, where: str, data: bytes, record: dict[str, An
         f"holds {len(facts.pts)} frames where {record['frames']} are recorded",
     )
     unit = Fraction(*record["time_base"])
-    due = [(pts - record["timestamps"][0]) * unit for pts in record["timestamps"]]
+    due = [pts * unit for pts in record["timestamps"]]
     held = [(pts - facts.pts[0]) * facts.time_base for pts in facts.pts]
     checked.demand(due == held, where, "has other timestamps than recorded")
 
@@ -239,5 +257,5 @@ def _reading(checked: Checked, where: str) -> Iterator[None]:
         checked.breach(where, f"cannot be read ({type(error).__name__})")
 
 
-def _rows(data: bytes, case: type) -> list[Any]:
-    return from_table(pq.read_table(io.BytesIO(data)), case)
+def _table(data: bytes) -> pa.Table:
+    return pq.read_table(io.BytesIO(data))

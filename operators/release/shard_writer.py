@@ -19,7 +19,7 @@ from operators.release.json_form import written
 from operators.release.layout import CONDITION, RECORD, VIDEO, files_of
 from operators.release.signature import Signer
 from schemas.arrow import to_table
-from schemas.certificate import Gate, Step, margin
+from schemas.certificate import Certificate, Gate, Step, margin
 from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
 from schemas.manifest import ManifestRow, QuarantineRow, Verdict
 
@@ -38,7 +38,6 @@ def write_shard(
     clip_ids: Sequence[int],
     name: str,
     open_output: OpenOutput,
-    publish_conditioning: bool = True,
     signer: Signer | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
@@ -62,7 +61,7 @@ def write_shard(
             record = condition = b""
             if isinstance(row, ReleasedClip):
                 record = written(_record(row, signer))
-                condition = row.conditioning_video if publish_conditioning else b""
+                condition = row.conditioning_video
                 for extension, data in ((VIDEO, row.video), (RECORD, record), (CONDITION, condition)):
                     if data:
                         shard.add(f"{row.ref.key}.{extension}", data)
@@ -142,7 +141,7 @@ def _parquet(rows: Sequence[ManifestRow | QuarantineRow], case: type) -> bytes:
 
 
 def _record(row: ReleasedClip, signer: Signer | None) -> dict[str, Any]:
-    """What a trainer gets beside the video. `timestamps` are the source's, in units of `time_base` seconds."""
+    """What a trainer gets beside the video. `timestamps`, in units of `time_base` seconds, start at 0."""
     ref, certificate = row.ref, asdict(row.certificate)
     return {
         "width": ref.width,
@@ -151,7 +150,7 @@ def _record(row: ReleasedClip, signer: Signer | None) -> dict[str, Any]:
         "fps": [ref.fps_num, ref.fps_den],
         "first_frame": ref.first_frame + ref.overlap,
         "time_base": [ref.time_base_num, ref.time_base_den],
-        "timestamps": ref.pts[ref.overlap :],
+        "timestamps": ref.moments(row.certificate.timing),
         "certificate": certificate,
         **({"signature": signer.sign("certificate", certificate)} if signer else {}),
     }
@@ -159,7 +158,6 @@ def _record(row: ReleasedClip, signer: Signer | None) -> dict[str, Any]:
 
 def _manifest_row(row: Outcome, shard: str, record: bytes, condition: bytes) -> ManifestRow:
     ref = row.ref
-    released = isinstance(row, ReleasedClip)
     certificate = row.certificate if isinstance(row, ReleasedClip) else None
     if certificate and certificate.frames != ref.frames:
         raise ValueError(
@@ -173,7 +171,7 @@ def _manifest_row(row: Outcome, shard: str, record: bytes, condition: bytes) -> 
         shard=shard,
         stage="" if isinstance(row, ReleasedClip) else row.stage,
         reason="" if isinstance(row, ReleasedClip) else row.reason,
-        source_digest=ref.source_digest,
+        source_hmac=ref.source_hmac,
         first_frame=ref.first_frame,
         frames=ref.frames,
         window=len(ref.pts),
@@ -182,17 +180,26 @@ def _manifest_row(row: Outcome, shard: str, record: bytes, condition: bytes) -> 
         fps_num=ref.fps_num,
         fps_den=ref.fps_den,
         people=certificate.people if certificate else 0,
+        regenerated=certificate.regenerated if certificate else 0,
+        filled=certificate.filled if certificate else 0,
+        frames_masked=certificate.frames_masked if certificate else 0,
+        frames_painted=certificate.frames_painted if certificate else 0,
         tracks=certificate.tracks if certificate else 0,
         diffusion_calls=certificate.diffusion_calls if certificate else 0,
         steps=steps,
         margin=margin(gates),
-        bypassed=released and certificate is not None and certificate.tracks == 0,
+        bypassed=certificate is not None and not _touched(certificate),
         video_bytes=len(row.video) if isinstance(row, ReleasedClip) else 0,
         sha256=certificate.output_sha256 if certificate else "",
         record_sha256=hashlib.sha256(record).hexdigest() if record else "",
         condition_sha256=hashlib.sha256(condition).hexdigest() if condition else "",
         seconds=row.seconds,
     )
+
+
+def _touched(certificate: Certificate) -> bool:
+    """Whether anything of the clip was replaced or painted over."""
+    return bool(certificate.tracks or certificate.frames_masked or certificate.frames_painted)
 
 
 def _gates_and_steps(row: Outcome) -> tuple[list[Gate], list[Step]]:

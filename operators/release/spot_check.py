@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 from scipy.stats import binomtest
 
-from operators.recovery.escalation import generated
-from schemas.certificate import Certificate
+from schemas.certificate import Certificate, generated
 
 CONFIDENCE = 0.95
 _BLOCK = 8  # px: means over blocks as large as the codec's even out what it changes from frame to frame

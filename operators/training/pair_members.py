@@ -16,7 +16,7 @@ def members_of(pair: TrainingPair, latents: dict[str, torch.Tensor] | None = Non
     """By extension: target.mp4, condition.mp4 (both lossless RGB), mask.npz, json, latents.safetensors."""
     mask = io.BytesIO()
     np.savez_compressed(mask, mask=np.packbits(pair.mask, axis=-1), width=pair.mask.shape[-1])
-    facts = {name: getattr(pair, name) for name in ("variant", "prompt", "known", "people", "source_digest")}
+    facts = {name: getattr(pair, name) for name in ("variant", "prompt", "known", "people", "source_hmac")}
     members = {
         "target.mp4": encode_lossless(pair.target, "mp4"),
         "condition.mp4": encode_lossless(pair.condition, "mp4"),
@@ -33,7 +33,7 @@ def pair_from(sample: dict[str, Any]) -> TrainingPair:
     """The pair of one WebDataset sample (raw bytes by extension)."""
     facts, stored = json.loads(sample["json"]), np.load(io.BytesIO(sample["mask.npz"]))
     mask = np.unpackbits(stored["mask"], axis=-1, count=int(stored["width"])).astype(bool)
-    names = ("variant", "prompt", "known", "people", "source_digest")
+    names = ("variant", "prompt", "known", "people", "source_hmac")
     return TrainingPair(
         key=sample["__key__"],
         target=decode_bytes(sample["target.mp4"]),

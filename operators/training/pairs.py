@@ -67,7 +67,7 @@ def _windows(clip: Conditioning, tube: Tube, frames: np.ndarray, settings: Gener
                 mask=tube.generate[part],
                 known=settings.overlap if first // settings.window % 2 else 0,
                 people=len(clip.evidence.people),
-                source_digest=clip.ref.source_digest,
+                source_hmac=clip.ref.source_hmac,
             )
         )
     return pairs
@@ -101,7 +101,7 @@ def pair_of_people(
         mask=mask,
         known=settings.overlap if rng.random() < CONTINUED else 0,
         people=len(sample.people),
-        source_digest=sample.key,
+        source_hmac=sample.key,
     )
 
 

@@ -6,23 +6,24 @@ from diffusers import AutoencoderKLWan
 LATENT = 24  # channels
 
 
-def small_vae() -> AutoencoderKLWan:
-    """2.1 M parameters. All downsampling is in the 8-pixel patches, none in time: convolutions see few positions.
+def small_vae(width: int = 64, latent: int = LATENT) -> AutoencoderKLWan:
+    """2.1 M parameters, or as many as `width` and `latent` give.
 
+    All downsampling is in the 8-pixel patches, none in time: convolutions see few positions.
     A frame is a latent: any choice of frames can be trained on.
     """
     return AutoencoderKLWan(
-        base_dim=64,
+        base_dim=width,
         dim_mult=[1],
-        z_dim=LATENT,
+        z_dim=latent,
         num_res_blocks=1,
         temperal_downsample=[],
         attn_scales=[],
         in_channels=192,
         out_channels=192,
         patch_size=8,
-        latents_mean=[0.0] * LATENT,
-        latents_std=[1.0] * LATENT,
+        latents_mean=[0.0] * latent,
+        latents_std=[1.0] * latent,
         scale_factor_spatial=8,
         scale_factor_temporal=1,
     )

@@ -12,6 +12,7 @@ from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 from operators.generation.lora import TARGETS, to_diffsynth
+from operators.training.descent import descend
 from operators.training.discriminator import Critic
 from operators.training.tiny_transformer import small_transformer, start_from_regression
 from schemas.errors import UserError
@@ -82,13 +83,7 @@ class Trainee:
 
     def step(self, loss: torch.Tensor) -> None:
         """One step down the gradient of `loss`. Raises FloatingPointError if that is not finite."""
-        if not torch.isfinite(loss):
-            raise FloatingPointError("the loss is not finite")
-        self.optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        self.optimizer.step()
-        self.schedule.step()
+        descend(loss, self.parameters, self.optimizer, self.schedule)
         self.average.step(self.parameters)
 
     def state(self) -> dict[str, Any]:

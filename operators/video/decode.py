@@ -23,10 +23,19 @@ class DecodeError(Exception):
         self.reason, self.remedy = reason, remedy
 
 
+# Demuxers of the file types that planning takes. Others are playlists and session descriptions: whatever such a file
+# is called, FFmpeg would open the files, addresses and sockets that stand in it.
+DEMUXERS = ("mov", "matroska", "webm", "avi", "mpegts", "mpeg", "mpegvideo", "m4v", "asf", "flv")
+
+
 @contextlib.contextmanager
 def open_video(uri: str) -> Iterator[InputContainer]:
     """A source's container. Its tags may be in any encoding: they are of no interest here, and never an error."""
-    with storage.open_file(uri) as file, av.open(file, metadata_errors="replace") as container:
+    only = {"format_whitelist": ",".join(DEMUXERS)}
+    with (
+        storage.open_file(uri) as file,
+        av.open(file, metadata_errors="replace", container_options=only) as container,
+    ):
         yield container
 
 

@@ -10,9 +10,12 @@ import ray
 
 from benchmarks.planning import write_output, write_plan
 from cluster.ledger import checkpoint
+from cluster.ledger.repair import repair
 from jobs.status import status
+from jobs.verify import read, verify
 from operators.pages.report import write_report
 from operators.pages.review import write_review
+from schemas.policy import Failures
 from tests.cluster import toy
 
 FEW, MANY = 640, 12800
@@ -21,12 +24,17 @@ STEPS: dict[str, Callable[[str, str], object]] = {
     "report": lambda plan, output: write_report(output),
     "review": lambda plan, output: write_review(plan, output, f"{output}.review"),
     "status": lambda plan, output: status(output, datetime.now(UTC)),
+    "repair": lambda plan, output: repair(output),
+    "verify": lambda plan, output: verify(f"{output}.failed", read(f"{output}.failed")),
 }
+NO_LIMITS = toy.POLICY.model_copy(
+    update={"failures": Failures(failed=1, quarantined=1, after_clips=1, in_shard=1)}
+)
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[str, str]]:
-    """Plan and output by number of clips."""
+def finished(tmp_path_factory: pytest.TempPathFactory, cluster: None) -> dict[int, tuple[str, str]]:
+    """Plan and output by number of clips; beside each one in which all failed, of which no video is to be checked."""
     made = {}
     for clips in (FEW, MANY):
         folder = tmp_path_factory.mktemp("finished")
@@ -35,6 +43,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[str, s
         checkpoint.begin(toy.run_of(*made[clips]))
         write_output(made[clips][1], clips)
         STEPS["finish"](*made[clips])
+        # Ten shards in any case: Ray keeps some kB of each of its tasks, of which there are up to a thousand.
+        toy.write_output(
+            f"{folder}/failed", f"{folder}/out.failed", clips, clips // 10, end=toy.failed, policy=NO_LIMITS
+        )
     ray.data.DataContext.get_current().checkpoint_config = None
     return made
 

@@ -36,7 +36,7 @@ sys.stdin.read()
 
 def test_a_shard_counts_what_is_in_it() -> None:
     ref, seconds = toy.make_ref(2), {"decode": 1.0, "detect": 2.0, "generate": 8.0, "audit": 0.5}
-    passed, stopped = toy.GATE, Gate("copy", "share", 0.5, 0.1, False)
+    passed, stopped = toy.GATE, Gate("copy", "share", 0.5, 0.1, "at most")
     pools = toy.PROFILE.pools
     pools = pools.model_copy(update={"regenerate": pools.regenerate.model_copy(update={"num_gpus": 0.5})})
     rows = [

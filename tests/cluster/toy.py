@@ -11,6 +11,8 @@ import json
 import os
 import re
 import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ import ray
 from cluster.ledger import checkpoint, plans
 from cluster.ledger.datasink import ShardNames, ShardSink
 from cluster.ledger.plans import Plan
+from cluster.ledger.repair import repair
 from cluster.ledger.run import Run
 from operators import storage
 from operators.recovery.attempts import LIMIT, Attempts
@@ -31,16 +34,19 @@ from operators.release.shard_writer import write_shard
 from operators.release.signature import Signer
 from operators.video.encode import encode_video
 from schemas.arrow import from_table, to_table
-from schemas.certificate import Certificate, Gate
+from schemas.certificate import Certificate, Gate, Step
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.config import load
+from schemas.due import due
 from schemas.policy import Policy
 from schemas.profile import Profile
 
 ROOT = Path(__file__).parents[2]
 PROFILE = load(Profile, ROOT / "cluster/profiles/embedded.yaml")
 POLICY = load(Policy, ROOT / "cluster/policies/driving.yaml")
-GATE = Gate("toy", "always 0", 0.0, 1.0, True)
+GATE = Gate("toy", "always 0", 0.0, 1.0, "at most")
+
+Ended = ReleasedClip | QuarantinedClip | FailedClip
 
 
 def make_ref(number: int, frames: int = 5) -> ClipRef:
@@ -51,6 +57,7 @@ def make_ref(number: int, frames: int = 5) -> ClipRef:
         key=name[:24],
         uri=f"file:///videos/{number}.mp4",
         source_digest=name,
+        source_hmac=name[:32],
         first_frame=0,
         overlap=1,
         pts=[512 * i for i in range(frames + 1)],
@@ -64,28 +71,63 @@ def make_ref(number: int, frames: int = 5) -> ClipRef:
     )
 
 
-def released(ref: ClipRef, video: bytes, preview: bytes = b"", diffusion_calls: int = 2) -> ReleasedClip:
-    """A release with a certificate that fits."""
+def passing(policy: Policy = POLICY, steps: Sequence[Step] = (), marked: bool = False) -> list[Gate]:
+    """Every gate that is due, passed with room to spare."""
+    return [
+        Gate(
+            one.name,
+            "toy",
+            2 * one.threshold if one.direction == "at least" else 0.0,
+            one.threshold,
+            one.direction,
+        )
+        for one in due(policy, list(steps), marked)
+    ]
+
+
+def released(
+    ref: ClipRef,
+    video: bytes,
+    preview: bytes = b"",
+    diffusion_calls: int = 2,
+    marked: bool = False,
+    policy: Policy = POLICY,
+    steps: Sequence[Step] = (),
+    scores: Mapping[str, float] | None = None,
+) -> ReleasedClip:
+    """A release with a certificate that fits, and some `scores` of gates in it."""
+    gates = [
+        replace(gate, score=(scores or {}).get(gate.name, gate.score))
+        for gate in passing(policy, steps, marked)
+    ]
     digest = hashlib.sha256(video).hexdigest()
     certificate = Certificate(
         clip_id=ref.clip_id,
         key=ref.key,
         variant="structhuman",
+        timing="source",
+        conditioning_published=bool(preview),
         frames=ref.frames,
-        people=1,
+        people=min(1, diffusion_calls),
+        regenerated=min(1, diffusion_calls),
+        filled=0,
+        frames_masked=ref.frames * min(1, diffusion_calls),
+        frames_painted=0,
         tracks=min(1, diffusion_calls),
         diffusion_calls=diffusion_calls,
-        gates=[GATE],
-        steps=[],
+        marked=marked,
+        gates=gates,
+        steps=list(steps),
         output_sha256=digest,
-        source_digest=ref.source_digest,
+        source_hmac=ref.source_hmac,
         weights_digest="w",
         profile_digest=PROFILE.digest(),
-        policy_digest=POLICY.digest(),
+        policy_digest=policy.digest(),
         code_version="c",
         seed_commitment="s",
     )
-    return ReleasedClip(ref, video, preview, certificate, {"condition": 0.25, "audit": 0.5})
+    seconds = {"condition": 0.25, "audit": 0.5}
+    return ReleasedClip(ref, video, preview, certificate, policy.model_dump_json(), seconds)
 
 
 def noise(ref: ClipRef, seed: int | None = None) -> bytes:
@@ -94,26 +136,37 @@ def noise(ref: ClipRef, seed: int | None = None) -> bytes:
     return encode_video(frames, ref.pts[ref.overlap :], ref.time_base, ref.fps, 40, "ultrafast")
 
 
-def run_of(plan: str, output: str, signer: Signer | None = None) -> Run:
+def run_of(plan: str, output: str, signer: Signer | None = None, policy: Policy = POLICY) -> Run:
     """A run by the toy's settings."""
-    return Run(Plan(plan), output, PROFILE, POLICY, signer=signer)
+    return Run(Plan(plan), output, PROFILE, policy, signer=signer)
 
 
-def ended(ref: ClipRef, seed: int | None = None) -> ReleasedClip | QuarantinedClip | FailedClip:
+def failed(ref: ClipRef) -> Ended:
+    """No video comes of it."""
+    return FailedClip(ref, "decode", "toy", "none", {})
+
+
+def ended(ref: ClipRef, seed: int | None = None) -> Ended:
     """The verdict follows from the number."""
     if ref.clip_id % 10 == 0:
         return QuarantinedClip(ref, "audit", "toy", [GATE], [], {"audit": 0.125})
     if ref.clip_id % 10 == 1:
-        return FailedClip(ref, "decode", "toy", "none", {})
+        return failed(ref)
     return released(ref, noise(ref, seed), noise(ref, 0))
 
 
 def write_output(
-    plan: str, output: str, count: int, clips_per_shard: int = 4, signer: Signer | None = None
+    plan: str,
+    output: str,
+    count: int,
+    clips_per_shard: int = 4,
+    signer: Signer | None = None,
+    end: Callable[[ClipRef], Ended] | None = None,  # instead of `ended`
+    policy: Policy = POLICY,
 ) -> list[str]:
     """A finished dataset over a plan of `count` clips, made without Ray; returns the names of its shards."""
     refs = write_plan(plan, count)
-    checkpoint.begin(run_of(plan, output, signer))
+    checkpoint.begin(run_of(plan, output, signer, policy))
     names = [
         ShardNames().get_filename_for_task("a" * 32, task) for task in range(-(-count // clips_per_shard))
     ]
@@ -121,15 +174,14 @@ def write_output(
         part = refs[task * clips_per_shard : (task + 1) * clips_per_shard]
         files: dict[str, _File] = {}
         ids, opener = [ref.clip_id for ref in part], partial(_open, files)
-        write_shard(
-            map(ended, part), ids, name, opener, signer=signer, settings=run_of(plan, output).settings
-        )
+        settings = run_of(plan, output, policy=policy).settings
+        write_shard(map(end or ended, part), ids, name, opener, signer=signer, settings=settings)
         for path, file in files.items():
             storage.write_bytes(output, path, file.data)
         record = pa.BufferOutputStream()
         pq.write_table(pa.table({"clip_id": [ref.clip_id for ref in part]}), record)
         storage.write_bytes(output, f"checkpoint/{name}.parquet", record.getvalue().to_pybytes())
-    checkpoint.finish(run_of(plan, output, signer))
+    checkpoint.finish(run_of(plan, output, signer, policy))
     ray.data.DataContext.get_current().checkpoint_config = None
     return names
 
@@ -172,7 +224,7 @@ class Toy:
             return table.set_column(0, "clip_id", unknown)
         return table
 
-    def process(self, ref: ClipRef) -> ReleasedClip | QuarantinedClip | FailedClip:
+    def process(self, ref: ClipRef) -> Ended:
         time.sleep(self.seconds)
         if ref.clip_id == self.crash:
             os._exit(1)
@@ -212,7 +264,7 @@ def run(
             )
             .write_datasink(ShardSink(output), ray_remote_args={"num_cpus": 0.25})
         )
-        checkpoint.repair(output)
+        repair(output)
     checkpoint.record_lost(Run(plan, output, PROFILE, policy))
     return checkpoint.finish(Run(plan, output, PROFILE, policy))
 

@@ -20,6 +20,7 @@ from cluster import session
 from cluster.ledger import checkpoint
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.plans import Plan
+from cluster.ledger.repair import repair
 from cluster.ledger.run import Run
 from operators import storage
 from operators.recovery.attempts import LIMIT, Attempts
@@ -78,7 +79,9 @@ class Regenerate(Stage):
             eaten = [np.ones(100 << 17) for _ in range(60)]  # 100 MiB each
             raise MemoryError(f"not stopped at {len(eaten) * 100} MiB")
         seen = evidence()
-        return CandidateClip(row.ref, seen, b"", tracks=0, diffusion_calls=0, seed_commitment="s")
+        return CandidateClip(
+            row.ref, seen, b"", regenerated=0, tracks=0, diffusion_calls=0, seed_commitment="s"
+        )
 
 
 class Audit(Stage):
@@ -113,7 +116,7 @@ def main(plan_uri: str, output: str, seconds: float, eater: int = -1, payload: i
                 max_task_retries=LIMIT,
             )
         clips.write_datasink(ShardSink(output), ray_remote_args={"num_cpus": 0.25})
-        checkpoint.repair(output)
+        repair(output)
     checkpoint.record_lost(run)
     checkpoint.finish(run)
 

@@ -8,8 +8,11 @@ import stat
 from pathlib import Path
 
 import pyarrow.dataset as arrow_dataset
+import pyarrow.parquet as pq
 import pytest
 
+from cluster.ledger.erasure import forget
+from cluster.ledger.plans import Plan
 from jobs import options
 from jobs.plan import on_every_node, plan
 from operators.planning.listing import Files, list_videos
@@ -50,7 +53,7 @@ def test_a_folder_is_planned_whole_and_again_the_same(videos: Path, tmp_path: Pa
     (problem,) = made["problems"]
     assert problem["uri"] == str(videos / "bad.mp4")
     assert problem["remedy"]
-    assert json.loads(Path(output, "plan.json").read_text()) == made
+    assert json.loads(Path(output, "plan.json").read_text()) | {"gone": []} == made
     assert stat.S_IMODE(Path(output, "release.key").stat().st_mode) == 0o600
     first = clips(output)
     assert sum(len(decode_clip(ref)[ref.overlap :]) for ref in first if not ref.problem) == 40
@@ -68,6 +71,30 @@ def test_a_folder_is_planned_whole_and_again_the_same(videos: Path, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("cluster")
+def test_what_was_forgotten_is_not_planned_again(videos: Path, tmp_path: Path) -> None:
+    """By its path or its name below the input, whether its file is still there or not; nothing names it any more."""
+    output = str(tmp_path / "plan")
+    made, _ = plan([str(videos)], output, CLIPS)
+    (videos / "a.mp4").unlink()
+    assert plan([str(videos)], output, CLIPS)[0]["gone"] == [str(videos / "a.mp4")]
+    forget(
+        Plan(output),
+        str(tmp_path / "out"),
+        ["a.mp4", str(videos / "deep/a.mp4")],
+        options.make_release_key(output),
+    )
+    left = json.loads(Path(output, "plan.json").read_text())
+    assert left["sources"] == 1 and left["clips"] == 1 and left["other_files"] == made["other_files"]
+    assert {ref.uri for ref in clips(output)} == {str(videos / "bad.mp4")}
+    listed = str(pq.read_table(Path(output, "sources.parquet")).to_pylist())
+    assert "a.mp4" not in listed and "bad.mp4" in listed
+    again, changes = plan([str(videos)], output, CLIPS)
+    assert changes == {"new": 0, "changed": 0, "gone": 0} and again["sources"] == 1
+    forget(Plan(output), str(tmp_path / "out"), ["a.mp4", "bad.mp4"], options.make_release_key(output))
+    assert Plan(output).planned().ids.size == 0, "all may be forgotten"
+
+
+@pytest.mark.usefixtures("cluster")
 def test_a_growing_folder_is_planned_by_what_is_new(videos: Path, tmp_path: Path) -> None:
     """New and changed sources are probed, one that is gone stays; an interrupted run leaves nothing twice."""
     output = str(tmp_path / "plan")
@@ -78,7 +105,7 @@ def test_a_growing_folder_is_planned_by_what_is_new(videos: Path, tmp_path: Path
     write(videos / "deep/a.mp4", pictures(9))
     (videos / "a.mp4").unlink()
     made, changes = plan([str(videos)], output, CLIPS)
-    assert changes == {"new": 1, "changed": 1, "gone": 1}
+    assert changes == {"new": 1, "changed": 1, "gone": 1} and made["gone"] == [str(videos / "a.mp4")]
     now = {(ref.uri, ref.clip_id) for ref in clips(output)}
     stay = {(uri, number) for uri, number in first if not uri.endswith("deep/a.mp4")}
     assert stay < now and {uri for uri, _ in now - stay} == {

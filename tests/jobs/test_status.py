@@ -10,6 +10,7 @@ from cluster.ledger.plans import Plan
 from cluster.ledger.run import Run
 from jobs.status import status
 from operators import storage
+from operators.release.layout import SCHEMA_VERSION
 from schemas.errors import UserError
 from tests.cluster import toy
 from tests.jobs.small import job
@@ -27,7 +28,7 @@ def test_a_finished_run(place: str) -> None:
 def test_an_interrupted_run_counts_what_is_committed(place: str) -> None:
     names = toy.write_output(f"{place}/plan", f"{place}/out", 22)
     storage.delete(f"{place}/out", ["dataset.json", *(f"checkpoint/{name}.parquet" for name in names[3:])])
-    header = {"schema_version": 2, "state": "running", "planned": {"clips": 22, "frames": 110}}
+    header = {"schema_version": SCHEMA_VERSION, "state": "running", "planned": {"clips": 22, "frames": 110}}
     storage.write_bytes(f"{place}/out", "dataset.json", json.dumps(header).encode())
     found = status(f"{place}/out", datetime.now(UTC))
     assert (found["state"], found["shards"], found["left"]) == ("running", 3, 10)

@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from jobs.finetune import finetune
 from operators import storage
-from operators.generation.generator import VideoGenerator
+from operators.generation.generator import WanVaceGenerator
 from operators.training.batches import Batches, samples_of
 from operators.training.flow_loss import Denoising
 from operators.training.pair_members import latents_from, pair_from
@@ -133,7 +133,7 @@ def test_killed_and_resumed_training_has_the_same_loss_curve(s3: str, pairs: Pat
     assert adapters[0] and adapters[0].keys() == adapters[1].keys()
     assert all(torch.equal(value, adapters[1][name]) for name, value in adapters[0].items())
     path = str(folders[1] / "adapter.safetensors")
-    generator = VideoGenerator(settings_of(settings.base, window=9, overlap=1, adapter=path))
+    generator = WanVaceGenerator(settings_of(settings.base, window=9, overlap=1, adapter=path))
     assert generator.pipeline.get_active_adapters()
 
 

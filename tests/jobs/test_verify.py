@@ -191,7 +191,7 @@ class TestClip:
         write_shard([row], [self.ref.clip_id], name, lambda path: toy._open(files, path))  # type: ignore[list-item]
         data = {path: file.data for path, file in files.items()}
         edit(data)
-        checked = check_shard(name, partial(_get, data), Demands({"variant": "structhuman"}))
+        checked = check_shard(name, partial(_get, data), Demands(toy.POLICY, toy.PROFILE.digest()))
         return [breach.problem for breach in checked.breaches]
 
     def test_as_written(self) -> None:
@@ -221,14 +221,15 @@ class TestClip:
 
     def test_a_gate_that_did_not_pass(self) -> None:
         row = toy.ended(self.ref)
-        gate = replace(row.certificate.gates[0], passed=False)  # type: ignore[union-attr]
-        object.__setattr__(row, "certificate", replace(row.certificate, gates=[gate]))  # type: ignore[union-attr]
-        assert self.check(row) == ["certificate has a gate that did not pass"]
+        gates = toy.passing()
+        gates[0] = replace(gates[0], score=0.99)
+        object.__setattr__(row, "certificate", replace(row.certificate, gates=gates))  # type: ignore[union-attr]
+        assert self.check(row) == ["certificate: gate did not pass: nobody left"]
 
     def test_the_certificate_of_another_variant(self) -> None:
         row = toy.ended(self.ref)
         object.__setattr__(row, "certificate", replace(row.certificate, variant="structall"))  # type: ignore[union-attr]
-        assert self.check(row) == ["certificate and dataset.json differ in variant"]
+        assert self.check(row) == ["certificate: another policy or variant"]
 
     def test_a_smuggled_member(self) -> None:
         def smuggle(data: dict[str, bytes]) -> None:

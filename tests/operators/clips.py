@@ -16,6 +16,7 @@ def evidence(**known: Any) -> Evidence:
     nothing = np.zeros((1, 1, 1), bool)
     blank: dict[str, Any] = {
         "variant": "structhuman",
+        "timing": "source",
         "conditioning_video": b"",
         "mask": nothing,
         "body": nothing,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from operators.gates.people import Detector
-from schemas.cues import InstanceMasks, Patch
+from schemas.cues import InstanceMasks, Patch, PersonBoxes
 
 NOTHING = InstanceMasks(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), [])
 
@@ -11,6 +11,11 @@ NOTHING = InstanceMasks(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), [
 def nobody(frames: np.ndarray, _covered: np.ndarray) -> list[InstanceMasks]:
     """Sees an empty scene in every frame."""
     return [NOTHING] * len(frames)
+
+
+def no_boxes(frames: np.ndarray) -> list[PersonBoxes]:
+    """A final look at an empty scene."""
+    return [PersonBoxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32)) for _ in frames]
 
 
 def seeing(

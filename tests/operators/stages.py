@@ -21,7 +21,7 @@ from schemas.config import load
 from schemas.cues import InstanceMasks, Patch, PoseDetections
 from schemas.policy import Policy
 from schemas.profile import Profile
-from tests.operators.sightings import nobody
+from tests.operators.sightings import no_boxes, nobody
 from tests.tiny import save_generator
 from tests.videos import pictures
 
@@ -91,7 +91,7 @@ class Stages:
         self.condition = Condition(self.profile, self.policy, b"key", models=cues)
         self.regenerate = Regenerate(self.profile)
         loaded = GateModels.load(self.profile, self.policy)
-        gates = replace(loaded, witness=nobody, faces=nobody)
+        gates = replace(loaded, witness=nobody, faces=nobody, final=no_boxes)
         self.audit = Audit(self.profile, self.policy, Provenance("w", "c"), models=gates)
         path = folder / "a.mp4"
         pts = list(range(FRAMES))

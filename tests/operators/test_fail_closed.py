@@ -12,9 +12,9 @@ import pytest
 import operators.condition
 import operators.conditioning.grow
 import operators.regenerate
-from operators.video.decode import DecodeError
+from operators.video.decode import DecodeError, decode_clip
 from operators.video.encode import decode_bytes
-from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
+from schemas.clip import Conditioning, FailedClip, QuarantinedClip, ReleasedClip
 from tests.operators.sightings import nobody, seeing
 from tests.operators.stages import (
     BODY,
@@ -37,6 +37,8 @@ def test_without_a_fault_the_clip_is_released_and_the_person_replaced(stages: St
     outcome = stages.run()
     assert isinstance(outcome, ReleasedClip), outcome
     assert "shards/run-00000000.tar" in written(outcome)
+    said = outcome.certificate
+    assert (said.people, said.regenerated, said.filled, said.frames_masked) == (1, 1, 0, FRAMES)
     difference = np.abs(decode_bytes(outcome.video).astype(int) - source_frames())
     assert difference[:, BODY].mean() > 30
     if outcome.certificate.variant == "structhuman":
@@ -135,3 +137,32 @@ def test_a_person_missed_by_the_masks_is_masked_after_all(
         change = np.abs(decode_bytes(outcome.video).astype(int) - source_frames())[:, 4:12, 115:121]
         assert change[:3].mean() > 20
         assert change[6:].mean() < 6
+
+
+def test_who_wears_lettering_is_looked_for_on_untouched_frames(
+    stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redaction comes after all that looks for people, and never over one: the lettering belongs to the mask."""
+    shown: dict[str, np.ndarray] = {}
+
+    def watching(name: str, detect: Callable[..., Any]) -> Callable[..., Any]:
+        def look(frames: np.ndarray, *others: Any) -> Any:
+            shown[name] = frames.copy()
+            return detect(frames, *others)
+
+        return look
+
+    models = stages.condition.models
+    for name in ("pose", "segment", "witness", "faces"):
+        monkeypatch.setattr(models, name, watching(name, getattr(models, name)))
+    monkeypatch.setattr(models, "limbs", watching("limbs", nobody))
+    hoodie, sign = (52, 30, 72, 50), (2, 2, 30, 14)
+    rows = [[0, t, *box] for t in range(FRAMES) for box in (hoodie, sign)]
+    monkeypatch.setattr(models, "redact", lambda *_: (np.array(rows, np.int32), []))
+    made = stages.condition.condition(stages.ref)
+    assert set(shown) == {"pose", "segment", "witness", "faces", "limbs"}
+    for name, frames in shown.items():
+        assert np.array_equal(frames, decode_clip(stages.ref)), name
+    assert isinstance(made, Conditioning)
+    assert made.evidence.painted[:, 2:].tolist() == [list(sign)] * FRAMES
+    assert made.evidence.mask[:, 30:50, 52:72].all()

@@ -13,10 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import operators.condition
+from operators.models.build import depth_model
+from operators.models.depth_anything import DepthAnything
 from operators.video.encode import decode_bytes
 from schemas.arrow import from_table, to_table
 from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip
-from tests.operators.stages import FRAMES, HEIGHT, WIDTH, Stages, source_frames
+from tests.operators.models.tiny_cues import save_depth_anything
+from tests.operators.stages import FRAMES, HEIGHT, WIDTH, Cues, Stages, source_frames
 
 
 @pytest.fixture(scope="module", params=["structhuman", "structall", "structhuman actors"])
@@ -97,6 +100,73 @@ def test_pixels_inside_the_mask_do_not_matter(
         np.testing.assert_array_equal(one.conditioning, other.conditioning)
         np.testing.assert_array_equal(one.generate, other.generate)
     assert video == regenerated(stages, second).video
+
+
+CUES = ["yolo depth", "depth anything"]
+
+
+@pytest.fixture(scope="module", params=CUES)
+def real_depth(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stages:
+    """StructAll with a network that looks at the whole frame: the embedded one, or a random one of the real format."""
+    folder = tmp_path_factory.mktemp("depth")
+    made = Stages(folder, "structall actors")
+    made.condition.models.redact = lambda *_: (np.zeros((0, 6), np.int32), [])  # type: ignore[assignment]
+    made.condition.models.depth = (
+        depth_model(made.profile.depth, "cpu")
+        if request.param == "yolo depth"
+        else DepthAnything(save_depth_anything(folder / "weights"))
+    )
+    return made
+
+
+@pytest.mark.parametrize("level", [0, 255, None])
+def test_no_person_reaches_what_lies_outside_through_a_network(real_depth: Stages, level: int | None) -> None:
+    """People in black, in white and as noise give the same conditioning, bit by bit."""
+    first = conditioned(real_depth, source_frames())
+    inside = first.evidence.mask
+    assert 0.05 < inside.mean() < 0.9
+    frames = source_frames()
+    noise = np.random.default_rng(5).integers(0, 256, frames[inside].shape, np.uint8)
+    frames[inside] = noise if level is None else level
+    second = conditioned(real_depth, frames)
+    for one, other in zip(first.tubes, second.tubes, strict=True):
+        np.testing.assert_array_equal(one.conditioning, other.conditioning)
+        assert one.prompt == other.prompt
+    assert first.evidence.conditioning_video == second.evidence.conditioning_video
+
+
+def test_the_network_does_see_what_lies_outside(real_depth: Stages) -> None:
+    first = conditioned(real_depth, source_frames())
+    frames = source_frames()
+    frames[~first.evidence.mask] = 255 - frames[~first.evidence.mask]
+    second = conditioned(real_depth, frames)
+    assert (first.tubes[0].conditioning != second.tubes[0].conditioning).any()
+
+
+@pytest.mark.parametrize("variant", ["structhuman", "structall"])
+def test_every_model_that_looks_at_whole_frames_is_shown_nobody(tmp_path: Path, variant: str) -> None:
+    """Depth and captions: what they are shown is the same whatever people look like."""
+    stages = Stages(tmp_path, variant)
+    shown: list[np.ndarray] = []
+
+    def depth(frames: np.ndarray) -> np.ndarray:
+        shown.append(frames.copy())
+        return Cues().depth(frames)
+
+    def scene(frames: np.ndarray, _fps: float) -> str | None:
+        shown.append(frames.copy())
+        return None
+
+    stages.condition.models.depth, stages.condition.models.scene = depth, scene
+    stages.condition.models.redact = lambda *_: (np.zeros((0, 6), np.int32), [])  # type: ignore[assignment]
+    frames = source_frames()
+    inside = conditioned(stages, frames).evidence.mask
+    frames[inside] = 255 - frames[inside]
+    conditioned(stages, frames)
+    half = len(shown) // 2
+    assert half == (2 if variant == "structall" else 1)
+    for one, other in zip(shown[:half], shown[half:], strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_pixels_outside_the_mask_do_matter(tmp_path: Path) -> None:

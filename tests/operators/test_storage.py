@@ -88,6 +88,9 @@ BAD = [
     "simplecache::s3://clips/x",
     "abfss://x@y/z",
     "github://a/b",
+    "file::s3://clips/x",
+    "zip://a.mp4::s3://clips/x.zip",
+    "s3::http://host/x",
 ]
 
 

@@ -6,18 +6,19 @@ from dataclasses import replace
 import pytest
 
 from operators.audit import Audit, Provenance
-from operators.recovery.escalation import filled, tries
+from operators.recovery.escalation import tries
 from operators.release.shard_check import Demands, check_shard
 from operators.release.shard_writer import write_shard
 from schemas.arrow import from_table, to_table
-from schemas.certificate import Gate, Step, margin, refused
+from schemas.certificate import Gate, Step, filled, margin, refused
 from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.config import load
 from schemas.errors import UserError
 from schemas.policy import Policy
 from tests.cluster import toy
 from tests.operators.clips import with_evidence
-from tests.operators.test_audit import PERSON, POLICY, PROFILE, candidate, encode  # noqa: F401
+from tests.operators.sightings import no_boxes
+from tests.operators.test_audit import PERSON, POLICY, PROFILE, candidate, encode, loaded  # noqa: F401
 
 NAME, REF = "0" * 32 + "-00000000", toy.make_ref(5)
 LENIENT = POLICY.model_copy(
@@ -31,7 +32,8 @@ def accept(video: bytes, *waives: str, by: str = "R. Viewer") -> Step:
 
 def audit(clip: CandidateClip, policy: Policy = LENIENT) -> ReleasedClip | QuarantinedClip:
     table = to_table([clip], CandidateClip, QuarantinedClip, FailedClip)
-    made = Audit(PROFILE, policy, Provenance("w", "c"))(table)
+    models = replace(loaded(policy.model_dump_json()), final=no_boxes)
+    made = Audit(PROFILE, policy, Provenance("w", "c"), models=models)(table)
     (result,) = from_table(made, ReleasedClip, QuarantinedClip, FailedClip)
     assert isinstance(result, ReleasedClip | QuarantinedClip)
     return result
@@ -92,10 +94,11 @@ def test_a_released_clip_is_no_longer_one_without_its_accept(held: CandidateClip
 
 
 def test_a_score_that_is_not_a_number_cannot_be_waived() -> None:
-    gate = Gate("background", "dB", float("nan"), 26.0, False)
+    gate = Gate("background", "dB", float("nan"), 26.0, "at least")
     step = accept(b"video", "background")
-    assert refused([gate], [step], step.output_sha256) == ["background"]
-    assert refused([replace(gate, score=20.0)], [step], step.output_sha256) == []
+    assert refused([gate], [step], step.output_sha256, ["background"]) == ["background"]
+    assert refused([replace(gate, score=20.0)], [step], step.output_sha256, ["background"]) == []
+    assert refused([replace(gate, score=20.0)], [step], step.output_sha256, ["copy"]) == ["background"]
 
 
 @pytest.mark.parametrize(
@@ -119,36 +122,42 @@ def test_accept_asks_for_the_same_seed_and_a_redo_for_another() -> None:
 
 
 def test_the_margin_is_that_of_the_closest_gate() -> None:
-    near, far = Gate("a", "at most", 0.9, 1.0, True), Gate("b", "at least, dB", 52.0, 26.0, True)
-    count = Gate("c", "a count", 0, 0, True)
+    near, far = Gate("a", "at most", 0.9, 1.0, "at most"), Gate("b", "at least, dB", 52.0, 26.0, "at least")
+    count = Gate("c", "a count", 0, 0, "at most")
     assert margin([far, count]) == pytest.approx(0.5)
     assert margin([near, far, count]) == pytest.approx(0.1)
-    assert margin([near, replace(far, score=13.0, passed=False)]) == pytest.approx(-0.5)
-    assert margin([near, replace(count, score=2, passed=False)]) == -1
-    assert margin([]) == margin([replace(near, score=float("nan"), passed=False)]) == -1
+    assert margin([near, replace(far, score=13.0)]) == pytest.approx(-0.5)
+    assert margin([near, replace(count, score=2)]) == -1
+    assert margin([]) == margin([replace(near, score=float("nan"))]) == -1
 
 
 @pytest.mark.parametrize(
     ("may_waive", "steps", "found"),
     [
-        ({"toy"}, [accept(toy.noise(REF, 0), "toy")], []),
+        (["background"], [accept(toy.noise(REF, 0), "background")], []),
         (
-            set(),
-            [accept(toy.noise(REF, 0), "toy")],
-            ["was accepted past a gate that the policy lets no reviewer waive"],
+            [],
+            [accept(toy.noise(REF, 0), "background")],
+            [
+                "was accepted past a gate that the policy lets no reviewer waive",
+                "certificate: gate did not pass: background",
+            ],
         ),
-        ({"toy"}, [], ["certificate has a gate that did not pass"]),
+        (["background"], [], ["certificate: gate did not pass: background"]),
     ],
 )
 def test_verify_lists_what_was_waived_and_finds_what_may_not_be(
-    may_waive: set[str], steps: list[Step], found: list[str]
+    may_waive: list[str], steps: list[Step], found: list[str]
 ) -> None:
-    row = toy.released(REF, toy.noise(REF, 0))
-    gates = [replace(row.certificate.gates[0], passed=False)]
-    object.__setattr__(row, "certificate", replace(row.certificate, gates=gates, steps=steps))
+    reviewers = POLICY.reviewers.model_copy(update={"may_waive": may_waive})
+    policy = POLICY.model_copy(update={"reviewers": reviewers})
+    row = toy.released(REF, toy.noise(REF, 0), policy=policy, steps=steps)
+    scores = {gate.name: gate.score for gate in row.certificate.gates} | {"background": 20.0}
+    gates = [replace(gate, score=scores[gate.name]) for gate in row.certificate.gates]
+    object.__setattr__(row, "certificate", replace(row.certificate, gates=gates))
     files: dict[str, toy._File] = {}
     write_shard([row], [REF.clip_id], NAME, lambda path: toy._open(files, path))
-    demands = Demands({"variant": "structhuman"}, may_waive=frozenset(may_waive))
+    demands = Demands(policy, toy.PROFILE.digest())
     checked = check_shard(NAME, lambda path: files[path].data, demands)
     assert [breach.problem for breach in checked.breaches] == found
     assert checked.waived == [(REF.key, step) for step in steps]

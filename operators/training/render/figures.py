@@ -6,10 +6,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import torch
 
-from operators.actor.garments import Part
-from operators.actor.looks import LONG, SHAVED, SHOULDER, Looks, Outfit
-from operators.training.render.coverage import bare_skin
+from operators.actor.looks import Looks, Outfit
+from operators.actor.parts import Part, bare_skin, surfaces, worn
 from operators.training.render.shading import set_uniforms, source, uniforms
 from operators.training.render.template import Template
 
@@ -39,15 +39,14 @@ class Figures:
             for part in Part
         }
         names = ("rest", "arm_along", "arm_weight", "head_weight", "lips", "eyelids")
-        fixed = np.column_stack([getattr(template, name) for name in names]).astype("f4")
-        self.fixed = context.buffer(fixed.tobytes()), "3f 1f 1f 1f 1f 1f", *names
+        self.fixed = context.buffer(template.attributes.tobytes()), "3f 1f 1f 1f 1f 1f", *names
         self.moving = context.buffer(reserve=len(template.rest) * 24)
-        surfaces = _surfaces(template)
-        self.arrays = {part: self._array(part, surfaces[part]) for part in Part if part in surfaces}
+        whole = surfaces(template.faces, template.attributes)
+        self.arrays = {part: self._array(part, triangles) for part, triangles in whole.items()}
         layout = [(self.moving, "3f 12x", "position")]
         self.shadows = {
             part: context.vertex_array(depth_program, layout, self._indices(triangles))
-            for part, triangles in surfaces.items()
+            for part, triangles in (whole | {Part.SKIN: _never_covered(template)}).items()
         }
         self.skin = lru_cache(_KEPT_OUTFITS)(self._skin)
 
@@ -56,7 +55,7 @@ class Figures:
         looks = figure.looks
         values = dict(uniforms("identity", looks.identity)) | dict(uniforms("outfit", looks.outfit))
         self._load(figure)
-        for part in _parts(looks):
+        for part in worn(looks):
             set_uniforms(self.programs[part], {**scene, **values, "person": float(figure.number)})
             (self.skin(looks.outfit) if part is Part.SKIN else self.arrays[part]).render()
 
@@ -72,7 +71,8 @@ class Figures:
         self.moving.write(np.concatenate([figure.vertices, figure.normals], 1).astype("f4").tobytes())
 
     def _skin(self, outfit: Outfit) -> Any:
-        return self._array(Part.SKIN, bare_skin(self.template, outfit))
+        triangles = bare_skin(self.template.body, outfit, torch.from_numpy(self.template.attributes))
+        return self._array(Part.SKIN, triangles)
 
     def _array(self, part: Part, triangles: np.ndarray) -> Any:
         layout = [self.fixed, (self.moving, "3f 3f", "position", "normal")]
@@ -85,34 +85,7 @@ class Figures:
         return self.context.buffer(np.ascontiguousarray(triangles, "i4").tobytes())
 
 
-def _parts(looks: Looks) -> list[Part]:
-    """What somebody is drawn of, in order."""
-    outfit, style = looks.outfit, looks.identity.hair_style
-    return [
-        *[Part.SKIN, Part.EYES, Part.TOP],
-        *([Part.JACKET] if outfit.jacket else []),
-        Part.SKIRT if outfit.skirt else Part.TROUSERS,
-        Part.SHOES,
-        *([Part.SCALP] if style != SHAVED else []),
-        *([Part.STRANDS] if style in (SHOULDER, LONG) else []),
-    ]
-
-
-def _surfaces(template: Template) -> dict[Part, np.ndarray]:
-    """Triangles int32 [N,3] of every part before clothes are cut; of the skin, only what clothes never cover."""
-    body, shell = template.body, template.tights
-    z, arm = template.rest[shell].mean(1)[:, 2], template.arm_weight[shell].mean(1)
-    head, height = template.head_weight[body], template.rest[body].mean(1)[:, 2]
-    top = shell[(z > -0.12) | (arm > 0.3)]
-    hands_and_head = (template.arm_along[body].mean(1) > 1.75) | (head.mean(1) > 0.5)
-    return {
-        Part.SKIN: body[hands_and_head],
-        Part.EYES: template.eyes,
-        Part.TOP: top,
-        Part.TROUSERS: shell[(z < 0.2) & (arm < 0.6)],
-        Part.SHOES: shell[(z < -0.5) & (arm < 0.3)],
-        Part.SKIRT: template.skirt,
-        Part.SCALP: body[(head.min(1) > 0.3) & (height > 0.55)],
-        Part.JACKET: top,
-        Part.STRANDS: template.hair,
-    }
+def _never_covered(template: Template) -> np.ndarray:
+    """Triangles int32 [N,3] of hands and head."""
+    body = template.body
+    return body[(template.arm_along[body].mean(1) > 1.75) | (template.head_weight[body].mean(1) > 0.5)]

@@ -48,6 +48,17 @@ class Template:
         return self.joints[self.joint_names.index(name)]
 
     @cached_property
+    def faces(self) -> dict[str, np.ndarray]:
+        """Triangles by surface, as `surfaces` of operators/actor/parts.py takes them."""
+        return {name: getattr(self, name) for name in ("body", "eyes", "tights", "skirt", "hair")}
+
+    @cached_property
+    def attributes(self) -> np.ndarray:
+        """What garments are cut by, float32 [V,8]: the columns are those of operators/actor/body.Template."""
+        names = ("rest", "arm_along", "arm_weight", "head_weight", "lips", "eyelids")
+        return np.column_stack([getattr(self, name) for name in names])
+
+    @cached_property
     def surface(self) -> np.ndarray:
         """All triangles, int32 [N,3], for normals."""
         return np.concatenate([self.body, self.eyes, self.tights, self.skirt, self.hair, self.lashes])

@@ -19,6 +19,7 @@ import yaml
 
 from cluster.ledger.plans import Plan
 from jobs import options
+from operators.isolation import SWITCHES
 from schemas.profile import Pool
 from tests.cluster.deploy import kuberay
 
@@ -225,13 +226,12 @@ def test_the_image_is_pinned_not_root_and_holds_nothing_but_the_code() -> None:
     assert copied == {line[1:] for line in ignored if line.startswith("!")}
 
 
-def test_the_image_has_the_environment_of_the_makefile() -> None:
-    exported = re.findall(
-        r"^export ((?!PATH|YOLO_CONFIG_DIR)\w+) := (\S+)$", (ROOT / "Makefile").read_text(), re.M
-    )
-    assert len(exported) > 4
+def test_the_image_and_slurm_switch_off_what_isolation_does() -> None:
+    """For Ray's own processes, which do not load us."""
     dockerfile = (ROOT / "cluster/deploy/Dockerfile").read_text()
-    assert [name for name, value in exported if f" {name}={value} " not in dockerfile] == []
+    assert [name for name, value in SWITCHES.items() if f" {name}={value} " not in dockerfile] == []
+    batch = (ROOT / "cluster/deploy/slurm/anonymize.sbatch").read_text()
+    assert [f"{name}={value}" for name, value in SWITCHES.items() if f" {name}={value}" not in batch] == []
 
 
 def test_what_the_image_leaves_out_is_needed_by_nothing_in_it() -> None:

@@ -171,10 +171,23 @@ def test_of_a_changed_source_the_shards_are_made_anew_if_asked(finished: tuple[s
     assert checkpoint.missing(Plan(f"{plan}2"), output).tolist() == [4, 6, 7, 105]
 
 
+def test_a_source_that_is_no_longer_planned_can_be_withdrawn(finished: tuple[str, str, list[str]]) -> None:
+    plan, output, names = finished
+    before, refs = toy.contents(output), [toy.make_ref(number) for number in range(12) if number != 5]
+    plans.write_clips(f"{plan}2", "00-toy", to_table(refs, ClipRef))
+    with pytest.raises(UserError, match=r"holds 1 clips that .* --withdraw"):
+        checkpoint.begin(toy.run_of(f"{plan}2", output))
+    checkpoint.begin(toy.run_of(f"{plan}2", output), withdraw=True)
+    assert {path for path in before if names[1] in path} & toy.contents(output).keys() == set()
+    assert checkpoint.missing(Plan(f"{plan}2"), output).tolist() == [4, 6, 7]
+
+
 def test_another_plan_withdraws_nothing(finished: tuple[str, str, list[str]]) -> None:
+    """One that names none of the sources."""
     plan, output, _ = finished
     before = toy.contents(output)
-    toy.write_plan(f"{plan}2", 7)
-    with pytest.raises(UserError, match="holds clips of 5 videos that"):
+    others = [toy.make_ref(number) for number in range(20, 27)]
+    plans.write_clips(f"{plan}2", "00-toy", to_table(others, ClipRef))
+    with pytest.raises(UserError, match="names none"):
         checkpoint.begin(toy.run_of(f"{plan}2", output), withdraw=True)
     assert toy.contents(output) == before

@@ -10,6 +10,7 @@ import ray
 from cluster.ledger import checkpoint
 from cluster.ledger.decisions import honour
 from cluster.ledger.plans import Plan
+from cluster.ledger.repair import repair
 from cluster.ledger.run import Run
 from operators import storage
 from operators.recovery.escalation import Ladder
@@ -20,7 +21,7 @@ from schemas.decision import Decision
 from schemas.errors import UserError
 from tests.cluster import toy
 
-REFUSED = Gate("background", "dB", 20.0, 26.0, False)
+REFUSED = Gate("background", "dB", 20.0, 26.0, "at least")
 FIRST = Step("other seed", "audit: gate failed: background")
 SHA, KEY = "5" * 64, {number: toy.make_ref(number).key for number in range(20)}
 WAIVE = toy.POLICY.reviewers.model_copy(update={"may_waive": ["background"]})
@@ -126,6 +127,6 @@ def test_what_cannot_be_honoured_changes_nothing(finished: tuple[Plan, str, list
 def test_a_clip_that_has_not_ended_is_refused(finished: tuple[Plan, str, list[str]]) -> None:
     plan, output, names = finished
     storage.delete(output, [f"checkpoint/{names[0]}.parquet"])
-    checkpoint.repair(output)
+    repair(output)
     with pytest.raises(UserError, match="has not ended yet"):
         honour([decision(2, "redo")], "d.json", plan, output, WAIVE)

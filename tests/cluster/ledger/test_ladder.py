@@ -10,6 +10,7 @@ import ray
 from cluster.ledger import checkpoint
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.plans import Plan
+from cluster.ledger.repair import repair
 from cluster.ledger.run import Run
 from operators import storage
 from operators.recovery.attempts import Attempts
@@ -64,7 +65,7 @@ def run(plan: Plan, output: str, policy: Policy = POLICY, passes: int | None = N
             )
             .write_datasink(ShardSink(output), ray_remote_args={"num_cpus": 0.25})
         )
-        checkpoint.repair(output)
+        repair(output)
 
 
 def manifest(output: str) -> dict[int, dict[str, object]]:

@@ -6,6 +6,7 @@ import pytest
 
 from cluster.ledger import checkpoint
 from cluster.ledger.plans import Plan
+from cluster.ledger.repair import repair
 from operators import storage
 from operators.recovery.escalation import Ladder
 from schemas.errors import UserError
@@ -19,7 +20,7 @@ def test_a_record_both_pending_and_committed_keeps_its_shard(finished: tuple[str
     plan, output, (name, *_) = finished
     before = toy.contents(output)
     storage.write_bytes(output, f"checkpoint/{name}.pending.parquet", before[f"checkpoint/{name}.parquet"])
-    checkpoint.repair(output)
+    repair(output)
     assert toy.contents(output) == before
     assert not checkpoint.missing(Plan(plan), output).size
 
@@ -30,7 +31,7 @@ def test_files_of_a_pending_record_go(finished: tuple[str, str, list[str]]) -> N
     storage.write_bytes(output, f"checkpoint/{name}.pending.parquet", record)
     storage.delete(output, [f"checkpoint/{name}.parquet", f"stats/{name}.json"])
     assert len([path for path in storage.list_files(output) if name in path]) == 4  # tar, two parquet, record
-    checkpoint.repair(output)
+    repair(output)
     assert not [path for path in storage.list_files(output) if name in path]
     assert checkpoint.missing(Plan(plan), output).tolist() == [0, 1, 2, 3]
 
@@ -60,7 +61,7 @@ def test_files_without_any_record_go(finished: tuple[str, str, list[str]]) -> No
     storage.write_bytes(output, f"manifest/{zombie}.parquet", before[f"manifest/{name}.parquet"])
     with pytest.raises(UserError, match="not for each once"):
         checkpoint.finish(toy.run_of(plan, output))
-    checkpoint.repair(output)
+    repair(output)
     assert toy.contents(output) == before
 
 
@@ -73,7 +74,7 @@ def test_of_two_shards_with_the_same_clip_one_goes(finished: tuple[str, str, lis
         storage.write_bytes(output, path.replace(name, zombie), data)
     with pytest.raises(UserError, match="not for each once"):
         checkpoint.finish(toy.run_of(plan, output))
-    checkpoint.repair(output)
+    repair(output)
     assert toy.contents(output) == before
 
 
@@ -89,7 +90,7 @@ def test_a_damaged_shard_is_to_be_done_again(
         storage.delete(output, [path])
     else:
         storage.write_bytes(output, path, before[path][: len(before[path]) // 2])
-    checkpoint.repair(output)
+    repair(output)
     assert toy.contents(output) == {path: data for path, data in before.items() if name not in path}
     assert checkpoint.missing(Plan(plan), output).tolist() == [0, 1, 2, 3]
     with pytest.raises(UserError, match="accounts for 8 clips where 12 are planned"):
@@ -126,10 +127,10 @@ def test_a_repair_that_is_interrupted_anywhere_is_repaired_by_the_next(
         with monkeypatch.context() as patch:
             patch.setattr(storage, "delete", killed)
             try:
-                checkpoint.repair(output)
+                repair(output)
             except KeyboardInterrupt:
                 cut_short += 1
-        checkpoint.repair(output)
+        repair(output)
         assert toy.contents(output) == kept, stop
     assert cut_short == 5 + len(others)  # every deletion was the last one once
 

@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from operators.actor.body import make_body
-from operators.actor.looks import sample_looks, words
 from operators.actor.persona import follow
+from operators.actor.sampling import sample_looks
+from operators.actor.words import words
 from operators.conditioning.persona import sample_persona
 from schemas.errors import UserError
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from operators.actor.body import Body, make_body
-from operators.actor.looks import sample_looks
+from operators.actor.sampling import sample_looks
 from operators.actor.skeleton import ANGLES, USUAL
 from operators.actor.solve import Camera
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from operators.conditioning.doubles import doubles
+from operators.conditioning.doubles import doubles, everybody
 from schemas.clip import Person
 
 
@@ -16,6 +16,7 @@ def person(
 def test_a_box_of_half_a_person_for_a_while_is_a_double() -> None:
     whole, half = person(1, (10, 10, 50, 110)), person(2, (12, 12, 48, 70), first=4, frames=8)
     assert doubles([whole, half]) == {2}
+    assert everybody([whole, half]) == {1}, "counted once"
 
 
 def test_two_people_who_cross_are_two() -> None:

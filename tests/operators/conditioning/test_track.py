@@ -9,7 +9,13 @@ from schemas.policy import MaskPolicy
 from schemas.track import Track
 
 POLICY = MaskPolicy(
-    start_confidence=0.3, start_frames=1, dilate_px=8, dilate_share=0.0, union_frames=1, gap_frames=3
+    start_confidence=0.3,
+    start_frames=1,
+    dilate_px=8,
+    dilate_share=0.0,
+    union_frames=1,
+    gap_frames=3,
+    growths=2,
 )
 SIZE = (96, 128)
 
@@ -197,3 +203,25 @@ def test_every_detected_pixel_and_its_codec_block_is_masked(
         for x0, y0, x1, y1 in detection.boxes.astype(int):
             assert union[y0:y1, max(0, x0 - 8) : x1 + 8].all()
             assert union[max(0, y0 - 8) : y1 + 8, x0:x1].all()
+
+
+@pytest.mark.parametrize("at", [0, 7])
+def test_who_is_seen_once_at_an_end_of_the_clip_is_believed(at: int) -> None:
+    policy = POLICY.model_copy(update={"start_frames": 2})
+    seen = [masks((40, 10, 60, 70)) if t == at else masks() for t in range(8)]
+    assert len(tracked(seen, [poses()] * 8, policy)) == 1
+    seen = [masks((40, 10, 60, 70)) if t == 4 else masks() for t in range(8)]
+    assert not tracked(seen, [poses()] * 8, policy)
+
+
+def test_who_comes_in_from_the_edge_is_one_person_however_fast() -> None:
+    """First a head, then the upper half, then all: each box holds most of the one before and is much larger."""
+    boxes = [(10, 84, 40, 96), (14, 60, 60, 96), (12, 20, 76, 96)]
+    (track,) = tracked([masks(box) for box in boxes], [poses()] * 3)
+    assert track.first == 0 and track.body[0, 84:96, 10:40].all()
+
+
+def test_a_box_within_somebody_is_not_their_next_sight_where_no_edge_cuts_it() -> None:
+    """A second person in front of the first stays a second one."""
+    seen = [masks((20, 10, 80, 90)), masks((20, 10, 80, 90), (40, 50, 56, 80)), masks((20, 10, 80, 90))]
+    assert len(tracked(seen, [poses()] * 3)) == 2

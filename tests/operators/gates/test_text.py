@@ -26,7 +26,7 @@ from schemas.cues import InstanceMasks, PoseDetections
 from schemas.policy import Policy
 from schemas.profile import Profile
 from tests.operators.clips import with_evidence
-from tests.operators.stages import nobody
+from tests.operators.sightings import no_boxes, nobody
 from tests.videos import write
 from tests.writing import PLATE, SIGN, street
 
@@ -62,6 +62,7 @@ class Pipeline:
         cues.pose = lambda frames: [NO_POSE] * len(frames)
         cues.segment = lambda frames: [NO_MASK] * len(frames)
         cues.witness = cues.faces = gates.witness = gates.faces = nobody
+        gates.final = no_boxes
         self.condition = Condition(PROFILE, chosen, b"key", models=cues)
         self.regenerate = Regenerate(PROFILE)
         self.audit = Audit(PROFILE, chosen, Provenance("w", "c"), models=gates)

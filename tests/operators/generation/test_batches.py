@@ -14,7 +14,7 @@ from PIL import Image
 
 import operators.generation.denoise
 from operators.generation.denoise import sample_together
-from operators.generation.generator import VideoGenerator
+from operators.generation.generator import WanVaceGenerator
 from operators.generation.windows import Windows
 from operators.recovery.attempts import LIMIT, Attempts
 from schemas.arrow import from_table, to_table
@@ -30,14 +30,14 @@ import sys
 import torch
 import operators.generation.denoise
 from operators.recovery.attempts import Attempts
-from operators.generation.generator import VideoGenerator
+from operators.generation.generator import WanVaceGenerator
 from tests.operators.generation.test_batches import request
 from tests.tiny import settings_of
 
 def lost(*_):
     raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
 
-generator = VideoGenerator(settings_of(sys.argv[1]))
+generator = WanVaceGenerator(settings_of(sys.argv[1]))
 operators.generation.denoise.sample_together = lost
 with Attempts(60, sys.argv[2]).attempt("regenerate", 5):
     generator.together([request(1), request(2)])
@@ -50,13 +50,13 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def loaded(weights: Path) -> VideoGenerator:
+def loaded(weights: Path) -> WanVaceGenerator:
     changes = {"steps": 3, "guidance": 3.0, "flow_shift": 5.0, "window": 9, "overlap": 5, "batch": 4}
-    return VideoGenerator(settings_of(weights, **changes))
+    return WanVaceGenerator(settings_of(weights, **changes))
 
 
 @pytest.fixture
-def generator(loaded: VideoGenerator) -> VideoGenerator:
+def generator(loaded: WanVaceGenerator) -> WanVaceGenerator:
     loaded.fits, loaded.calls = {}, 0
     return loaded
 
@@ -68,14 +68,14 @@ def request(seed: int, frames: int = 9, height: int = 32) -> Request:
     return Request(RNG.integers(0, 255, (frames, height, 48, 3), np.uint8), generate, words, seed)
 
 
-def floats(generator: VideoGenerator, samples: list[Window]) -> np.ndarray:
+def floats(generator: WanVaceGenerator, samples: list[Window]) -> np.ndarray:
     words = torch.stack([generator.prompts(sample.prompt) for sample in samples])
     return np.stack(
         sample_together(generator.pipeline, samples, words, generator.nothing, generator.settings)
     )
 
 
-def test_a_batch_is_each_of_its_clips_alone(generator: VideoGenerator) -> None:
+def test_a_batch_is_each_of_its_clips_alone(generator: WanVaceGenerator) -> None:
     samples = [Windows(request(seed), 9, 5).next() for seed in (1, 2, 3, 4)]
     samples[2] = replace(
         samples[2], known=5, generate=samples[2].generate & (np.arange(9) >= 5)[:, None, None]
@@ -88,7 +88,7 @@ def test_a_batch_is_each_of_its_clips_alone(generator: VideoGenerator) -> None:
 
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
 def test_one_clip_is_what_the_pipeline_makes(
-    generator: VideoGenerator, guidance: float, monkeypatch: pytest.MonkeyPatch
+    generator: WanVaceGenerator, guidance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         generator, "settings", generator.settings.model_copy(update={"guidance": guidance, "batch": 1})
@@ -112,7 +112,7 @@ def test_one_clip_is_what_the_pipeline_makes(
     np.testing.assert_allclose(made, expected, atol=2e-5 if guidance > 1 else 0)
 
 
-def test_clips_of_any_length_and_size_go_through_together(generator: VideoGenerator) -> None:
+def test_clips_of_any_length_and_size_go_through_together(generator: WanVaceGenerator) -> None:
     requests = [request(1, 9), request(2, 18), request(3, 3), request(1, 9, height=16), request(2, 1)]
     made = generator.together(requests)
     assert generator.calls == 1 + 4 + 1 + 1 + 1
@@ -139,7 +139,7 @@ def refusing(
 
 
 def test_what_does_not_fit_into_memory_is_done_in_halves(
-    generator: VideoGenerator, monkeypatch: pytest.MonkeyPatch
+    generator: WanVaceGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requests = [request(seed) for seed in (1, 2, 3, 4, 1, 2)]
     expected = generator.together(requests)
@@ -155,7 +155,7 @@ def test_what_does_not_fit_into_memory_is_done_in_halves(
 
 
 def test_one_that_never_fits_is_its_own_error(
-    generator: VideoGenerator, monkeypatch: pytest.MonkeyPatch
+    generator: WanVaceGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def too_large(samples: Sequence[Window]) -> Exception | None:
         return torch.OutOfMemoryError("CUDA out of memory") if any(s.seed == 2 for s in samples) else None
@@ -166,7 +166,7 @@ def test_one_that_never_fits_is_its_own_error(
 
 
 def test_what_fails_beside_others_fails_alone(
-    generator: VideoGenerator, monkeypatch: pytest.MonkeyPatch
+    generator: WanVaceGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusing(monkeypatch, lambda some: ZeroDivisionError() if any(s.seed == 3 for s in some) else None)
     made = generator.together([request(seed) for seed in (1, 2, 3, 4)])
@@ -186,7 +186,7 @@ def test_a_lost_cuda_ends_the_process_and_the_attempt_counts(weights: Path, tmp_
 def stages(tmp_path_factory: pytest.TempPathFactory) -> Stages:
     stages = Stages(tmp_path_factory.mktemp("stages"), "structhuman")
     generator = stages.regenerate.generator
-    assert isinstance(generator, VideoGenerator)
+    assert isinstance(generator, WanVaceGenerator)
     generator.settings = generator.settings.model_copy(update={"batch": 3})
     return stages
 

@@ -11,7 +11,7 @@ from diffusers import AutoencoderKLWan, WanVACEPipeline, WanVACETransformer3DMod
 from safetensors.torch import save_file
 
 from operators.generation.denoise import encode_condition
-from operators.generation.generator import VideoGenerator
+from operators.generation.generator import WanVaceGenerator
 from operators.generation.text_encoder import PromptEncoder
 from operators.generation.windows import Windows
 from schemas.errors import UserError
@@ -32,9 +32,9 @@ def asked(frames: int = 9) -> Request:
     return Request(video, np.ones((frames, 32, 48), bool), "red top", 3)
 
 
-def generator(weights: Path, **changes: Any) -> VideoGenerator:
+def generator(weights: Path, **changes: Any) -> WanVaceGenerator:
     plain = {"steps": STEPS, "guidance": 3.0, "flow_shift": 5.0, "window": 9, "overlap": 5}
-    return VideoGenerator(settings_of(weights, **plain | changes))
+    return WanVaceGenerator(settings_of(weights, **plain | changes))
 
 
 def run(weights: Path, **changes: Any) -> tuple[np.ndarray, list[int]]:
@@ -219,7 +219,7 @@ def test_a_distilled_lora_that_does_not_fit_is_refused(
 def test_a_pipeline_in_memory_is_used_as_it_is(weights: Path, plain: np.ndarray) -> None:
     settings = generator(weights).settings
     pipeline = WanVACEPipeline.from_pretrained(weights, dtype=torch.float32, local_files_only=True)
-    (frames,) = VideoGenerator(settings, pipeline=pipeline).together([asked()])
+    (frames,) = WanVaceGenerator(settings, pipeline=pipeline).together([asked()])
     assert isinstance(frames, np.ndarray) and np.abs(frames.astype(int) - plain).max() <= 1
 
 

@@ -71,7 +71,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:
     rows = [
         *(released(ref, video(40 * index), video(128)) for index, ref in enumerate(refs[:2])),
         bypassed,
-        QuarantinedClip(refs[3], "audit", "gate failed: copy <b>", [replace(GATE, passed=False)], [], {}),
+        QuarantinedClip(refs[3], "audit", "gate failed: copy <b>", [replace(GATE, score=2.0)], [], {}),
         FailedClip(refs[4], "decode", "2 of 30 frames cannot be decoded", "Repair it", {}),
     ]
     save(output, rows)
@@ -241,7 +241,7 @@ def test_which_clips_are_shown_is_the_same_however_they_pass_by(
         "key": [f"k{number}" for number in range(400)],
         "shard": ["s"] * 400,
         "verdict": list(rng.choice(["released", "failed"], 400, p=[0.8, 0.2])),
-        "source_digest": [f"d{number}" for number in source],
+        "source_hmac": [f"d{number}" for number in source],
         "first_frame": place,
         "people": rng.integers(2, size=400) * (source % 3 > 0),
     }
@@ -253,12 +253,12 @@ def test_which_clips_are_shown_is_the_same_however_they_pass_by(
 
     def due(count: int) -> list[str]:
         rows, seen = table.filter(pc.field("verdict") == "released").to_pylist(), Counter()
-        for row in sorted(rows, key=lambda row: (row["source_digest"], row["first_frame"])):
-            kind = row["source_digest"], row["people"] == 0
+        for row in sorted(rows, key=lambda row: (row["source_hmac"], row["first_frame"])):
+            kind = row["source_hmac"], row["people"] == 0
             row["rank"] = (row["people"] == 0, seen[kind])
             seen[kind] += 1
-        rows.sort(key=lambda row: (row["rank"], row["source_digest"], row["first_frame"]))
-        shown = sorted(rows[:count], key=lambda row: (row["source_digest"], row["first_frame"]))
+        rows.sort(key=lambda row: (row["rank"], row["source_hmac"], row["first_frame"]))
+        shown = sorted(rows[:count], key=lambda row: (row["source_hmac"], row["first_frame"]))
         return [row["key"] for row in shown]
 
     monkeypatch.setattr(reader, "manifest_row", lambda output, shard, key: key)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +20,15 @@ from tests.cluster.toy import GATE, released
 from tests.operators.clips import SOMEBODY, evidence
 from tests.operators.pages.test_report import reference, save, source, video  # noqa: F401
 
-REFUSED = Gate("background", "luma PSNR outside the mask, dB", 20.0, 26.0, False)
-COPY = Gate("copy", "share of textured <b>area</b>", 0.4, 0.1, False)
+REFUSED = Gate("background", "luma PSNR outside the mask, dB", 20.0, 26.0, "at least")
+COPY = Gate("copy", "share of textured <b>area</b>", 0.4, 0.1, "at most")
 CANDIDATE = video(200)
 SHA = hashlib.sha256(CANDIDATE).hexdigest()
 TRIED = Step("other seed", "audit: gate failed: <b>background</b>", "R. <b>V</b>")
 
 
 def near(score: float) -> Gate:
-    return Gate("background", "luma PSNR outside the mask, dB", score, 26.0, True)
+    return Gate("background", "luma PSNR outside the mask, dB", score, 26.0, "at least")
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +36,10 @@ def review(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:  # n
     """A folder for pages about clips 0 and 1, released with a far and a near gate, 2 to 4, held, and 5, failed."""
     folder = tmp_path_factory.mktemp("review")
     refs = [reference(number, source) for number in range(6)]
-    far, close = (released(ref, video(40 * index), video(128)) for index, ref in enumerate(refs[:2]))
-    far = replace(far, certificate=replace(far.certificate, gates=[near(50.0)]))
-    close = replace(close, certificate=replace(close.certificate, gates=[near(26.5)]))
+    far, close = (
+        released(ref, video(40 * index), video(128), scores={"background": score})
+        for index, (ref, score) in enumerate(zip(refs[:2], (50.0, 26.5), strict=True))
+    )
     waivable, copied = [GATE, near(26.1), REFUSED], [GATE, COPY]
     rows = [
         far,
@@ -54,7 +54,9 @@ def review(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:  # n
     pq.write_table(to_table(refs, ClipRef), folder / "plan/clips/0.parquet")
     for ref in refs[2:4]:
         shown = evidence(conditioning_video=video(128), people=[SOMEBODY])
-        candidate = CandidateClip(ref, shown, CANDIDATE, tracks=1, diffusion_calls=1, seed_commitment="")
+        candidate = CandidateClip(
+            ref, shown, CANDIDATE, regenerated=1, tracks=1, diffusion_calls=1, seed_commitment=""
+        )
         Candidates(f"{folder}/pages").write(candidate)
     return folder
 

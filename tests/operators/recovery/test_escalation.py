@@ -1,9 +1,11 @@
 """The ladder, rung by rung, through the real stages: what a gate refuses is tried again, and nothing else is."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from operators.audit import Audit, Provenance
@@ -15,10 +17,10 @@ from operators.video.encode import decode_bytes
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Rung, Step
 from schemas.clip import ClipRef, QuarantinedClip, ReleasedClip
-from tests.operators.stages import BODY, OUTCOMES, Stages
+from tests.operators.stages import BODY, OUTCOMES, Stages, written
 
 # The gate "background" then refuses every video, and alone: larger masks paint over most of so small a frame.
-NEVER = {"outside_psnr_db": 99.5, "painted_share": 1.0}
+NEVER = {"outside_psnr_db": 99.5, "blank_share": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +42,14 @@ class Tries:
         gates = self.stages.policy.gates.model_copy(update=NEVER if yes else {})
         policy = self.stages.policy.model_copy(update={"gates": gates})
         kept = Candidates(str(self.output / "review"))
+        models = self.stages.audit.models  # real ones see somebody in coarse noise
         self.audit = Audit(
-            self.stages.profile, policy, Provenance("w", "c"), ladder=self.ladder, candidates=kept
+            self.stages.profile,
+            policy,
+            Provenance("w", "c"),
+            ladder=self.ladder,
+            candidates=kept,
+            models=models,
         )
 
     def run(self) -> list[Any]:
@@ -85,7 +93,12 @@ def test_the_last_rung_makes_people_gray_without_the_generator(tries: Tries) -> 
     tries.refuse(False)
     (outcome,) = tries.run()
     assert isinstance(outcome, ReleasedClip)
-    assert outcome.certificate.diffusion_calls == 0
+    said = outcome.certificate
+    assert said.diffusion_calls == 0
+    assert (said.people, said.regenerated, said.filled) == (1, 0, 1)
+    assert (said.frames_masked, said.frames_painted) == (said.frames, 0)
+    (row,) = pq.read_table(io.BytesIO(written(outcome)["manifest/run-00000000.parquet"])).to_pylist()
+    assert not row["bypassed"], "somebody was there, and is gray now"
     assert decode_bytes(outcome.video)[:, BODY].std(axis=1).max() < 8, "not flat"
 
 

@@ -27,7 +27,8 @@ from schemas.errors import UserError
 from tests.cluster import toy
 from tests.keys import make_chain, make_key, private_pem
 from tests.operators.clips import with_evidence
-from tests.operators.test_audit import POLICY, PROFILE, candidate
+from tests.operators.sightings import no_boxes
+from tests.operators.test_audit import POLICY, PROFILE, candidate, loaded
 
 __all__ = ["candidate"]  # a fixture
 VIDEO = toy.noise(toy.make_ref(5), 0)
@@ -139,7 +140,8 @@ def test_no_mark_and_another_kind_of_mark(marker: Marker) -> None:
 
 
 def audit(marker: Marker | None, clip: CandidateClip) -> ReleasedClip:
-    return Audit(PROFILE, POLICY, Provenance("w", "c"), marker=marker).audit(clip)
+    models = replace(loaded(POLICY.model_dump_json()), final=no_boxes)
+    return Audit(PROFILE, POLICY, Provenance("w", "c"), marker=marker, models=models).audit(clip)
 
 
 def test_the_audit_marks_before_it_looks_and_certifies_the_marked_bytes(
@@ -185,15 +187,20 @@ def check(row: ReleasedClip, marked: bool) -> list[str]:
     files: dict[str, toy._File] = {}
     name = "0" * 32 + "-00000000"
     write_shard([row], [row.ref.clip_id], name, lambda path: toy._open(files, path))
-    demands = Demands({"variant": "structhuman"}, marked=marked)
+    demands = Demands(toy.POLICY, toy.PROFILE.digest(), marked=marked)
     return [breach.problem for breach in check_shard(name, lambda path: files[path].data, demands).breaches]
 
 
 def test_verify_asks_for_the_mark_where_it_is_due_and_only_there(marker: Marker) -> None:
     ref, marked = toy.make_ref(5), marker.mark(VIDEO, "structhuman")
-    assert check(toy.released(ref, marked), marked=True) == []
-    assert check(toy.released(ref, VIDEO), marked=True) == ["holds no C2PA manifest"]
-    assert check(toy.released(ref, marked), marked=False) == ["holds more than a video: c2pa"]
+    unsaid = "certificate and dataset.json differ in marked"
+    assert check(toy.released(ref, marked, marked=True), marked=True) == []
+    assert check(toy.released(ref, VIDEO, marked=True), marked=True) == ["holds no C2PA manifest"]
+    assert check(toy.released(ref, VIDEO), marked=True) == [unsaid, "holds no C2PA manifest"]
+    assert check(toy.released(ref, marked, marked=True), marked=False) == [
+        unsaid,
+        "holds more than a video: c2pa",
+    ]
     assert check(toy.released(ref, VIDEO, diffusion_calls=0), marked=True) == []
     found = check(toy.released(ref, marked, diffusion_calls=0), marked=True)
     assert found == ["holds more than a video: c2pa"]

@@ -14,8 +14,8 @@ import webdataset as wds
 from operators.release.accounts import total
 from operators.release.shard_writer import write_shard
 from schemas.certificate import Gate
-from schemas.clip import CandidateClip, FailedClip, QuarantinedClip
-from tests.cluster.toy import GATE, make_ref, released
+from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
+from tests.cluster.toy import make_ref, released
 
 NAME = "0" * 32 + "-00000007"
 
@@ -38,7 +38,7 @@ def mixed() -> list[Any]:
             make_ref(2),
             "audit",
             "gate failed: copied",
-            [Gate("copied", "share", 0.4, 0.1, False)],
+            [Gate("copied", "share", 0.4, 0.1, "at most")],
             [],
             {"audit": 1.0},
         ),
@@ -57,7 +57,7 @@ def test_a_webdataset_reader_gets_the_released_clips_and_their_records(opener: A
     record = json.loads(samples[0]["json"])
     assert record["certificate"]["clip_id"] == -5
     assert (record["frames"], record["first_frame"]) == (5, 1)
-    assert record["timestamps"] == [512, 1024, 1536, 2048, 2560] and record["time_base"] == [1, 5120]
+    assert record["timestamps"] == [0, 512, 1024, 1536, 2048] and record["time_base"] == [1, 5120]
 
 
 def test_manifest_has_every_clip_and_quarantine_those_held_back(opener: Any, tmp_path: Path) -> None:
@@ -114,10 +114,13 @@ def test_nothing_released_leaves_no_tar(opener: Any, tmp_path: Path) -> None:
     assert not list((tmp_path / "shards").iterdir())
 
 
-def test_conditioning_is_published_only_if_the_policy_says_so(opener: Any, tmp_path: Path) -> None:
-    write(opener, mixed(), publish_conditioning=False)
-    with tarfile.open(tmp_path / f"shards/{NAME}.tar") as tar:
-        assert not [name for name in tar.getnames() if "condition" in name]
+def test_conditioning_that_was_not_certified_is_not_published() -> None:
+    held = mixed()[0]
+    assert isinstance(held, ReleasedClip) and held.conditioning_video
+    with pytest.raises(ValueError, match="another conditioning"):
+        replace(held, certificate=replace(held.certificate, conditioning_published=False))
+    with pytest.raises(ValueError, match="another conditioning"):
+        replace(held, conditioning_video=b"")
 
 
 def test_anything_but_an_ended_clip_is_refused(opener: Any, tmp_path: Path) -> None:
@@ -141,6 +144,6 @@ def test_clips_that_were_not_due_or_are_missing_leave_no_stats(
 
 def test_a_certificate_for_fewer_frames_is_refused(opener: Any) -> None:
     row = released(make_ref(1), b"video")
-    object.__setattr__(row, "certificate", replace(row.certificate, frames=4, gates=[GATE]))
+    object.__setattr__(row, "certificate", replace(row.certificate, frames=4))
     with pytest.raises(ValueError, match="5 frames are due, 4"):
         write(opener, [row])

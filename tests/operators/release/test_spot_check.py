@@ -11,7 +11,7 @@ from tests.cluster.toy import make_ref, released
 
 FRAMES = np.random.default_rng(0).integers(0, 255, (6, 24, 32, 3), np.uint8)
 CERTIFICATE = replace(
-    released(make_ref(2), b"video").certificate, gates=[Gate("black", "luma", 200.0, 30.0, True)]
+    released(make_ref(2), b"video").certificate, gates=[Gate("black", "luma", 200.0, 30.0, "at least")]
 )
 FILLED = replace(CERTIFICATE, steps=[Step("opaque fill", "audit: gate failed: copy")])
 BYPASSED = replace(CERTIFICATE, tracks=0, diffusion_calls=0)
@@ -25,7 +25,7 @@ def test_what_looks_as_certified_is_not_doubted() -> None:
     ("frames", "certificate", "found"),
     [
         (FRAMES // 4, CERTIFICATE, ["is darker than its certificate says"]),
-        (FRAMES // 4, replace(CERTIFICATE, gates=[Gate("black", "luma", 255.0, 30.0, True)]), []),
+        (FRAMES // 4, replace(CERTIFICATE, gates=[Gate("black", "luma", 255.0, 30.0, "at least")]), []),
         (FRAMES[:1].repeat(6, 0), CERTIFICATE, ["one picture throughout"]),
         (FRAMES[:1], CERTIFICATE, []),
         (FRAMES[:1].repeat(6, 0), BYPASSED, []),

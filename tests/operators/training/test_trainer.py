@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from operators.generation.generator import VideoGenerator
+from operators.generation.generator import WanVaceGenerator
 from operators.generation.phrase_embedding import PHRASES, WIDTH
 from operators.training.flow_loss import Denoising
 from operators.training.tiny_vae import LATENT, small_vae
@@ -107,6 +107,6 @@ def test_the_result_is_a_pipeline_that_generates(base: Path, tmp_path: Path) -> 
     trainee.start([(batch()[0][0], batch()[1][0])])
     trainee.save_result(tmp_path)
     settings = settings_of(tmp_path / "generator", steps=1, guidance=1, window=5, overlap=1)
-    generator = VideoGenerator(settings)
+    generator = WanVaceGenerator(settings)
     frames = generator(np.full((5, 32, 48, 3), 128, np.uint8), np.ones((5, 32, 48), bool), "red top", 1)
     assert frames.shape == (5, 32, 48, 3) and frames.dtype == np.uint8

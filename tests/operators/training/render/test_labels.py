@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+import torch
 
-from operators.actor.looks import sample_looks
+from operators.actor.parts import bare_skin
+from operators.actor.sampling import sample_looks
 from operators.training.render.camera import Camera, project, sway
-from operators.training.render.coverage import bare_skin
 from operators.training.render.film import label
 from operators.training.render.template import Template
 
@@ -53,9 +54,10 @@ def test_joints_are_visible_hidden_or_outside() -> None:
 
 def test_clothes_hide_the_trunk_but_never_the_head_or_the_hands() -> None:
     template = Template.load()
+    attributes = torch.from_numpy(template.attributes)
     everywhere = set(map(tuple, template.body.tolist()))
     for seed in range(4):
-        bare = set(map(tuple, bare_skin(template, sample_looks(seed, seed).outfit).tolist()))
+        bare = set(map(tuple, bare_skin(template.body, sample_looks(seed, seed).outfit, attributes).tolist()))
         assert bare < everywhere
         hidden = np.array(sorted(everywhere - bare))
         assert template.head_weight[hidden].max() < 0.5

@@ -1,0 +1,56 @@
+"""What every process of ours does before anything else: tell nobody, leave nothing in the home, keep files private.
+
+Imported with `operators`, so by each job, and by each worker before it loads a library that would look around.
+"""
+
+import os
+import resource
+import tempfile
+from pathlib import Path
+
+# Libraries that report, update or fetch unless told not to. Fetching weights switches its own back on.
+SWITCHES = {
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_OFFLINE": "1",
+    "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime looks up its vendor's host, and keeps an id and a queue in the home
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9",  # a cluster's head reports even that it does not report
+    "YOLO_AUTOINSTALL": "false",
+    "YOLO_OFFLINE": "true",
+    "YOLO_VERBOSE": "false",
+}
+# Where they keep settings and caches, if not in the home. No XDG_CONFIG_HOME: a signing command may have its own there.
+_FOLDERS = {
+    "MPLCONFIGDIR": "matplotlib",
+    "TORCH_HOME": "torch",
+    "TRITON_CACHE_DIR": "triton",
+    "XDG_CACHE_HOME": "cache",
+    "YOLO_CONFIG_DIR": "ultralytics",
+}
+
+
+def isolate() -> None:
+    """Switch reports off, move caches out of the home, deny files to others and core dumps to everybody.
+
+    All of it is inherited by child processes. A folder that the environment names already stays.
+    """
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core holds frames, names and the release key
+    os.environ.update(SWITCHES)
+    if missing := {name: folder for name, folder in _FOLDERS.items() if name not in os.environ}:
+        place = _private_folder()
+        os.environ.update({name: str(place / folder) for name, folder in missing.items()})
+
+
+def _private_folder() -> Path:
+    """This user's own among temporary files; one for this process alone if somebody else has taken the name."""
+    place = Path(tempfile.gettempdir()) / f"recast-caches-{os.getuid()}"
+    try:
+        place.mkdir(mode=0o700, exist_ok=True)
+        found = place.lstat()
+        if not place.is_symlink() and (found.st_uid, found.st_mode & 0o077) == (os.getuid(), 0):
+            return place
+    except OSError:
+        pass
+    return Path(tempfile.mkdtemp(prefix="recast-caches-"))

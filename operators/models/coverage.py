@@ -1,0 +1,73 @@
+"""Is whoever a detector's box shows accounted for by the masks?"""
+
+import cv2
+import numpy as np
+
+from operators.models.finite import check_finite
+from schemas.cues import InstanceMasks, Patch, PersonBoxes
+
+_MOST = 0.5  # share of a box that has to be accounted for: the rest of it is what a body leaves of its box
+_BEYOND = (
+    0.15  # share of the box's width or height that may lie beyond the masks on a side: boxes are not exact
+)
+_TOUCHED = 0.1  # share of a row or column of the box from which on it counts as reached
+_GROUP = 8  # times the area of the largest person in it, a box is of a group
+_CLOSE = 0.9  # the score from which so large a box is of somebody all the same
+_MEMBER = 0.8  # share of a person's mask within the box
+
+
+def unaccounted(found: PersonBoxes, hidden: np.ndarray) -> InstanceMasks:
+    """Whoever is boxed in one frame, as far as `hidden` bool [H,W] does not account for them, see `uncovered`.
+
+    A box of a group of whom at least two are accounted for is nobody's, unless it is very surely of somebody close.
+    Raises ValueError for what is not finite.
+    """
+    check_finite(found.boxes, found.scores)
+    _, people, stats, _ = cv2.connectedComponentsWithStats(hidden.astype(np.uint8))
+    boxes, scores, masks = [], [], []
+    for box, score in zip(found.boxes, found.scores, strict=True):
+        x0, y0, x1, y1 = Patch.of_box(box, (hidden.shape[0], hidden.shape[1])).box
+        left = uncovered(box, hidden)
+        if left and (score >= _CLOSE or not _is_group(people[y0:y1, x0:x1], stats[:, cv2.CC_STAT_AREA])):
+            boxes.append(left.box)
+            scores.append(score)
+            masks.append(left)
+    return InstanceMasks(np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32), masks)
+
+
+def uncovered(box: np.ndarray, hidden: np.ndarray) -> Patch | None:
+    """What of a box x0 y0 x1 y1 `hidden` bool [H,W] does not account for; None if whoever is in it is accounted for.
+
+    A box touches its person on all four sides, so masks that end well before one of them leave something of the
+    person: trousers below a shirt, an arm beside it. What lies beyond them on such a side is returned, all of the box
+    where less than half of it is hidden.
+    """
+    whole = Patch.of_box(box, hidden.shape)
+    x0, y0, x1, y1 = whole.box
+    inside = hidden[y0:y1, x0:x1]
+    if not inside.size:
+        return None
+    if inside.mean() < _MOST:
+        return whole
+    left = np.zeros(inside.shape, bool)
+    for axis, strips in ((1, left), (0, left.T)):
+        reached = np.flatnonzero(inside.mean(axis=axis) >= _TOUCHED)
+        length = len(strips)
+        if not len(reached) or reached[0] > _BEYOND * length:
+            strips[: reached[0] if len(reached) else length] = True
+        if len(reached) and length - 1 - reached[-1] > _BEYOND * length:
+            strips[reached[-1] + 1 :] = True
+    if not left.any():
+        return None
+    part = Patch.of(left)
+    return Patch(x0 + part.x, y0 + part.y, part.inside)
+
+
+def _is_group(people: np.ndarray, areas: np.ndarray) -> bool:
+    """Whether two or more of the masks numbered in a box int [h,w] lie in it and are small beside it.
+
+    areas int [N]: of the masks, by number; 0 is what is no mask.
+    """
+    within = np.bincount(people.ravel(), minlength=len(areas))[1:]
+    members = within >= _MEMBER * areas[1:]
+    return bool(members.sum() >= 2 and people.size > _GROUP * areas[1:][members].max())

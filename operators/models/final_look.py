@@ -1,0 +1,31 @@
+"""The final look: a detector, or a view of the frames, that steers nothing: no mask has grown by what it says."""
+
+import numpy as np
+
+from operators.models.coco_ssd import CocoSsd
+from schemas import extractors as choice
+from schemas.cues import PersonBoxes
+
+
+class FinalLook:
+    """Frames uint8 [T,H,W,3] RGB -> T PersonBoxes, as COCO-SSD sees them in tiles of its own size, perhaps mirrored.
+
+    Raises UserError for unusable weights, ValueError if the network's output is not finite.
+    """
+
+    def __init__(self, settings: choice.FinalLook, device: str = "cpu") -> None:
+        self.mirrored = settings.mirrored
+        self.detect = CocoSsd(settings.weights, settings.confidence, device, settings.tile)
+
+    def __call__(self, frames: np.ndarray) -> list[PersonBoxes]:
+        if not self.mirrored:
+            return self.detect(frames)
+        width = frames.shape[2]
+        found = self.detect(np.ascontiguousarray(frames[:, :, ::-1]))
+        return [PersonBoxes(_mirrored(one.boxes, width), one.scores) for one in found]
+
+
+def _mirrored(boxes: np.ndarray, width: int) -> np.ndarray:
+    """float32 [N,4] as they lie in the frame of that width before it was mirrored."""
+    x0, y0, x1, y1 = boxes.T
+    return np.stack([width - x1, y0, width - x0, y1], axis=1)

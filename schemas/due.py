@@ -1,0 +1,76 @@
+"""Which gates a clip must have passed to be released: what the policy says, and nothing that the clip says itself."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from schemas.certificate import Certificate, Direction, Gate, Step, filled, refused
+from schemas.policy import Policy
+
+
+@dataclass(frozen=True)
+class Due:
+    """A gate that must be there, once, with this direction and limit."""
+
+    name: str
+    direction: Direction
+    threshold: float
+
+
+def due(policy: Policy, steps: list[Step], marked: bool) -> list[Due]:
+    """Every gate of a clip that is released under `policy` after these steps, `marked` as generated or not."""
+    limits, human = policy.gates, policy.variant == "structhuman"
+    made, shown = not filled(steps), policy.publish_conditioning
+    accepted = any(step.name == "accept" for step in steps)
+    table: list[tuple[bool, str, Direction, float]] = [
+        (True, "nobody left", "at most", limits.residual_confidence),
+        (True, "no face left", "at most", limits.face_confidence),
+        (True, "final look", "at most", limits.final_confidence),
+        (True, "mask grown", "at most", policy.mask.growths),
+        (marked, "mark", "at most", 0),
+        (True, "frames", "at most", 0),
+        (True, "timestamps", "at most", 0),
+        (True, "size", "at most", 0),
+        (True, "container", "at most", 0),
+        (bool(policy.redacted()), "text", "at most", limits.text_similarity),
+        (True, "copy", "at most", limits.copied_share),
+        (True, "blank", "at most", limits.blank_share),
+        (shown, "conditioning container", "at most", 0),
+        (shown, "conditioning copy", "at most", limits.copied_share),
+        (True, "content", "at most", 0),
+        (True, "black", "at least", limits.black_level),
+        (True, "frozen", "at least", limits.frozen_share),
+        (made, "body likeness", "at most", limits.body_likeness),
+        (made, "head likeness", "at most", limits.head_likeness),
+        (human, "background", "at least", limits.outside_psnr_db),
+        (True, "nobody new", "at most", limits.new_person_confidence),
+        (True, "no new face", "at most", limits.face_confidence),
+        (accepted, "accepted", "at most", 0),
+    ]
+    return [Due(*gate) for asked, *gate in table if asked]  # type: ignore[arg-type]
+
+
+def other_gates(gates: list[Gate], wanted: list[Due]) -> list[str]:
+    """How the gates that were computed are not those that are due, in words; empty if they are, each once."""
+    found = Counter(Due(gate.name, gate.direction, gate.threshold) for gate in gates)
+    asked = {one.name: one for one in wanted}
+    problems = [f"gate {name} is missing" for name in asked if name not in {one.name for one in found}]
+    for one, times in found.items():
+        if one.name not in asked:
+            problems.append(f"gate {one.name} is not due")
+        elif one != asked[one.name]:
+            limit = asked[one.name]
+            problems.append(f"gate {one.name} is not {limit.direction} {limit.threshold:g}")
+        elif times > 1:
+            problems.append(f"gate {one.name} is there {times} times")
+    return problems
+
+
+def unproved(certificate: Certificate, policy: Policy) -> list[str]:
+    """What a certificate fails to prove of a clip that was released under `policy`; empty if nothing."""
+    problems = other_gates(certificate.gates, due(policy, certificate.steps, certificate.marked))
+    if certificate.policy_digest != policy.digest() or certificate.variant != policy.variant:
+        problems.append("another policy or variant")
+    may_waive, digest = policy.reviewers.may_waive, certificate.output_sha256
+    if failed := refused(certificate.gates, certificate.steps, digest, may_waive):
+        problems.append(f"gate did not pass: {', '.join(failed)}")
+    return problems

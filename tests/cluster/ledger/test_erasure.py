@@ -1,0 +1,99 @@
+"""Erasure: what was made of a source leaves the plan and every dataset of it, all else stays, and a note says so."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cluster.ledger import checkpoint, erasure, plans
+from cluster.ledger.plans import Plan
+from operators import storage
+from operators.recovery.escalation import Ladder
+from operators.release import layout
+from schemas.certificate import Step
+from schemas.errors import UserError
+from tests.cluster import toy
+
+ONE = toy.make_ref(5)  # in the second of the three shards
+
+
+@pytest.fixture
+def plan(finished: tuple[str, str, list[str]]) -> str:
+    """Its plan.json, which the toy does without."""
+    storage.write_bytes(finished[0], plans.PLAN_FILE, b'{"other_files": 7}')
+    return finished[0]
+
+
+def test_a_forgotten_sources_shard_goes_and_all_else_stays(
+    plan: str, finished: tuple[str, str, list[str]]
+) -> None:
+    _, output, names = finished
+    before = toy.contents(output)
+    Ladder(output=storage.absolute(output)).write(5, [Step("other seed", "audit: gate failed: copy")])
+    assert erasure.forget(Plan(plan), output, [ONE.uri], b"key") == [ONE.key]
+    checkpoint.begin(toy.run_of(plan, output))
+    after = toy.contents(output)
+    assert not [path for path in after if names[1] in path]
+    kept = {path: data for path, data in before.items() if names[0] in path or names[2] in path}
+    assert kept.items() <= after.items()
+    assert checkpoint.missing(Plan(plan), output).tolist() == [4, 6, 7]
+    said = json.loads(after["dataset.json"])
+    assert (said["state"], said["forgotten"], said["planned"]["clips"]) == ("running", [ONE.key], 11)
+    assert "signature" not in said
+    assert json.loads(storage.read_bytes(plan, plans.PLAN_FILE))["clips"] == 11
+    for path, data in toy.contents(plan).items():
+        assert ONE.uri.encode() not in data, path
+
+
+def test_an_interruption_anywhere_is_made_up_for(
+    plan: str, finished: tuple[str, str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan knows; the next run does the rest, also one that was not told."""
+    _, output, names = finished
+    erasure.forget(Plan(plan), output, [ONE.uri], b"key")
+    with monkeypatch.context() as patch:
+        patch.setattr(erasure, "withdraw_shards", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            checkpoint.begin(toy.run_of(plan, output))
+    assert json.loads(storage.read_bytes(output, layout.DATASET))["forgotten"] == [ONE.key]
+    checkpoint.begin(toy.run_of(plan, output))
+    assert not [path for path in storage.list_files(output) if names[1] in path]
+
+
+def test_what_is_no_source_is_refused_and_changes_nothing(
+    plan: str, finished: tuple[str, str, list[str]]
+) -> None:
+    _, output, _ = finished
+    before = toy.contents(plan), toy.contents(output)
+    with pytest.raises(UserError, match=r"other\.mp4: is no source of"):
+        erasure.forget(Plan(plan), output, [ONE.uri, "other.mp4"], b"key")
+    assert (toy.contents(plan), toy.contents(output)) == before
+
+
+def test_candidates_kept_for_reviewers_go_too(tmp_path: Path) -> None:
+    folder = str(tmp_path / "candidates")
+    for name in ("aa-000000.mp4", "aa-000000.condition.mp4", "ab-000000.mp4"):
+        storage.write_bytes(folder, name, b"x")
+    erasure.erase_candidates(str(tmp_path), ["aa"])
+    assert list(storage.list_files(folder)) == ["ab-000000.mp4"]
+
+
+@pytest.mark.parametrize("place", ["local"], indirect=True)
+@pytest.mark.usefixtures("cluster")
+def test_the_next_run_makes_the_rest_anew_and_verify_holds_it_to_the_note(
+    plan: str, finished: tuple[str, str, list[str]]
+) -> None:
+    from jobs.verify import verify
+
+    _, output, _ = finished
+    erasure.forget(Plan(plan), output, [ONE.uri], b"key")
+    made = toy.run(plan, output)
+    assert made["state"] == "complete" and made["planned"]["clips"] == 11 and made["forgotten"] == [ONE.key]
+    ids = sorted(row["clip_id"] for row in toy.manifest(output))  # type: ignore[type-var]
+    assert ids == np.setdiff1d(np.arange(12), [5]).tolist()
+    naming = [path for path, data in toy.contents(output).items() if ONE.key.encode() in data]
+    assert naming == ["dataset.json"]
+    assert verify(output, made).breaches == []
+    left = {**made, "forgotten": [ONE.key, toy.make_ref(4).key]}
+    assert any("were forgotten" in breach.problem for breach in verify(output, left).breaches)

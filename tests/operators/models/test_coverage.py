@@ -1,0 +1,49 @@
+"""Whoever a box shows is accounted for by masks that reach all four of its sides, and by no others."""
+
+import numpy as np
+import pytest
+
+from operators.models.coverage import uncovered
+
+BOX = np.array([40, 20, 80, 120], np.float32)
+
+
+def covering(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
+    hidden = np.zeros((140, 120), bool)
+    hidden[y0:y1, x0:x1] = True
+    return hidden
+
+
+def test_a_mask_that_reaches_every_side_accounts_for_a_box() -> None:
+    assert uncovered(BOX, covering(40, 20, 80, 120)) is None
+    assert uncovered(BOX, covering(44, 30, 76, 112)) is None  # boxes are not exact
+    slim = covering(52, 20, 68, 120) | covering(40, 50, 80, 60)  # arms out
+    assert uncovered(BOX, slim | covering(46, 30, 74, 110)) is None
+
+
+@pytest.mark.parametrize(
+    ("hidden", "left"),
+    [
+        (covering(40, 20, 80, 85), (40, 85, 80, 120)),  # trousers
+        (covering(40, 50, 80, 120), (40, 20, 80, 50)),  # a head
+        (covering(52, 20, 80, 120), (40, 20, 52, 120)),  # an arm
+        (covering(40, 20, 66, 120), (66, 20, 80, 120)),
+        (covering(0, 0, 0, 0), (40, 20, 80, 120)),
+        (covering(40, 20, 80, 60), (40, 20, 80, 120)),  # less than half: somebody else, in front
+    ],
+)
+def test_what_lies_beyond_the_masks_is_left(hidden: np.ndarray, left: tuple[int, int, int, int]) -> None:
+    patch = uncovered(BOX, hidden)
+    assert patch is not None
+    x0, y0, x1, y1 = left
+    where = np.argwhere(patch.within(0, 0, *hidden.shape))
+    assert [*where.min(0)[::-1], *(where.max(0)[::-1] + 1)] == [x0, y0, x1, y1]
+
+
+def test_a_thin_streak_to_a_side_is_no_cover() -> None:
+    """A skeleton's line down to the feet would else account for the trousers."""
+    assert uncovered(BOX, covering(40, 20, 80, 85) | covering(59, 20, 61, 120)) is not None
+
+
+def test_a_box_beyond_the_frame_is_nobody() -> None:
+    assert uncovered(np.array([-40, -40, -10, -10], np.float32), covering(0, 0, 9, 9)) is None
