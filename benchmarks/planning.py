@@ -17,7 +17,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -119,22 +118,37 @@ def write_output(output: str, clips: int) -> None:
 def _row(number: int) -> ManifestRow:
     verdict: Verdict = "failed" if number == 63 else "quarantined" if number == 62 else "released"
     stage = "" if verdict == "released" else "decode"
-    facts = [
-        f"k{number:02d}",
-        verdict,
-        "",
-        stage,
-        stage and "benchmark",
-        "",
-        0,
-        FRAMES - 5,
-        FRAMES,
-        1920,
-        1080,
-    ]
-    numbers = [30, 1, number % 3, number % 3, number % 3, [], 0.0, False, 0]
-    values: list[Any] = [0, *facts, *numbers, "", "", "", {"condition": 1.0}]
-    return ManifestRow(*values)
+    return ManifestRow(
+        clip_id=0,
+        key=f"k{number:02d}",
+        verdict=verdict,
+        shard="",
+        stage=stage,
+        reason=stage and "benchmark",
+        source_hmac="",
+        first_frame=0,
+        frames=FRAMES - 5,
+        window=FRAMES,
+        width=1920,
+        height=1080,
+        fps_num=30,
+        fps_den=1,
+        people=number % 3,
+        regenerated=number % 3,
+        filled=0,
+        frames_masked=FRAMES - 5,
+        frames_painted=0,
+        tracks=number % 3,
+        diffusion_calls=number % 3,
+        steps=[],
+        margin=0.0,
+        bypassed=False,
+        video_bytes=0,
+        sha256="",
+        record_sha256="",
+        condition_sha256="",
+        seconds={"condition": 1.0},
+    )
 
 
 def _tar() -> bytes:

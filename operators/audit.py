@@ -13,7 +13,7 @@ from operators.gates.background import background
 from operators.gates.conditioning_video import conditioning_video
 from operators.gates.container import container
 from operators.gates.degenerate import blank, degenerate
-from operators.gates.people import Detector, bodies, final_look, nobody_new
+from operators.gates.people import Detector, bodies, boxed, final_look, nobody_new
 from operators.gates.reid import not_recognised
 from operators.gates.scenery import scenery
 from operators.gates.source_copy import source_copy
@@ -152,7 +152,8 @@ class Audit:
         if shown:
             gates += conditioning_video(shown, new, people, limits.copied_share)
         if not filled(evidence.steps):
-            gates += not_recognised(self.models.likeness, output, new, evidence.renewed | unmasked, limits)
+            told = evidence.renewed & boxed(seen, evidence.mask.shape) | unmasked
+            gates += not_recognised(self.models.likeness, output, new, told, limits)
         # Whatever asks about people has seen the source as it is; from here on it is what should be there.
         paint(source, evidence.painted)
         gates += degenerate(output, new, evidence.regenerated, limits, filled(evidence.steps))

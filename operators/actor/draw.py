@@ -6,18 +6,24 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from operators.actor.garments import Figure, kept
+from operators.actor.edges import frayed
+from operators.actor.garments import Figure
 from operators.actor.parts import Part
 from operators.actor.raster import Fragments, rasterise
-from operators.actor.shade import shade, tone
+from operators.actor.shade import Surface, shade, tone
 from operators.actor.solve import Camera
 from schemas.actor import Light
 
-_FINE = 200  # px of height up to which a pixel is sampled 2x2
+_FINE, _LARGE, _HUGE = (
+    200,
+    400,
+    1400,
+)  # px of height up to which all samples are shaded, a head's, and there are 2x2
+_APART = 0.03  # m between samples of a pixel that show different things
 _NEAREST = 0.05  # m
 _SHADOW = 160  # px of the body's shadow map
-_TAPS = (-2.1, -0.7, 0.7, 2.1)  # px of the shadow map over which a shadow's edge is soft
-_BIAS = 0.025  # m by which a surface does not shade itself
+_TAPS = (-1, 0, 1, 2)  # px of the shadow map over which a shadow's edge is soft, the outer two in part
+_BIAS, _SHEER = 0.008, 0.03  # m by which a surface does not shade itself, and a sheet of cloth or hair
 
 
 @dataclass(frozen=True)
@@ -56,40 +62,85 @@ def draw(
         1,
     )
     tall = float(places[:, 1].max() - places[:, 1].min())
-    samples = 2 if tall <= _FINE else 1
-    grid = (height * samples, width * samples)
-    fragments = rasterise(places * samples, depth, figure.triangles, grid, figure.closed)
-    fragments = fragments.where(fragments.depth > _NEAREST)
+    samples = 2 if tall <= _HUGE else 1
+    x0, y0, x1, y1 = _extent(places, width, height)
+    size = (y1 - y0, x1 - x0)
+    grid = (size[0] * samples, size[1] * samples)
+    shifted = (places - torch.tensor([x0, y0])) * samples
+    fragments = rasterise(shifted, depth, figure.triangles, grid, figure.closed)
+    if not (depth > _NEAREST).all():
+        fragments = fragments.where(fragments.depth > _NEAREST)
     seen, deep = _cut(figure, fragments).nearest(grid[0] * grid[1])
-    colour = _colour(figure, seen, vertices, normals, light)
-    picture = torch.zeros(grid[0] * grid[1], 4)
-    picture[seen.pixel] = torch.cat([tone(colour), torch.ones(len(colour), 1)], 1)
-    picture = picture.view(height, samples, width, samples, 4).sum((1, 3))
-    cover = picture[..., 3:]
-    rgba = torch.cat([picture[..., :3] / cover.clamp(min=1e-6), cover / samples**2], -1)
-    deep = deep.view(height, samples, width, samples).amin((1, 3))
-    return Drawing(rgba.numpy(), deep.numpy())
+    fine = camera.focal / max(float(root[1]), _NEAREST)
+    alike, first = _alike(figure, seen, size, samples, tall > _FINE, tall > _LARGE)
+    rest = torch.ones(len(seen.pixel), dtype=torch.bool)
+    rest[alike] = False
+    colours = torch.ones(len(seen.pixel), 4)
+    colours[rest, :3] = tone(_colour(figure, seen.where(rest), vertices, normals, light, fine))
+    colours[alike] = colours[first]
+    row, column = seen.pixel // grid[1] // samples, seen.pixel % grid[1] // samples
+    picture = torch.zeros(size[0] * size[1], 4).index_add_(0, row * size[1] + column, colours)
+    cover = picture[:, 3:]
+    drawing = Drawing(np.zeros((height, width, 4), np.float32), np.full((height, width), np.inf, np.float32))
+    rgba = torch.cat([picture[:, :3] / cover.clamp(min=1e-6), cover / samples**2], 1)
+    drawing.rgba[y0:y1, x0:x1] = rgba.view(*size, 4).numpy()
+    drawing.depth[y0:y1, x0:x1] = deep.view(size[0], samples, size[1], samples).amin((1, 3)).numpy()
+    return drawing
+
+
+def _extent(places: torch.Tensor, width: int, height: int) -> tuple[int, int, int, int]:
+    """x0 y0 x1 y1 px of the picture that vertices at `places` may cover, at least one pixel."""
+    low, high = torch.floor(places.amin(0)).tolist(), torch.ceil(places.amax(0)).tolist()
+    x0, y0 = (int(min(max(at, 0), most - 1)) for at, most in zip(low, (width, height), strict=True))
+    x1, y1 = (int(min(max(at, 1), most)) for at, most in zip(high, (width, height), strict=True))
+    return x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)
+
+
+def _alike(
+    figure: Figure, seen: Fragments, size: tuple[int, int], samples: int, coarse: bool, large: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Fragments that look like another one of the same pixel, and which that is: they need no shading of their own.
+
+    `coarse`: where all of a pixel shows the same part at about the same depth. Heads are drawn finely unless `large`.
+    """
+    if not coarse or samples == 1:
+        nothing = torch.zeros(0, dtype=torch.long)
+        return nothing, nothing
+    height, width = size
+    number = torch.full((height * width * samples**2,), -1)
+    number[seen.pixel] = torch.arange(len(seen.pixel))
+    cells = number.view(height, samples, width, samples).permute(0, 2, 1, 3).reshape(-1, samples**2)
+    cells = cells[(cells >= 0).all(1)]
+    parts, deep = figure.part[seen.triangle][cells], seen.depth[cells]
+    plain = (parts == parts[:, :1]).all(1) & (deep.amax(1) - deep.amin(1) < _APART)
+    if not large:
+        plain &= ~figure.fine[seen.triangle[cells[:, 0]]]
+    cells = cells[plain]
+    return cells[:, 1:].reshape(-1), cells[:, :1].expand(-1, samples**2 - 1).reshape(-1)
 
 
 def _cut(figure: Figure, fragments: Fragments) -> Fragments:
     """Without what lies beyond the edges of garments and hair."""
-    parts = figure.part[fragments.triangle]
-    attributes = fragments.of(figure.attributes, figure.triangles)
-    keep = torch.ones(len(parts), dtype=torch.bool)
-    for part in parts.unique().tolist():
-        here = (parts == part).nonzero()[:, 0]
-        keep[here] = kept(Part(part), figure.looks, attributes[here])
+    cut = (~figure.whole[fragments.triangle]).nonzero()[:, 0]
+    edged = fragments.where(cut)
+    edge = edged.of(figure.edge[:, None], figure.triangles)[:, 0]
+    here = (figure.part[edged.triangle] == Part.SCALP).nonzero()[:, 0]
+    edge[here] += frayed(figure.looks, edged.where(here).of(figure.attributes, figure.triangles))
+    keep = torch.ones(len(fragments.pixel), dtype=torch.bool)
+    keep[cut] = edge <= 0
     return fragments.where(keep)
 
 
 def _colour(
-    figure: Figure, seen: Fragments, vertices: torch.Tensor, normals: torch.Tensor, light: Light
+    figure: Figure, seen: Fragments, vertices: torch.Tensor, normals: torch.Tensor, light: Light, fine: float
 ) -> torch.Tensor:
-    attributes = seen.of(figure.attributes, figure.triangles)
-    across = functional.normalize(seen.of(normals, figure.triangles), dim=-1)
-    points = seen.of(vertices, figure.triangles)
+    values = torch.cat([figure.attributes, figure.open[:, None], normals, vertices], 1)
+    values = seen.of(values, figure.triangles)
+    across, points = functional.normalize(values[:, 9:12], dim=-1), values[:, 12:]
     sunlit = _sunlit(figure, vertices, points, across, light)
-    return shade(figure.looks, figure.part[seen.triangle], attributes, across, points, sunlit, light)
+    part = figure.part[seen.triangle]
+    surface = Surface(part, values[:, :8], across, points, sunlit, values[:, 8], figure.closed[seen.triangle])
+    return shade(figure.looks, surface, light, fine)
 
 
 def _sunlit(
@@ -104,14 +155,19 @@ def _sunlit(
     scale = _SHADOW / extent
     places = (from_sun - middle)[:, :2] * scale + _SHADOW / 2
     solid = (figure.part != Part.EYES) & (figure.part != Part.SCALP)
-    triangles = figure.triangles[solid]
-    fragments = rasterise(places, from_sun[:, 2], triangles, (_SHADOW, _SHADOW), figure.closed[solid])
+    triangles, closed = figure.triangles[solid], figure.closed[solid]
+    sheer = torch.zeros(len(vertices)).index_fill_(0, triangles[~closed].flatten(), _SHEER)
+    # Where light leaves a closed surface it cannot shade the side that it falls on.
+    triangles = torch.where(closed[:, None], triangles[:, [0, 2, 1]], triangles)
+    fragments = rasterise(places, from_sun[:, 2] + sheer, triangles, (_SHADOW, _SHADOW), closed)
     _, deep = fragments.nearest(_SHADOW**2)
     at = (points + across * _BIAS) @ frame
-    where = (at - middle)[:, :2] * scale + _SHADOW / 2
+    where = (at - middle)[:, :2] * scale + _SHADOW / 2 - 0.5
+    corner = torch.floor(where)
+    (x, y), (right, low) = corner.long().unbind(1), (where - corner).unbind(1)
     lit = torch.zeros(len(points))
-    for row in _TAPS:
-        for column in _TAPS:
-            cell = (where + torch.tensor([column, row])).long().clamp(0, _SHADOW - 1)
-            lit += at[:, 2] <= deep[cell[:, 1] * _SHADOW + cell[:, 0]] + _BIAS
-    return lit / len(_TAPS) ** 2
+    for row, down in zip(_TAPS, (1 - low, 1.0, 1.0, low), strict=True):
+        for column, along in zip(_TAPS, (1 - right, 1.0, 1.0, right), strict=True):
+            cell = (y + row).clamp(0, _SHADOW - 1) * _SHADOW + (x + column).clamp(0, _SHADOW - 1)
+            lit += (at[:, 2] <= deep[cell] + _BIAS) * down * along
+    return lit / (len(_TAPS) - 1) ** 2

@@ -6,8 +6,10 @@ operators/training/render/shaders/garments.glsl.
 
 import torch
 
-from operators.actor.looks import Outfit
-from operators.actor.noise import blend, ramp
+from operators.actor.looks import CAP, Looks, Outfit
+from operators.actor.noise import blend, noise, ramp
+
+FRAY = 0.006  # m
 
 
 def top_distance(outfit: Outfit, attributes: torch.Tensor) -> torch.Tensor:
@@ -67,3 +69,21 @@ def hidden(outfit: Outfit, attributes: torch.Tensor) -> torch.Tensor:
     """bool [F]: so far inside a garment that no fold or rounding shows it."""
     under = (top_distance(outfit, attributes) < -0.035) | (shoe_distance(outfit, attributes) < -0.03)
     return under if outfit.skirt else under | (bottom_distance(outfit, attributes) < -0.045)
+
+
+def frayed(looks: Looks, attributes: torch.Tensor) -> torch.Tensor:
+    """[F]: how far, within FRAY, single hairs of the scalp fall short of the hairline or reach beyond it."""
+    if looks.identity.hair_style == CAP:
+        return torch.zeros(len(attributes))
+    around = torch.atan2(attributes[:, 0], -attributes[:, 1] - 0.03)
+    hairs = torch.stack(
+        [around * 110, attributes[:, 2] * 60, torch.full_like(around, looks.identity.texture)], 1
+    )
+    return FRAY * (2 * noise(hairs) - 1)
+
+
+def bareness(attributes: torch.Tensor) -> torch.Tensor:
+    """[F] to where hair grows, below 0 where it does: from the hairline up, but around the ears."""
+    x, y, z = attributes[:, 0].abs(), attributes[:, 1], attributes[:, 2]
+    ear = 0.03 * (1 - torch.hypot((y + 0.024) / 0.026, (z - 0.630) / 0.036))
+    return torch.maximum(hairline(y) - z, torch.where(x > 0.055, ear, -1.0))

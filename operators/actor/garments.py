@@ -1,7 +1,4 @@
-"""Clothes and hair as thin shells over the body, cut where edges.py says.
-
-Points are given as attributes [F,8]: operators/actor/body.Template.
-"""
+"""Clothes and hair as thin shells over the body, cut by the signed distances of operators/actor/edges.py."""
 
 from dataclasses import dataclass
 
@@ -10,10 +7,24 @@ import torch
 from torch.nn import functional
 
 from operators.actor.body import Body, template
-from operators.actor.edges import bottom_distance, hairline, jacket_distance, shoe_distance, top_distance
-from operators.actor.looks import CAP, Looks
+from operators.actor.edges import (
+    FRAY,
+    bareness,
+    bottom_distance,
+    hairline,
+    jacket_distance,
+    shoe_distance,
+    top_distance,
+)
+from operators.actor.hair import hanging
+from operators.actor.hands import together
+from operators.actor.looks import CAP, LONG, SHOULDER, Looks
 from operators.actor.noise import noise, ramp
-from operators.actor.parts import Part, bare_skin, surfaces, worn
+from operators.actor.occlusion import openness, outward
+from operators.actor.parts import Part, surfaces, worn
+
+_TOGETHER = 0.4  # of the fingers' spread
+_LINED = 0.06  # m from its edge that the inside of a garment can be seen
 
 
 @dataclass(frozen=True)
@@ -21,7 +32,9 @@ class Figure:
     """A dressed body, ready to be posed: V vertices over all parts, F triangles.
 
     vertices, normals [V,3] in the reference pose; offset [V] metres along the normal; skinning [V,23];
-    attributes [V,8]; triangles [F,3] and the part of each [F]; closed [F]: back faces are never seen.
+    attributes [V,8]; edge [V] above 0 where cloth or hair has been cut away; open [V] as of occlusion.py;
+    triangles [F,3] and the part of each [F]; closed [F]: back faces are never seen; fine [F]: of the head;
+    whole [F]: not cut.
     """
 
     looks: Looks
@@ -30,9 +43,13 @@ class Figure:
     offset: torch.Tensor
     skinning: torch.Tensor
     attributes: torch.Tensor
+    edge: torch.Tensor
+    open: torch.Tensor
     triangles: torch.Tensor
     part: torch.Tensor
     closed: torch.Tensor
+    fine: torch.Tensor
+    whole: torch.Tensor
     bones: torch.Tensor  # [23,3], the bones' heads
 
     def posed(self, rotations: torch.Tensor, heads: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -49,46 +66,97 @@ class Figure:
 def dress(body: Body, looks: Looks, curl: float = 0.5) -> Figure:
     """The body in its clothes; `curl` 0 to 1 closes the hands."""
     shared = template()
-    vertices = torch.from_numpy(body.vertices + shared.curl * (curl * body.height / 1.7))
-    attributes = torch.from_numpy(shared.attributes)
-    faces = torch.from_numpy(np.concatenate(list(shared.faces.values())))
-    corners = vertices[faces]
-    across = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = torch.zeros_like(vertices)
-    for corner in range(3):
-        normals.index_add_(0, faces[:, corner], across)
-    normals = functional.normalize(normals, dim=-1)
     scale = body.height / 1.7  # shells of children's clothes are thinner
-    chosen, offsets, triangles, parts, count = [], [], [], [], 0
-    for part, surface in _surfaces(looks, attributes).items():
+    bare = torch.from_numpy(body.vertices + (shared.curl * curl + together() * _TOGETHER) * np.float32(scale))
+    cloth = _Cloth(
+        bare,
+        torch.from_numpy(shared.attributes),
+        torch.from_numpy(shared.skinning),
+        openness(),
+        outward(bare, torch.from_numpy(np.concatenate(list(shared.faces.values())))),
+    )
+    cut = _surfaces(looks, cloth.attributes)
+    if looks.identity.hair_style in (SHOULDER, LONG):
+        cloth, cut[Part.STRANDS] = _with_hair(cloth, body, looks)
+    chosen, offsets, edges, triangles, parts, count = [], [], [], [], [], 0
+    for part, surface in cut.items():
+        edge = beyond(part, looks, cloth.attributes)
+        surface = surface[edge.numpy()[surface].min(1) <= FRAY]  # noqa: PLW2901
         used, inverse = np.unique(surface, return_inverse=True)
         chosen.append(torch.from_numpy(used))
-        offsets.append(_thickness(part, looks, attributes[chosen[-1]]) * scale)
+        offsets.append(_thickness(part, looks, cloth.attributes[chosen[-1]]) * scale)
+        edges.append(edge[chosen[-1]])
         triangles.append(torch.from_numpy(inverse.reshape(surface.shape) + count))
         parts.append(torch.full((len(surface),), int(part)))
         count += len(used)
-    pick, part = torch.cat(chosen), torch.cat(parts)
+    pick, part, faces, edge = (
+        torch.cat(chosen),
+        torch.cat(parts),
+        torch.cat(triangles),
+        torch.cat(edges).float(),
+    )
     opened = (part == Part.SKIRT) | (part == Part.JACKET) | (part == Part.STRANDS)
+    hem = (part == Part.TOP) | (part == Part.TROUSERS)
+    opened |= hem & (edge > -_LINED)[faces].any(1)
     return Figure(
         looks,
-        vertices[pick],
-        normals[pick],
+        cloth.vertices[pick],
+        cloth.normals[pick],
         torch.cat(offsets).float(),
-        torch.from_numpy(shared.skinning)[pick],
-        attributes[pick],
-        torch.cat(triangles),
+        cloth.skinning[pick],
+        cloth.attributes[pick],
+        edge,
+        _veiled(cloth.open[pick], faces, part),
+        faces,
         part,
         ~opened,
+        (cloth.attributes[pick][:, 5] > 0.3)[faces].any(1),
+        (edge < -FRAY)[faces].all(1),
         torch.from_numpy(body.skeleton.heads).float(),
     )
 
 
+def _veiled(open_: torch.Tensor, faces: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
+    """Cloth spans the hollows of the body under it."""
+    bare = (part == Part.SKIN) | (part == Part.EYES) | (part == Part.SCALP) | (part == Part.STRANDS)
+    under = torch.zeros(len(open_), dtype=torch.bool).index_fill_(0, faces[~bare].flatten(), True)
+    return torch.where(under, 0.55 + 0.45 * open_, open_)
+
+
+@dataclass(frozen=True)
+class _Cloth:
+    """Vertices of all surfaces together, as Figure's."""
+
+    vertices: torch.Tensor
+    attributes: torch.Tensor
+    skinning: torch.Tensor
+    open: torch.Tensor
+    normals: torch.Tensor
+
+
+def _with_hair(cloth: _Cloth, body: Body, looks: Looks) -> tuple[_Cloth, np.ndarray]:
+    """The same with hair that hangs, and the triangles [F,3] of that."""
+    sheet = hanging(looks)
+    points = torch.from_numpy(sheet.over(body.vertices)).float()
+    own = (
+        points,
+        torch.from_numpy(sheet.attributes),
+        torch.from_numpy(sheet.skinning()).float(),
+        torch.from_numpy(0.55 + 0.45 * np.clip((sheet.rest[:, 2] - 0.45) / 0.2, 0, 1)).float(),
+        outward(points, torch.from_numpy(sheet.triangles)),
+    )
+    held = (cloth.vertices, cloth.attributes, cloth.skinning, cloth.open, cloth.normals)
+    both = _Cloth(*(torch.cat(pair) for pair in zip(held, own, strict=True)))
+    return both, sheet.triangles + len(cloth.vertices)
+
+
 def _surfaces(looks: Looks, attributes: torch.Tensor) -> dict[Part, np.ndarray]:
-    """Triangles [F,3] of each part that these looks have."""
+    """Triangles [F,3] of each part that these looks have, but for hair that hangs."""
     faces = template().faces
-    cut = surfaces(faces, attributes.numpy())
-    cut[Part.SKIN] = bare_skin(faces["body"], looks.outfit, attributes)
-    return {part: cut[part] for part in worn(looks)}
+    cut, shell = surfaces(faces, attributes.numpy()), faces["tights"]
+    low, arm = attributes[:, 2].numpy()[shell].mean(1), attributes[:, 4].numpy()[shell].mean(1)
+    cut[Part.TOP] = cut[Part.JACKET] = shell[(low > -0.17) | (arm > 0.3)]
+    return {part: cut[part] for part in worn(looks) if part != Part.STRANDS}
 
 
 def _thickness(part: Part, looks: Looks, attributes: torch.Tensor) -> torch.Tensor:
@@ -100,59 +168,52 @@ def _thickness(part: Part, looks: Looks, attributes: torch.Tensor) -> torch.Tens
     crease = noise(rest * torch.tensor([22.0, 22, 11]) + identity.texture * 31) - 0.5
     if part == Part.TOP:
         trunk = 0.6 + 0.9 * ramp(0.05, 0.35, 0.40 - z)
-        body = 0.010 + outfit.loose * trunk * (1 + 0.7 * fold) + 0.004 * crease
-        sleeve = 0.010 + outfit.loose * 0.75 + 0.5 * outfit.loose * fold * ramp(0, 1, along)
-        return torch.where(arm > 0.5, sleeve, body)
+        body = 0.008 + outfit.loose * trunk * (1 + 0.7 * fold) + 0.003 * crease
+        down = ramp(-0.1, 0.8, along)
+        sleeve = 0.007 + outfit.loose * (0.25 + 0.6 * down) + 0.5 * outfit.loose * fold * down
+        near = ramp(0.0, 0.07, -top_distance(outfit, attributes)) * ramp(0.37, 0.44, z)
+        lying = 0.004 + (body - 0.004) * torch.maximum(near, 1 - ramp(0.37, 0.44, z))  # at the neck
+        return torch.where(arm > 0.5, sleeve, lying)
     if part == Part.JACKET:
-        return 0.020 + outfit.loose * 0.5 + 0.016 * (1 + 0.8 * fold) + 0.005 * crease
+        wide = 0.35 + 0.65 * torch.where(arm > 0.5, ramp(-0.1, 0.7, along), ramp(0.05, 0.3, 0.5 - z))
+        return 0.016 + outfit.loose + 0.014 * wide * (1 + 0.8 * fold) + 0.004 * crease
     if part == Part.TROUSERS:
         low = ramp(0.05, 0.6, -z)
         width = outfit.bottom_loose * (0.25 + 0.75 * low) * (1 + 0.6 * fold)
-        return 0.006 + width + 0.004 * crease * low
+        under = ramp(-0.02, 0.02, z - outfit.hem)  # tucked in, or the top would let it through
+        return 0.005 + width * (1 - under) + 0.004 * crease * low
     if part == Part.SHOES:
-        return 0.011 + 0.006 * ramp(0.83, 0.86, -z)
+        tucked = ramp(-0.815, -0.80, z) if outfit.shoe < -0.75 and not outfit.skirt else torch.zeros_like(z)
+        return 0.011 - 0.008 * tucked + 0.006 * ramp(0.83, 0.86, -z)
     if part == Part.SKIRT:
         return 0.012 + 0.01 * fold
     if part == Part.SCALP:
-        above, aside = z - hairline(rest[:, 1]), torch.maximum(z - 0.665, 0.085 - rest[:, 0].abs())
-        thick = min(identity.hair_thickness, 0.022) * (0.35 + 0.65 * ramp(0.60, 0.74, z)) * (1 + 0.5 * crease)
-        return thick * ramp(-0.005, 0.045, above) * ramp(-0.01, 0.02, aside) + 0.003
-    if part == Part.STRANDS:
-        return 0.006 + 0.006 * fold
+        most = 0.006 if identity.hair_style in (SHOULDER, LONG) else 0.022
+        thick = min(identity.hair_thickness, most) * (0.35 + 0.65 * ramp(0.60, 0.74, z)) * (1 + 0.5 * crease)
+        return thick * ramp(-0.004, 0.035, -bareness(attributes)) + 0.002
     return torch.zeros(len(attributes))
 
 
-def kept(part: Part, looks: Looks, attributes: torch.Tensor) -> torch.Tensor:
-    """bool [F]: which points of a part's shell are there at all."""
-    outfit, identity = looks.outfit, looks.identity
-    x, y, z = attributes[:, 0].abs(), attributes[:, 1], attributes[:, 2]
+def beyond(part: Part, looks: Looks, attributes: torch.Tensor) -> torch.Tensor:
+    """[V]: above 0 where a part's shell has been cut away, about in metres."""
+    outfit = looks.outfit
+    z = attributes[:, 2]
+    top, bottom = top_distance(outfit, attributes), bottom_distance(outfit, attributes)
+    jacket, shoe = jacket_distance(outfit, attributes), shoe_distance(outfit, attributes)
     if part == Part.SKIN:
-        under = (top_distance(outfit, attributes) < -0.025) | (shoe_distance(outfit, attributes) < -0.02)
-        under |= jacket_distance(outfit, attributes) < -0.03
-        return ~under if outfit.skirt else ~(under | (bottom_distance(outfit, attributes) < -0.025))
+        under = torch.maximum(torch.maximum(-_LINED - top, -0.02 - shoe), -_LINED - jacket)
+        return under if outfit.skirt else torch.maximum(under, -0.025 - bottom)
     if part == Part.TOP:
-        return top_distance(outfit, attributes) <= 0
+        return torch.maximum(top, -0.05 - jacket)
     if part == Part.JACKET:
-        return jacket_distance(outfit, attributes) <= 0
+        return jacket
     if part == Part.TROUSERS:
-        return bottom_distance(outfit, attributes) <= 0
+        return torch.maximum(bottom, -0.05 - top)
     if part == Part.SHOES:
-        return shoe_distance(outfit, attributes) <= 0
+        return shoe
     if part == Part.SKIRT:
-        return (z >= outfit.bottom) & (z <= outfit.waist)
+        return torch.maximum(outfit.bottom - z, z - outfit.waist)
     if part == Part.SCALP:
-        ragged = 0.010 * (_grain(attributes, 160, identity.texture) - 0.5) * (1 + 2 * identity.curly)
-        bare = z < hairline(y) + ragged
-        if identity.hair_style < CAP:
-            bare |= (x > 0.071) & (z < 0.665)
-        return (attributes[:, 5] >= 0.5) & ~bare
-    if part == Part.STRANDS:
-        ragged = 0.03 * (_grain(attributes, 90, identity.texture * 7) - 0.5)
-        face = (y < -0.055) & (x < 0.072) & (z < identity.fringe + ragged * 0.4)
-        return ~((z < identity.hair_cut + ragged) | face | ((y < -0.02) & (z < 0.475)))
-    return torch.ones(len(attributes), dtype=torch.bool)
-
-
-def _grain(attributes: torch.Tensor, scale: float, seed: float) -> torch.Tensor:
-    plane = torch.stack([attributes[:, 0] * scale, attributes[:, 1] * scale], 1)
-    return noise(torch.cat([plane, torch.full((len(plane), 1), seed)], 1))
+        away = hairline(attributes[:, 1]) - z if looks.identity.hair_style == CAP else bareness(attributes)
+        return torch.where(attributes[:, 5] >= 0.5, away, 1.0)
+    return torch.full_like(z, -1.0)

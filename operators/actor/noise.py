@@ -35,3 +35,8 @@ def blend(first: torch.Tensor, second: torch.Tensor, share: torch.Tensor | float
     if isinstance(share, torch.Tensor) and share.ndim == 1 and max(first.ndim, second.ndim) == 2:
         share = share[:, None]
     return first + (second - first) * share
+
+
+def rgb(colour: tuple[float, float, float]) -> torch.Tensor:
+    """[1,3]."""
+    return torch.tensor([colour], dtype=torch.float32)

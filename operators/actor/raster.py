@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 
 _SIDES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 1024, 4096)  # px; triangles are sorted by them
+_SLACK = 1e-5  # of a triangle: neighbours leave no gap where floats are rounded
 _BATCH = 1 << 23  # pixels tested at once: memory
 
 
@@ -60,9 +61,7 @@ def rasterise(
         group = shown[(side > smaller) & (side <= limit)]
         smaller = limit
         for chunk in group.split(max(1, _BATCH // limit**2)) if len(group) else ():
-            found.append(
-                _covered(corners[chunk], area[chunk], least[chunk], extent[chunk], limit, chunk, size[1])
-            )
+            found.append(_covered(corners[chunk], area[chunk], least[chunk], limit, chunk, size))
     if not found:
         nothing = torch.zeros(0, dtype=torch.long)
         return Fragments(nothing, nothing, torch.zeros(0, 3), torch.zeros(0))
@@ -74,22 +73,27 @@ def _covered(
     corners: torch.Tensor,
     area: torch.Tensor,
     least: torch.Tensor,
-    extent: torch.Tensor,
     limit: int,
     numbers: torch.Tensor,
-    width: int,
+    size: tuple[int, int],
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Pixels' centres inside triangles that are at most `limit` pixels wide and high."""
-    steps = torch.arange(limit)
-    x = (least[:, 0, None] + steps + 0.5)[:, None, :]
-    y = (least[:, 1, None] + steps + 0.5)[:, :, None]
-    a, b, c = (corners[:, corner, :, None, None] for corner in range(3))
-    whole = area[:, None, None]
-    first = ((b[:, 0] - x) * (c[:, 1] - y) - (b[:, 1] - y) * (c[:, 0] - x)) / whole
-    second = ((c[:, 0] - x) * (a[:, 1] - y) - (c[:, 1] - y) * (a[:, 0] - x)) / whole
-    third = 1 - first - second
-    inside = (first >= 0) & (second >= 0) & (third >= 0)
-    inside &= (steps < extent[:, 0, None])[:, None, :] & (steps < extent[:, 1, None])[:, :, None]
+    steps = torch.arange(limit) + 0.5
+    a, b, c = (corners - least[:, None]).unbind(1)  # near 0, where floats are finest
+
+    def plane(p: torch.Tensor, q: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """A corner's share is linear in x and y: what x gives [N,1,limit] and what y gives [N,limit,1]."""
+        across, down = (p[:, 1] - q[:, 1]) / area, (q[:, 0] - p[:, 0]) / area
+        level = (p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]) / area
+        return (across[:, None] * steps)[:, None, :], (level[:, None] + down[:, None] * steps)[:, :, None]
+
+    first, second = (sum(plane(p, q)) for p, q in ((b, c), (c, a)))
+    inside = (first >= -_SLACK) & (second >= -_SLACK) & (first + second <= 1 + _SLACK)
     at = inside.nonzero()
-    pixel = (least[at[:, 0], 1] + at[:, 1]) * width + least[at[:, 0], 0] + at[:, 2]
-    return pixel, numbers[at[:, 0]], torch.stack([first[inside], second[inside], third[inside]], 1)
+    column, row = least[at[:, 0], 0] + at[:, 2], least[at[:, 0], 1] + at[:, 1]
+    first, second = first[inside], second[inside]
+    share = torch.stack([first, second, 1 - first - second], 1)
+    framed = (column < size[1]) & (row < size[0])
+    if not framed.all():
+        column, row, at, share = column[framed], row[framed], at[framed], share[framed]
+    return row * size[1] + column, numbers[at[:, 0]], share

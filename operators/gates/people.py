@@ -72,6 +72,17 @@ def bodies(seen: Sequence[PersonBoxes], body: np.ndarray, least: float) -> np.nd
     return everybody
 
 
+def boxed(seen: Sequence[PersonBoxes], shape: tuple[int, ...]) -> np.ndarray:
+    """bool [T,H,W] of `shape`: where anybody is seen, however faintly. Scenery that the cue models alone took for
+    somebody looks like nobody, whatever is drawn there."""
+    there = np.zeros(shape, bool)
+    for frame, one in zip(there, seen, strict=True):
+        for box in one.boxes:
+            x0, y0, x1, y1 = Patch.of_box(box, (shape[1], shape[2])).box
+            frame[y0:y1, x0:x1] = True
+    return there
+
+
 def _surest(name: str, what: str, found: Sequence[InstanceMasks], threshold: float) -> Gate:
     """The highest score of all frames, 0 if there is none."""
     worst = float(np.max(np.concatenate([one.scores for one in found]), initial=0.0))

@@ -9,6 +9,8 @@ from operators.actor.plate import plate
 from operators.gates.source_copy import EQUAL, PATCH
 from schemas.clip import GRAY
 
+_CODED = 1.5  # what is encoded on the way may come closer to the source than the plate is
+
 
 def scenery(source: np.ndarray, mask: np.ndarray, shots: Sequence[tuple[int, int]]) -> np.ndarray:
     """bool [T,H,W]: pixels of `mask` bool [T,H,W] around which the source is what other frames show there unmasked.
@@ -25,6 +27,9 @@ def scenery(source: np.ndarray, mask: np.ndarray, shots: Sequence[tuple[int, int
         hidden = np.where(mask[shot][..., None], np.uint8(GRAY), source[shot])
         behind = plate(hidden, mask[shot])
         for t, frame in enumerate(behind.frames):
-            apart = cv2.absdiff(frame, source[shot][t]).max(axis=2).astype(np.float32)
-            same[shot][t] = mask[shot][t] & ~behind.holes[t] & (cv2.blur(apart, (PATCH, PATCH)) < EQUAL)
+            levels = [
+                cv2.cvtColor(one, cv2.COLOR_RGB2GRAY).astype(np.float32) for one in (frame, source[shot][t])
+            ]
+            apart = cv2.blur(cv2.absdiff(*levels), (PATCH, PATCH))
+            same[shot][t] = mask[shot][t] & ~behind.holes[t] & (apart < _CODED * EQUAL)
     return same

@@ -10,6 +10,7 @@ _MOST = 0.5  # share of a box that has to be accounted for: the rest of it is wh
 _BEYOND = (
     0.15  # share of the box's width or height that may lie beyond the masks on a side: boxes are not exact
 )
+_LEAST = 8  # px that any side may lie beyond the masks: boxes of small people are no more exact
 _TOUCHED = 0.1  # share of a row or column of the box from which on it counts as reached
 _GROUP = 8  # times the area of the largest person in it, a box is of a group
 _CLOSE = 0.9  # the score from which so large a box is of somebody all the same
@@ -53,9 +54,10 @@ def uncovered(box: np.ndarray, hidden: np.ndarray) -> Patch | None:
     for axis, strips in ((1, left), (0, left.T)):
         reached = np.flatnonzero(inside.mean(axis=axis) >= _TOUCHED)
         length = len(strips)
-        if not len(reached) or reached[0] > _BEYOND * length:
+        beyond = max(_LEAST, _BEYOND * length)
+        if not len(reached) or reached[0] > beyond:
             strips[: reached[0] if len(reached) else length] = True
-        if len(reached) and length - 1 - reached[-1] > _BEYOND * length:
+        if len(reached) and length - 1 - reached[-1] > beyond:
             strips[reached[-1] + 1 :] = True
     if not left.any():
         return None
