@@ -34,7 +34,7 @@ FIELDS = {
     "signer": "name, fingerprint and public key (PEM), or null",
     "marker": "name and digest of the C2PA certificate, or null",
     "planned": "clips and frames",
-    "forgotten": "keys of sources that were erased: every KEY-* of theirs, wherever a copy is, is to be deleted",
+    "forgotten": "keys of sources erased from this part of the plan: every KEY-* of theirs is to be deleted everywhere",
     "released": "clips and frames",
     "quarantined": "clips and frames",
     "failed": "clips and frames",

@@ -154,6 +154,7 @@ def test_an_untouched_dataset_stays_as_it_is(run: Run) -> None:
 def test_nothing_is_signed_that_somebody_wrote_into_the_head(run: Run) -> None:
     made = json.loads(storage.read_bytes(run.output, "dataset.json"))
     forged = made | {"note": "JANE ROE", "licence_notes": ["free for all"], "recast_version": "JANE ROE"}
+    forged["forgotten"] = ["JANE ROE"]
     storage.write_bytes(run.output, "dataset.json", json.dumps(forged).encode())
     checkpoint.begin(run)
     assert checkpoint.finish(run) == made | {"revision": 2}
