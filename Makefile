@@ -51,7 +51,7 @@ test: .venv/ready browser
 	ruff check .
 	ruff format --check .
 	mypy
-	python -m pytest
+	OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 --dist loadfile
 
 # The tests again, a fifth slower, and which lines they reach: in this process, not in Ray's workers or jobs of their own.
 coverage: .venv/ready browser
