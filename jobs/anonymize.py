@@ -14,7 +14,7 @@ from typing import Any
 import ray
 
 from cluster import session, weights_lock
-from cluster.ledger import checkpoint, erasure
+from cluster.ledger import checkpoint, erasure, lease
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.decisions import honour
 from cluster.ledger.plans import Plan
@@ -39,6 +39,10 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
     profile, policy, output = run.profile, run.policy, storage.absolute(run.output)
     pools, key = profile.pools, options.read_release_key(run.plan.uri)
     provenance = Provenance(weights_lock.check(profile), weights_lock.code_version())
+    digests = weights_lock.digests(profile)
+    condition, regenerate, audit = (
+        weights_lock.checked(operator, digests) for operator in (Condition, Regenerate, Audit)
+    )
     filesystem, manifest = run.plan.files()
     attempts = Attempts(profile.clip.max_seconds, output)
     refused = Candidates(storage.absolute(run.review) if run.review else "")
@@ -46,25 +50,25 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
     # What a gate refused is tried again one rung up; what a crash took along clip by clip, and no further.
     passes = [(profile.clips_per_shard, policy.escalation)] * (1 + len(policy.escalation))
     for clips_per_shard, rungs in [*passes, (1, [])]:
-        ladder = Ladder(rungs, output)
+        ladder = Ladder(rungs, output, run.signer)
         if not checkpoint.missing(run.plan, run.output).size:
             break
         clips = ray.data.read_parquet(manifest, filesystem=filesystem)
         clips = clips.repartition(target_num_rows_per_block=clips_per_shard)
         structure = clips.map_batches(
-            Condition, **on(pools.condition, profile, policy, key, attempts, ladder)
+            condition, **on(pools.condition, profile, policy, key, attempts, ladder)
         )
         together = min(profile.generator.batch, clips_per_shard)
         candidates = structure.map_batches(
-            Regenerate, **on(pools.regenerate, profile, attempts, clips=together)
+            regenerate, **on(pools.regenerate, profile, attempts, clips=together)
         )
         audited = candidates.map_batches(
-            Audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, refused, run.marker)
+            audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, refused, run.marker)
         )
-        sink = ShardSink(run.output, pools, run.signer)
+        sink = ShardSink(run.output, pools, run.signer, run.settings, run.lease)
         audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
-        repair(run.output)
-    checkpoint.record_lost(run.plan, run.output)
+        repair(run.output, run.terms())
+    checkpoint.record_lost(run)
 
 
 def on(pool: Pool, *constructor_arguments: Any, clips: int = 1) -> dict[str, Any]:
@@ -106,15 +110,16 @@ def main(arguments: Namespace) -> int:
             storage.keep_apart(arguments.output, place, what)
     session.start(profile)
     plan = Plan.of(arguments.plan, arguments.partition)
-    forget(plan, arguments)
-    run = Run(plan, arguments.output, profile, policy, arguments.review, signer, marker)
     decide = None
     if arguments.decisions:
         decisions = read_decisions(arguments.decisions, storage.read_file(arguments.decisions))
-        decide = partial(honour, decisions, arguments.decisions, plan, run.output, policy.reviewers)
-    anonymize(run, arguments.withdraw, decide)
-    dataset = checkpoint.finish(run)
-    write_report(run.output)
+        output = arguments.output
+        decide = partial(honour, decisions, arguments.decisions, plan, output, policy.reviewers, signer)
+    with lease.held(arguments.output) as owner:
+        forget(plan, arguments)
+        run = Run(plan, arguments.output, profile, policy, arguments.review, signer, marker, owner)
+        anonymize(run, arguments.withdraw, decide)
+        dataset = checkpoint.finish(run, write_report)
     if run.review:
         write_review(arguments.plan, run.output, run.review, policy.reviewers, arguments.review_clips)
     options.print_outcome(dataset, arguments.output)

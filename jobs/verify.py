@@ -22,11 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from cluster import session
-from cluster.ledger import chain, dataset_signature
+from cluster.ledger import chain, dataset_signature, strays
 from jobs import options
 from operators import storage
 from operators.release import layout, reader
 from operators.release.accounts import COUNTED, Total, id_digest
+from operators.release.attestation import sha256
 from operators.release.shard_check import CLIPS, REDO, Checked, Demands, check_shard
 from operators.release.signature import read_public_key
 from operators.release.spot_check import CONFIDENCE, bound
@@ -78,35 +79,46 @@ def other_settings(dataset: dict[str, Any], profile: Profile, policy: Policy) ->
 
 
 def verify(
-    output: str, dataset: dict[str, Any], trusted: str = "", sample: int = 1, seed: str = "0"
+    output: str,
+    dataset: dict[str, Any],
+    trusted: str = "",
+    sample: int = 1,
+    seed: str = "0",
+    least_revision: int = 0,
 ) -> Proof:
     """Prove the dataset `output`, whose dataset.json is given.
 
     `trusted` is the public key (PEM) by which it must be signed, if not empty. `sample` clips of each shard, drawn by
-    `seed`, are audited again.
+    `seed`, are audited again. One older than `least_revision` is refused.
     """
     key, policy = trusted or dataset_signature.key_named(dataset)[0], policy_of(output, dataset)
-    files = set(storage.list_files(output))
-    found = (re.fullmatch(r"(?:manifest|stats)/([^/]+)\.\w+", path) for path in files)
+    entries = storage.entries(output)
+    found = (re.fullmatch(r"(?:manifest|stats)/([^/]+)\.\w+", path) for path in entries)
     shards, profile = sorted({match[1] for match in found if match}), dataset["profile"]["digest"]
     demands = Demands(policy, profile, key, bool(dataset.get("marker")), sample, seed)
-    whole = Whole()
+    whole, own = Whole(), set[str]()
     for checked in _check_all(output, shards, demands):
         whole.add(checked)
-        files.difference_update(checked.files)
-    breaches = dataset_signature.breaches(output, dataset, trusted)
+        own.update(checked.files)
+    breaches, listed = dataset_signature.breaches(output, dataset, trusted)
+    breaches += _head(output, dataset, policy, least_revision)
     breaches += in_order(whole.breaches)
-    if (policy.digest(), policy.variant) != (dataset["policy"]["digest"], dataset["variant"]):
-        where, problem = f"{output}/dataset.json", "states another digest or variant than its policy has"
-        breaches.append(Breach(where, problem, AGAIN))
     breaches += _accounting(output, dataset, whole)
-    running = dataset["state"] == "running"
-    for path in sorted(files):
-        if not layout.is_beside(path, running):
-            remedy = "Find out who put it there, and remove it"
-            breaches.append(Breach(path, "belongs to no shard of this dataset", remedy))
+    breaches += strays.breaches(output, entries, own, listed, dataset["state"] == "running")
     released = whole.total.clips("released")
     return Proof(breaches, released, whole.sampled, whole.doubted, in_order(whole.waived))
+
+
+def _head(output: str, dataset: dict[str, Any], policy: Policy, least_revision: int) -> list[Breach]:
+    """What is wrong with what dataset.json says of itself."""
+    where, found = f"{output}/dataset.json", []
+    if (revision := dataset.get("revision", 0)) < least_revision:
+        problem = f"is of revision {revision}, and {least_revision} at least is demanded"
+        found.append(Breach(where, problem, "Get the newest, or ask who withdrew it"))
+    if (policy.digest(), policy.variant) != (dataset["policy"]["digest"], dataset["variant"]):
+        problem = "states another digest or variant than its policy has"
+        found.append(Breach(where, problem, AGAIN))
+    return found
 
 
 class Whole:
@@ -128,7 +140,7 @@ class Whole:
             self.waived[shard.name] = shard.waived
         if shard.stats:
             self.total.add(shard.stats)
-            self.entries[shard.name] = chain.entry(shard.stats, shard.stats_sha256)
+            self.entries[shard.name] = chain.entry(shard.stats, (shard.stats_sha256, shard.commit_sha256))
         self.sampled += shard.sampled
         self.doubted += shard.doubted
 
@@ -142,16 +154,26 @@ def _check_all(output: str, shards: list[str], demands: Demands) -> Iterator[Che
     """Every shard, wherever Ray finds room for it, in the order in which they are done."""
     if not shards:
         return
-    read = partial(storage.read_bytes, output)
     rows = ray.data.from_items(
         [{"name": name} for name in shards], override_num_blocks=min(len(shards), 1000)
     )
     lost = set(shards)
-    for row in rows.map(lambda row: {"checked": check_shard(row["name"], read, demands)}).iter_rows():
+    for row in rows.map(lambda row: {"checked": _check(output, row["name"], demands)}).iter_rows():
         lost.discard(row["checked"].name)
         yield row["checked"]
     for name in lost:
         yield Checked(name, [Breach(f"stats/{name}.json", "could not be checked", AGAIN)])
+
+
+def _check(output: str, name: str, demands: Demands) -> Checked:
+    """A shard, and that it was committed."""
+    checked, record = check_shard(name, partial(storage.read_bytes, output), demands), layout.commit_of(name)
+    try:
+        checked.commit_sha256 = sha256(storage.read_bytes(output, record))
+        checked.files.append(record)
+    except FileNotFoundError:
+        checked.breach(record, "is missing", REDO)
+    return checked
 
 
 def _accounting(output: str, dataset: dict[str, Any], whole: Whole) -> list[Breach]:
@@ -232,7 +254,14 @@ def main(arguments: Namespace) -> int:
     dataset = read(output)
     others = other_settings(dataset, *options.read_settings(arguments)) if arguments.same_settings else []
     session.start()
-    proof = verify(output, dataset, trusted, arguments.sample, arguments.seed or secrets.token_hex(8))
+    proof = verify(
+        output,
+        dataset,
+        trusted,
+        arguments.sample,
+        arguments.seed or secrets.token_hex(8),
+        arguments.least_revision,
+    )
     proof.breaches.extend(others)
     show(output, dataset, proof, trusted, Console())
     return 1 if proof.breaches else 0
@@ -256,6 +285,9 @@ if __name__ == "__main__":
         default=1,
         metavar="K",
         help="released clips per shard to decode and audit again; 0 for none (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--least-revision", type=int, default=0, metavar="N", help="refuse a dataset of an older revision"
     )
     parser.add_argument("--seed", default="", help="draws the same sample again (default: at random)")
     options.run(main, parser)

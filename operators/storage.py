@@ -5,6 +5,7 @@ Arrow does the work, for itself and for Ray; s3fs what Arrow cannot. Who is aske
 
 import contextlib
 import io
+import os
 import random
 import shutil
 import time
@@ -104,6 +105,31 @@ def list_files(uri: str) -> dict[str, int]:
     return {path: info.size for path, info in _below(uri)}
 
 
+def entries(uri: str) -> dict[str, str]:
+    """All that lies below `uri`, nothing followed: `file`, `folder`, or `other` such as a link or a pipe, by path."""
+    scheme, root = place(uri)
+    if scheme == "file":
+        with reaching(uri):
+            return dict(_on_disk(root, ""))
+    filesystem, root = arrow_filesystem(uri)
+    with reaching(uri):
+        found = filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
+    kinds = {fs.FileType.File: "file", fs.FileType.Directory: "folder"}
+    return {info.path[len(root) + 1 :]: kinds.get(info.type, "other") for info in found}
+
+
+def _on_disk(root: str, below: str) -> Iterator[tuple[str, str]]:
+    """A folder that cannot be listed raises; it is not taken for empty."""
+    with os.scandir(os.path.join(root, below)) as found:
+        for entry in found:
+            path = f"{below}/{entry.name}".lstrip("/")
+            if entry.is_dir(follow_symlinks=False):
+                yield path, "folder"
+                yield from _on_disk(root, path)
+            else:
+                yield path, "file" if entry.is_file(follow_symlinks=False) else "other"
+
+
 def modified(uri: str) -> dict[str, datetime]:
     """When every file below `uri` was last written, by its path relative to it."""
     return {path: info.mtime for path, info in _below(uri)}
@@ -149,10 +175,12 @@ def exists(uri: str, name: str) -> bool:
 
 
 def read_bytes(uri: str, name: str) -> bytes:
-    """The whole file `name` below `uri`. Raises FileNotFoundError."""
+    """The whole file `name` below `uri`. Raises FileNotFoundError, for a pipe as well: it may never end."""
     filesystem, root = arrow_filesystem(uri)
     if isinstance(filesystem, fs.LocalFileSystem):  # of whose files Arrow takes 256 KiB a time, however small
         with reaching(uri):
+            if not Path(root, name).is_file():
+                raise FileNotFoundError(f"{root}/{name}")
             return Path(root, name).read_bytes()
     with reaching(uri), filesystem.open_input_stream(f"{root}/{name}", compression=None) as file:
         return bytes(file.read())
@@ -233,5 +261,11 @@ def _below(uri: str) -> Iterator[tuple[str, fs.FileInfo]]:
 
 
 def _stamp(entry: dict[str, Any]) -> str:
-    """Of fsspec's description of a file."""
-    return str(entry.get("ETag") or f"{entry['size']}-{entry.get('mtime', entry.get('LastModified'))}")
+    """Of fsspec's description of a file. On disk a file's time can be set back after a change, its inode's cannot."""
+    known = (
+        entry["size"],
+        entry.get("mtime", entry.get("LastModified")),
+        entry.get("created"),
+        entry.get("ino"),
+    )
+    return str(entry.get("ETag") or "-".join(map(str, known)))

@@ -26,6 +26,7 @@ class ClipRef:
     `key` is a keyed HMAC of the source's name and the clip's index: names leak. So do digests, to whoever has the
     file: `source_digest` is of the source's bytes and stays in the plan, what is published is `source_hmac`, and
     `clip_id` is keyed as well.
+    `stamp` is the store's word for the source's content when it was planned, see operators/video/source.py.
     A source that cannot be planned is one ClipRef without frames whose `problem` and `remedy` say why.
     """
 
@@ -46,6 +47,7 @@ class ClipRef:
     rotation: int
     problem: str = ""
     remedy: str = ""
+    stamp: str = ""
 
     @property
     def frames(self) -> int:

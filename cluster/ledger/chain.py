@@ -2,10 +2,10 @@
 
     chain = sha256(chain of the line before, in hex, or 64 zeros + the line without `chain` as sorted JSON)
 
-A line holds the digest of the shard's stats, which hold those of its files (that of the tar is repeated here, for
-those who load tars alone), so whoever trusts the last hash, which
-stands in the signed dataset.json, can tell if any shard was removed, replaced, added or moved. It is written anew
-whenever a run finishes, so resuming and withdrawing need nothing of their own.
+A line holds the digests of the shard's commit record and of its stats, which hold those of its files (that of the tar
+is repeated here, for those who load tars alone), so whoever trusts the last hash, which stands in the signed
+dataset.json, can tell if any shard was removed, replaced, added or moved. It is written anew whenever a run finishes,
+so resuming and withdrawing need nothing of their own.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from operators.release.layout import SHARD_LIST, files_of
 from schemas.errors import UserError
 from schemas.manifest import Breach
 
+Shard = tuple[dict[str, Any], tuple[str, str]]  # stats, the sha256 of their file and of the commit record
 START = "0" * 64
 REMEDY = "Do not publish this dataset before it is known why"
 
@@ -29,19 +30,20 @@ def write(output: str, lines: Sequence[bytes]) -> str:
     return str(json.loads(lines[-1])["chain"]) if lines else START
 
 
-def entry(stats: dict[str, Any], stats_sha256: str) -> dict[str, Any]:
-    """A shard's line, but for the hash: of its stats and the sha256 of their file."""
+def entry(stats: dict[str, Any], digests: tuple[str, str]) -> dict[str, Any]:
+    """A shard's line, but for the hash: of its stats, and the sha256 of their file and of the commit record."""
     return {
         "shard": stats["name"],
         "tar_sha256": stats["files"].get(files_of(stats["name"])["shards"], {}).get("sha256", ""),
-        "stats_sha256": stats_sha256,
+        "stats_sha256": digests[0],
+        "commit_sha256": digests[1],
         "clips": {name: stats[name]["clips"] for name in COUNTED},
     }
 
 
-def listed(shards: Iterable[tuple[dict[str, Any], str]]) -> list[bytes]:
-    """The lines. `shards` are stats and the sha256 of their file, in order of name; they are not kept."""
-    return [json.dumps(line).encode() + b"\n" for line in links(entry(*shard) for shard in shards)]
+def listed(shards: Iterable[Shard]) -> list[bytes]:
+    """The lines. `shards` come in order of name; they are not kept."""
+    return [_line(link) for link in links(entry(*shard) for shard in shards)]
 
 
 def links(entries: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -56,8 +58,8 @@ def breaches(output: str, head: str, entries: Iterable[dict[str, Any]]) -> list[
     """Where the list differs from the shards that are here, and its last hash from `head`, which was signed."""
     where = f"{output}/{SHARD_LIST}"
     try:
-        found = storage.read_bytes(output, SHARD_LIST).splitlines()
-        names = [json.loads(line)["shard"] for line in found]
+        found = storage.read_bytes(output, SHARD_LIST).splitlines(keepends=True)
+        names = list(map(_named, found))
     except FileNotFoundError:
         return [Breach(where, "is missing", "Run jobs.anonymize again with the same plan and settings")]
     except (UserError, ValueError, KeyError, TypeError):
@@ -66,7 +68,7 @@ def breaches(output: str, head: str, entries: Iterable[dict[str, Any]]) -> list[
     for number, due in enumerate(links(entries), 1):
         here.append(due["shard"])
         last = due["chain"]
-        if not other and number <= len(found) and json.loads(found[number - 1]) != due:
+        if not other and number <= len(found) and found[number - 1] != _line(due):
             other = number
     problems = []
     for problem, others in (
@@ -82,3 +84,15 @@ def breaches(output: str, head: str, entries: Iterable[dict[str, Any]]) -> list[
     if head != last:
         problems.append("is not the list for which dataset.json was written")
     return [Breach(where, problem, REMEDY) for problem in problems]
+
+
+def _line(link: dict[str, Any]) -> bytes:
+    return json.dumps(link, sort_keys=True).encode() + b"\n"
+
+
+def _named(line: bytes) -> str:
+    """The shard that a line is of. Raises ValueError, KeyError or TypeError for a line that none has written."""
+    link = json.loads(line)
+    if _line(link) != line:
+        raise ValueError("not in the form in which it is written")
+    return str(link["shard"])

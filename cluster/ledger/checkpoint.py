@@ -4,8 +4,7 @@ Ray's own recovery is not used: where `X.pending.parquet` and `X.parquet` both e
 copy, then delete) it deletes X's data and keeps X's ids as done. What counts, and what goes: repair.py.
 """
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,17 +15,18 @@ from ray.data.checkpoint import CheckpointConfig
 from ray.data.checkpoint.checkpoint_filter import CheckpointManager
 
 from cluster import logs
-from cluster.ledger import chain, dataset_signature, erasure, failure_budget
+from cluster.ledger import chain, dataset_signature, erasure, failure_budget, lease
 from cluster.ledger.datasink import ShardSink
-from cluster.ledger.plans import Plan
+from cluster.ledger.plans import Plan, Planned
 from cluster.ledger.repair import repair
 from cluster.ledger.run import Run
 from cluster.ledger.withdraw import withdraw_changed
 from operators import storage
 from operators.recovery import attempts, escalation
-from operators.release import reader
+from operators.release import json_form, reader
 from operators.release.accounts import COUNTED, id_digest
-from operators.release.layout import CHECKPOINT, DATASET, SCHEMA_VERSION
+from operators.release.layout import CHECKPOINT, DATASET, LEASE, REPORT, SCHEMA_VERSION, SHARD_LIST
+from operators.release.signature import shard_holds
 from schemas import __version__
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
@@ -76,28 +76,34 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
     """
     planned, made = run.plan.planned(), reader.read_dataset(run.output)
     _require_same(run, made)
-    repair(run.output)
-    erasure.erase(run.plan, run.output)
+    repair(run.output, run.terms(digests=True))
+    erasure.erase(run.plan, run.output, run.signer)
     if withdraw:
-        withdraw_changed(run.plan, run.output)
+        withdraw_changed(run.plan, run.output, run.signer)
     if decide:
         decide()
     done = reader.clip_ids(run.output)
     _require_planned(run, done, planned.ids)
     if made is None or done.size < planned.ids.size:
-        header = {
-            "schema_version": SCHEMA_VERSION,
-            "recast_version": __version__,
-            "state": "running",
-            "variant": run.policy.variant,
-            "planned": {"clips": int(planned.ids.size), "frames": planned.frames},
-            "forgotten": (reader.read_dataset(run.output) or {}).get("forgotten", []),
-            **_made_with(run),
-        }
-        storage.write_bytes(run.output, DATASET, _json(header))
+        revision = dataset_signature.last_revision(run.output, made, run.signer)
+        header = _header(run, planned) | {"revision": revision}
+        storage.write_bytes(run.output, DATASET, json_form.written(header))
     ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(run.output)
     failure_budget.stop_above(run.policy.failures, run.output)
     logs.emit("begun", planned=int(planned.ids.size))
+
+
+def _header(run: Run, planned: Planned) -> dict[str, Any]:
+    """What dataset.json says from the beginning. Nothing of it is taken from the output: there others may write."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "recast_version": __version__,
+        "state": "running",
+        "variant": run.policy.variant,
+        "planned": {"clips": int(planned.ids.size), "frames": planned.frames},
+        "forgotten": run.plan.forgotten(),
+        **_made_with(run),
+    }
 
 
 def _made_with(run: Run) -> dict[str, Any]:
@@ -119,7 +125,7 @@ def _made_with(run: Run) -> dict[str, Any]:
 def _require_same(run: Run, made: dict[str, Any] | None) -> None:
     """Raises UserError if the output was begun by another run, or is no dataset."""
     if made is None:
-        if storage.list_files(run.output):
+        if storage.list_files(run.output).keys() - {LEASE}:
             problem = "holds files but no dataset.json, so it is no dataset of ours"
             raise UserError(run.output, problem, "Choose an empty output")
         return
@@ -139,51 +145,71 @@ def _require_planned(run: Run, done: np.ndarray, planned: np.ndarray) -> None:
         raise UserError(run.output, problem, remedy)
 
 
+def _vouched(run: Run) -> Iterator[chain.Shard]:
+    """Stats of every shard, and digests. Raises UserError for one that does not hold."""
+    terms = run.terms()
+    for stats, digests in reader.stats(run.output):
+        if not shard_holds(stats, terms.public_key, dict(terms.settings)):
+            remedy = "Run the same command again: it makes such shards anew"
+            raise UserError(run.output, "holds a shard that was not signed when it was committed", remedy)
+        yield stats, digests
+
+
 def missing(plan: Plan, output: str) -> np.ndarray:
     """int64 ids of the planned clips that no finished shard accounts for, sorted."""
     return np.setdiff1d(plan.planned().ids, reader.clip_ids(output))
 
 
-def record_lost(plan: Plan, output: str) -> int:
+def record_lost(run: Run) -> int:
     """Record every clip that is still missing as failed; returns how many those were.
 
     They take the same way as all others, through the sink and its commit, so a later run leaves them alone.
     """
-    repair(output)
+    plan, output = run.plan, run.output
+    repair(output, run.terms())
     lost = missing(plan, output).size
     if lost:
         ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(output)
         filesystem, paths = plan.files()
         clips = ray.data.read_parquet(paths, filesystem=filesystem)
-        clips.map_batches(_lost, batch_format="pyarrow", batch_size=None).write_datasink(ShardSink(output))
+        clips.map_batches(_lost, batch_format="pyarrow", batch_size=None).write_datasink(
+            ShardSink(output, signer=run.signer, settings=run.settings, owner=run.lease)
+        )
     return int(lost)
 
 
-def finish(run: Run) -> dict[str, Any]:
-    """Write the list of shards and OUT/dataset.json, signed, which says that the dataset is complete; returns it.
+def finish(run: Run, report: Callable[[str], object] | None = None) -> dict[str, Any]:
+    """Write the list of shards and OUT/dataset.json, which says that the dataset is complete; returns it.
+
+    `report(OUT)` writes a page beside it; then all is vouched for, signed if the run has a signer.
 
     Raises UserError as long as a planned clip is missing, or one is there twice, or if too many failed.
     """
     output, planned = run.output, run.plan.planned()
+    lease.require(output, run.lease)
     ids = reader.clip_ids(output)
     if not np.array_equal(ids, planned.ids):
         problem = f"accounts for {ids.size} clips where {planned.ids.size} are planned, or not for each once"
         raise UserError(output, problem, "Run the same command again")
     budget = failure_budget.Budget(run.policy.failures)
-    shards = chain.listed(budget.over(reader.stats(output)))
+    shards = chain.listed(budget.over(_vouched(run)))
     totals = budget.done.account()
-    made = reader.read_dataset(output)
-    if made is None or totals["planned"] != {"clips": planned.ids.size, "frames": planned.frames}:
+    made = _header(run, planned)
+    if totals["planned"] != {"clips": planned.ids.size, "frames": planned.frames}:
         raise UserError(output, "has stats that do not add up to the plan", "Run the same command again")
     made |= {"state": "complete", "id_digest": id_digest(ids), **totals, "shards": len(shards)}
     budget.require(output)
     for folder in (attempts.FOLDER, escalation.FOLDER):
         attempts.forget(storage.absolute(output), folder)
     made |= {"chain": chain.write(output, shards), "licence_notes": LICENCE_NOTES}
-    made.pop("signature", None)
-    if run.signer:
-        made["signature"] = run.signer.sign("dataset", made)
-    storage.write_bytes(output, DATASET, _json(made))
+    before = reader.read_dataset(output)
+    revision = dataset_signature.last_revision(output, before, run.signer)
+    made["revision"] = revision if before == made | {"revision": revision} else revision + 1
+    storage.write_bytes(output, DATASET, json_form.written(made))
+    if report:
+        report(output)
+    beside = [SHARD_LIST, REPORT] if report else [SHARD_LIST]
+    dataset_signature.seal(output, made["revision"], run.signer, beside)
     logs.emit("complete", **{name: made[name]["clips"] for name in COUNTED})
     return made
 
@@ -197,7 +223,3 @@ def _lost(clips: pa.Table) -> pa.Table:
         for ref in from_table(clips, ClipRef)
     ]
     return to_table(rows, ReleasedClip, QuarantinedClip, FailedClip)
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()

@@ -1,8 +1,14 @@
-"""Who signed a dataset: `signer` and `signature` in dataset.json, and whether they hold."""
+"""Who vouches for a dataset: `signer` in dataset.json, the statement beside it, and whether they hold."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from operators.release.signature import Signer, fingerprint, is_signed
+from operators import storage
+from operators.release import attestation
+from operators.release.attestation import opened, sha256
+from operators.release.json_form import read
+from operators.release.layout import ATTESTATION, DATASET
+from operators.release.signature import Signer, fingerprint
 from schemas.manifest import Breach
 
 REMEDY = "Do not publish this dataset before it is known who changed it"
@@ -25,23 +31,57 @@ def key_named(dataset: dict[str, Any]) -> tuple[str, str]:
         return "", ""
 
 
-def breaches(output: str, dataset: dict[str, Any], trusted: str) -> list[Breach]:
-    """Whether dataset.json is signed by the key that it names, and that is the one `trusted` (PEM), if not empty."""
-    where, (key, digest) = f"{output}/dataset.json", key_named(dataset)
+def breaches(output: str, dataset: dict[str, Any], trusted: str) -> tuple[list[Breach], dict[str, str]]:
+    """What is wrong with who vouches for the dataset, and the digests by path that its statement lists.
+
+    It must be by the key that dataset.json names, and that the one `trusted` (PEM), if not empty.
+    """
+    where, (key, digest) = f"{output}/{DATASET}", key_named(dataset)
+    problems, listed = list[str](), dict[str, str]()
     if dataset.get("signer") is None:
-        missed = trusted or "signature" in dataset
-        problem = "names no key, although one is demanded or has signed it"
-        return [Breach(where, problem, REMEDY)] if missed else []
-    problems = []
-    if not key:
+        problems += ["names no key, although one is demanded"] if trusted else []
+    elif not key:
         problems.append("names no key, or one with the fingerprint of another")
-    if trusted and key != trusted:
+    elif trusted and key != trusted:
         problems.append(f"is signed by another key than the one given ({digest})")
-    statement = {name: value for name, value in dataset.items() if name != "signature"}
-    signed = is_signed("dataset", statement, dataset.get("signature"), key)
-    if dataset["state"] == "complete" and not signed:
-        problems.append("is not what was signed")
-    return [Breach(where, problem, REMEDY) for problem in problems]
+    if dataset["state"] != "complete":
+        return [Breach(where, problem, REMEDY) for problem in problems], listed
+    try:
+        data = storage.read_bytes(output, DATASET)
+        read(data)
+    except ValueError:
+        problems.append("is not in the form in which it is written: it may say a thing twice")
+    try:
+        listed, revision, vouched = opened(storage.read_bytes(output, ATTESTATION), key)
+        if not vouched or (listed.get(DATASET), revision) != (sha256(data), dataset.get("revision")):
+            problems.append("is not what was signed" if key else f"is not what {ATTESTATION} lists")
+    except FileNotFoundError:
+        problems.append(f"is not vouched for: there is no {ATTESTATION}")
+    except ValueError:
+        problems.append(f"is not vouched for: {ATTESTATION} cannot be read")
+    return [Breach(where, problem, REMEDY) for problem in problems], listed
+
+
+def seal(output: str, revision: int, signer: Signer | None, beside: Iterable[str]) -> None:
+    """Vouch for dataset.json and the files `beside` it, as they lie there now."""
+    paths = [DATASET, *beside]
+    digests = {path: sha256(storage.read_bytes(output, path)) for path in paths}
+    storage.write_bytes(
+        output, ATTESTATION, attestation.seal(attestation.statement(digests, revision), signer)
+    )
+
+
+def last_revision(output: str, made: dict[str, Any] | None, signer: Signer | None) -> int:
+    """Of what was finished here before; 0 if nothing was. It can be no lower than what the owner vouched for last."""
+    found = [(made or {}).get("revision")]
+    try:
+        _, revision, vouched = opened(
+            storage.read_bytes(output, ATTESTATION), signer.public_key if signer else ""
+        )
+        found += [revision] if vouched else []
+    except (FileNotFoundError, ValueError):
+        pass
+    return max([one for one in found if type(one) is int and 0 <= one < 1 << 53], default=0)
 
 
 def describe(dataset: dict[str, Any], trusted: str) -> str:

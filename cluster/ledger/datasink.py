@@ -5,7 +5,7 @@ its name; they start from nothing.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from ray.data.block import BlockAccessor
 from ray.data.datasource import BlockBasedFileDatasink, FilenameProvider
 
 from cluster import logs, metrics
+from cluster.ledger import lease
 from operators import storage
 from operators.release.accounts import COUNTED
 from operators.release.layout import FOLDERS, files_of, shard_name
@@ -40,10 +41,13 @@ class ShardSink(BlockBasedFileDatasink):
         output: str,
         pools: Pools | None = None,
         signer: Signer | None = None,
+        settings: Mapping[str, str] | None = None,
+        owner: str = "",
     ) -> None:
         filesystem, root = storage.arrow_filesystem(output)
         super().__init__(root, filesystem=filesystem, filename_provider=ShardNames())
         self.output, self.pools, self.signer = output, pools, signer
+        self.settings, self.owner = settings, owner
 
     def on_write_start(self, schema: pa.Schema | None = None) -> None:
         """Make the folders, which an object store does without."""
@@ -64,10 +68,13 @@ class ShardSink(BlockBasedFileDatasink):
                 name,
                 partial(storage.open_output, self.output),
                 self.signer,
+                self.settings,
             )
             return stats, counts
 
+        lease.require(self.output, self.owner)
         stats, counts = storage.again(write, self._data_context.retried_io_errors)
+        lease.require(self.output, self.owner)  # Ray commits next
         metrics.publish(counts)
         _log(table, stats)
 

@@ -11,6 +11,7 @@ from cluster.ledger.withdraw import withdraw_shards
 from operators import storage
 from operators.recovery.escalation import Ladder
 from operators.release import reader
+from operators.release.signature import Signer
 from schemas.certificate import Gate, Step
 from schemas.decision import Decision
 from schemas.errors import UserError
@@ -18,7 +19,12 @@ from schemas.policy import Reviewers
 
 
 def honour(
-    decisions: Sequence[Decision], where: str, plan: Plan, output: str, reviewers: Reviewers
+    decisions: Sequence[Decision],
+    where: str,
+    plan: Plan,
+    output: str,
+    reviewers: Reviewers,
+    signer: Signer | None = None,
 ) -> dict[str, int]:
     """Make `output` ready to be made again as decided; returns how many decisions are to do and done already.
 
@@ -28,7 +34,7 @@ def honour(
     ids, held, ladder = (
         _planned(plan, decisions),
         _held(output, decisions),
-        Ladder(output=storage.absolute(output)),
+        Ladder(output=storage.absolute(output), signer=signer),
     )
     due: dict[int, list[Step]] = {}
     for number, decision in enumerate(decisions):
@@ -39,7 +45,7 @@ def honour(
         if steps:
             due[ids[decision.key]] = steps
     names = [row["shard"] for row in held.values() if row["clip_id"] in due]
-    withdraw_shards(output, names, due)
+    withdraw_shards(output, names, due, signer)
     return {"to do": len(due), "done": len(decisions) - len(due)}
 
 

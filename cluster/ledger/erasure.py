@@ -4,7 +4,6 @@ The plan remembers the source's key, an HMAC of its name, so that the source is 
 the plan is rid of it at its next run, whichever that is and however often it is interrupted.
 """
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,8 +15,9 @@ from cluster.ledger.plans import Plan
 from cluster.ledger.withdraw import source_of, withdraw_shards
 from operators import storage
 from operators.planning.probe import source_key
-from operators.release import reader
+from operators.release import json_form, reader
 from operators.release.layout import DATASET
+from operators.release.signature import Signer
 from schemas.errors import UserError
 
 
@@ -42,12 +42,12 @@ def forget(plan: Plan, output: str, sources: Sequence[str], name_key: bytes) -> 
     return keys
 
 
-def erase(plan: Plan, output: str) -> list[str]:
+def erase(plan: Plan, output: str, signer: Signer | None = None) -> list[str]:
     """Take every shard out of `output` that holds a clip of a forgotten source; returns the keys of those sources.
 
     Their other clips are to be made again. That it was done stands in dataset.json first, where only keys are named.
     """
-    forgotten = set(plans.forgotten(plan.uri))
+    forgotten = set(plan.forgotten())
     if not forgotten or not (made := reader.read_dataset(output)):
         return []
     rows = reader.manifest(output, ["clip_id", "key", "shard"])
@@ -55,11 +55,10 @@ def erase(plan: Plan, output: str) -> list[str]:
     if not gone.num_rows:
         return []
     keys = sorted(set(map(source_of, gone["key"].to_pylist())))
-    made |= {"state": "running", "forgotten": sorted({*made.get("forgotten", []), *keys})}
-    made.pop("signature", None)
-    storage.write_bytes(output, DATASET, (json.dumps(made, indent=1) + "\n").encode())
+    made |= {"state": "running", "forgotten": plan.forgotten()}
+    storage.write_bytes(output, DATASET, json_form.written(made))
     shards = pc.unique(gone["shard"]).to_pylist()
-    withdraw_shards(output, shards, {clip: [] for clip in np.asarray(gone["clip_id"]).tolist()})
+    withdraw_shards(output, shards, {clip: [] for clip in np.asarray(gone["clip_id"]).tolist()}, signer)
     return keys
 
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from ray.data import DataContext
 from ray.data._internal.execution.execution_callback import ExecutionCallback
@@ -18,6 +18,7 @@ from operators.release.accounts import Total
 from schemas.errors import UserError
 from schemas.policy import Failures
 
+T = TypeVar("T")
 PAUSE = 5.0  # s between two looks at the output, at least
 
 
@@ -40,7 +41,7 @@ class Budget:
             limit = f"in_shard: {self.limits.in_shard:.0%}"
             self._in_shard = f"{share:.0%} of the clips of shard {shard['name']} failed ({limit})"
 
-    def over(self, shards: Iterable[tuple[dict[str, Any], str]]) -> Iterator[tuple[dict[str, Any], str]]:
+    def over(self, shards: Iterable[tuple[dict[str, Any], T]]) -> Iterator[tuple[dict[str, Any], T]]:
         """The same shards, with whatever comes with each, added as they pass."""
         for shard, digest in shards:
             self.add(shard)

@@ -78,12 +78,19 @@ class Plan:
         found = [match for path in files if (match := _CLIPS.fullmatch(path))]
         if not found and PLAN_FILE not in files:  # a finished plan may be empty: all was forgotten
             raise UserError(self.uri, "holds no plan", "Make one with python -m jobs.plan")
-        own = [match[0] for match in found if int(match[1], 16) % self.parts == self.part - 1]
+        own = [match[0] for match in found if self._has(match[1])]
         return filesystem, [f"{root}/{path}" for path in own]
 
     def all_files(self) -> tuple[fs.FileSystem, list[str]]:
         """Those of all parts."""
         return Plan(self.uri).files()
+
+    def forgotten(self) -> list[str]:
+        """Keys of this part's sources that are never to be planned again, sorted."""
+        return [key for key in sorted(forgotten(self.uri)) if self._has(bucket(key))]
+
+    def _has(self, bucket: str) -> bool:
+        return int(bucket, 16) % self.parts == self.part - 1
 
     def planned(self) -> Planned:
         """Raises UserError if there is no plan, or if it names a clip twice."""

@@ -11,11 +11,12 @@ from operators import storage
 from operators.recovery.escalation import Ladder
 from operators.release import reader
 from operators.release.layout import commit_of, files_of
+from operators.release.signature import Signer
 from schemas.certificate import Step
 from schemas.errors import UserError
 
 
-def withdraw_changed(plan: Plan, output: str) -> int:
+def withdraw_changed(plan: Plan, output: str, signer: Signer | None = None) -> int:
     """Remove every shard of `output` with a clip that the plan does not name, or not in this version; returns how many.
 
     A shard's other clips are done again with it. Raises UserError, and removes nothing, if the plan names none of the
@@ -28,11 +29,14 @@ def withdraw_changed(plan: Plan, output: str) -> int:
     if here and not here & _sources(known):
         problem = f"holds clips of {len(here)} videos, of which {plan.uri}, part {plan.partition}, names none"
         raise UserError(output, problem, "Give the plan that it was begun with, or choose another output")
-    return withdraw_shards(output, pc.unique(rows["shard"].filter(pa.array(old))).to_pylist())
+    return withdraw_shards(output, pc.unique(rows["shard"].filter(pa.array(old))).to_pylist(), signer=signer)
 
 
 def withdraw_shards(
-    output: str, shards: Iterable[str], due: Mapping[int, Sequence[Step]] | None = None
+    output: str,
+    shards: Iterable[str],
+    due: Mapping[int, Sequence[Step]] | None = None,
+    signer: Signer | None = None,
 ) -> int:
     """Remove these shards; returns how many.
 
@@ -44,7 +48,7 @@ def withdraw_shards(
     climbed = pc.field("shard").isin(names) & (pc.list_value_length(pc.field("steps")) > 0)
     rows = reader.manifest(output, ["clip_id", "steps"], climbed).to_pylist()
     held = {row["clip_id"]: [Step(**step) for step in row["steps"]] for row in rows}
-    ladder = Ladder(output=storage.absolute(output))
+    ladder = Ladder(output=storage.absolute(output), signer=signer)
     for clip_id, steps in (held | dict(due or {})).items():
         if steps:
             ladder.write(clip_id, steps)

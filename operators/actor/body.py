@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 
 from operators.actor.looks import FACE_CHANGES, Shape
 from operators.actor.skeleton import Skeleton
+from operators.weights import vouched
 
 WEIGHTS = Path("cluster/weights/embedded/actor/body.safetensors")
 # The columns of a blend shape's mask: which ends of which phenotype it belongs to.
@@ -59,7 +60,7 @@ class Body:
 @lru_cache(maxsize=2)
 def template(path: Path = WEIGHTS) -> Template:
     """The baked file, loaded once a process."""
-    arrays = load_file(str(path))
+    arrays = load_file(str(vouched(path)))
     skinning = np.zeros((len(arrays["mean"]), arrays["heads_mean"].shape[0]), np.float32)
     rows = np.arange(len(skinning))[:, None]
     np.add.at(skinning, (rows, arrays["skin_bones"].astype(int)), arrays["skin_weights"].astype(np.float32))

@@ -13,6 +13,7 @@ from diffusers import WanVACEPipeline
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file
 
+from operators.weights import vouched
 from schemas.errors import UserError
 
 # q, k, v, o of self- and cross-attention, ffn.0 and ffn.2, of the VACE blocks only (ReGenHuman, "Implementation").
@@ -68,7 +69,7 @@ def load_adapter(pipeline: WanVACEPipeline, path: str | Path) -> int:
         raise UserError(
             str(path), "does not exist", "Name a .safetensors file in the profile (generator.adapter)"
         )
-    weights = load_file(path)
+    weights = load_file(vouched(path))
     try:
         if not all(_DIFFUSERS.fullmatch(key) for key in weights):
             weights = from_diffsynth(weights)
@@ -92,8 +93,9 @@ def load_distilled(pipeline: WanVACEPipeline, path: str | Path) -> int:
         raise UserError(
             str(path), "does not exist", "Name a .safetensors file in the profile (generator.distilled)"
         )
+    file = vouched(path)
     try:
-        weights = pipeline.lora_state_dict(load_file(path))
+        weights = pipeline.lora_state_dict(load_file(file))
     except (KeyError, ValueError) as error:
         raise _unfit(path, error) from error
     active = _load(pipeline, weights, path)

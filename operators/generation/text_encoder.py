@@ -8,6 +8,7 @@ from diffusers import WanVACEPipeline, WanVACETransformer3DModel
 from diffusers.pipelines.wan.pipeline_wan_vace import prompt_clean
 
 from operators.generation.phrase_embedding import WIDTH, embed_phrases
+from operators.weights import vouched
 from schemas.errors import UserError
 
 LENGTH = 512  # rows that Wan was trained on: a prompt's tokens, then zeros, without a mask
@@ -27,7 +28,12 @@ class PromptEncoder:
         if not (Path(weights) / "text_encoder").is_dir():
             return cls(None)
         pipeline = WanVACEPipeline.from_pretrained(
-            weights, vae=None, transformer=None, dtype=torch.bfloat16, local_files_only=True
+            vouched(weights),
+            use_safetensors=True,
+            vae=None,
+            transformer=None,
+            dtype=torch.bfloat16,
+            local_files_only=True,
         )
         return cls(pipeline.to(device))
 

@@ -7,6 +7,7 @@ from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanVACEPipeline
 from diffusers.video_processor import VideoProcessor
 
 from operators.generation.lora import load_adapter, load_distilled
+from operators.weights import vouched
 from schemas.errors import UserError
 from schemas.profile import WanVace
 
@@ -24,7 +25,8 @@ def load_vace(settings: WanVace, device: str = "cpu") -> WanVACEPipeline:
         remedy = "Name a folder saved by diffusers' WanVACEPipeline in the profile (generator.weights)"
         raise UserError(str(folder), "holds no pipeline", remedy)
     pipeline = WanVACEPipeline.from_pretrained(
-        folder,
+        vouched(folder),
+        use_safetensors=True,
         vae=load_vae(settings),
         tokenizer=None,
         text_encoder=None,
@@ -47,7 +49,9 @@ def load_vae(settings: WanVace) -> AutoencoderKLWan:
         raise UserError(
             str(folder), "makes other latents than the pipeline's VAE", "Name one with its z_dim and strides"
         )
-    return AutoencoderKLWan.from_pretrained(folder, torch_dtype=torch.float32, local_files_only=True)
+    return AutoencoderKLWan.from_pretrained(
+        vouched(folder), use_safetensors=True, torch_dtype=torch.float32, local_files_only=True
+    )
 
 
 def prepare(pipeline: WanVACEPipeline, settings: WanVace) -> WanVACEPipeline:

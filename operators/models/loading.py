@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from operators.weights import vouched
 from schemas.errors import UserError
 
 _REMEDY = "Fetch it with python -m jobs.weights fetch, or name a folder with such a model in the profile"
@@ -40,8 +41,9 @@ def _load(cls: Any, folder: str | Path, **options: Any) -> Any:
     disable_progress_bar()
     if not (Path(folder) / "config.json").is_file():
         raise UserError(str(folder), "holds no weights (config.json)", _REMEDY)
+    place = vouched(folder)
     try:
-        return cls.from_pretrained(str(folder), local_files_only=True, **options)
+        return cls.from_pretrained(str(place), local_files_only=True, **options)
     except Exception as error:  # whatever parsing somebody's files raises
         problem = f"cannot be loaded as {cls.__name__} ({type(error).__name__})"
         raise UserError(str(folder), problem, _REMEDY) from error

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from operators.models.finite import check_finite
+from operators.weights import vouched
 from schemas.errors import UserError
 
 
@@ -25,12 +26,12 @@ class OnnxNetwork:
         remedy = "Name a file of cluster/weights/embedded/cues, or what jobs.convert_cues writes"
         if not Path(weights).is_file():
             raise UserError(str(weights), "network not found", remedy)
-        options = onnxruntime.SessionOptions()
+        file, options = vouched(weights), onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors only
         options.intra_op_num_threads = torch.get_num_threads()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others need the core
         try:
-            self.session = onnxruntime.InferenceSession(str(weights), options, providers=_providers(device))
+            self.session = onnxruntime.InferenceSession(str(file), options, providers=_providers(device))
         except Exception as error:  # whatever parsing somebody's file raises
             raise UserError(str(weights), f"not a network ({type(error).__name__})", remedy) from error
         if lacking := set(outputs) - {output.name for output in self.session.get_outputs()}:

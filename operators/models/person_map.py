@@ -8,6 +8,7 @@ import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import load_file
 from torch import nn
 
+from operators.weights import vouched
 from schemas.errors import UserError
 
 STRIDE = 4  # px of the picture per value of the map
@@ -51,9 +52,9 @@ class PersonMap(nn.Module):
         remedy = "Name the weights that jobs.train_witness writes as the profile's witness.weights"
         if not Path(weights).is_file():
             raise UserError(str(weights), "witness weights not found", remedy)
-        network = cls()
+        network, file = cls(), vouched(weights)
         try:
-            network.load_state_dict(load_file(weights))
+            network.load_state_dict(load_file(file))
         except Exception as error:  # whatever somebody's file raises
             raise UserError(str(weights), f"no person map ({type(error).__name__})", remedy) from error
         return network.eval().to(device, memory_format=torch.channels_last)

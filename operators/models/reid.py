@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from operators.models.boxes import box_iou
 from operators.models.reid_net import SIZE, AppearanceNet
+from operators.weights import vouched
 from schemas.clip import GRAY
 
 _SMALLEST = 48  # px of height; of less, a glance at the colours is all there is to compare
@@ -27,7 +28,7 @@ class Likeness:
 
     def __init__(self, weights: str | Path, device: str = "cpu") -> None:
         self.network = AppearanceNet().eval().to(device)
-        self.network.load_state_dict(load_file(weights, device))
+        self.network.load_state_dict(load_file(vouched(weights), device))
         self.device = device
 
     def __call__(self, output: np.ndarray, source: np.ndarray, body: np.ndarray) -> tuple[float, float]:

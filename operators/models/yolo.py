@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from operators.models.finite import check_finite
+from operators.weights import vouched
 from schemas.errors import UserError
 
 _STRIDE = 32  # sides of the model's input are multiples of it
@@ -27,8 +28,9 @@ class Yolo:
         remedy = "Name an existing ultralytics checkpoint of this task in the profile"
         if not Path(weights).is_file():
             raise UserError(str(weights), f"{task} weights not found", remedy)
+        file = vouched(weights)
         try:
-            self.model = YOLO(str(weights))
+            self.model = YOLO(str(file))
         except Exception as error:  # whatever unpickling somebody's file raises
             raise UserError(str(weights), f"not a checkpoint ({type(error).__name__})", remedy) from error
         if self.model.task != task:

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import hmac
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import av
 
 from operators import storage
+from operators.video import source
 from operators.video.decode import open_video
 from schemas.clip import ClipRef
 from schemas.profile import Clips
@@ -33,8 +35,13 @@ def plan_source(uri: str, name: str, name_key: bytes, clips: Clips) -> list[Clip
     """
     key, digest = source_key(name, name_key), ""
     try:
-        digest = _digest(uri)
-        return [_clip(uri, key, digest, name_key, facts) for facts in _cut(_probe(uri), clips)]
+        stamp = storage.stamp(uri)
+        if not (digest := source.digest(uri)):
+            raise Unreadable("the file is empty")
+        made = [_clip(uri, key, digest, name_key, facts) for facts in _cut(_probe(uri), clips)]
+        if storage.stamp(uri) != stamp:
+            raise Unreadable("it was changed while it was planned", "Plan again when nobody writes into it")
+        return [replace(ref, stamp=stamp) for ref in made]
     except Unreadable as error:
         problem, remedy = error.problem, error.remedy
     except av.error.FFmpegError as error:
@@ -82,18 +89,6 @@ def windows(frames: int, length: int, overlap: int) -> list[tuple[int, int]]:
         first = cuts[-1][1] - overlap
         cuts.append((first, min(frames, first + length)))
     return cuts
-
-
-def _digest(uri: str) -> str:
-    """blake2b-128 in hex of the file's bytes."""
-    digest, size = hashlib.blake2b(digest_size=16), 0
-    with storage.open_file(uri) as file:
-        while chunk := file.read(1 << 22):
-            digest.update(chunk)
-            size += len(chunk)
-    if not size:
-        raise Unreadable("the file is empty")
-    return digest.hexdigest()
 
 
 def _probe(uri: str) -> dict[str, Any]:

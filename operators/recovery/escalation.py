@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from operators import storage
 from schemas.certificate import Rung, Step
@@ -12,16 +12,24 @@ from schemas.policy import MaskPolicy
 FOLDER = "escalation"
 
 
+class Vouching(Protocol):
+    """Who signs: operators/release/signature.py."""
+
+    def sign(self, kind: Literal["ladder"], statement: dict[str, Any]) -> str: ...
+    def has_signed(self, kind: Literal["ladder"], statement: dict[str, Any], signature: Any) -> bool: ...
+
+
 class Ladder:
     """The policy's rungs, and where each clip stands on them: OUTPUT/escalation/CLIP.json, a list of steps.
 
     A clip that is refused and has a rung left is written there and leaves the run's stream without a verdict, so it is
     missing and the run's next pass takes it up again, from its source. Without an `output`, as in training and tests
-    of single stages, nothing is tried again.
+    of single stages, nothing is tried again. With a `signer` steps count only if they are signed, as others may write
+    in the output, and one of the steps is a reviewer's word that a clip may be released.
     """
 
-    def __init__(self, rungs: Sequence[Rung] = (), output: str = "") -> None:
-        self.rungs, self.output = rungs, output
+    def __init__(self, rungs: Sequence[Rung] = (), output: str = "", signer: Vouching | None = None) -> None:
+        self.rungs, self.output, self.signer = rungs, output, signer
 
     def steps(self, clip_id: int) -> list[Step]:
         """The steps due for a clip, in order. Raises whatever the store does: unread is not the same as none."""
@@ -31,7 +39,11 @@ class Ladder:
             written = storage.read_bytes(self.output, _path(clip_id))
         except FileNotFoundError:
             return []
-        return [Step(**step) for step in json.loads(written)]
+        held = json.loads(written)
+        due = {"clip_id": clip_id, "steps": held["steps"]}
+        if self.signer and not self.signer.has_signed("ladder", due, held.get("signature")):
+            return []
+        return [Step(**step) for step in held["steps"]]
 
     def climb(self, clip_id: int, steps: Sequence[Step], stage: str, reason: str) -> bool:
         """Record the next rung that may help a clip which `stage` refused after `steps`; False if there is none.
@@ -50,8 +62,9 @@ class Ladder:
 
     def write(self, clip_id: int, steps: Sequence[Step]) -> None:
         """Record the steps due for a clip."""
-        data = json.dumps([asdict(step) for step in steps]).encode()
-        storage.write_bytes(self.output, _path(clip_id), data)
+        due: dict[str, Any] = {"clip_id": clip_id, "steps": [asdict(step) for step in steps]}
+        signature = {"signature": self.signer.sign("ladder", due)} if self.signer else {}
+        storage.write_bytes(self.output, _path(clip_id), json.dumps(due | signature).encode())
 
 
 def _path(clip_id: int) -> str:

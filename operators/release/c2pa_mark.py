@@ -19,7 +19,9 @@ import numpy as np
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from operators.release.c2pa_layout import has_room
 from operators.video.encode import encode_video
+from operators.video.mp4_boxes import marks
 from schemas.certificate import Variant, generated
 from schemas.clip import CandidateClip
 from schemas.errors import UserError
@@ -149,6 +151,8 @@ def faults(video: bytes, variant: Variant) -> list[str]:
     foreign += [made[0][name] for name in ("label", "instance_id") if not _NAMES.fullmatch(made[0][name])]
     if foreign or len(generators) != 1 or len(made[0]["assertions"]) != 2:
         wrong.append(f"holds a C2PA manifest with more than it needs: {', '.join(sorted(foreign))}")
+    if any(has_room(content) for content in marks(video)):
+        wrong.append("holds a C2PA manifest with bytes that are under no signature")
     return wrong
 
 

@@ -1,6 +1,7 @@
 """Where everything of a dataset lies and what it is called: folders, members, names and the fields of dataset.json.
 
 dataset.json              what it is, and whether it is complete: FIELDS
+dataset.dsse.json         digests of dataset.json, shards.jsonl, report.html; signed (attestation.py)
 shards/NAME.tar           KEY.mp4, KEY.json, optional KEY.condition.mp4; absent if nothing was released
 manifest/NAME.parquet     schemas.manifest.ManifestRow: one row per clip of any verdict
 quarantine/NAME.parquet   QuarantineRow: one row per clip that was not released; absent if there is none
@@ -8,7 +9,7 @@ stats/NAME.json           the accounting and the digests of the files above; wri
 shards.jsonl              the list of shards, each with the hash of all up to it (cluster/ledger/chain.py)
 checkpoint/NAME.parquet   the commit record of a shard: without it, the shard is left over from an interruption
 report.html               what it holds, to be looked at
-attempts/, escalation/    of a run that has not finished
+attempts/, escalation/    of a run that has not finished, and lease.json, which says that it runs
 """
 
 import re
@@ -17,6 +18,7 @@ from operators.recovery import attempts, escalation
 
 SCHEMA_VERSION = 3
 DATASET, SHARD_LIST, REPORT = "dataset.json", "shards.jsonl", "report.html"
+ATTESTATION, LEASE = "dataset.dsse.json", "lease.json"
 FOLDERS = {"shards": "tar", "manifest": "parquet", "quarantine": "parquet", "stats": "json"}
 CHECKPOINT = "checkpoint"
 VIDEO, RECORD, CONDITION = "mp4", "json", "condition.mp4"  # members of a clip, after its key and a dot
@@ -24,6 +26,7 @@ FIELDS = {
     "schema_version": "of this table and of the folders' schemas",
     "recast_version": "of the release that made it (schemas.__version__)",
     "state": "running or complete",
+    "revision": "grows whenever a finished dataset differs from the one before it",
     "variant": "structhuman or structall",
     "partition": "K/N: which part of the plan this is",
     "profile": "name and digest of what it was computed with",
@@ -31,7 +34,7 @@ FIELDS = {
     "signer": "name, fingerprint and public key (PEM), or null",
     "marker": "name and digest of the C2PA certificate, or null",
     "planned": "clips and frames",
-    "forgotten": "keys of sources that were erased: every KEY-* of theirs, wherever a copy is, is to be deleted",
+    "forgotten": "keys of sources erased from this part of the plan: every KEY-* of theirs is to be deleted everywhere",
     "released": "clips and frames",
     "quarantined": "clips and frames",
     "failed": "clips and frames",
@@ -47,13 +50,12 @@ FIELDS = {
     "id_digest": "sha256 over the sorted ids: which clips were planned",
     "chain": "the last hash of shards.jsonl",
     "licence_notes": "whose rights go on",
-    "signature": "over all fields above, if there is a signer",
 }
 
 _NAME = r"[0-9a-f]{32}-\d{8}"
 _SHARD_FILE = re.compile(rf"(?:{'|'.join(FOLDERS)})/({_NAME})\.\w+")
 _COMMIT = re.compile(rf"{CHECKPOINT}/({_NAME})(\.pending)?\.parquet")
-_UNDER_WAY = re.compile(rf"(?:{attempts.FOLDER}|{escalation.FOLDER})/[^/]+")
+_UNDER_WAY = re.compile(rf"(?:{attempts.FOLDER}|{escalation.FOLDER})/[^/]+|{re.escape(LEASE)}")
 
 
 def shard_name(write: str, task: int) -> str:
@@ -83,8 +85,6 @@ def committed(path: str, pending: bool = False) -> str:
     return match[1] if match and bool(match[2]) == pending else ""
 
 
-def is_beside(path: str, running: bool) -> bool:
-    """Whether `path` belongs to a dataset without being a part of a shard."""
-    if path in (DATASET, SHARD_LIST, REPORT) or committed(path):
-        return True
-    return running and bool(_UNDER_WAY.fullmatch(path))
+def is_under_way(path: str) -> bool:
+    """Whether `path` is what a run that has not finished keeps in its output."""
+    return bool(_UNDER_WAY.fullmatch(path))

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from operators import storage
-from operators.release.layout import DATASET, SCHEMA_VERSION, files_of
+from operators.release.layout import DATASET, SCHEMA_VERSION, commit_of, files_of
 from schemas.arrow import from_table
 from schemas.errors import UserError
 from schemas.manifest import ManifestRow, QuarantineRow
@@ -151,12 +151,23 @@ def members(output: str, shard: str, key: str) -> dict[str, bytes]:
     return found
 
 
-def stats(output: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Stats of every shard and the sha256 of their file, in order of name; a few are in memory."""
+def stats(output: str) -> Iterator[tuple[dict[str, Any], tuple[str, str]]]:
+    """Stats of every shard, in order of name, with the sha256 of their file and of the commit record; a few in memory.
+
+    That of a record which is not there is empty.
+    """
     folder = storage.join(output, "stats")
     names = sorted(storage.list_files(folder))
     with ThreadPoolExecutor(_REQUESTS) as threads:
         for first in range(0, len(names), _FILES):
             some = names[first : first + _FILES]
-            for written in threads.map(lambda name: storage.read_bytes(folder, name), some):
-                yield json.loads(written), hashlib.sha256(written).hexdigest()
+            yield from threads.map(lambda name: _stats(output, name.removesuffix(".json")), some)
+
+
+def _stats(output: str, name: str) -> tuple[dict[str, Any], tuple[str, str]]:
+    written = storage.read_bytes(output, files_of(name)["stats"])
+    try:
+        record = hashlib.sha256(storage.read_bytes(output, commit_of(name))).hexdigest()
+    except FileNotFoundError:
+        record = ""
+    return json.loads(written), (hashlib.sha256(written).hexdigest(), record)

@@ -13,10 +13,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from operators.release import json_form
 from operators.release.accounts import account
 from operators.release.c2pa_mark import faults
 from operators.release.certificate_check import read_certificate, uncertified
 from operators.release.layout import CONDITION, RECORD, VIDEO, files_of
+from operators.release.signature import shard_holds
 from operators.release.spot_check import doubts, draw
 from operators.video.encode import decode_bytes, inspect_video
 from operators.video.mp4_boxes import C2PA
@@ -48,10 +50,18 @@ class Demands:
     sample: int = 0
     seed: str = ""
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What every signed shard must state."""
+        digests = {"profile_digest": self.profile, "policy_digest": self.policy.digest()}
+        return {"variant": self.policy.variant, **digests}
+
 
 @dataclass
 class Checked:
-    """What was found: breaches, id and key of the manifest's clips, the stats and their sha256, the files of the shard.
+    """What was found: breaches, id and key of the manifest's clips, the stats, the files of the shard.
+
+    Of the stats' file and of the commit record there is the sha256.
 
     Of `sampled` clips that were audited again, `doubted` have a breach. `waived` are the keys of clips that a reviewer
     accepted, with that step.
@@ -62,6 +72,7 @@ class Checked:
     clips: pa.Table = field(default_factory=CLIPS.empty_table)
     stats: dict[str, Any] = field(default_factory=dict)
     stats_sha256: str = ""
+    commit_sha256: str = ""
     files: list[str] = field(default_factory=list)
     sampled: int = 0
     doubted: int = 0
@@ -85,11 +96,15 @@ def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Ch
     checked, paths = Checked(name), files_of(name)
     with _reading(checked, paths["stats"]):
         written = read(paths["stats"])
-        stats = json.loads(written)
+        stats = json_form.read(written)
         checked.files = [paths["stats"], *stats["files"]]
         checked.stats, checked.stats_sha256 = stats, hashlib.sha256(written).hexdigest()
-    if not checked.files:
+        checked.demand(set(stats["files"]) < set(paths.values()), paths["stats"], "lists files of no shard")
+    if not checked.stats:
         return checked
+    with _reading(checked, paths["stats"]):
+        vouched = shard_holds(stats, demands.public_key, demands.settings)
+        checked.demand(vouched, paths["stats"], "was not signed by the dataset's owner when it was committed")
     data: dict[str, bytes] = {}
     rows: list[ManifestRow] = []
     for path, stated in stats["files"].items():
@@ -174,7 +189,7 @@ def _check_clip(
     checked: Checked, where: str, row: ManifestRow, found: dict[str, bytes], demands: Demands
 ) -> None:
     """Check one released clip: its certificate, its record, and what its videos hold."""
-    record = json.loads(found[RECORD])
+    record = json_form.read(found[RECORD])
     marked = demands.marked and generated(row.tracks, row.steps)
     settings = {"profile_digest": demands.profile, "marked": marked}
     for problem in uncertified(record, row, demands.policy, settings, demands.public_key):

@@ -8,13 +8,14 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import IO, Any
 
 import pyarrow.parquet as pq
 
 from operators.release.accounts import account
+from operators.release.json_form import written
 from operators.release.layout import CONDITION, RECORD, VIDEO, files_of
 from operators.release.signature import Signer
 from schemas.arrow import to_table
@@ -38,8 +39,11 @@ def write_shard(
     name: str,
     open_output: OpenOutput,
     signer: Signer | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Write one shard, streaming, with every certificate signed if there is a `signer`; returns its stats.
+    """Write one shard, streaming; if there is a `signer`, every certificate and its stats are signed. Returns those.
+
+    `settings` are what the run was made with, and signed along: a shard of a laxer run is none of this one.
 
     `rows` carry exactly the clips `clip_ids`, in that order. `open_output(path)` opens a file for writing.
     Raises TypeError for a row of any other type, ValueError if the accounting does not hold; what is written
@@ -56,7 +60,7 @@ def write_shard(
                 raise TypeError(f"the sink takes no {type(row).__name__}")
             record = condition = b""
             if isinstance(row, ReleasedClip):
-                record = _json(_record(row, signer))
+                record = written(_record(row, signer))
                 condition = row.conditioning_video
                 for extension, data in ((VIDEO, row.video), (RECORD, record), (CONDITION, condition)):
                     if data:
@@ -72,7 +76,10 @@ def write_shard(
     if quarantine:
         files |= _write(paths["quarantine"], _parquet(quarantine, QuarantineRow), open_output)
     stats = {"name": name, **account(manifest), "files": files}
-    _write(paths["stats"], _json(stats), open_output)
+    if signer:
+        stats["settings"] = dict(settings or {})
+        stats["signature"] = signer.sign("shard", stats)
+    _write(paths["stats"], written(stats), open_output)
     return stats
 
 
@@ -131,10 +138,6 @@ def _parquet(rows: Sequence[ManifestRow | QuarantineRow], case: type) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(to_table(rows, case), buffer, compression="zstd")
     return buffer.getvalue()
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
 
 
 def _record(row: ReleasedClip, signer: Signer | None) -> dict[str, Any]:

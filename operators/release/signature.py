@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from schemas.errors import UserError
 
-Kind = Literal["certificate", "dataset", "probe"]
+Kind = Literal["certificate", "shard", "ladder", "probe"]
 CALLS, PAUSE, PATIENCE = 6, 1.0, 60.0  # calls of a command; s before the second, doubling; s for each
 
 
@@ -66,15 +66,22 @@ class Signer:
 
         Raises NotSigned unless it fits the public key, UserError as `of_file` does.
         """
-        message = canonical(kind, statement)
+        return self.sign_bytes(canonical(kind, statement), calls)
+
+    def sign_bytes(self, message: bytes, calls: int = CALLS) -> str:
+        """The same of a message that says itself what it is, as DSSE's do."""
         if self.file:
             signature = _private_key(self.file).sign(message)
         else:
             signature = _patiently(lambda: _run(self.command, message), calls)
         made = base64.b64encode(signature).decode()
-        if not is_signed(kind, statement, made, self.public_key):
+        if not verifies(message, made, self.public_key):
             raise NotSigned("does not give Ed25519 signatures that fit the public key")
         return made
+
+    def has_signed(self, kind: Kind, statement: dict[str, Any], signature: Any) -> bool:
+        """Whether `signature` is one by this key."""
+        return is_signed(kind, statement, signature, self.public_key)
 
 
 def canonical(kind: Kind, statement: dict[str, Any]) -> bytes:
@@ -86,11 +93,31 @@ def canonical(kind: Kind, statement: dict[str, Any]) -> bytes:
 def is_signed(kind: Kind, statement: dict[str, Any], signature: Any, public_key: str) -> bool:
     """Whether `signature` (base64; anything else is none) is the statement's by `public_key` (PEM)."""
     try:
+        return verifies(canonical(kind, statement), signature, public_key)
+    except ValueError:
+        return False
+
+
+def verifies(message: bytes, signature: Any, public_key: str) -> bool:
+    """Whether `signature` (base64; anything else is none) is the message's by `public_key` (PEM)."""
+    try:
         raw = base64.b64decode(signature, validate=True)
-        _public_key(public_key).verify(raw, canonical(kind, statement))
+        _public_key(public_key).verify(raw, message)
     except (InvalidSignature, TypeError, ValueError):
         return False
     return True
+
+
+def shard_holds(stats: dict[str, Any], public_key: str, settings: dict[str, str]) -> bool:
+    """Whether a shard's stats were signed by `public_key` (PEM) when it was committed, in a run with these settings.
+
+    They hold the digests of all its files, and so of every member of every clip. Without a key they must not be signed.
+    """
+    if not public_key:
+        return "signature" not in stats
+    statement = {name: value for name, value in stats.items() if name != "signature"}
+    signed = is_signed("shard", statement, stats.get("signature"), public_key)
+    return signed and all(stats.get("settings", {}).get(name) == value for name, value in settings.items())
 
 
 def read_public_key(path: str) -> str:

@@ -43,7 +43,7 @@ class Trainee:
                 remedy = "Name a folder saved by diffusers' WanVACEPipeline in the recipe (base)"
                 raise UserError(recipe.base, "holds no transformer", remedy)
             self.transformer = WanVACETransformer3DModel.from_pretrained(
-                folder, torch_dtype=torch.bfloat16 if self.bf16 else torch.float32
+                folder, use_safetensors=True, torch_dtype=torch.bfloat16 if self.bf16 else torch.float32
             )
             self.transformer.requires_grad_(False)
             settings = LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules=TARGETS)
@@ -144,7 +144,7 @@ class Trainee:
             )
             save_file(to_diffsynth(weights), folder / "adapter.diffsynth.safetensors")
             return
-        vae = AutoencoderKLWan.from_pretrained(Path(self.recipe.base) / "vae")
+        vae = AutoencoderKLWan.from_pretrained(Path(self.recipe.base) / "vae", use_safetensors=True)
         scheduler = UniPCMultistepScheduler(
             prediction_type="sample", use_flow_sigmas=True, flow_shift=self.recipe.shift
         )

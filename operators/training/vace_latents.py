@@ -73,7 +73,9 @@ class LatentsOf:
         folder = Path(weights)
         if not (folder / "vae" / "config.json").is_file():
             raise UserError(str(weights), "holds no VAE", "Name a folder saved by diffusers' WanVACEPipeline")
-        vae = AutoencoderKLWan.from_pretrained(folder / "vae", torch_dtype=torch.float32)
+        vae = AutoencoderKLWan.from_pretrained(
+            folder / "vae", use_safetensors=True, torch_dtype=torch.float32
+        )
         self.encoder = VaceEncoder(vae.eval().to(device))
         self.text = PromptEncoder.load(folder, device)
 

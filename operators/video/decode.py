@@ -9,6 +9,7 @@ from av.container import InputContainer
 
 from operators import storage
 from operators.video.encode import to_rgb
+from operators.video.source import is_as_planned
 from schemas.clip import ClipRef
 
 
@@ -42,16 +43,21 @@ def decode_clip(ref: ClipRef) -> np.ndarray:
     """uint8 [T,H,W,3] RGB: the frames at `ref.pts`, rotated for display.
 
     Frames are found by timestamp, so a variable frame rate or a lost frame cannot shift the clip.
-    Raises DecodeError if a frame is missing, is of another size, or the source cannot be read.
+    Raises DecodeError if a frame is missing, is of another size, or the source cannot be read, or has changed since it
+    was planned: then it is another one, under the digest of the first.
     """
     if ref.problem:
         raise DecodeError(ref.problem, ref.remedy)
     frames = np.empty((len(ref.pts), ref.height, ref.width, 3), np.uint8)
     wanted = {pts: index for index, pts in enumerate(ref.pts)}
     try:
-        _fill(frames, wanted, ref, seek=True)
-        if wanted:  # where there is no index, seeking may land behind the clip: then from the start
+        same = is_as_planned(ref)
+        if same:
+            _fill(frames, wanted, ref, seek=True)
+        if same and wanted:  # where there is no index, seeking may land behind the clip: then from the start
             _fill(frames, wanted, ref, seek=False)
+        if not same or not is_as_planned(ref):  # not while it was read either
+            raise DecodeError("the source has changed since it was planned", "Plan it again")
     except (OSError, av.error.FFmpegError) as error:
         raise DecodeError(f"the source cannot be decoded ({type(error).__name__})") from None
     if wanted:

@@ -63,6 +63,7 @@ def encode_video(
         stream.pix_fmt = "yuv444p" if width % 2 or height % 2 else "yuv420p"
         # No B-frames: a first timestamp other than 0 needs an edit list, which not every reader applies.
         stream.options = {"crf": str(crf), "preset": preset, "threads": "1", "bf": "0", "flags": "+bitexact"}
+        stream.options |= {"coder": "cavlc"}  # so that nothing can follow a slice: h264_slices.py
         _declare_bt709(stream.codec_context)
         packets = []
         for picture, moment in zip(frames, pts, strict=True):

@@ -174,7 +174,8 @@ def write_output(
         part = refs[task * clips_per_shard : (task + 1) * clips_per_shard]
         files: dict[str, _File] = {}
         ids, opener = [ref.clip_id for ref in part], partial(_open, files)
-        write_shard(map(end or ended, part), ids, name, opener, signer=signer)
+        settings = run_of(plan, output, policy=policy).settings
+        write_shard(map(end or ended, part), ids, name, opener, signer=signer, settings=settings)
         for path, file in files.items():
             storage.write_bytes(output, path, file.data)
         record = pa.BufferOutputStream()
@@ -264,7 +265,7 @@ def run(
             .write_datasink(ShardSink(output), ray_remote_args={"num_cpus": 0.25})
         )
         repair(output)
-    checkpoint.record_lost(plan, output)
+    checkpoint.record_lost(Run(plan, output, PROFILE, policy))
     return checkpoint.finish(Run(plan, output, PROFILE, policy))
 
 

@@ -117,7 +117,7 @@ def main(plan_uri: str, output: str, seconds: float, eater: int = -1, payload: i
             )
         clips.write_datasink(ShardSink(output), ray_remote_args={"num_cpus": 0.25})
         repair(output)
-    checkpoint.record_lost(plan, output)
+    checkpoint.record_lost(run)
     checkpoint.finish(run)
 
 

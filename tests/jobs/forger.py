@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 
 from cluster.ledger import chain
 from operators.release.accounts import id_digest, total
+from operators.release.attestation import sha256
+from operators.release.json_form import written
 from operators.release.layout import SHARD_LIST
 from schemas.arrow import from_table, to_table
 from schemas.manifest import ManifestRow
@@ -28,8 +30,8 @@ def names(dataset: Path) -> list[str]:
 def header(dataset: Path, **changes: Any) -> None:
     """Change fields of dataset.json; None takes one out."""
     made = json.loads((dataset / "dataset.json").read_text()) | changes
-    made = {name: value for name, value in made.items() if value is not None or name == "signer"}
-    (dataset / "dataset.json").write_text(json.dumps(made))
+    made = {name: value for name, value in made.items() if value is not None or name in ("signer", "marker")}
+    (dataset / "dataset.json").write_bytes(written(made))
 
 
 def edit(dataset: Path, change: Callable[[Members], None], index: int = 0) -> None:
@@ -64,9 +66,9 @@ def seal(dataset: Path) -> None:
         for path in stats["files"]:
             data = (dataset / path).read_bytes()
             stats["files"][path] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        written = json.dumps(stats).encode()
-        (dataset / f"stats/{name}.json").write_bytes(written)
-        shards.append((stats, hashlib.sha256(written).hexdigest()))
+        (dataset / f"stats/{name}.json").write_bytes(written(stats))
+        record = (dataset / f"checkpoint/{name}.parquet").read_bytes()
+        shards.append((stats, (sha256(written(stats)), sha256(record))))
         ids += pq.read_table(dataset / f"manifest/{name}.parquet")["clip_id"].to_pylist()
     digest = id_digest(np.array(ids, np.int64))
     totals = total(stats for stats, _ in shards) | {"shards": len(shards), "id_digest": digest}
@@ -80,7 +82,7 @@ def certificates(change: Callable[[dict[str, Any]], None]) -> Callable[[Members]
         name = min(name for name in members if name.endswith(".json"))
         record = json.loads(members[name])
         change(record)
-        members[name] = json.dumps(record).encode()
+        members[name] = written(record)
 
     return changed
 
@@ -92,7 +94,7 @@ def flip_a_byte_of_a_video(members: Members) -> None:
     members[name] = bytes(video)
     record = json.loads(members[name.replace(".mp4", ".json")])
     record["certificate"]["output_sha256"] = hashlib.sha256(video).hexdigest()
-    members[name.replace(".mp4", ".json")] = json.dumps(record).encode()
+    members[name.replace(".mp4", ".json")] = written(record)
 
 
 def swap_two_certificates(members: Members) -> None:
@@ -100,7 +102,7 @@ def swap_two_certificates(members: Members) -> None:
     records = {name: json.loads(members[name]) for name in (one, other)}
     for name, source in ((one, other), (other, one)):
         taken = {part: records[source][part] for part in ("certificate", "signature")}
-        members[name] = json.dumps(records[name] | taken).encode()
+        members[name] = written(records[name] | taken)
 
 
 def better_a_score(record: dict[str, Any]) -> None:
@@ -136,8 +138,8 @@ def delete_a_shard_but_keep_the_list(dataset: Path) -> None:
 
 
 def lines(dataset: Path, order: Callable[[list[str]], list[str]]) -> None:
-    written = (dataset / SHARD_LIST).read_text().splitlines(keepends=True)
-    (dataset / SHARD_LIST).write_text("".join(order(written)))
+    listed = (dataset / SHARD_LIST).read_text().splitlines(keepends=True)
+    (dataset / SHARD_LIST).write_text("".join(order(listed)))
 
 
 def other_counts(dataset: Path) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cluster.ledger import checkpoint
+from cluster.ledger import checkpoint, dataset_signature
 from jobs.verify import read, verify
 from operators import storage
-from operators.release.layout import SHARD_LIST
+from operators.release.layout import ATTESTATION, SHARD_LIST
 from operators.release.signature import Signer, fingerprint
 from schemas.errors import UserError
 from tests.cluster import toy
@@ -69,8 +69,8 @@ def owner(whole: Path) -> str:
 
 def test_as_signed(dataset: Path, whole: Path) -> None:
     assert problems(dataset) == problems(dataset, owner(whole)) == []
-    seal(dataset)  # the forger's tool itself changes nothing but how stats are laid out
-    assert problems(dataset, owner(whole)) == [f"{dataset}/dataset.json: is not what was signed"]
+    seal(dataset)  # the forger's tool itself changes nothing
+    assert problems(dataset, owner(whole)) == []
 
 
 @pytest.mark.parametrize(
@@ -108,14 +108,15 @@ def test_a_forged_certificate_is_found(dataset: Path, change: Callable[[Members]
         (lambda dataset: header(dataset, chain="0" * 64), "not the list for which dataset.json was written"),
         (lambda dataset: header(dataset, chain="0" * 64), "dataset.json: is not what was signed"),
         (lambda dataset: header(dataset, licence_notes=[]), "dataset.json: is not what was signed"),
-        (lambda dataset: header(dataset, signature=None), "dataset.json: is not what was signed"),
+        (lambda dataset: (dataset / ATTESTATION).unlink(), "there is no dataset.dsse.json"),
+        (lambda dataset: (dataset / ATTESTATION).write_text("{}"), "dataset.dsse.json cannot be read"),
         (
             lambda dataset: header(dataset, signer={"public_key": "x", "fingerprint": "x"}),
             "names no key, or one with the fingerprint of another",
         ),
         (lambda dataset: header(dataset, signer=["x"]), "names no key, or one"),
-        (lambda dataset: header(dataset, signer=None), "names no key, although one"),
-        (lambda dataset: header(dataset, signer=None, signature=None), "signed, although dataset.json names"),
+        (lambda dataset: header(dataset, signer=None), "is not what dataset.dsse.json lists"),
+        (lambda dataset: header(dataset, signer=None), "signed, although dataset.json names"),
     ],
 )
 def test_a_tampered_list_or_head_is_found(dataset: Path, tamper: Callable[[Path], None], found: str) -> None:
@@ -139,8 +140,8 @@ def test_a_thief_under_the_owners_fingerprint(tmp_path: Path, whole: Path) -> No
     toy.write_output(f"{tmp_path}/plan", f"{tmp_path}/out", 6, signer=thief)
     made = json.loads(storage.read_bytes(f"{tmp_path}/out", "dataset.json"))
     made["signer"]["fingerprint"] = fingerprint(owner(whole))
-    del made["signature"]
-    header(tmp_path / "out", **made, signature=thief.sign("dataset", made))
+    header(tmp_path / "out", **made)
+    dataset_signature.seal(f"{tmp_path}/out", made["revision"], thief, [SHARD_LIST])
     assert any("with the fingerprint of another" in problem for problem in problems(tmp_path / "out"))
 
 

@@ -142,7 +142,7 @@ def test_parts_of_a_plan_are_jobs_of_their_own(tmp_path: Path) -> None:
 
 def test_dataset_json_has_the_fields_that_the_layout_names(finished: tuple[str, str, list[str]]) -> None:
     made = reader.read_dataset(finished[1])
-    assert made is not None and made.keys() == FIELDS.keys() - {"signature"}
+    assert made is not None and made.keys() == FIELDS.keys()
 
 
 def test_another_plan_is_refused(finished: tuple[str, str, list[str]]) -> None:

@@ -11,9 +11,12 @@ from cluster.ledger.plans import Plan
 from operators import storage
 from operators.recovery.escalation import Ladder
 from operators.release import layout
+from operators.release.signature import Signer
 from schemas.certificate import Step
+from schemas.clip import ClipRef, ReleasedClip
 from schemas.errors import UserError
 from tests.cluster import toy
+from tests.keys import make_key
 
 ONE = toy.make_ref(5)  # in the second of the three shards
 
@@ -59,6 +62,34 @@ def test_an_interruption_anywhere_is_made_up_for(
     assert json.loads(storage.read_bytes(output, layout.DATASET))["forgotten"] == [ONE.key]
     checkpoint.begin(toy.run_of(plan, output))
     assert not [path for path in storage.list_files(output) if names[1] in path]
+
+
+def test_steps_of_the_other_clips_are_kept_in_the_owners_name(tmp_path: Path) -> None:
+    plan, output, step = f"{tmp_path}/plan", f"{tmp_path}/out", Step("other seed", "audit: gate failed: copy")
+    signer = Signer.of_file(str(make_key(tmp_path / "key.pem")))
+
+    def end(ref: ClipRef) -> ReleasedClip:
+        return toy.released(ref, toy.noise(ref, 0), steps=[step])
+
+    toy.write_output(plan, output, 12, signer=signer, end=end)
+    storage.write_bytes(plan, plans.PLAN_FILE, b'{"other_files": 7}')
+    erasure.forget(Plan(plan), output, [ONE.uri], b"key")
+    checkpoint.begin(toy.run_of(plan, output, signer))
+    ladder = Ladder(output=output, signer=signer)
+    assert [ladder.steps(clip) for clip in (4, 5, 6, 7)] == [[step], [], [step], [step]]
+
+
+def test_a_part_names_what_was_forgotten_of_its_own(plan: str, finished: tuple[str, str, list[str]]) -> None:
+    _, output, _ = finished
+    others = [toy.make_ref(number) for number in range(12)]
+    erasure.forget(Plan(plan), output, [ref.uri for ref in others], b"key")
+    parts = [Plan.of(plan, f"{part}/3").forgotten() for part in (1, 2, 3)]
+    assert (
+        sorted(key for keys in parts for key in keys)
+        == sorted(ref.key for ref in others)
+        == Plan(plan).forgotten()
+    )
+    assert all({int(key[:2], 16) % 3 for key in keys} == {part} for part, keys in enumerate(parts))
 
 
 def test_what_is_no_source_is_refused_and_changes_nothing(

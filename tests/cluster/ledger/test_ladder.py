@@ -97,7 +97,7 @@ def test_every_clip_ends_once_on_its_rung(tmp_path: Path) -> None:
         assert [step.name for step in steps] == RUNGS
         assert {step.reason for step in steps} == {"toy: gate failed: toy"}
     assert [step["name"] for step in rows[9]["steps"]] == RUNGS[:1]  # type: ignore[attr-defined]
-    assert checkpoint.record_lost(plan, output) == 0
+    assert checkpoint.record_lost(Run(plan, output, PROFILE, POLICY)) == 0
     dataset = checkpoint.finish(Run(plan, output, PROFILE, POLICY))
     assert dataset["released"]["clips"] == 4 and dataset["quarantined"]["clips"] == 6
     assert not Path(output, FOLDER).exists()
@@ -129,7 +129,7 @@ def test_a_clip_that_never_comes_to_its_last_rung_is_not_lost(tmp_path: Path) ->
     plan, output = Plan(f"{tmp_path}/plan"), f"{tmp_path}/out"
     toy.write_plan(plan.uri, 5)
     run(plan, output, passes=1)
-    assert checkpoint.record_lost(plan, output) == 4
+    assert checkpoint.record_lost(Run(plan, output, PROFILE, POLICY)) == 4
     assert manifest(output)[4]["verdict"] == "failed"
     assert checkpoint.finish(Run(plan, output, PROFILE, POLICY.model_copy(update={"failures": NO_LIMITS})))
 

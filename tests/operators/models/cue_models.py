@@ -7,6 +7,7 @@ import torch
 from ultralytics import YOLO
 
 from jobs.train_cues import write_architecture
+from operators import weights
 
 
 def save_random(folder: Path, task: str) -> Path:
@@ -22,6 +23,12 @@ def save_random(folder: Path, task: str) -> Path:
         norm.momentum = 0.03
     path = folder / f"{task}.pt"
     model.save(path)
+    return listed(path)
+
+
+def listed(path: Path) -> Path:
+    """The same, for this process as if weights.lock listed it: it is a pickle."""
+    weights.lock()[str(path)] = {"sha256": weights.digest(path)}
     return path
 
 
@@ -30,13 +37,13 @@ def to_input(frames: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
 
 
-def save_broken(weights: Path) -> Path:
+def save_broken(checkpoint: Path) -> Path:
     """The same checkpoint, with one weight of its first layer not a number."""
-    model = YOLO(str(weights))
+    model = YOLO(str(checkpoint))
     next(model.model.parameters()).data[0] = torch.nan
-    path = weights.with_name(f"broken-{weights.name}")
+    path = checkpoint.with_name(f"broken-{checkpoint.name}")
     model.save(path)
-    return path
+    return listed(path)
 
 
 def noise(count: int, height: int, width: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from schemas.errors import UserError
 from schemas.extractors import Objects
 from schemas.policy import Policy
 from schemas.profile import Profile
-from tests.operators.models.cue_models import noise
+from tests.operators.models.cue_models import listed, noise
 from tests.operators.models.tiny_cues import break_weights, save_rt_detr
 
 ROBOTICS = load(Policy, "cluster/policies/robotics.yaml")
@@ -28,7 +28,7 @@ def save_yolo(folder: Path) -> Path:
     names = {number: f"thing {number}" for number in range(80)}
     model.model.names = names | {0: "tv", 1: "laptop"}
     model.save(folder / "detect.pt")
-    return folder / "detect.pt"
+    return listed(folder / "detect.pt")
 
 
 def objects(model: str, weights: Path, classes: dict[str, str], confidence: float = 1e-6) -> Objects:

@@ -10,7 +10,7 @@ from ultralytics import YOLO
 from operators.models.yolo import Yolo
 from operators.models.yolo_pose import PoseEstimator
 from schemas.errors import UserError
-from tests.operators.models.cue_models import noise, save_broken, save_random
+from tests.operators.models.cue_models import listed, noise, save_broken, save_random
 
 LOW = 1e-6  # random weights are never sure
 
@@ -89,7 +89,7 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
 def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
     (tmp_path / "text.pt").write_text("not a checkpoint")
     with pytest.raises(UserError, match=r"text\.pt: not a checkpoint"):
-        PoseEstimator(tmp_path / "text.pt", 0.15)
+        PoseEstimator(listed(tmp_path / "text.pt"), 0.15)
 
 
 def test_weights_of_another_task_are_refused(tmp_path: Path) -> None:

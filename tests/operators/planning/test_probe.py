@@ -124,11 +124,11 @@ def test_a_file_that_is_no_video_is_one_record(tmp_path: Path, name: str, what: 
 
 def test_damage_in_the_middle_fails_the_clip_that_has_it(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp4", pictures(30), options={"g": "6"})
-    refs = plan(path)
     data = bytearray(path.read_bytes())
-    begin = data.index(b"mdat")
-    data[begin + (len(data) - begin) // 2 :] = bytes(len(data) - begin - (len(data) - begin) // 2)
+    begin, end = data.index(b"mdat"), data.index(b"moov") - 4
+    data[(begin + end) // 2 : end] = bytes(end - (begin + end) // 2)
     path.write_bytes(data)
+    refs = plan(path)
     with pytest.raises(DecodeError) as caught:
         released(refs)
     assert "decoded" in caught.value.reason

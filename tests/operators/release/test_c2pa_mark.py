@@ -20,6 +20,7 @@ from operators.release.c2pa_mark import SOURCE_TYPES, Marker, faults
 from operators.release.shard_check import Demands, check_shard
 from operators.release.shard_writer import write_shard
 from operators.video.encode import decode_bytes, inspect_video
+from operators.video.mp4_boxes import foreign_boxes
 from schemas.certificate import Step, Variant
 from schemas.clip import CandidateClip, ReleasedClip
 from schemas.errors import UserError
@@ -45,6 +46,32 @@ def test_a_marked_video_is_the_same_video_with_one_box_more(marker: Marker) -> N
     assert after == replace(before, boxes=["c2pa"]) and before.boxes == []
     assert np.array_equal(decode_bytes(marked), decode_bytes(VIDEO))
     assert faults(marked, "structhuman") == []
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "es256", "ps256"])
+def test_no_byte_of_a_mark_is_free(kind: str, tmp_path: Path) -> None:
+    """Its padding and its boxes' heads are under no signature."""
+    key = {
+        "ed25519": None,
+        "es256": ec.generate_private_key(ec.SECP256R1()),
+        "ps256": rsa.generate_private_key(65537, 2048),
+    }[kind]
+    marked = Marker.of(*map(str, make_chain(tmp_path, key))).mark(VIDEO, "structhuman")
+    start = marked.index(b"uuid") - 4
+    end = start + int.from_bytes(marked[start : start + 4], "big")
+    assert faults(marked, "structhuman") == []
+    for at in range(start, end, 1 if kind == "ed25519" else 7):
+        forged = marked[:at] + bytes([marked[at] ^ 4]) + marked[at + 1 :]
+        assert faults(forged, "structhuman") or inspect_video(forged).boxes != ["c2pa"], at - start
+    for at in (start + 8, start + 45, end):
+        grown = (
+            marked[:start]
+            + (end - start + 9).to_bytes(4, "big")
+            + marked[start + 4 : at]
+            + b"Anna Moor"
+            + marked[at:]
+        )
+        assert faults(grown, "structhuman") or foreign_boxes(grown) != ["c2pa"]
 
 
 @pytest.mark.parametrize("variant", ["structhuman", "structall"])

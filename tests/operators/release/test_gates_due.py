@@ -42,7 +42,7 @@ def _edit_record(data: dict[str, bytes], edit: Callable[[dict[str, Any]], None])
                 record = json.loads(held)
                 for gate in record["certificate"]["gates"][:1]:
                     edit(gate)
-                held = json.dumps(record).encode()
+                held = (json.dumps(record, indent=1, sort_keys=True) + "\n").encode()  # as json_form, and NaN
             member.size = len(held)
             new.addfile(member, io.BytesIO(held))
     data[path] = target.getvalue()

@@ -37,7 +37,7 @@ def test_a_signature_fits_its_statement_kind_and_key_alone(key: Path, tmp_path: 
     signature, public = signer.sign("certificate", CERTIFICATE), signer.public_key
     assert is_signed("certificate", CERTIFICATE, signature, public)
     assert is_signed("certificate", dict(reversed(CERTIFICATE.items())), signature, public)
-    assert not is_signed("dataset", CERTIFICATE, signature, public)
+    assert not is_signed("shard", CERTIFICATE, signature, public)
     assert not is_signed("certificate", CERTIFICATE | {"people": 2}, signature, public)
     other = read_public_key(str(make_key(tmp_path / "other.pem").with_suffix(".pub")))
     assert not is_signed("certificate", CERTIFICATE, signature, other)

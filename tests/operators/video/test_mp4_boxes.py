@@ -1,12 +1,19 @@
-"""Nothing hides in an mp4: not in boxes that players skip, nor between the samples."""
+"""Nothing hides in an mp4: not in boxes that players skip, behind the fields of others, nor between the samples."""
 
+import re
+from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from operators.video import mp4_layout
 from operators.video.encode import encode_video, inspect_video
-from operators.video.mp4_boxes import foreign_boxes
+from operators.video.mp4_boxes import _read, _walk, foreign_boxes
 
 FRAMES = np.random.default_rng(0).integers(0, 255, (9, 48, 64, 3), np.uint8)
 VIDEO = encode_video(FRAMES, list(range(9)), Fraction(1, 10), Fraction(10), 30, "ultrafast")
@@ -55,4 +62,140 @@ def test_what_players_skip_is_found(forged: bytes, found: str) -> None:
 
 def test_what_is_no_mp4_at_all() -> None:
     assert foreign_boxes(SECRET) == ["rest"]
-    assert foreign_boxes(b"") == []
+    assert foreign_boxes(b"") == ["rest"]
+
+
+PARENTS = ("moov", "trak", "edts", "mdia", "minf", "dinf", "stbl")
+ODD = encode_video(FRAMES[:3, :47, :63], [0, 33, 70], Fraction(1, 90000), Fraction(30), 20, "veryfast")
+
+
+def places(
+    video: bytes, start: int = 0, end: int | None = None, above: tuple[int, ...] = ()
+) -> Iterator[tuple[str, int, int, tuple[int, ...]]]:
+    """Name, first byte and end of every box, and where those begin that it lies in, itself included."""
+    while start < (end or len(video)):
+        size, name = int.from_bytes(video[start : start + 4], "big"), video[start + 4 : start + 8].decode()
+        yield name, start, start + size, (*above, start)
+        if name in PARENTS:
+            yield from places(video, start + 8, start + size, (*above, start))
+        start += size
+
+
+def grown(video: bytes, boxes: tuple[int, ...], at: int, added: bytes) -> bytes:
+    """`video` with `added` at the byte `at`, after which all sizes and the frames' places fit again."""
+    made = bytearray(video)
+    for box in boxes:
+        made[box : box + 4] = (int.from_bytes(made[box : box + 4], "big") + len(added)).to_bytes(4, "big")
+    where = made.index(b"stco") + 12
+    if at < int.from_bytes(made[where : where + 4], "big"):
+        made[where : where + 4] = (int.from_bytes(made[where : where + 4], "big") + len(added)).to_bytes(
+            4, "big"
+        )
+    return bytes(made[:at] + added + made[at:])
+
+
+@pytest.mark.parametrize("video", [VIDEO, ODD])
+@given(st.data())
+@settings(max_examples=300)
+def test_bytes_hide_at_no_place(video: bytes, data: st.DataObject) -> None:
+    """Anywhere in any box, behind its fields or between them: to the end of the index, and then in the frames."""
+    name, start, end, within = data.draw(st.sampled_from(list(places(video))))
+    at = data.draw(st.sampled_from([start + 8, end]) | st.integers(start + 8, end))
+    added = data.draw(st.binary(min_size=1, max_size=40) | st.just(SECRET) | st.just(box(b"free", SECRET)))
+    forged = grown(video, within, at, added)
+    assert foreign_boxes(forged), (name, at - start)
+
+
+@pytest.mark.parametrize("name", sorted({name for name, *_ in places(VIDEO)} - {"mdat"}))
+def test_a_second_box_of_a_name_hides_nothing(name: str) -> None:
+    for found, start, end, within in places(VIDEO):
+        if found == name:
+            for place in (start, end):
+                assert foreign_boxes(grown(VIDEO, within[:-1], place, box(name.encode(), SECRET)))
+                assert foreign_boxes(grown(VIDEO, within[:-1], place, VIDEO[start:end]))
+    assert foreign_boxes(VIDEO + box(name.encode(), SECRET))
+
+
+def test_no_bit_of_the_index_is_free() -> None:
+    """Each is due, or seen in what is read of the video; but for what the decoder needs in its parameter sets."""
+    first, free = VIDEO.index(b"mdat") - 4, set[int]()
+    whole, config = inspect_video(VIDEO), VIDEO.index(b"avcC") + 4
+    for at in range(first):
+        for bit in range(8):
+            forged = VIDEO[:at] + bytes([VIDEO[at] ^ 1 << bit]) + VIDEO[at + 1 :]
+            try:
+                if not foreign_boxes(forged) and inspect_video(forged) == whole:
+                    free.add(8 * at + bit)
+            except (av.error.FFmpegError, ValueError):
+                continue
+    assert len(free) < 60
+    assert all(config < bit // 8 < VIDEO.index(b"colr") for bit in free)
+
+
+def unit(kind: int, content: bytes) -> bytes:
+    """A NAL unit with its length before it."""
+    return (1 + len(content)).to_bytes(4, "big") + bytes([kind]) + content
+
+
+@pytest.mark.parametrize("kind", [0, *range(2, 5), *range(6, 32)])
+@pytest.mark.parametrize("before", [True, False])
+def test_no_unit_but_slices_is_let_in(kind: int, before: bool) -> None:
+    """Neither as a part of a frame, with its size adapted, nor between two."""
+    added = unit(kind, SECRET + b"\x80")
+    (start, end, within) = next((*place[1:3], place[3]) for place in places(VIDEO) if place[0] == "mdat")
+    size = int.from_bytes(VIDEO[start + 8 : start + 12], "big") + 4
+    between = grown(VIDEO, within, start + 8 + (0 if before else size), added)
+    assert "mdat" in foreign_boxes(between)
+    listed = between.index(b"stsz") + 16
+    part = between[:listed] + (size + len(added)).to_bytes(4, "big") + between[listed + 4 :]
+    assert "mdat" in foreign_boxes(part)
+    assert "mdat" in foreign_boxes(grown(VIDEO, within, end, added))
+
+
+def test_the_encoder_leaves_no_comment_of_its_own() -> None:
+    assert not re.search(rb"x264|Lavc|Lavf|options:", VIDEO + ODD)
+
+
+@given(
+    st.sampled_from([(1, 1), (2, 2), (16, 16), (31, 97)]),
+    st.lists(st.integers(1, 40), min_size=1, max_size=9),
+    st.sampled_from([Fraction(1, 12800), Fraction(1001, 30000), Fraction(1, 12), Fraction(1, 10**9)]),
+    st.sampled_from([Fraction(12), Fraction(30000, 1001)]),
+    st.sampled_from([(0, "ultrafast"), (20, "veryfast"), (51, "medium")]),
+)
+@settings(max_examples=60)
+def test_whatever_is_encoded_here_is_let_in(
+    size: tuple[int, int], steps: list[int], unit: Fraction, fps: Fraction, how: tuple[int, str]
+) -> None:
+    pts = [sum(steps[:index]) * (10**8 if unit.denominator == 10**9 else 1) for index in range(len(steps))]
+    frames = np.random.default_rng(len(steps)).integers(0, 255, (len(pts), *size, 3), np.uint8)
+    assert inspect_video(encode_video(frames, pts, unit, fps, *how)).boxes == []
+
+
+def test_a_video_of_several_chunks_is_let_in() -> None:
+    """From 1 MiB of frames on, the index lists more than one run of them."""
+    frames = np.random.default_rng(0).integers(0, 255, (7, 480, 640, 3), np.uint8)
+    made = encode_video(frames, list(range(7)), Fraction(1, 10), Fraction(10), 2, "ultrafast")
+    assert len(made) > 2 << 20
+    assert foreign_boxes(made) == []
+
+
+def kinds() -> list[tuple[str, np.ndarray]]:
+    """Noise, a picture that moves, and one that stands still."""
+    moving = np.stack([np.roll(FRAMES[0], shift, 1) // 2 for shift in range(6)])
+    return [("noise", FRAMES[:6]), ("moving", moving), ("still", FRAMES[:1].repeat(6, 0))]
+
+
+@pytest.mark.parametrize("preset", ["ultrafast", "veryfast", "slow"])
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind[0])
+def test_nothing_hides_behind_the_end_of_a_slice(kind: tuple[str, np.ndarray], preset: str) -> None:
+    for crf in (4, 23, 40):
+        video = encode_video(kind[1], list(range(6)), Fraction(1, 10), Fraction(10), crf, preset)
+        assert foreign_boxes(video) == []
+        layout = _read(list(_walk(video, "")))
+        for number, one in enumerate(layout.slices):
+            for added in (SECRET + b"\x80", b"\x80", b"\0"):
+                slices = [*layout.slices]
+                slices[number] = one + added
+                forged = mp4_layout.write(replace(layout, slices=slices))
+                assert foreign_boxes(forged) == ["mdat"], (number, added)

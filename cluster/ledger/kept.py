@@ -1,0 +1,120 @@
+"""Which committed shards a run keeps: whole, signed when they were committed, and each clip in one of them only.
+
+With a signer, stats are signed by whoever wrote the shard, so that a run never vouches for what somebody else put
+there. Without one, digests still tell damage; whoever may write in the output could make them fit.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+
+from operators import storage
+from operators.release import layout
+from operators.release.layout import SHARD_LIST
+from operators.release.signature import shard_holds
+from schemas.errors import UserError
+
+_CHUNK = 8 << 20  # bytes of a file that are hashed at once
+_TOGETHER = 64  # shards in one task
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is asked of a shard beside its size: a signature by `public_key` (PEM), none if empty; made with `settings`.
+
+    With `digests` every byte of it is read.
+    """
+
+    public_key: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
+    digests: bool = False
+
+
+def kept(output: str, committed: Iterable[str], sizes: dict[str, int], terms: Terms) -> set[str]:
+    """Committed shards that hold, and whose clips no other shard kept has.
+
+    A worker that outlives its driver may commit a shard which the next run makes as well: what stands in the list of a
+    finished dataset goes before what came later.
+    """
+    before = _listed(output)
+    order = sorted(committed, key=lambda name: (name not in before, name))
+    look = partial(_clips_of_all, output, sizes=sizes, terms=terms)
+    found = zip(order, _everywhere(look, order, terms.digests), strict=True)
+    whole = {name: clips for name, clips in found if clips is not None}
+    return set(whole) - _repeating(whole)
+
+
+def _repeating(whole: dict[str, np.ndarray]) -> set[str]:
+    """Shards with a clip that one which comes before them, and stays, has. No clip becomes an object of Python's."""
+    ids = np.sort(np.concatenate([np.empty(0, np.int64), *whole.values()]))
+    taken, twice, repeating = np.empty(0, np.int64), np.unique(ids[1:][ids[1:] == ids[:-1]]), set[str]()
+    for name, clips in whole.items() if twice.size else ():
+        contested = np.intersect1d(clips, twice)
+        if np.isin(contested, taken).any():
+            repeating.add(name)
+        else:
+            taken = np.union1d(taken, contested)
+    return repeating
+
+
+def _everywhere(look: Callable[[Sequence[str]], list[Any]], names: Sequence[str], far: bool) -> list[Any]:
+    """What `look` says of each name; `far`, by tasks wherever Ray has room, as reading a dataset is no work for one."""
+    pieces = [names[first : first + _TOGETHER] for first in range(0, len(names), _TOGETHER)]
+    if far and ray.is_initialized() and len(pieces) > 1:
+        remote = ray.remote(look)
+        found = ray.get([remote.remote(piece) for piece in pieces])
+    else:
+        found = [look(piece) for piece in pieces]
+    return [one for piece in found for one in piece]
+
+
+def _clips_of_all(output: str, names: Sequence[str], sizes: dict[str, int], terms: Terms) -> list[Any]:
+    with ThreadPoolExecutor(16) as threads:
+        return list(threads.map(lambda name: _clips_of(output, name, sizes, terms), names))
+
+
+def _clips_of(output: str, name: str, sizes: dict[str, int], terms: Terms) -> np.ndarray | None:
+    """int64 ids of a committed shard's clips; None unless it is what its stats state, and they hold."""
+    paths = layout.files_of(name)
+    try:
+        stats = json.loads(storage.read_bytes(output, paths["stats"]))
+        if stats["name"] != name or not shard_holds(stats, terms.public_key, dict(terms.settings)):
+            return None
+        if any(sizes.get(path) != stated["bytes"] for path, stated in stats["files"].items()):
+            return None
+        if terms.digests and not all(
+            _sha256(output, path) == stated["sha256"] for path, stated in stats["files"].items()
+        ):
+            return None
+        written = pa.BufferReader(storage.read_bytes(output, paths["manifest"]))
+        rows = pq.read_table(written, columns=["clip_id"])
+        ids: np.ndarray = rows["clip_id"].cast(pa.int64()).to_numpy()
+    except (FileNotFoundError, AttributeError, KeyError, TypeError, ValueError):
+        return None
+    return ids
+
+
+def _sha256(output: str, path: str) -> str:
+    total = hashlib.sha256()
+    with storage.open_file(storage.join(output, path)) as file:
+        while piece := file.read(_CHUNK):
+            total.update(piece)
+    return total.hexdigest()
+
+
+def _listed(output: str) -> set[str]:
+    """Names in the list of shards that a finished run left; none if it cannot be read."""
+    try:
+        lines = storage.read_bytes(output, SHARD_LIST).splitlines()
+        return {str(json.loads(line)["shard"]) for line in lines}
+    except (FileNotFoundError, UserError, KeyError, TypeError, ValueError):
+        return set()

@@ -1,0 +1,110 @@
+"""One run at a time on one output: OUT/lease.json says whose it is, and until when.
+
+A run renews its lease as long as it lives, and lets go of it at its end. One that died, with its machine or without a
+word, loses it after LASTS seconds, or at once if the next one is where it can see that the process is gone. Who finds
+it taken over stops, and its workers commit nothing more. On disk a file is made by one alone; a store in which the last
+to write wins is asked again after a pause who that was.
+"""
+
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from operators import storage
+from operators.release.layout import LEASE
+from schemas.errors import UserError
+
+LASTS, RENEWED, PAUSE = (
+    600.0,
+    60.0,
+    2.0,
+)  # s: without news of its owner, between renewals, until all have written
+
+
+@contextmanager
+def held(output: str, lasts: float = LASTS, renewed: float = RENEWED) -> Iterator[str]:
+    """Hold the output's lease; gives its owner, a random number. Raises UserError if another run does."""
+    owner, ended = secrets.token_hex(16), threading.Event()
+    _take(output, owner, lasts)
+
+    def renew() -> None:
+        while not ended.wait(renewed):
+            with suppress(OSError, UserError):  # not to be reached now: it lasts for some more tries
+                if _read(output)[0] != owner:
+                    return
+                storage.write_bytes(output, LEASE, _written(owner, lasts))
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield owner
+    finally:
+        ended.set()
+        thread.join()
+        with suppress(OSError, UserError):
+            if _read(output)[0] == owner:
+                storage.delete(output, [LEASE])
+
+
+def require(output: str, owner: str) -> None:
+    """Raises UserError unless the lease is `owner`'s. Empty, as in tests of the ledger alone, asks for none."""
+    if owner and _read(output)[0] != owner:
+        problem = "was taken over by another run, as nothing was heard of this one"
+        raise UserError(output, problem, "Let that one finish: it keeps what this one committed")
+
+
+def _take(output: str, owner: str, lasts: float) -> None:
+    stale = _refuse_other(output, owner)
+    if "://" in output or stale:
+        storage.write_bytes(output, LEASE, _written(owner, lasts))
+        time.sleep(PAUSE)
+    else:
+        path = Path(output, LEASE)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mode = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+        with suppress(FileExistsError), os.fdopen(os.open(path, mode), "wb") as file:
+            file.write(_written(owner, lasts))
+    _refuse_other(output, owner, mine=True)
+
+
+def _refuse_other(output: str, owner: str, mine: bool = False) -> str:
+    """Raises UserError if another run's lease stands; and if it is to be `mine`, unless it is. Returns whose it was."""
+    found, until = _read(output)
+    if found != owner and (mine or until > time.time()):
+        moment = datetime.fromtimestamp(until, UTC).strftime("%H:%M:%S UTC")
+        remedy = f"Let it finish, or stop it; if it has died, its lease ends at {moment}"
+        raise UserError(output, "is being written by another run", remedy)
+    return found
+
+
+def _read(output: str) -> tuple[str, float]:
+    """Owner and end, in seconds since 1970. What is there but cannot be read is somebody's, of just now."""
+    try:
+        held = json.loads(storage.read_bytes(output, LEASE))
+        gone = (
+            bool(_here()) and held["place"] == _here() and not Path(f"/proc/{int(held['process'])}").exists()
+        )
+        return str(held["owner"]), 0.0 if gone else float(held["until"])
+    except FileNotFoundError:
+        return "", 0.0
+    except (KeyError, TypeError, ValueError):
+        return "?", time.time() + LASTS
+
+
+def _written(owner: str, lasts: float) -> bytes:
+    until = round(time.time() + lasts, 3)
+    return json.dumps({"owner": owner, "until": until, "place": _here(), "process": os.getpid()}).encode()
+
+
+def _here() -> str:
+    """This machine since it was started, and which processes are seen on it; a random number that names neither."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip() + os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""

@@ -1,0 +1,140 @@
+"""The parameter sets of an H.264 stream, bit by bit: every field known, every free one within what an encoder needs.
+
+Syntax of ITU-T H.264, 7.3.2.1 (sequence) and 7.3.2.2 (picture). A decoder ignores much of them, so a picture or a name
+would fit; here each bit is either due, or a small number that a decoder needs.
+"""
+
+import re
+from dataclasses import dataclass
+
+_HIGH = (100, 244)  # profiles with fields of their own: High, and High 4:4:4 Predictive for odd sizes
+_PROFILES = (66, 77, *_HIGH)
+_SMALL, _SIDE = 32, 1 << 12  # of numbers such as reference frames; macroblocks a side
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """What a sequence parameter set says. `tick` / `scale` is half of the unit of time, in seconds."""
+
+    profile: int
+    chroma: int
+    width: int
+    height: int
+    tick: int
+    scale: int
+
+
+class _Bits:
+    """Bits of an unit behind its header byte. Raises ValueError for what is not due."""
+
+    def __init__(self, unit: bytes, kind: int) -> None:
+        body = re.sub(rb"\x00\x00\x03(?=[\x00-\x03])", b"\0\0", unit)
+        if unit[:1] != bytes([0x60 | kind]) or _escaped(body) != unit:
+            raise ValueError(f"no unit of type {kind}")
+        self.bits, self.at = "".join(f"{byte:08b}" for byte in body[1:]), 0
+
+    def u(self, count: int) -> int:
+        """An unsigned number of `count` bits."""
+        if self.at + count > len(self.bits):
+            raise ValueError("ends too early")
+        self.at += count
+        return int(self.bits[self.at - count : self.at], 2)
+
+    def ue(self, below: int = _SMALL) -> int:
+        """An Exp-Golomb number."""
+        zeros = self.bits.find("1", self.at) - self.at
+        if not 0 <= zeros <= 16:
+            raise ValueError("a number out of its range")
+        self.at += zeros
+        value = self.u(zeros + 1) - 1
+        if value >= below:
+            raise ValueError("a number out of its range")
+        return value
+
+    def due(self, count: int, value: int = 0) -> None:
+        """A field that has one value in whatever is encoded here."""
+        if self.u(count) != value:
+            raise ValueError("a field that is not due")
+
+    def left(self) -> bool:
+        """Whether there is more than the bits that end a unit."""
+        return self.bits.rfind("1") > self.at
+
+    def end(self) -> None:
+        """Nothing is left but a one, and zeros to the next byte."""
+        rest = self.bits[self.at :]
+        if not 1 <= len(rest) <= 8 or rest != "1".ljust(len(rest), "0"):
+            raise ValueError("more than its fields")
+
+
+def sequence(unit: bytes) -> Sequence:
+    """Read an SPS. Raises ValueError unless it is one as our encoder writes it, and nothing else."""
+    bits = _Bits(unit, 7)
+    profile, chroma = bits.u(8), 1
+    if profile not in _PROFILES:
+        raise ValueError("an unknown profile")
+    bits.u(6)  # constraints, reserved, level
+    bits.due(2)
+    bits.u(8)
+    bits.ue(1)
+    if profile in _HIGH:
+        chroma = bits.ue(4)
+        if chroma == 3:
+            bits.due(1)
+        bits.ue(1)  # 8 bits each, lossless or not, no scaling lists
+        bits.ue(1)
+        bits.u(1)
+        bits.due(1)
+    bits.ue(13)
+    if order := bits.ue(3):
+        if order == 1:
+            raise ValueError("an unknown order of pictures")
+    else:
+        bits.ue(13)
+    bits.ue(17)
+    bits.due(1)
+    wide, high = 16 * (bits.ue(_SIDE) + 1), 16 * (bits.ue(_SIDE) + 1)
+    bits.due(2, 0b11)  # no interlacing
+    if bits.u(1):
+        unit_size = 2 if chroma == 1 else 1
+        bits.ue(1)
+        wide -= bits.ue(16) * unit_size
+        bits.ue(1)
+        high -= bits.ue(16) * unit_size
+    bits.due(1, 1)  # and more, on display and time
+    bits.due(2)
+    bits.due(1 + 3 + 1 + 1 + 24, 0b1_101_0_1 << 24 | 0x010101)  # limited range, BT.709
+    bits.due(2, 0b01)
+    tick, scale = bits.u(32), bits.u(32)
+    bits.u(1)
+    bits.due(3)
+    bits.due(2, 0b11)
+    for below in (1, 1, _SMALL, _SMALL, 1, 17):
+        bits.ue(below)
+    bits.end()
+    return Sequence(profile, chroma, wide, high, tick, scale)
+
+
+def check_picture(unit: bytes) -> None:
+    """Raises ValueError unless `unit` is a PPS as our encoder writes it, and nothing else."""
+    bits = _Bits(unit, 8)
+    bits.ue(1)  # CAVLC: see h264_slices.py
+    bits.ue(1)
+    bits.due(2)
+    bits.ue(1)
+    bits.ue()
+    bits.ue()
+    bits.u(3)
+    for below in (64, 64, 32):  # quantizers, signed
+        bits.ue(2 * below)
+    bits.due(3, 0b100)
+    if bits.left():
+        bits.u(1)
+        bits.due(1)
+        bits.ue(64)
+    bits.end()
+
+
+def _escaped(body: bytes) -> bytes:
+    """With emulation prevention, where it is due and nowhere else."""
+    return re.sub(rb"\x00\x00(?=[\x00-\x03])", b"\0\0\3", body)

@@ -1,0 +1,101 @@
+"""Two runs on one output: the second says so and stops; who lost the lease writes nothing more."""
+
+import json
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pyarrow as pa
+import pytest
+from ray.data.block import BlockAccessor
+
+from cluster.ledger import checkpoint, lease
+from cluster.ledger.datasink import ShardSink
+from operators import storage
+from operators.release.layout import LEASE
+from schemas.arrow import to_table
+from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
+from schemas.errors import UserError
+from tests.cluster import toy
+
+
+def test_a_second_run_says_so_and_the_next_may(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "PAUSE", 0.1)
+    with lease.held(place) as owner:
+        lease.require(place, owner)
+        with pytest.raises(UserError, match="is being written by another run"), lease.held(place):
+            raise AssertionError("both")
+        lease.require(place, owner)
+    assert LEASE not in storage.list_files(place)
+    with lease.held(place) as later:
+        assert later != owner
+
+
+def test_of_many_at_once_one_gets_it(tmp_path: Path) -> None:
+    def enter(_: int) -> bool:
+        try:
+            with lease.held(str(tmp_path)):
+                time.sleep(1)
+            return True
+        except UserError:
+            return False
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(enter, range(8))) == 1
+
+
+def test_a_run_that_lives_keeps_it_and_one_that_died_loses_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = str(tmp_path)
+    monkeypatch.setattr(lease, "PAUSE", 0.1)
+    with lease.held(output, lasts=1.0, renewed=0.1):
+        time.sleep(1.5)
+        with pytest.raises(UserError), lease.held(output):
+            raise AssertionError("both")
+    late = {"owner": "dead", "until": time.time() - 1, "place": "elsewhere", "process": 1}
+    storage.write_bytes(output, LEASE, json.dumps(late).encode())
+    with lease.held(output):
+        assert b"dead" not in storage.read_bytes(output, LEASE)
+    storage.write_bytes(output, LEASE, b"half a li")
+    with pytest.raises(UserError), lease.held(output):
+        raise AssertionError("taken from somebody who was just writing it")
+
+
+@pytest.mark.skipif(not lease._here(), reason="no /proc")
+def test_one_that_was_killed_here_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "PAUSE", 0.1)
+    code = "import os, sys; from cluster.ledger import lease\n"
+    code += "held = lease.held(sys.argv[1]); held.__enter__(); os._exit(1)"
+    for place in ("", "elsewhere"):
+        output = f"{tmp_path}/{place or 'here'}"
+        subprocess.run([sys.executable, "-c", code, output], cwd=toy.ROOT, check=False)
+        held = json.loads(storage.read_bytes(output, LEASE))
+        if place:  # where nobody can see if it lives
+            storage.write_bytes(output, LEASE, json.dumps(held | {"place": place}).encode())
+            with pytest.raises(UserError), lease.held(output):
+                raise AssertionError("taken from a run on another machine")
+        else:
+            with lease.held(output) as owner:
+                assert owner != held["owner"]
+
+
+def test_who_lost_it_commits_nothing_and_finishes_nothing(tmp_path: Path) -> None:
+    output = f"{tmp_path}/out"
+    toy.write_output(f"{tmp_path}/plan", output, 4)
+    run = replace(toy.run_of(f"{tmp_path}/plan", output), lease="mine")
+    other = json.dumps({"owner": "another", "until": time.time() + 60, "place": "", "process": 1}).encode()
+    storage.write_bytes(output, LEASE, other)
+    before = toy.contents(output)
+    with pytest.raises(UserError, match="was taken over by another run"):
+        checkpoint.finish(run)
+    rows = to_table([toy.ended(toy.make_ref(2))], ReleasedClip, QuarantinedClip, FailedClip)
+    assert isinstance(rows, pa.Table)
+    task = SimpleNamespace(kwargs={"write_uuid": "a" * 32}, task_idx=0)
+    with pytest.raises(UserError, match="was taken over by another run"):
+        ShardSink(output, owner="mine").write_block(BlockAccessor.for_block(rows), 0, task)
+    assert toy.contents(output) == before

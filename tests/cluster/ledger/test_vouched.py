@@ -1,0 +1,203 @@
+"""A run signs nothing that it, or a run with its key, did not make: somebody may write everywhere in the output."""
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from cluster.ledger import checkpoint
+from cluster.ledger.plans import Plan
+from cluster.ledger.run import Run
+from operators import storage
+from operators.recovery.escalation import Ladder
+from operators.release.accounts import account
+from operators.release.signature import Signer
+from schemas.arrow import from_table, to_table
+from schemas.certificate import Step
+from schemas.errors import UserError
+from schemas.manifest import ManifestRow, QuarantineRow
+from tests.cluster import toy
+from tests.keys import make_key
+
+Members = dict[str, bytes]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A finished run over 12 clips, signed."""
+    signer = Signer.of_file(str(make_key(tmp_path / "key.pem")))
+    toy.write_output(f"{tmp_path}/plan", f"{tmp_path}/out", 12, signer=signer)
+    return toy.run_of(f"{tmp_path}/plan", f"{tmp_path}/out", signer)
+
+
+def shard(run: Run) -> str:
+    return min(path.stem for path in Path(run.output, "stats").iterdir())
+
+
+def rows_of(run: Run, folder: str, case: type) -> list[Any]:
+    return from_table(pq.read_table(f"{run.output}/{folder}/{shard(run)}.parquet"), case)
+
+
+def members_of(run: Run) -> Members:
+    with tarfile.open(f"{run.output}/shards/{shard(run)}.tar") as tar:
+        return {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
+
+
+def seal(run: Run, members: Members, rows: list[ManifestRow], held: list[QuarantineRow]) -> None:
+    """Write the first shard with these, and make all digests and counts fit."""
+    name, stats = shard(run), f"{run.output}/stats/{shard(run)}.json"
+    with tarfile.open(f"{run.output}/shards/{name}.tar", "w") as tar:
+        for path, data in members.items():
+            info = tarfile.TarInfo(path)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    pq.write_table(to_table(rows, ManifestRow), f"{run.output}/manifest/{name}.parquet")
+    pq.write_table(to_table(held, QuarantineRow), f"{run.output}/quarantine/{name}.parquet")
+    made = json.loads(Path(stats).read_bytes()) | account(rows)
+    for path in made["files"]:
+        data = Path(run.output, path).read_bytes()
+        made["files"][path] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    Path(stats).write_text(json.dumps(made))
+
+
+def an_original_as_conditioning(run: Run) -> None:
+    members, rows = members_of(run), rows_of(run, "manifest", ManifestRow)
+    victim = next(name for name in members if name.endswith(".condition.mp4"))
+    members[victim] = toy.noise(toy.make_ref(2), 99)
+    digest = hashlib.sha256(members[victim]).hexdigest()
+    rows = [replace(row, condition_sha256=digest) if victim.startswith(row.key) else row for row in rows]
+    seal(run, members, rows, rows_of(run, "quarantine", QuarantineRow))
+
+
+def a_release_suppressed_with_a_name_for_a_reason(run: Run) -> None:
+    members, rows = members_of(run), rows_of(run, "manifest", ManifestRow)
+    victim, reason = next(row for row in rows if row.verdict == "released"), "JANE ROE of 12 Elm Street"
+    members = {name: data for name, data in members.items() if not name.startswith(victim.key)}
+    row = QuarantineRow(victim.clip_id, victim.key, "quarantined", "audit", reason, "none", "[]", "")
+    changed = replace(victim, verdict="quarantined", stage="audit", reason=reason, sha256="")
+    rows = [changed if one is victim else one for one in rows]
+    seal(run, members, rows, [*rows_of(run, "quarantine", QuarantineRow), row])
+
+
+def a_flipped_bit(run: Run) -> None:
+    path = Path(run.output, f"shards/{shard(run)}.tar")
+    data = bytearray(path.read_bytes())
+    data[1500] ^= 1
+    path.write_bytes(data)
+
+
+def a_shard_by_nobody(run: Run) -> None:
+    path = Path(run.output, f"stats/{shard(run)}.json")
+    stats = json.loads(path.read_bytes())
+    del stats["signature"]
+    path.write_text(json.dumps(stats))
+
+
+def a_shard_of_a_laxer_run(run: Run) -> None:
+    """With the same key, over the same clips."""
+    path = Path(run.output, f"stats/{shard(run)}.json")
+    stats = json.loads(path.read_bytes())
+    del stats["signature"]
+    stats["settings"]["policy_digest"] = "another"
+    assert run.signer
+    path.write_text(json.dumps(stats | {"signature": run.signer.sign("shard", stats)}))
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        an_original_as_conditioning,
+        a_release_suppressed_with_a_name_for_a_reason,
+        a_flipped_bit,
+        a_shard_by_nobody,
+        a_shard_of_a_laxer_run,
+    ],
+)
+def test_the_next_run_makes_anew_what_it_did_not_make(run: Run, tamper: Callable[[Run], None]) -> None:
+    name, before = shard(run), toy.contents(run.output)
+    tamper(run)
+    checkpoint.begin(run)
+    assert checkpoint.missing(run.plan, run.output).tolist() == [0, 1, 2, 3]
+    after = toy.contents(run.output)
+    assert [path for path in after if name in path] == []
+    kept = [path for path in before if name not in path and path != "dataset.json"]
+    assert {path: after[path] for path in kept} == {path: before[path] for path in kept}
+    with pytest.raises(UserError, match="accounts for 8 clips"):
+        checkpoint.finish(run)
+
+
+@pytest.mark.parametrize("tamper", [an_original_as_conditioning, a_shard_by_nobody, a_shard_of_a_laxer_run])
+def test_what_is_put_there_while_it_runs_is_not_signed_either(
+    run: Run, tamper: Callable[[Run], None]
+) -> None:
+    checkpoint.begin(run)
+    tamper(run)
+    with pytest.raises(UserError, match="not signed when it was committed"):
+        checkpoint.finish(run)
+
+
+def test_an_untouched_dataset_stays_as_it_is(run: Run) -> None:
+    before = toy.contents(run.output)
+    checkpoint.begin(run)
+    checkpoint.finish(run)
+    assert toy.contents(run.output) == before
+
+
+def test_nothing_is_signed_that_somebody_wrote_into_the_head(run: Run) -> None:
+    made = json.loads(storage.read_bytes(run.output, "dataset.json"))
+    forged = made | {"note": "JANE ROE", "licence_notes": ["free for all"], "recast_version": "JANE ROE"}
+    forged["forgotten"] = ["JANE ROE"]
+    storage.write_bytes(run.output, "dataset.json", json.dumps(forged).encode())
+    checkpoint.begin(run)
+    assert checkpoint.finish(run) == made | {"revision": 2}
+
+
+def test_a_reviewers_word_counts_only_if_it_is_signed(run: Run) -> None:
+    """Else who can write in the output has a clip released that a gate refused: its digest stands in the quarantine."""
+    word = [Step("accept", "fine", "somebody", "0" * 64, ["copy"])]
+    owner, other = Ladder(output=run.output, signer=run.signer), Ladder(output=run.output)
+    owner.write(7, word)
+    assert owner.steps(7) == word
+    other.write(7, word)
+    assert owner.steps(7) == []
+    owner.write(8, word)
+    made = storage.read_bytes(run.output, f"escalation/{8:016x}.json")
+    storage.write_bytes(run.output, f"escalation/{7:016x}.json", made)
+    assert owner.steps(7) == []
+
+
+@pytest.mark.parametrize("tamper", [a_flipped_bit, an_original_as_conditioning])
+def test_without_a_signer_damage_is_found_and_a_forgery_is_not(
+    tmp_path: Path, tamper: Callable[[Run], None]
+) -> None:
+    """What still holds: digests. Signatures are what tells who made them."""
+    toy.write_output(f"{tmp_path}/plan", f"{tmp_path}/out", 12)
+    run = toy.run_of(f"{tmp_path}/plan", f"{tmp_path}/out")
+    tamper(run)
+    checkpoint.begin(run)
+    missing = checkpoint.missing(Plan(f"{tmp_path}/plan"), run.output)
+    assert np.array_equal(missing, [0, 1, 2, 3] if tamper is a_flipped_bit else [])
+
+
+def test_a_late_commit_displaces_nothing_that_is_in_the_list(run: Run) -> None:
+    """As by a worker that outlives its run: its shard may even come first by name."""
+    assert run.signer
+    before, name = toy.contents(run.output), shard(run)
+    late = "0" * 32 + "-00000000"
+    for path in [path for path in before if name in path]:
+        storage.write_bytes(run.output, path.replace(name, late), before[path])
+    stats = json.loads(before[f"stats/{name}.json"].replace(name.encode(), late.encode()))
+    del stats["signature"]
+    stats["signature"] = run.signer.sign("shard", stats)
+    storage.write_bytes(run.output, f"stats/{late}.json", json.dumps(stats).encode())
+    checkpoint.begin(run)
+    checkpoint.finish(run)
+    assert toy.contents(run.output) == before

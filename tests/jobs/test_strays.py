@@ -1,0 +1,136 @@
+"""All that lies in a dataset is listed, by digest, in what its owner signed; whatever else lies there is a breach."""
+
+import base64
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cluster.ledger import checkpoint
+from jobs.verify import read, verify
+from operators import storage
+from operators.release import attestation
+from operators.release.json_form import written
+from operators.release.layout import ATTESTATION, REPORT
+from operators.release.signature import Signer
+from tests.cluster import toy
+from tests.keys import make_key
+
+pytestmark = pytest.mark.usefixtures("cluster")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The owner's folder: key.pem, the plan, and `out`, a signed dataset with a report."""
+    folder = tmp_path_factory.mktemp("strays")
+    signer = Signer.of_file(str(make_key(folder / "key.pem")))
+    toy.write_output(f"{folder}/plan", f"{folder}/out", 6, signer=signer)
+    finish(folder)
+    return folder
+
+
+def finish(folder: Path) -> None:
+    run = toy.run_of(f"{folder}/plan", f"{folder}/out", Signer.of_file(str(folder / "key.pem")))
+    checkpoint.finish(run, lambda output: storage.write_bytes(output, REPORT, b"<p>all is well"))
+
+
+@pytest.fixture
+def dataset(whole: Path, tmp_path: Path) -> Path:
+    """A copy of it to tamper with."""
+    for path in storage.list_files(f"{whole}/out"):
+        storage.write_bytes(f"{tmp_path}/out", path, storage.read_bytes(f"{whole}/out", path))
+    return tmp_path / "out"
+
+
+def problems(dataset: Path, trusted: str = "", least_revision: int = 0) -> list[str]:
+    proof = verify(str(dataset), read(str(dataset)), trusted, 0, least_revision=least_revision)
+    return [f"{breach.where}: {breach.problem}" for breach in proof.breaches]
+
+
+def test_as_it_was_signed(dataset: Path, whole: Path) -> None:
+    assert problems(dataset, Signer.of_file(str(whole / "key.pem")).public_key) == []
+
+
+def first(dataset: Path, folder: str) -> Path:
+    return min((dataset / folder).iterdir())
+
+
+def replaced_by_a_link(path: Path) -> None:
+    path.rename(path.parent.parent.parent / "elsewhere")
+    path.symlink_to(path.parent.parent.parent / "elsewhere")
+
+
+def twice(path: Path) -> None:
+    """A key twice, of which readers take either; digests are made to fit by nobody."""
+    path.write_bytes(path.read_bytes().replace(b"{", b'{"name": "JANE ROE", ', 1))
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        lambda dataset: (dataset / "JANE_ROE.txt").write_text(""),
+        lambda dataset: (dataset / "shards/JANE_ROE").mkdir(),
+        lambda dataset: (dataset / "JANE ROE, 12 Elm Street").mkdir(),
+        lambda dataset: os.mkfifo(dataset / "pipe"),
+        lambda dataset: os.mkfifo(dataset / "stats/pipe.json"),
+        lambda dataset: (dataset / "stats/link.json").symlink_to("/etc/hostname"),
+        lambda dataset: (dataset / "link").symlink_to("/etc"),
+        lambda dataset: (dataset / "nowhere").symlink_to("JANE ROE"),
+        lambda dataset: replaced_by_a_link(first(dataset, "shards")),
+        lambda dataset: replaced_by_a_link(first(dataset, "checkpoint")),
+        lambda dataset: first(dataset, "checkpoint").write_bytes(b"JANE ROE"),
+        lambda dataset: first(dataset, "checkpoint").unlink(),
+        lambda dataset: (dataset / f"checkpoint/{'f' * 32}-00000000.parquet").write_bytes(b"JANE ROE"),
+        lambda dataset: (dataset / REPORT).write_text("<p>JANE ROE"),
+        lambda dataset: (dataset / REPORT).unlink(),
+        lambda dataset: (dataset / "attempts").mkdir(),
+        lambda dataset: (dataset / "dataset.json.partial").write_text("JANE ROE"),
+        lambda dataset: twice(dataset / "dataset.json"),
+        lambda dataset: twice(dataset / "shards.jsonl"),
+        lambda dataset: twice(dataset / ATTESTATION),
+        lambda dataset: twice(first(dataset, "stats")),
+    ],
+)
+def test_whatever_is_not_listed_is_found(dataset: Path, tamper: Callable[[Path], object]) -> None:
+    tamper(dataset)
+    assert problems(dataset)
+
+
+def test_a_listed_pipe_is_not_waited_for(dataset: Path) -> None:
+    for path in (dataset / REPORT, dataset / "shards.jsonl", first(dataset, "stats"), dataset / ATTESTATION):
+        path.unlink()
+        os.mkfifo(path)
+    assert sum("is no file" in problem for problem in problems(dataset)) == 4
+
+
+def test_the_revision_grows_with_every_change_and_an_older_one_can_be_refused(whole: Path) -> None:
+    output = str(whole / "out")
+    assert read(output)["revision"] == 1
+    assert problems(whole / "out", least_revision=1) == []
+    assert any("is of revision 1, and 2" in problem for problem in problems(whole / "out", least_revision=2))
+    before = toy.contents(output)
+    toy.write_plan(f"{whole}/plan", 8)
+    storage.delete(output, [path for path in before if path.startswith("checkpoint/")][:1])
+    signer = Signer.of_file(str(whole / "key.pem"))
+    checkpoint.begin(toy.run_of(f"{whole}/plan", output, signer))
+    assert read(output)["revision"] == 1
+    storage.delete(output, [ATTESTATION, "dataset.json"])
+    for path, data in before.items():
+        storage.write_bytes(output, path, data)
+
+
+def test_somebody_elses_tools_can_check_it(dataset: Path, whole: Path) -> None:
+    """DSSE v1: the signature is over the encoding of type and payload, the payload an in-toto statement."""
+    envelope = json.loads((dataset / ATTESTATION).read_bytes())
+    payload = base64.b64decode(envelope["payload"])
+    assert attestation.pae(b"hello").startswith(b"DSSEv1 28 application/vnd.in-toto+json 5 hello")
+    made = json.loads(payload)
+    assert made["_type"] == "https://in-toto.io/Statement/v1" and made["predicate"]["revision"] == 1
+    assert [subject["name"] for subject in made["subject"]] == ["dataset.json", "report.html", "shards.jsonl"]
+    for subject in made["subject"]:
+        assert attestation.sha256((dataset / subject["name"]).read_bytes()) == subject["digest"]["sha256"]
+    envelope["signatures"].append(envelope["signatures"][0])
+    (dataset / ATTESTATION).write_bytes(written(envelope))
+    assert any("cannot be read" in problem for problem in problems(dataset))
