@@ -112,7 +112,8 @@ def verify(
 def _head(output: str, dataset: dict[str, Any], policy: Policy, least_revision: int) -> list[Breach]:
     """What is wrong with what dataset.json says of itself."""
     where, found = f"{output}/dataset.json", []
-    if (revision := dataset.get("revision", 0)) < least_revision:
+    revision = dataset.get("revision", 0)
+    if not isinstance(revision, int) or revision < least_revision:
         problem = f"is of revision {revision}, and {least_revision} at least is demanded"
         found.append(Breach(where, problem, "Get the newest, or ask who withdrew it"))
     if (policy.digest(), policy.variant) != (dataset["policy"]["digest"], dataset["variant"]):

@@ -23,7 +23,7 @@ def sights() -> list[Sight]:
 
 
 def test_of_people_above_48_px_hardly_anybody_is_exposed(sights: list[Sight]) -> None:
-    """The README's table has 2 of 673 in what is released of all twelve clips; these three are among them."""
+    """docs/measured.md has 1 of 773 in what is released of all eleven clips; these three are among them."""
     tall = [sight for sight in sights if sight.height >= 48 and sight.released]
     assert len(tall) > 150
     assert sum(sight.exposed for sight in tall) <= 2
@@ -32,7 +32,7 @@ def test_of_people_above_48_px_hardly_anybody_is_exposed(sights: list[Sight]) ->
 def test_gate_1_leaves_fewer_than_the_masks_miss(sights: list[Sight]) -> None:
     missed = sum(sight.missed for sight in sights)
     left = sum(sight.exposed for sight in sights if sight.released)
-    assert missed > 0 and left < missed
+    assert left < missed or missed == left == 0
 
 
 def test_bounds() -> None:
