@@ -36,6 +36,6 @@ def test_the_people_are_seen_in_every_frame(frames: np.ndarray, profile: Profile
 
 
 def test_the_ground_before_the_camera_is_nearer_than_the_sky(frames: np.ndarray, profile: Profile) -> None:
-    depth = DepthEstimator(ROOT / profile.depth.weights, profile.depth.image_size)
+    depth = DepthEstimator(profile.depth.weights, profile.depth.image_size)
     for inverse in depth(frames):
         assert np.median(inverse[-40:]) > 2 * np.median(inverse[:40])
