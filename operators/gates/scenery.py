@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from operators.actor.plate import plate
-from operators.gates.source_copy import EQUAL, PATCH
+from operators.gates.source_copy import EQUAL, PATCH, luma
 from schemas.clip import GRAY
 
 _CODED = 1.5  # what is encoded on the way may come closer to the source than the plate is
@@ -27,9 +27,6 @@ def scenery(source: np.ndarray, mask: np.ndarray, shots: Sequence[tuple[int, int
         hidden = np.where(mask[shot][..., None], np.uint8(GRAY), source[shot])
         behind = plate(hidden, mask[shot])
         for t, frame in enumerate(behind.frames):
-            levels = [
-                cv2.cvtColor(one, cv2.COLOR_RGB2GRAY).astype(np.float32) for one in (frame, source[shot][t])
-            ]
-            apart = cv2.blur(cv2.absdiff(*levels), (PATCH, PATCH))
+            apart = cv2.blur(np.abs(luma(frame) - luma(source[shot][t])), (PATCH, PATCH))
             same[shot][t] = mask[shot][t] & ~behind.holes[t] & (apart < _CODED * EQUAL)
     return same

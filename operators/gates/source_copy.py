@@ -40,9 +40,9 @@ def copied_share(output: np.ndarray, source: np.ndarray, region: np.ndarray, off
         if not body.any():
             continue
         part = _surroundings(body)
-        inside, shown = body[part], _luma(source[offset + s][part])
+        inside, shown = body[part], luma(source[offset + s][part])
         for t in range(max(0, s - 1), min(len(output), s + 2)):
-            worst = max(worst, _copied(_luma(output[t][part]), shown, inside))
+            worst = max(worst, _copied(luma(output[t][part]), shown, inside))
     return worst
 
 
@@ -62,5 +62,6 @@ def _copied(output: np.ndarray, source: np.ndarray, body: np.ndarray) -> float:
     return float((difference[judged] < EQUAL).mean())
 
 
-def _luma(frame: np.ndarray) -> np.ndarray:
+def luma(frame: np.ndarray) -> np.ndarray:
+    """float32 [H,W] of uint8 [H,W,3], 0 to 255."""
     return cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
