@@ -194,7 +194,7 @@ def _accounting(output: str, dataset: dict[str, Any], whole: Whole) -> list[Brea
                     f"{output}/manifest", f"{name} {', '.join(map(str, twice))} is there more than once", REDO
                 )
             )
-    sources = pc.replace_substring_regex(clips["key"], "-[^-]*$", "")
+    sources = layout.sources_of(clips["key"])
     left = clips["key"].filter(pc.is_in(sources, pa.array(dataset.get("forgotten", []), pa.string())))
     if len(left):
         problem = f"says that {left[0].as_py()} and {len(left) - 1} more were forgotten"

@@ -12,11 +12,11 @@ import pyarrow.compute as pc
 
 from cluster.ledger import plans
 from cluster.ledger.plans import Plan
-from cluster.ledger.withdraw import source_of, withdraw_shards
+from cluster.ledger.withdraw import withdraw_shards
 from operators import storage
 from operators.planning.probe import source_key
 from operators.release import json_form, reader
-from operators.release.layout import DATASET
+from operators.release.layout import DATASET, source_of
 from operators.release.signature import Signer
 from schemas.errors import UserError
 

@@ -28,6 +28,7 @@ from operators import storage
 from operators.planning.listing import Source
 from operators.release import reader
 from operators.release.accounts import id_digest
+from operators.release.layout import source_of
 from schemas.arrow import from_table
 from schemas.clip import ClipRef
 from schemas.errors import UserError
@@ -180,7 +181,7 @@ def forget(plan: str, keys: Sequence[str]) -> None:
     storage.write_bytes(plan, FORGOTTEN_FILE, known)
     other_files = json.loads(storage.read_bytes(plan, PLAN_FILE))["other_files"]
     rows = reader.read_columns(Plan(plan).files(), ["uri", "key"]).to_pylist()
-    uris = {row["uri"] for row in rows if row["key"].rsplit("-", 1)[0] in keys}
+    uris = {row["uri"] for row in rows if source_of(row["key"]) in keys}
     with contextlib.suppress(FileNotFoundError):
         found = pq.read_table(pa.BufferReader(storage.read_bytes(plan, SOURCES_FILE)))
         gone = pc.is_in(found["uri"], pa.array(sorted(uris), pa.string()))

@@ -10,7 +10,7 @@ from cluster.ledger.plans import Plan
 from operators import storage
 from operators.recovery.escalation import Ladder
 from operators.release import reader
-from operators.release.layout import commit_of, files_of
+from operators.release.layout import commit_of, files_of, sources_of
 from operators.release.signature import Signer
 from schemas.certificate import Step
 from schemas.errors import UserError
@@ -58,12 +58,5 @@ def withdraw_shards(
     return len(names)
 
 
-def source_of(key: str) -> str:
-    """Key of the source: a clip's is that and a number."""
-    return key.rsplit("-", 1)[0]
-
-
 def _sources(rows: pa.Table) -> set[str]:
-    """Keys of the sources: a clip's key is its source's, and a number."""
-    keys = pc.replace_substring_regex(rows["key"], "-[^-]*$", "")
-    return set(pc.unique(keys).to_pylist())
+    return set(pc.unique(sources_of(rows["key"])).to_pylist())

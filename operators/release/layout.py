@@ -14,6 +14,9 @@ attempts/, escalation/    of a run that has not finished, and lease.json, which 
 
 import re
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from operators.recovery import attempts, escalation
 
 SCHEMA_VERSION = 3
@@ -88,3 +91,13 @@ def committed(path: str, pending: bool = False) -> str:
 def is_under_way(path: str) -> bool:
     """Whether `path` is what a run that has not finished keeps in its output."""
     return bool(_UNDER_WAY.fullmatch(path))
+
+
+def source_of(key: str) -> str:
+    """Key of the source: a clip's is that and a number."""
+    return key.rsplit("-", 1)[0]
+
+
+def sources_of(keys: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The same of a column of clips' keys."""
+    return pc.replace_substring_regex(keys, "-[^-]*$", "")
