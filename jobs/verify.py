@@ -12,23 +12,22 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import ray
 from rich.console import Console
 from rich.table import Table
 
 from cluster import session
-from cluster.ledger import chain, dataset_signature, strays
+from cluster.ledger import completeness, dataset_signature, strays
+from cluster.ledger.completeness import AGAIN, Whole, in_order
 from jobs import options
 from operators import storage
 from operators.release import layout, reader
-from operators.release.accounts import COUNTED, Total, id_digest
+from operators.release.accounts import COUNTED
 from operators.release.attestation import sha256
-from operators.release.shard_check import CLIPS, REDO, Checked, Demands, check_shard
+from operators.release.checked import REDO, Checked, Demands
+from operators.release.shard_check import check_shard
 from operators.release.signature import read_public_key
 from operators.release.spot_check import CONFIDENCE, bound
 from schemas.certificate import Step
@@ -36,9 +35,6 @@ from schemas.errors import UserError
 from schemas.manifest import Breach
 from schemas.policy import Policy
 from schemas.profile import Profile
-
-AGAIN = "Run jobs.anonymize again with the same plan and settings"
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -103,7 +99,7 @@ def verify(
     breaches, listed = dataset_signature.breaches(output, dataset, trusted)
     breaches += _head(output, dataset, policy, least_revision)
     breaches += in_order(whole.breaches)
-    breaches += _accounting(output, dataset, whole)
+    breaches += completeness.breaches(output, dataset, whole)
     breaches += strays.breaches(output, entries, own, listed, dataset["state"] == "running")
     released = whole.total.clips("released")
     return Proof(breaches, released, whole.sampled, whole.doubted, in_order(whole.waived))
@@ -120,35 +116,6 @@ def _head(output: str, dataset: dict[str, Any], policy: Policy, least_revision: 
         problem = "states another digest or variant than its policy has"
         found.append(Breach(where, problem, AGAIN))
     return found
-
-
-class Whole:
-    """What the shards' checks say together, each added as it ends: by shard, and of clips no more than two columns."""
-
-    def __init__(self) -> None:
-        self.breaches: dict[str, list[Breach]] = {}
-        self.waived: dict[str, list[tuple[str, Step]]] = {}
-        self.clips: dict[str, pa.Table] = {}
-        self.entries: dict[str, dict[str, Any]] = {}
-        self.total, self.sampled, self.doubted = Total(), 0, 0
-
-    def add(self, shard: Checked) -> None:
-        """Add what was found of a shard."""
-        self.clips[shard.name] = shard.clips
-        if shard.breaches:
-            self.breaches[shard.name] = shard.breaches
-        if shard.waived:
-            self.waived[shard.name] = shard.waived
-        if shard.stats:
-            self.total.add(shard.stats)
-            self.entries[shard.name] = chain.entry(shard.stats, (shard.stats_sha256, shard.commit_sha256))
-        self.sampled += shard.sampled
-        self.doubted += shard.doubted
-
-
-def in_order(by_shard: dict[str, list[T]]) -> list[T]:
-    """All of it, in order of the shards' names."""
-    return [one for _, own in sorted(by_shard.items(), key=itemgetter(0)) for one in own]
 
 
 def _check_all(output: str, shards: list[str], demands: Demands) -> Iterator[Checked]:
@@ -175,45 +142,6 @@ def _check(output: str, name: str, demands: Demands) -> Checked:
     except FileNotFoundError:
         checked.breach(record, "is missing", REDO)
     return checked
-
-
-def _accounting(output: str, dataset: dict[str, Any], whole: Whole) -> list[Breach]:
-    """What no single shard can show: completeness, uniqueness, and that dataset.json is of these shards."""
-    where, breaches = f"{output}/dataset.json", []
-    if dataset["state"] != "complete":
-        return [Breach(where, "says that the run has not finished", AGAIN)]
-    if not isinstance(dataset.get("recast_version", ""), str):  # older datasets have none
-        breaches.append(Breach(where, "has a recast_version that is no text", AGAIN))
-    clips = pa.concat_tables([CLIPS.empty_table(), *(whole.clips[name] for name in sorted(whole.clips))])
-    for name, column in (("clip", "clip_id"), ("key", "key")):
-        counts = pc.value_counts(clips[column])  # in order of first appearance
-        twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")[:3].to_pylist()
-        if twice:
-            breaches.append(
-                Breach(
-                    f"{output}/manifest", f"{name} {', '.join(map(str, twice))} is there more than once", REDO
-                )
-            )
-    sources = layout.sources_of(clips["key"])
-    left = clips["key"].filter(pc.is_in(sources, pa.array(dataset.get("forgotten", []), pa.string())))
-    if len(left):
-        problem = f"says that {left[0].as_py()} and {len(left) - 1} more were forgotten"
-        breaches.append(Breach(where, problem, AGAIN))
-    if id_digest(clips["clip_id"].to_numpy()) != dataset["id_digest"]:
-        planned = dataset["planned"]["clips"]
-        breaches.append(
-            Breach(
-                where, f"{planned} clips were planned, not the {len(clips)} that the manifests hold", AGAIN
-            )
-        )
-    entries = [whole.entries[name] for name in sorted(whole.entries)]
-    breaches += chain.breaches(output, dataset["chain"], entries)
-    for name, value in whole.total.account().items():
-        if dataset[name] != value:
-            breaches.append(
-                Breach(where, f"states {name} {dataset[name]}, the shards add up to {value}", AGAIN)
-            )
-    return breaches
 
 
 def show(output: str, dataset: dict[str, Any], proof: Proof, trusted: str, console: Console) -> None:

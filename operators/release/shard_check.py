@@ -4,9 +4,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -17,75 +15,15 @@ from operators.release import json_form
 from operators.release.accounts import account
 from operators.release.c2pa_mark import faults
 from operators.release.certificate_check import read_certificate, uncertified
+from operators.release.checked import CLIPS, Checked, Demands, reading
 from operators.release.layout import CONDITION, RECORD, VIDEO, files_of
 from operators.release.signature import shard_holds
 from operators.release.spot_check import doubts, draw
 from operators.video.encode import decode_bytes, inspect_video
 from operators.video.mp4_boxes import C2PA
 from schemas.arrow import from_table
-from schemas.certificate import Step, generated
-from schemas.manifest import Breach, ManifestRow, QuarantineRow
-from schemas.policy import Policy
-
-REDO = "Remove this shard's files and its record in checkpoint/, then run jobs.anonymize again"
-WITHDRAW = f"Do not publish this shard. {REDO}"
-CLIPS = pa.schema({"clip_id": pa.int64(), "key": pa.string()})
-
-
-@dataclass(frozen=True)
-class Demands:
-    """What is asked of every shard.
-
-    policy      that every clip was released under: it says which gates each certificate must have
-    profile     digest of the profile that every certificate must state
-    public_key  PEM: by it every certificate must be signed; if empty, none may be
-    marked      whether what was generated must carry a C2PA manifest, which else nothing may
-    sample      released clips per shard to audit again, drawn by `seed` and the shard's name
-    """
-
-    policy: Policy
-    profile: str
-    public_key: str = ""
-    marked: bool = False
-    sample: int = 0
-    seed: str = ""
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """What every signed shard must state."""
-        digests = {"profile_digest": self.profile, "policy_digest": self.policy.digest()}
-        return {"variant": self.policy.variant, **digests}
-
-
-@dataclass
-class Checked:
-    """What was found: breaches, id and key of the manifest's clips, the stats, the files of the shard.
-
-    Of the stats' file and of the commit record there is the sha256.
-
-    Of `sampled` clips that were audited again, `doubted` have a breach. `waived` are the keys of clips that a reviewer
-    accepted, with that step.
-    """
-
-    name: str
-    breaches: list[Breach] = field(default_factory=list)
-    clips: pa.Table = field(default_factory=CLIPS.empty_table)
-    stats: dict[str, Any] = field(default_factory=dict)
-    stats_sha256: str = ""
-    commit_sha256: str = ""
-    files: list[str] = field(default_factory=list)
-    sampled: int = 0
-    doubted: int = 0
-    waived: list[tuple[str, Step]] = field(default_factory=list)
-
-    def breach(self, where: str, problem: str, remedy: str = WITHDRAW) -> None:
-        """Note one breach."""
-        self.breaches.append(Breach(where, problem, remedy))
-
-    def demand(self, holds: bool, where: str, problem: str) -> None:
-        """Note a breach unless `holds`."""
-        if not holds:
-            self.breach(where, problem)
+from schemas.certificate import generated
+from schemas.manifest import ManifestRow, QuarantineRow
 
 
 def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Checked:
@@ -94,7 +32,7 @@ def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Ch
     Never raises for what it reads: a file that cannot be read or understood is a breach.
     """
     checked, paths = Checked(name), files_of(name)
-    with _reading(checked, paths["stats"]):
+    with reading(checked, paths["stats"]):
         written = read(paths["stats"])
         stats = json_form.read(written)
         checked.files = [paths["stats"], *stats["files"]]
@@ -102,18 +40,18 @@ def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Ch
         checked.demand(set(stats["files"]) < set(paths.values()), paths["stats"], "lists files of no shard")
     if not checked.stats:
         return checked
-    with _reading(checked, paths["stats"]):
+    with reading(checked, paths["stats"]):
         vouched = shard_holds(stats, demands.public_key, demands.settings)
         checked.demand(vouched, paths["stats"], "was not signed by the dataset's owner when it was committed")
     data: dict[str, bytes] = {}
     rows: list[ManifestRow] = []
     for path, stated in stats["files"].items():
-        with _reading(checked, path):
+        with reading(checked, path):
             data[path] = read(path)
             digest = hashlib.sha256(data[path]).hexdigest()
             if (len(data[path]), digest) != (stated["bytes"], stated["sha256"]):
                 checked.breach(path, "is not what was written: its size or digest differs from the stats")
-    with _reading(checked, paths["manifest"]):
+    with reading(checked, paths["manifest"]):
         manifest = _table(data.get(paths["manifest"], b""))
         rows = from_table(manifest, ManifestRow)
         checked.clips = manifest.select(CLIPS.names).cast(CLIPS)
@@ -123,7 +61,7 @@ def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Ch
         checked.demand(
             {row.shard for row in rows} == {name}, paths["manifest"], "lists clips of other shards"
         )
-    with _reading(checked, paths["quarantine"]):
+    with reading(checked, paths["quarantine"]):
         quarantine = data.get(paths["quarantine"])
         held = from_table(_table(quarantine), QuarantineRow) if quarantine is not None else []
         due = {(row.clip_id, row.key, row.verdict, row.reason) for row in rows if row.verdict != "released"}
@@ -149,13 +87,13 @@ def _check_tar(
     if data is None:
         checked.demand(not released, path, "is missing, although the manifest has released clips")
         return
-    with _reading(checked, path), tarfile.open(fileobj=io.BytesIO(data)) as tar:
+    with reading(checked, path), tarfile.open(fileobj=io.BytesIO(data)) as tar:
         members = {member.name: member for member in tar}
         checked.demand(len(members) == len(tar.getmembers()), path, "holds two members of one name")
         sample = draw((row.key for row in released), demands.sample, f"{demands.seed}:{checked.name}")
         for row in released:
             where, before, again = f"{path}: {row.key}", len(checked.breaches), row.key in sample
-            with _reading(checked, where):
+            with reading(checked, where):
                 found = _take(checked, where, row, tar, members)
                 _check_clip(checked, where, row, found, demands)
                 if again:
@@ -245,16 +183,6 @@ def _audit_again(checked: Checked, where: str, found: dict[str, bytes]) -> None:
     certificate = read_certificate(json.loads(found[RECORD])["certificate"])
     for doubt in doubts(decode_bytes(found[VIDEO]), certificate):
         checked.breach(f"{where}.mp4", doubt)
-
-
-@contextmanager
-def _reading(checked: Checked, where: str) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        checked.breach(where, "is missing", REDO)
-    except Exception as error:
-        checked.breach(where, f"cannot be read ({type(error).__name__})")
 
 
 def _table(data: bytes) -> pa.Table:

@@ -7,7 +7,8 @@ import pytest
 
 from operators.audit import Audit, Provenance
 from operators.recovery.escalation import tries
-from operators.release.shard_check import Demands, check_shard
+from operators.release.checked import Demands
+from operators.release.shard_check import check_shard
 from operators.release.shard_writer import write_shard
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Gate, Step, filled, margin, refused

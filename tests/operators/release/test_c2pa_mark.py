@@ -17,7 +17,8 @@ from operators.audit import Audit, Provenance
 from operators.recovery.fail_closed import Rejected
 from operators.release import c2pa_mark as mark
 from operators.release.c2pa_mark import SOURCE_TYPES, Marker, faults
-from operators.release.shard_check import Demands, check_shard
+from operators.release.checked import Demands
+from operators.release.shard_check import check_shard
 from operators.release.shard_writer import write_shard
 from operators.video.encode import decode_bytes, inspect_video
 from operators.video.mp4_boxes import foreign_boxes

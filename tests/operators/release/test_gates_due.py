@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from operators.release.shard_check import Demands, check_shard
+from operators.release.checked import Demands
+from operators.release.shard_check import check_shard
 from operators.release.shard_writer import write_shard
 from schemas.certificate import Gate, Step
 from schemas.due import due, other_gates

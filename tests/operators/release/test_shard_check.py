@@ -1,0 +1,101 @@
+"""One shard's check finds forgeries whose digests were all made to fit."""
+
+import io
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from operators.release.checked import Demands
+from operators.release.shard_check import check_shard
+from operators.release.shard_writer import write_shard
+from tests.cluster import toy
+
+
+class TestClip:
+    """Forgeries whose digests were all made to fit: only the clip's own facts can show them."""
+
+    ref = toy.make_ref(5)
+
+    def check(self, row: object, edit: Callable[[dict[str, bytes]], None] = lambda files: None) -> list[str]:
+        files: dict[str, toy._File] = {}
+        name = "0" * 32 + "-00000000"
+        write_shard([row], [self.ref.clip_id], name, lambda path: toy._open(files, path))  # type: ignore[list-item]
+        data = {path: file.data for path, file in files.items()}
+        edit(data)
+        checked = check_shard(name, partial(_get, data), Demands(toy.POLICY, toy.PROFILE.digest()))
+        return [breach.problem for breach in checked.breaches]
+
+    def test_as_written(self) -> None:
+        assert self.check(toy.ended(self.ref)) == []
+
+    def test_a_frame_short(self) -> None:
+        short = replace(self.ref, pts=self.ref.pts[:-1])
+        assert "holds 4 frames where 5 are recorded" in self.check(toy.released(self.ref, toy.noise(short)))
+
+    def test_other_timestamps(self) -> None:
+        late = replace(self.ref, pts=[0, 512, 1024, 1537, 2048, 2560])
+        assert self.check(toy.released(self.ref, toy.noise(late))) == ["has other timestamps than recorded"]
+
+    def test_another_size(self) -> None:
+        wide = replace(self.ref, width=80)
+        assert self.check(toy.released(self.ref, toy.noise(wide))) == ["is not of the recorded size"]
+
+    def test_audio_and_tags(self) -> None:
+        forged = toy.released(self.ref, _with_audio_and_title(toy.noise(self.ref)))
+        found = self.check(forged)
+        assert "holds streams ['video', 'audio'] where one video is due" in found
+        assert "holds tags: encoder, title" in found
+
+    def test_tags_in_the_conditioning(self) -> None:
+        forged = toy.released(self.ref, toy.noise(self.ref), _with_audio_and_title(toy.noise(self.ref)))
+        assert self.check(forged) == ["holds more than one video stream without tags"]
+
+    def test_a_gate_that_did_not_pass(self) -> None:
+        row = toy.ended(self.ref)
+        gates = toy.passing()
+        gates[0] = replace(gates[0], score=0.99)
+        object.__setattr__(row, "certificate", replace(row.certificate, gates=gates))  # type: ignore[union-attr]
+        assert self.check(row) == ["certificate: gate did not pass: nobody left"]
+
+    def test_the_certificate_of_another_variant(self) -> None:
+        row = toy.ended(self.ref)
+        object.__setattr__(row, "certificate", replace(row.certificate, variant="structall"))  # type: ignore[union-attr]
+        assert self.check(row) == ["certificate: another policy or variant"]
+
+    def test_a_smuggled_member(self) -> None:
+        def smuggle(data: dict[str, bytes]) -> None:
+            path = next(path for path in data if path.endswith(".tar"))
+            buffer = io.BytesIO(data[path])
+            with tarfile.open(fileobj=buffer, mode="a") as tar:
+                tar.addfile(tarfile.TarInfo("original.mp4"), io.BytesIO())
+            data[path] = buffer.getvalue()
+
+        found = self.check(toy.ended(self.ref), smuggle)
+        assert "belongs to no released clip" in found
+
+
+def _get(files: dict[str, bytes], path: str) -> bytes:
+    if path not in files:
+        raise FileNotFoundError(path)
+    return files[path]
+
+
+def _with_audio_and_title(video: bytes) -> bytes:
+    import av
+    import numpy as np
+
+    file = io.BytesIO()
+    with av.open(io.BytesIO(video)) as source, av.open(file, "w", format="mp4") as container:
+        container.metadata["title"] = "Anna"
+        stream = container.add_stream_from_template(source.streams.video[0])
+        audio = container.add_stream("aac", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.rate = 8000
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                container.mux(packet)
+        container.mux(audio.encode(frame))
+        container.mux(audio.encode())
+    return file.getvalue()
