@@ -13,11 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, TypeVar
 
-import fsspec
 from botocore.exceptions import BotoCoreError
-from fsspec.implementations.local import LocalFileSystem
 from pyarrow import fs
 
 from operators.stores import arrow_of, place, s3fs
@@ -26,7 +24,6 @@ from schemas.errors import UserError
 # Bytes asked of a store at once: with s3fs's 5 MiB, four seconds of a long video fetched over 100 MB.
 RANGE = 1 << 20
 
-_LISTED: dict[str, Callable[[], fsspec.AbstractFileSystem]] = {"file": LocalFileSystem, "s3": s3fs}
 T = TypeVar("T")
 
 
@@ -100,9 +97,17 @@ def make_folders(uri: str, names: Sequence[str]) -> None:
                 Path(root, name).mkdir(parents=True, exist_ok=True)
 
 
+def files_below(uri: str) -> Iterator[tuple[str, fs.FileInfo]]:
+    """Every file below `uri`, by its path relative to it."""
+    filesystem, root = arrow_filesystem(uri)
+    with reaching(uri):
+        found = filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
+    return ((info.path[len(root) + 1 :], info) for info in found if info.type == fs.FileType.File)
+
+
 def list_files(uri: str) -> dict[str, int]:
     """Size in bytes of every file below `uri`, by its path relative to it; empty if there is none."""
-    return {path: info.size for path, info in _below(uri)}
+    return {path: info.size for path, info in files_below(uri)}
 
 
 def entries(uri: str) -> dict[str, str]:
@@ -132,39 +137,7 @@ def _on_disk(root: str, below: str) -> Iterator[tuple[str, str]]:
 
 def modified(uri: str) -> dict[str, datetime]:
     """When every file below `uri` was last written, by its path relative to it."""
-    return {path: info.mtime for path, info in _below(uri)}
-
-
-def look(uri: str) -> tuple[dict[str, str], list[str]]:
-    """The files in the folder `uri` by name, each with a stamp that changes with its content, and the folders in it.
-
-    gs and az have no folders: all files below come at once, by their paths. Raises FileNotFoundError.
-    """
-    scheme, root = place(uri)
-    if scheme not in _LISTED:
-        return stamps(uri), []
-    entries = {entry["name"][len(root) + 1 :]: entry for entry in _LISTED[scheme]().ls(root, detail=True)}
-    folders = [name for name, entry in entries.items() if name and entry["type"] == "directory"]
-    return {name: _stamp(entries[name]) for name in entries if name and name not in folders}, folders
-
-
-def stamps(uri: str) -> dict[str, str]:
-    """The stamp of every file below `uri`, by its path relative to it; empty if there is none."""
-    scheme, root = place(uri)
-    if scheme not in _LISTED:
-        return {path: f"{info.size}-{info.mtime_ns}" for path, info in _below(uri)}
-    found = _LISTED[scheme]().find(root, detail=True)
-    return {path[len(root) + 1 :]: _stamp(entry) for path, entry in found.items()}
-
-
-def stamp(uri: str) -> str:
-    """That of one file; empty if `uri` is none."""
-    scheme, path = place(uri)
-    if scheme not in _LISTED:
-        info = arrow_filesystem(uri)[0].get_file_info(path)
-        return f"{info.size}-{info.mtime_ns}" if info.type == fs.FileType.File else ""
-    files = _LISTED[scheme]()
-    return _stamp(files.info(path)) if files.isfile(path) else ""
+    return {path: info.mtime for path, info in files_below(uri)}
 
 
 def exists(uri: str, name: str) -> bool:
@@ -250,22 +223,3 @@ def again(act: Callable[[], T], passing: Sequence[str], attempts: int = 10) -> T
                 raise
         time.sleep(min(2**pause, 32) * random.uniform(0.5, 1))
     return act()
-
-
-def _below(uri: str) -> Iterator[tuple[str, fs.FileInfo]]:
-    """Every file below `uri`, by its path relative to it."""
-    filesystem, root = arrow_filesystem(uri)
-    with reaching(uri):
-        found = filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
-    return ((info.path[len(root) + 1 :], info) for info in found if info.type == fs.FileType.File)
-
-
-def _stamp(entry: dict[str, Any]) -> str:
-    """Of fsspec's description of a file. On disk a file's time can be set back after a change, its inode's cannot."""
-    known = (
-        entry["size"],
-        entry.get("mtime", entry.get("LastModified")),
-        entry.get("created"),
-        entry.get("ino"),
-    )
-    return str(entry.get("ETag") or "-".join(map(str, known)))

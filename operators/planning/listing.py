@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
-from operators import storage
+from operators import stamps, storage
 from schemas.errors import UserError
 
 EXTENSIONS = (
@@ -86,7 +86,7 @@ def list_videos(prefix: str, spread: Spread = side_by_side) -> Listing:
     holds no video.
     """
     try:
-        stamp = storage.stamp(prefix)
+        stamp = stamps.stamp(prefix)
         found = {} if stamp else _find(prefix, spread)
     except UserError:
         raise
@@ -130,7 +130,7 @@ def _find(prefix: str, spread: Spread) -> Files:
 def _look(prefix: str, folder: str = "") -> tuple[Files, list[str]]:
     """What lies in a folder of `prefix`, files and folders, by their paths in it."""
     inside = f"{folder}/" if folder else ""
-    files, folders = storage.look(f"{prefix.rstrip('/')}/{inside}")
+    files, folders = stamps.look(f"{prefix.rstrip('/')}/{inside}")
     return {f"{inside}{name}": stamp for name, stamp in files.items()}, [
         f"{inside}{name}" for name in folders
     ]
@@ -138,7 +138,7 @@ def _look(prefix: str, folder: str = "") -> tuple[Files, list[str]]:
 
 def _below(prefix: str, folder: str) -> Files:
     """Every file at any depth below a folder of `prefix`."""
-    found = storage.stamps(f"{prefix.rstrip('/')}/{folder}")
+    found = stamps.below(f"{prefix.rstrip('/')}/{folder}")
     return {f"{folder}/{path}": stamp for path, stamp in found.items()}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import av
 
-from operators import storage
+from operators import stamps
 from operators.video import source
 from operators.video.decode import open_video
 from schemas.clip import ClipRef
@@ -35,11 +35,11 @@ def plan_source(uri: str, name: str, name_key: bytes, clips: Clips) -> list[Clip
     """
     key, digest = source_key(name, name_key), ""
     try:
-        stamp = storage.stamp(uri)
+        stamp = stamps.stamp(uri)
         if not (digest := source.digest(uri)):
             raise Unreadable("the file is empty")
         made = [_clip(uri, key, digest, name_key, facts) for facts in _cut(_probe(uri), clips)]
-        if storage.stamp(uri) != stamp:
+        if stamps.stamp(uri) != stamp:
             raise Unreadable("it was changed while it was planned", "Plan again when nobody writes into it")
         return [replace(ref, stamp=stamp) for ref in made]
     except Unreadable as error:

@@ -5,17 +5,16 @@ transpositions cost nothing, and all maps that come out are [N,C,H,W]. A graph m
 be decoded outside and pictures may have any size.
 """
 
-import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from operators.training.tfjs import attribute, in_order, read
 
 _NHWC = (0, 2, 3, 1)  # TensorFlow's axes as ONNX's: batch, height, width, channels
 _ELEMENTWISE = {
@@ -54,7 +53,7 @@ def convert(
     name, shape = picture
     axes = _NHWC if shape[3] == 3 else (0, 1, 2, 3)
     graph.values[name] = [_Map("image", shape, axes)]
-    for inner in _in_order(nodes, name, outputs):
+    for inner in in_order(nodes, name, outputs):
         graph.values[inner] = graph.convert(nodes[inner])
     for node, output in outputs.items():
         found = graph.value(node)
@@ -71,55 +70,6 @@ def convert(
     model = onnx.shape_inference.infer_shapes(model)
     onnx.checker.check_model(model)
     return model
-
-
-def read(file: Path) -> tuple[dict[str, dict[str, Any]], dict[str, np.ndarray]]:
-    """Nodes and weights of a TFJS graph model by name; quantized weights as float32."""
-    model = json.loads(file.read_text())
-    weights: dict[str, np.ndarray] = {}
-    for group in model["weightsManifest"]:
-        raw, at = b"".join((file.parent / part).read_bytes() for part in group["paths"]), 0
-        for entry in group["weights"]:
-            shrunk = entry.get("quantization", {})
-            kind = np.dtype(shrunk.get("dtype", entry["dtype"]))
-            values = np.frombuffer(raw, kind, int(np.prod(entry["shape"])), at)
-            at += values.nbytes
-            if shrunk:
-                values = values.astype(np.float32) * shrunk.get("scale", 1) + shrunk.get("min", 0)
-            wanted = np.dtype(entry["dtype"])
-            weights[entry["name"]] = values.reshape(entry["shape"]).astype(wanted)
-        if at != len(raw):
-            raise ValueError(f"{file}: weights are {len(raw)} bytes, and its manifest describes {at}")
-    return {node["name"]: node for node in model["modelTopology"]["node"]}, weights
-
-
-def _in_order(nodes: Mapping[str, Any], start: str, outputs: Mapping[str, str]) -> list[str]:
-    """What lies between `start` and the outputs, each node behind those that it needs."""
-    needs: dict[str, list[str]] = {start: []}
-    todo = [node.partition(":")[0] for node in outputs]
-    while todo:
-        name = todo.pop()
-        if name not in needs:
-            needs[name] = [source.partition(":")[0] for source in nodes[name].get("input", [])]
-            todo += needs[name]
-    return [name for name in TopologicalSorter(needs).static_order() if name != start]
-
-
-def _attribute(node: Mapping[str, Any], key: str, default: Any = None) -> Any:
-    """A node's attribute in Python's types; TFJS writes bytes as base64, older files as a list of codes."""
-    text = lambda v: (bytes(v) if isinstance(v, list) else base64.b64decode(v)).decode()  # noqa: E731
-    match node.get("attr", {}).get(key):
-        case {"list": {"i": values}}:
-            return [int(value) for value in values]
-        case {"list": {"s": values}}:
-            return [text(value) for value in values]
-        case {"s": value}:
-            return text(value)
-        case {"f": value}:
-            return float(value)
-        case {"b": value}:
-            return bool(value)
-    return default
 
 
 class _Graph:
@@ -178,7 +128,7 @@ class _Graph:
                     total = self._pointwise("Add", total, other)
                 return [total]
             case "LeakyRelu" | "Relu6" | "Sigmoid" as kind, [x]:
-                return [self._activation(kind, x, _attribute(node, "alpha", 0.2))]
+                return [self._activation(kind, x, attribute(node, "alpha", 0.2))]
             case "Transpose", [_Map() as x, order]:
                 axes = tuple(x.axes[k] for k in order)
                 return [_Map(x.name, tuple(x.shape[k] for k in order), axes)]
@@ -196,11 +146,11 @@ class _Graph:
             case "FusedBatchNorm":
                 parts = [self.constant(part) for part in rest]
                 name = self.add("BatchNormalization", [self.laid(x, _NHWC), *parts],
-                                epsilon=_attribute(node, "epsilon"))  # fmt: skip
+                                epsilon=attribute(node, "epsilon"))  # fmt: skip
                 return [_Map(name[0], x.shape, _NHWC)]
             case "MaxPool":
-                window, strides = _attribute(node, "ksize")[1:3], _attribute(node, "strides")[1:3]
-                if _attribute(node, "padding") != "VALID":
+                window, strides = attribute(node, "ksize")[1:3], attribute(node, "strides")[1:3]
+                if attribute(node, "padding") != "VALID":
                     raise NotImplementedError(f"a padded MaxPool, {node['name']}")
                 name = self.add("MaxPool", [self.laid(x, _NHWC)], kernel_shape=window, strides=strides)
                 pooled = [
@@ -258,13 +208,13 @@ class _Graph:
         if "Depthwise" in node["op"]:
             groups = kernel.shape[2]
             weights = kernel.transpose(2, 3, 0, 1).reshape(-1, 1, high, wide)
-        strides, same = _attribute(node, "strides")[1:3], _attribute(node, "padding") == "SAME"
+        strides, same = attribute(node, "strides")[1:3], attribute(node, "padding") == "SAME"
         sizes = zip(x.shape[1:3], (high, wide), strides, strict=True)
         sides = [-(-(side if same else side - k + 1) // stride) for side, k, stride in sizes]
         inputs = [self.laid(x, _NHWC), self.constant(weights.astype(np.float16))]
         name = self.add("Conv", [*inputs, *(self.constant(one) for one in bias)], group=groups, strides=strides,
                         auto_pad="SAME_UPPER" if same else "VALID", kernel_shape=[high, wide])  # fmt: skip
         found = _Map(name[0], (x.shape[0], *sides, len(weights)), _NHWC)
-        for kind in _attribute(node, "fused_ops", [])[1:]:  # the first is BiasAdd
+        for kind in attribute(node, "fused_ops", [])[1:]:  # the first is BiasAdd
             found = self._activation(kind, found)
         return found

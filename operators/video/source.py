@@ -3,7 +3,7 @@
 import hashlib
 from functools import lru_cache
 
-from operators import storage
+from operators import stamps, storage
 from schemas.clip import ClipRef
 
 _CHUNK = 1 << 22  # bytes
@@ -24,7 +24,7 @@ def is_as_planned(ref: ClipRef) -> bool:
 
     By its stamp; where that is another one, by all of its bytes, as a copy or a touched file has a stamp of its own.
     """
-    stamp = storage.stamp(ref.uri)
+    stamp = stamps.stamp(ref.uri)
     return bool(stamp) and (stamp == ref.stamp or _digest_at(ref.uri, stamp) == ref.source_digest)
 
 

@@ -10,7 +10,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from operators import storage
+from operators import stamps, storage
 from operators.recovery.escalation import Ladder
 from schemas.errors import UserError
 from tests.s3 import BUCKET, client
@@ -42,16 +42,16 @@ def test_trailing_slash_and_file_scheme_name_the_same_place(tmp_path: Path) -> N
 def test_a_folder_is_looked_at_copied_and_deleted(place: str, tmp_path: Path) -> None:
     for name in ("set/a.mp4", "set/deep/b.mp4", "other/c.mp4"):
         storage.write_bytes(place, name, name.encode())
-    before = storage.stamps(f"{place}/set")
-    assert before.keys() == {"a.mp4", "deep/b.mp4"} and before["a.mp4"] == storage.stamp(f"{place}/set/a.mp4")
-    files, folders = storage.look(f"{place}/set")
+    before = stamps.below(f"{place}/set")
+    assert before.keys() == {"a.mp4", "deep/b.mp4"} and before["a.mp4"] == stamps.stamp(f"{place}/set/a.mp4")
+    files, folders = stamps.look(f"{place}/set")
     assert (set(files), folders) in [({"a.mp4"}, ["deep"]), ({"a.mp4", "deep/b.mp4"}, [])]
     storage.write_bytes(place, "set/a.mp4", b"other, and longer")
-    assert storage.stamps(f"{place}/set").items() - before.items() == {
-        ("a.mp4", storage.stamp(f"{place}/set/a.mp4"))
+    assert stamps.below(f"{place}/set").items() - before.items() == {
+        ("a.mp4", stamps.stamp(f"{place}/set/a.mp4"))
     }
     assert storage.exists(place, "set/a.mp4")
-    assert not storage.exists(place, "set") and not storage.stamp(f"{place}/set")
+    assert not storage.exists(place, "set") and not stamps.stamp(f"{place}/set")
     assert storage.modified(place).keys() == {"set/a.mp4", "set/deep/b.mp4", "other/c.mp4"}
 
     here = f"{tmp_path}/copied"
@@ -95,7 +95,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("uri", BAD)
-@pytest.mark.parametrize("use", [storage.arrow_filesystem, storage.open_file, storage.look, storage.stamps])
+@pytest.mark.parametrize("use", [storage.arrow_filesystem, storage.open_file, stamps.look, stamps.below])
 def test_an_unknown_scheme_is_the_users_to_mend(uri: str, use: Callable[[str], object]) -> None:
     with pytest.raises(UserError, match=re.escape(uri)):
         use(uri)

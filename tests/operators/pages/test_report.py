@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from aiobotocore.client import AioBaseClient
 
-from operators import storage
+from operators import stamps, storage
 from operators.pages.report import _choose, write_report
 from operators.pages.review import write_review
 from operators.release import reader
@@ -57,7 +57,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reference(number: int, source: Path) -> ClipRef:
     """A clip of `source`."""
     return replace(
-        make_ref(number, 30), uri=str(source), stamp=storage.stamp(str(source)), width=160, height=90
+        make_ref(number, 30), uri=str(source), stamp=stamps.stamp(str(source)), width=160, height=90
     )
 
 
