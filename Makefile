@@ -89,7 +89,7 @@ models: .venv/ready
 	python -m jobs.finetune --recipe cluster/recipes/scratch.yaml --set base="$(MODELS)/start" --pairs "$(MODELS)/pairs" --output "$(MODELS)"
 	for task in segment depth; do \
 	  python -m jobs.train_cues --people "$(PEOPLE)" --output "$(MODELS)" --task $$task \
-	    $${BACKGROUNDS:+--backgrounds "$$BACKGROUNDS"} $$(test $$task = segment || echo --init "$(MODELS)/segment.pt"); done
+	    $${BACKGROUNDS:+--backgrounds "$$BACKGROUNDS"} $$(test $$task = segment || echo --init "$(MODELS)/segment.safetensors"); done
 	python -m jobs.train_witness --people "$(PEOPLE)" --output "$(MODELS)"
 
 clean:

@@ -10,6 +10,7 @@ import yaml
 from operators import weights
 from operators.actor.body import WEIGHTS as BODY
 from operators.models.centerface import FACES, face_weights
+from operators.models.ocr import text_weights
 from schemas.config import Settings
 from schemas.errors import UserError
 from schemas.profile import Profile
@@ -38,12 +39,12 @@ def digest(path: str | Path) -> str:
 
 
 def named(settings: Settings, prefix: str = "") -> dict[str, str]:
-    """Everything that a profile loads: path by dotted field name."""
+    """Everything that a profile loads: path, as the lock has it if it is listed there, by dotted field name."""
     found: dict[str, str] = {}
     for field in type(settings).model_fields:
         value = getattr(settings, field)
         if field in _FIELDS and value and isinstance(value, str):
-            found[prefix + field] = value
+            found[prefix + field] = weights.name_of(value)
         for number, part in enumerate(value if isinstance(value, list) else [value]):
             if isinstance(part, Settings):
                 inner = f"{field}.{number}" if isinstance(value, list) else field
@@ -86,7 +87,8 @@ def digests(profile: Profile) -> dict[str, str]:
     """
     lock = read_lock()
     found = {name: verify(name, lock) for name in named(profile).values()}
-    found[FACES] = verify(FACES, lock, face_weights())
+    for name, place in ({FACES: face_weights()} | text_weights()).items():
+        found[name] = verify(name, lock, place)
     if profile.generator.people == "actor":
         found[str(BODY)] = verify(str(BODY), lock)
     return found
@@ -119,7 +121,7 @@ def check_licences(profile: Profile, file: str) -> None:
 
 def check_variant(profile: Profile, variant: str, file: str) -> None:
     """Raise UserError if the profile in `file` names an adapter that the lock knows to be made for another variant."""
-    adapter = profile.generator.adapter
+    adapter = weights.name_of(profile.generator.adapter)
     made_for = read_lock().get(adapter, {}).get("variant", variant)
     if made_for != variant:
         remedy = "Name the other adapter, or change the policy's variant"

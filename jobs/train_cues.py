@@ -1,7 +1,8 @@
 """Train an embedded cue model from scratch: `python -m jobs.train_cues --people PEOPLE --output OUT --task TASK`.
 
-Tasks are segment, pose and depth; `--init` starts from another task's result, which saves most of the time:
-backbone and neck are the same. The result is OUT/TASK.pt, a plain ultralytics checkpoint in half precision.
+Tasks are segment, pose and depth; `--init` starts from another task's TASK.safetensors, which saves most of the time:
+backbone and neck are the same. The result is OUT/TASK.pt, a plain ultralytics checkpoint in half precision, and its
+weights alone beside it.
 PEOPLE holds shards of synthetic people; nothing else is ever learnt from. The same seed and steps, which are rounded
 up to whole rounds through the pictures, give the same weights on the same machine.
 """
@@ -9,6 +10,7 @@ up to whole rounds through the pictures, give the same weights on the same machi
 import itertools
 import math
 from argparse import Namespace
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import numpy as np
 import torch
 import ultralytics
 import yaml
+from safetensors.torch import load_file, save_file
 from ultralytics import YOLO
 
 from jobs import options
@@ -29,6 +32,8 @@ from operators.training.cue_pictures import (
 )
 from operators.training.synthetic_people import MIRRORED, read_people
 from operators.video.encode import decode_bytes
+from operators.weights import vouched
+from schemas.errors import UserError
 
 BATCH, RATE = 8, 2e-3  # pictures a step; AdamW's learning rate at its peak
 SCALE = [0.5, 0.125, 1024]  # depth, width, widest layer: half of nano's channels
@@ -39,15 +44,16 @@ def main(arguments: Namespace) -> int:
     """Write the dataset, unless it is there; train; strip."""
     torch.set_num_threads(arguments.threads)
     description = write_dataset(arguments)
-    strip(train(arguments, description), arguments.output / f"{arguments.task}.pt", arguments.task)
+    model = train(arguments, description)
+    strip(model.trainer.ema.ema, model.ckpt, arguments.output / f"{arguments.task}.pt", arguments.task)
     return 0
 
 
-def train(arguments: Namespace, description: Path) -> Path:
-    """Run ultralytics' trainer; returns its last checkpoint."""
+def train(arguments: Namespace, description: Path) -> YOLO:
+    """Run ultralytics' trainer, which then holds the averaged weights of its last step."""
     model = YOLO(str(write_architecture(arguments.task, arguments.output)))
     if arguments.init:
-        model.load(str(arguments.init))
+        model.load(known(arguments.init, arguments.output))
     model.add_callback("on_train_batch_start", Anneal())
     # A tenth faster on CPUs.
     model.add_callback("on_train_start", lambda run: run.model.to(memory_format=torch.channels_last))
@@ -61,7 +67,18 @@ def train(arguments: Namespace, description: Path) -> Path:
         scale=0.6, translate=0.1, mosaic=0.0 if arguments.task == "depth" else 0.4, close_mosaic=1,
         hsv_h=0.05, hsv_s=0.7, hsv_v=0.5, fliplr=0.5, bgr=0.1,
     )  # fmt: skip
-    return Path(arguments.output) / arguments.task / "weights" / "last.pt"
+    return model
+
+
+def known(init: Path, folder: Path) -> torch.nn.Module:
+    """The model whose weights are in the file TASK.safetensors. Raises UserError for another: a .pt runs code."""
+    if init.suffix != ".safetensors" or init.stem not in YAML:
+        remedy = f"Give TASK.safetensors of an earlier run, of: {', '.join(YAML)}"
+        raise UserError(f"--init {init}", "is no task's weights", remedy)
+    weights = load_file(vouched(init))
+    other = YOLO(str(write_architecture(init.stem, folder))).model
+    other.load_state_dict(weights)
+    return other
 
 
 class Anneal:
@@ -112,10 +129,12 @@ def write_dataset(arguments: Namespace) -> Path:
     return path
 
 
-def strip(trained: Path, target: Path, task: str) -> None:
-    """Keep the averaged weights in half precision and what loading needs: no optimizer, no path of a machine."""
-    checkpoint = torch.load(trained, map_location="cpu", weights_only=False)
-    model = (checkpoint.get("ema") or checkpoint["model"]).half()
+def strip(trained: torch.nn.Module, facts: dict[str, Any], target: Path, task: str) -> None:
+    """Write the weights in half precision and what loading needs: no optimizer, no path of a machine.
+
+    `facts` are those of ultralytics' checkpoint. The weights alone are written as well, beside `target`.
+    """
+    model = deepcopy(trained).half().to(memory_format=torch.contiguous_format)
     model.args = {"task": task, "imgsz": SIDE}
     model.yaml = {key: value for key, value in model.yaml.items() if "file" not in key}
     model.criterion, model.pt_path = None, None
@@ -128,8 +147,9 @@ def strip(trained: Path, target: Path, task: str) -> None:
         "optimizer": None,
         "train_args": {"task": task, "imgsz": SIDE},
     }
-    kept |= {key: checkpoint[key] for key in ("version", "license", "docs") if key in checkpoint}
+    kept |= {key: facts[key] for key in ("version", "license", "docs") if key in facts}
     torch.save(kept, target)
+    save_file(model.state_dict(), target.with_suffix(".safetensors"))
     print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
 
 
@@ -137,5 +157,5 @@ if __name__ == "__main__":
     parser = options.training_parser(__doc__, steps=50_000)
     parser.add_argument("--task", choices=list(YAML), required=True)
     parser.add_argument("--backgrounds", type=Path, help="video of real scenery without people")
-    parser.add_argument("--init", type=Path, help="checkpoint of another task to start from")
+    parser.add_argument("--init", type=Path, help="TASK.safetensors of another task to start from")
     options.run(main, parser)

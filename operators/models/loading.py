@@ -43,7 +43,7 @@ def _load(cls: Any, folder: str | Path, **options: Any) -> Any:
         raise UserError(str(folder), "holds no weights (config.json)", _REMEDY)
     place = vouched(folder)
     try:
-        return cls.from_pretrained(str(place), local_files_only=True, **options)
+        return cls.from_pretrained(str(place), local_files_only=True, trust_remote_code=False, **options)
     except Exception as error:  # whatever parsing somebody's files raises
         problem = f"cannot be loaded as {cls.__name__} ({type(error).__name__})"
         raise UserError(str(folder), problem, _REMEDY) from error

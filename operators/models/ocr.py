@@ -3,32 +3,46 @@
 import re
 import unicodedata
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from operators.models.finite import check_finite
+from operators.weights import vouched
 from schemas.cues import Strings
 from schemas.profile import Text
 
+# Names in weights.lock of what comes with the package, wherever that is installed.
+DETECTOR, RECOGNIZER = "rapidocr/PP-OCRv6_det_small.onnx", "rapidocr/PP-OCRv6_rec_small.onnx"
 _OVERLAP = 160  # px between two parts of a frame: a plate or a word is whole in one of them
 LEAST = 3  # characters that make a string; a table's foot is read as "X"
 _PLATE = re.compile(r"(?=.*\d)\w{4,9}")  # letters and digits, at least one digit, as everywhere on earth
 _PLATE_SHAPE = 1.2, 8.0  # width over height
 
 
+def text_weights() -> dict[str, Path]:
+    """The models' files in the installed package by their names in the lock. Found without running the package."""
+    package = find_spec("rapidocr")
+    if package is None or not package.origin:
+        raise FileNotFoundError("the package rapidocr is not installed")
+    models = Path(package.origin).parent / "models"
+    return {name: models / Path(name).name for name in (DETECTOR, RECOGNIZER)}
+
+
 class TextReader:
     """Frames uint8 [T,H,W,3] RGB -> T Strings: lines of writing with at least `settings.confidence`.
 
-    Strings of fewer than three characters are left out. Raises ValueError if a model's output is not finite, and
-    whatever onnxruntime does. Reads letters from some 6 px of height; not what is upside down.
+    Strings of fewer than three characters are left out. Raises UserError for other models than the lock lists,
+    ValueError if a model's output is not finite, and whatever onnxruntime does. Reads letters from some 6 px of height;
+    not what is upside down.
     """
 
     def __init__(self, settings: Text, threads: int = 1) -> None:
         import rapidocr  # slow to import, and only actors need it
 
-        models = Path(rapidocr.__file__).parent / "models"
+        files = {name: str(vouched(file, name)) for name, file in text_weights().items()}
         parameters = {
             "Global.log_level": "critical",
             "Global.use_cls": False,
@@ -37,8 +51,8 @@ class TextReader:
             "Det.limit_side_len": 32,  # nor up
             "EngineConfig.onnxruntime.intra_op_num_threads": threads,
             # With a path, rapidocr asks no server for the model.
-            "Det.model_path": str(models / "PP-OCRv6_det_small.onnx"),
-            "Rec.model_path": str(models / "PP-OCRv6_rec_small.onnx"),
+            "Det.model_path": files[DETECTOR],
+            "Rec.model_path": files[RECOGNIZER],
         }
         self.ocr: Any = rapidocr.RapidOCR(params=parameters)
         self.tile = settings.tile

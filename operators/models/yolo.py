@@ -28,6 +28,10 @@ class Yolo:
         remedy = "Name an existing ultralytics checkpoint of this task in the profile"
         if not Path(weights).is_file():
             raise UserError(str(weights), f"{task} weights not found", remedy)
+        if (
+            Path(weights).suffix != ".pt"
+        ):  # ultralytics makes random weights of YAML, and runs what other formats hold
+            raise UserError(str(weights), "is no .pt", remedy)
         file = vouched(weights)
         try:
             self.model = YOLO(str(file))

@@ -3,14 +3,21 @@
 import ast
 import pickle
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
+from ultralytics import YOLO
 
 from cluster import weights_lock
+from jobs import train_cues
+from jobs.train_cues import write_architecture
 from operators import weights
+from operators.models.centerface import FACES
+from operators.models.ocr import TextReader, text_weights
+from operators.models.onnx_session import OnnxNetwork
 from operators.models.yolo import Yolo
 from operators.weights import expect, vouched
 from schemas.config import load
@@ -33,8 +40,6 @@ LOADERS = {
     "from_pretrained",
     "safe_open",
 }
-# What it trained itself a moment ago, in a format of which there is no other.
-OWN = {("jobs/train_cues.py", "strip")}
 
 
 @pytest.fixture(autouse=True)
@@ -43,27 +48,29 @@ def _no_run() -> Iterator[None]:
     weights._expected.clear()
 
 
-def calls(path: Path) -> Iterator[tuple[str, ast.Call, str]]:
+@cache
+def calls(path: Path) -> list[tuple[str, ast.Call, str]]:
     """Function, call and the name of what is called, wherever in a file."""
+    found = []
     for function in ast.walk(ast.parse(path.read_text())):
         if isinstance(function, ast.FunctionDef):
-            for node in ast.walk(function):
-                if isinstance(node, ast.Call):
-                    yield ast.unparse(function), node, ast.unparse(node.func)
+            source = ast.unparse(function)
+            inside = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+            found += [(source, node, ast.unparse(node.func)) for node in inside]
+    return found
 
 
 def test_torch_loads_weights_only() -> None:
     found = [
-        (str(path.relative_to(ROOT)), call, source)
+        (str(path.relative_to(ROOT)), call)
         for path in ROOMS
-        for source, call, name in calls(path)
+        for _, call, name in calls(path)
         if name in ("torch.load", "load") and "torch.load" in ast.unparse(call)
     ]
     assert found
-    for file, call, source in found:
+    for file, call in found:
         options = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
-        own = any(file == where and source.startswith(f"def {what}(") for where, what in OWN)
-        assert options.get("weights_only") == "True" or own, file
+        assert options.get("weights_only") == "True", file
 
 
 def test_every_loader_of_what_releases_is_given_what_was_vouched_for() -> None:
@@ -112,15 +119,32 @@ class Bomb:
         return Path.touch, (self.mark,)
 
 
-@pytest.mark.parametrize("name", ["mine.pt", "mine.pth", "mine.bin", "mine.ckpt", "mine.pkl"])
-def test_a_pickle_that_the_lock_does_not_list_runs_nothing(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.pt",
+        "a.PT",
+        "a.Pth",
+        "a.bin",
+        "a.ckpt",
+        "a.pkl",
+        "a.torchscript",
+        "a.engine",
+        "a.yaml",
+        "a.npz",
+        "a",
+        "a.x",
+    ],
+)
+def test_what_may_run_code_and_is_not_listed_runs_nothing(tmp_path: Path, name: str) -> None:
+    """Formats that run nothing are known; whatever else is taken for one that does, however it is called."""
     path, mark = tmp_path / name, tmp_path / "ran"
     torch.save(Bomb(mark), path)
-    with pytest.raises(UserError, match="runs code when it is loaded"):
+    with pytest.raises(UserError, match=r"may run code when it is loaded|is no \.pt"):
         Yolo(path, "pose", 64, "cpu", 1, 0.5)
     assert not mark.exists()
     expect({str(path): weights.digest(path)})  # nor if a profile names it
-    with pytest.raises(UserError, match="runs code when it is loaded"):
+    with pytest.raises(UserError, match="may run code when it is loaded"):
         vouched(path)
 
 
@@ -130,12 +154,122 @@ def test_a_pickle_under_a_listed_name_is_compared(tmp_path: Path, monkeypatch: p
     monkeypatch.setitem(weights.lock(), str(path), {"sha256": weights.digest(path)})
     assert vouched(path) == path
     path.write_bytes(pickle.dumps([2]))
-    with pytest.raises(UserError, match="runs code when it is loaded"):
+    with pytest.raises(UserError, match="may run code when it is loaded"):
         vouched(path)
     monkeypatch.setitem(weights.lock(), str(path.parent), {"sha256": weights.digest(path.parent)})
     path.rename(path.with_name("beside.pt"))
-    with pytest.raises(UserError, match="runs code when it is loaded"):
+    with pytest.raises(UserError, match="may run code when it is loaded"):
         vouched(path.with_name("beside.pt"))  # the folder's entry is not the file's
+
+
+def test_training_goes_on_from_weights_and_from_nothing_that_runs(tmp_path: Path) -> None:
+    """What one task's training leaves is where another's begins; the checkpoint beside it is never read again."""
+    torch.manual_seed(0)
+    first = YOLO(str(write_architecture("segment", tmp_path)))
+    train_cues.strip(first.model, {"version": "1"}, tmp_path / "segment.pt", "segment")
+    kept = train_cues.known(tmp_path / "segment.safetensors", tmp_path / "again").state_dict()
+    for name, value in first.model.state_dict().items():
+        assert torch.equal(kept[name], value.half().to(value.dtype)), name
+    second = YOLO(str(write_architecture("pose", tmp_path)))
+    second.load(train_cues.known(tmp_path / "segment.safetensors", tmp_path / "again"))
+    assert torch.equal(second.model.state_dict()["model.0.conv.weight"], kept["model.0.conv.weight"])
+    mark = tmp_path / "ran"
+    torch.save(Bomb(mark), tmp_path / "pose.pt")
+    with pytest.raises(UserError, match="is no task's weights"):
+        train_cues.known(tmp_path / "pose.pt", tmp_path)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "modeling.py", "lib.so", "a.PT", "index.h5"])
+def test_a_folder_with_more_than_data_is_not_loaded(tmp_path: Path, name: str) -> None:
+    (tmp_path / "m/transformer").mkdir(parents=True)
+    save_file({"x": torch.ones(2)}, tmp_path / "m/transformer/a.safetensors")
+    for beside in (
+        "config.json",
+        "merges.txt",
+        "README.md",
+        "LICENSE",
+        ".gitattributes",
+        "chat.jinja",
+        "spiece.model",
+    ):
+        (tmp_path / "m" / beside).write_text("{}")
+    expect({str(tmp_path / "m"): weights.digest(tmp_path / "m")})
+    assert vouched(tmp_path / "m") == tmp_path / "m"
+    (tmp_path / "m/transformer" / name).write_text("")
+    expect({str(tmp_path / "m"): weights.digest(tmp_path / "m")})
+    with pytest.raises(UserError, match=f"{name}: may run code when it is loaded"):
+        vouched(tmp_path / "m")
+
+
+def test_a_folder_that_lies_elsewhere_is_not_loaded(tmp_path: Path) -> None:
+    """Its files would not be in the digest of the folder that it is linked into."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/transformer").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="is a link to a folder"):
+        weights.digest(tmp_path / "m")
+    with pytest.raises(UserError, match="transformer: may run code"):
+        vouched(tmp_path / "m")
+
+
+def test_a_listed_path_is_listed_however_it_is_written(tmp_path: Path) -> None:
+    """So that neither digest nor licence is asked of another name."""
+    name = "cluster/weights/hub/sam3"
+    (tmp_path / "link").symlink_to(ROOT / name)
+    for path in (f"./{name}", f"cluster/../{name}/", str(ROOT / name), str(tmp_path / "link")):
+        assert weights.name_of(path) == name
+    assert weights.name_of(tmp_path / "mine.onnx") == str(tmp_path / "mine.onnx")
+    profile = load(
+        Profile,
+        ROOT / "cluster/profiles/embedded.yaml",
+        ["depth.weights=./cluster/weights/embedded/depth.pt"],
+    )
+    assert weights_lock.named(profile)["depth.weights"] == "cluster/weights/embedded/depth.pt"
+
+
+def field(number: int, value: bytes | int) -> bytes:
+    """Of a protobuf message."""
+    if isinstance(value, int):
+        return bytes([number << 3, value])
+    return bytes([number << 3 | 2, len(value)]) + value
+
+
+def adds_what_lies_beside(file: str) -> bytes:
+    """An ONNX model that adds one number to its input, and takes that from another file."""
+    where = b"".join(
+        field(13, field(1, key) + field(2, value))
+        for key, value in ((b"location", file.encode()), (b"length", b"4"))
+    )
+    number = field(1, 1) + field(2, 1) + field(8, b"w") + where + field(14, 1)
+    shape = field(2, field(1, field(1, 1)))
+    ends = [field(1, name) + field(2, field(1, field(1, 1) + shape)) for name in (b"image", b"out")]
+    add = field(1, b"image") + field(1, b"w") + field(2, b"out") + field(4, b"Add")
+    graph = field(1, add) + field(2, b"g") + field(5, number) + field(11, ends[0]) + field(12, ends[1])
+    return field(1, 8) + field(7, graph) + field(8, field(2, 13))
+
+
+def test_a_network_takes_nothing_from_files_beside_it(tmp_path: Path) -> None:
+    """Nobody would notice if those were others."""
+    (tmp_path / "a.onnx").write_bytes(adds_what_lies_beside("a.bin"))
+    (tmp_path / "a.bin").write_bytes(bytes(4))
+    with pytest.raises(UserError, match="not a network"):
+        OnnxNetwork(tmp_path / "a.onnx", ["out"])
+
+
+def test_readers_that_come_with_a_package_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile = load(Profile, ROOT / "cluster/profiles/embedded.yaml")
+    assert {*text_weights(), FACES} <= set(weights_lock.digests(profile))
+    expect(weights_lock.digests(profile) | dict.fromkeys(text_weights(), "0" * 64))
+    with pytest.raises(UserError, match="is not what the run was begun with"):
+        TextReader(profile.text)
+    other = tmp_path / "other.onnx"
+    other.write_bytes(b"another network")
+    monkeypatch.setattr(weights_lock, "text_weights", lambda: dict.fromkeys(text_weights(), other))
+    with pytest.raises(UserError, match=r"is not what weights\.lock lists"):
+        weights_lock.digests(profile)
 
 
 def test_an_actor_loads_what_its_run_was_begun_with(tmp_path: Path) -> None:
