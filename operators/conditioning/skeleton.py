@@ -73,9 +73,9 @@ def draw_skeleton(
     """People's skeletons, uint8 [H,W,3] RGB on black.
 
     keypoints float32 [P,K,3] as in PoseDetections: body, then hands and face if there are any: x, y in pixels,
-    score. Points scoring `min_score` or less are not drawn. DWPose's strokes are 4 px in the picture that they are drawn
-    on: one whose shorter side has `drawn_at` px and which is scaled to this size, or this very one. Source: DWPose
-    (Yang et al., 2023) as VACE's and ReGenHuman's code use it.
+    score. Points scoring `min_score` or less are not drawn. DWPose's strokes are 4 px in the picture that they are
+    drawn on: one whose shorter side has `drawn_at` px and which is scaled to this size, or this very one. Source:
+    DWPose (Yang et al., 2023) as VACE's and ReGenHuman's code use it.
     """
     people = np.asarray(keypoints, np.float32)
     people = people if people.size else np.zeros((0, 17, 3), np.float32)

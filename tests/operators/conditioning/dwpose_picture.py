@@ -1,9 +1,9 @@
 """DWPose's picture of people as VACE's annotator shows it, computed pixel by pixel instead of drawn.
 
-From its published facts: 17 limbs as ellipses of half-width 4 px at 0.6 of their colour, the later on top of the earlier;
-18 joints as discs of radius 4 px on top of them; fingers as lines of 2 px with discs at their joints; 18 hues of 20 degrees
-around the wheel; and red and blue changed places. Colours stand here as they are seen, in RGB. What a limb touches by half
-a pixel is its own, as in OpenCV.
+From its published facts: 17 limbs as ellipses of half-width 4 px at 0.6 of their colour, the later on top of the
+earlier; 18 joints as discs of radius 4 px on top of them; fingers as lines of 2 px with discs at their joints; 18 hues
+of 20 degrees around the wheel; and red and blue changed places. Colours stand here as they are seen, in RGB. What a
+limb touches by half a pixel is its own, as in OpenCV.
 """
 
 import colorsys
@@ -19,8 +19,10 @@ NAMES = "nose neck r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist r_hip r
 JOINTS = [*NAMES.split(), "r_eye", "l_eye", "r_ear", "l_ear"]
 COCO = "nose l_eye r_eye l_ear r_ear l_shoulder r_shoulder l_elbow r_elbow l_wrist r_wrist l_hip r_hip l_knee r_knee"
 COCO_JOINTS = [*COCO.split(), "l_ankle", "r_ankle"]
-LIMBS = """neck-r_shoulder neck-l_shoulder r_shoulder-r_elbow r_elbow-r_wrist l_shoulder-l_elbow l_elbow-l_wrist neck-r_hip
-r_hip-r_knee r_knee-r_ankle neck-l_hip l_hip-l_knee l_knee-l_ankle neck-nose nose-r_eye r_eye-r_ear nose-l_eye l_eye-l_ear"""
+LIMBS = """
+neck-r_shoulder neck-l_shoulder r_shoulder-r_elbow r_elbow-r_wrist l_shoulder-l_elbow l_elbow-l_wrist
+neck-r_hip r_hip-r_knee r_knee-r_ankle neck-l_hip l_hip-l_knee l_knee-l_ankle
+neck-nose nose-r_eye r_eye-r_ear nose-l_eye l_eye-l_ear"""
 
 
 def picture(people: np.ndarray, height: int, width: int) -> np.ndarray:
