@@ -117,7 +117,7 @@ def main() -> None:
     samples = read_people(options.people, "crops-val.tar")
     for number, whole in zip(range(options.clips), samples, strict=False):
         sample = vary_crop(whole, rng, settings.tube)
-        condition, anew = degrade_condition(sample, rng, structall=False)
+        condition, anew = degrade_condition(sample, rng, False, settings.skeleton)
         start = time.perf_counter()
         made = generator(condition, anew, sample_persona(number, profile.persona), number)
         seconds.append(time.perf_counter() - start)

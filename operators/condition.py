@@ -183,15 +183,19 @@ class Condition:
         self, ref: ClipRef, seen: _Seen, mask: np.ndarray, background: np.ndarray, steps: list[Step]
     ) -> tuple[np.ndarray, list[Tube]]:
         """The frames with skeletons where people were, and a tube for all that a diffusion model makes anew."""
-        fused = fuse_structhuman(seen.frames, mask, draw_tracks(seen.people, seen.frames.shape[:3]))
+        fused = fuse_structhuman(
+            seen.frames,
+            mask,
+            draw_tracks(seen.people, seen.frames.shape[:3], self.profile.generator.skeleton),
+        )
         tracks = [*([] if self._drawn else seen.people), *seen.things]
         scene = self.models.scene(background, float(ref.fps)) if tracks else None
         tubes = []
         looks = self._looks(ref, [track.number for track in tracks], steps)
         for track, (seed, look) in zip(tracks, looks, strict=True):
             prompt = caption_from_cues([look] if track.number > 0 else [], scene)
-            size = self.profile.generator.tube
-            tubes.append(cut_tube(track, background, mask, seen.people, size, prompt, seed))
+            size, style = self.profile.generator.tube, self.profile.generator.skeleton
+            tubes.append(cut_tube(track, background, mask, seen.people, size, prompt, seed, style))
         return fused, tubes
 
     def _structall(
@@ -201,7 +205,7 @@ class Condition:
         if self.models.depth is None:
             raise ValueError("StructAll needs a depth model")
         scene = self.models.scene(background, float(ref.fps))
-        skeletons = draw_tracks(seen.people, seen.frames.shape[:3])
+        skeletons = draw_tracks(seen.people, seen.frames.shape[:3], self.profile.generator.skeleton)
         # Every value of a depth map depends on the whole frame: the network is shown nobody, but what is behind them.
         depth = self.models.depth(plate(background, mask).frames)
         fused = fuse_structall(depth, mask, skeletons)

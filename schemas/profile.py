@@ -57,11 +57,16 @@ class Size(Settings):
     width: int = Field(ge=16, multiple_of=16)
 
 
+# How joints are drawn for the generator: operators/conditioning/skeleton.py
+Skeleton = Literal["dwpose", "bold"]
+
+
 class WanVace(Settings):
     """Wan-VACE: the diffusion backbone (a diffusers WanVACEPipeline folder) and its sampling.
 
     `people` says who paints them: the diffusion model, or actors, CC0 bodies that follow the joints and are drawn over
     what other frames show of the background (operators/actor); the rest is the diffusion model's in either case.
+    `skeleton` says how joints are drawn: as VACE and the paper's adapters know them, or the embedded generator.
     `adapter` is a .safetensors LoRA of its VACE blocks, under diffusers' names or DiffSynth's.
     `window` frames are generated at once, later windows continue from the last `overlap` of them.
     StructHuman regenerates each person in a `tube`; StructAll the whole `frame`, whose longer side
@@ -80,6 +85,7 @@ class WanVace(Settings):
 
     model: Literal["wan_vace"] = "wan_vace"
     people: Literal["diffusion", "actor"] = "diffusion"
+    skeleton: Skeleton = "dwpose"
     weights: str
     adapter: str = ""
     steps: int = Field(ge=1)

@@ -1,12 +1,23 @@
-"""The OpenPose skeleton as the generator was taught to read it: coloured strokes on black."""
+"""The OpenPose skeleton as the generator was taught to read it: coloured strokes on black.
 
+`dwpose` is what VACE and ReGenHuman's adapters were trained on: DWPose's canvas with its channels flipped, since
+VACE's annotator turns it round and ReGenHuman writes it with cv2.imwrite. Shoulders are blue, the neck is red, legs go
+from green to orange. `bold` is what the embedded generator was trained on: the colours unflipped, and strokes thick
+enough for frames of 64 px.
+"""
+
+import math
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
+from schemas.profile import Skeleton
 from schemas.track import Track
 
+ANNOTATED = (
+    1024  # px: VACE's annotator draws on a picture whose shorter side has so many, whatever the video's
+)
 # OpenPose's 18 points as indices into COCO's 17; the neck (1) is made from the shoulders.
 _NECK = 1
 _FROM_COCO = [0, 5, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3]
@@ -23,13 +34,22 @@ _FINGERS = [
 ]
 _HANDS, _FACE = (17, 38), 59  # where the hands' points begin, and the face's
 _LIMB_SHADE = 0.6  # limbs are drawn darker than the joints on top of them
+_STICK, _FINGER, _DOT = (
+    4,
+    2,
+    3,
+)  # px of DWPose's canvas: half a limb and a joint's radius, a finger, a face's dot
 
 
-def _hue(step: int) -> tuple[int, int, int]:
-    """The n-th of 18 fully saturated colours around the wheel, red first."""
-    pixel = np.array([[[step * 10, 255, 255]]], np.uint8)
-    red, green, blue = cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0]
+def _hue(share: float) -> tuple[int, int, int]:
+    """The fully saturated colour at this share of the way around the wheel, red first."""
+    pixel = np.array([[[360 * share, 1, 1]]], np.float32)
+    red, green, blue = (255 * cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0]).round()
     return int(red), int(green), int(blue)
+
+
+_HUES = [_hue(step / 18) for step in range(18)]
+_FINGER_HUES = [_hue(step / len(_FINGERS)) for step in range(len(_FINGERS))]
 
 
 def openpose(keypoints: np.ndarray, min_score: float) -> np.ndarray:
@@ -42,47 +62,94 @@ def openpose(keypoints: np.ndarray, min_score: float) -> np.ndarray:
     return points
 
 
-def draw_skeleton(keypoints: np.ndarray, height: int, width: int, min_score: float = 0.3) -> np.ndarray:
+def draw_skeleton(
+    keypoints: np.ndarray,
+    height: int,
+    width: int,
+    style: Skeleton = "dwpose",
+    drawn_at: int = 0,
+    min_score: float = 0.3,
+) -> np.ndarray:
     """People's skeletons, uint8 [H,W,3] RGB on black.
 
     keypoints float32 [P,K,3] as in PoseDetections: body, then hands and face if there are any: x, y in pixels,
-    score. Points scoring `min_score` or less are not drawn. Strokes grow with the frame so that they stay readable at
-    model resolution. Source of the layout: OpenPose (18 body points), as rendered by DWPose.
+    score. Points scoring `min_score` or less are not drawn. DWPose's strokes are 4 px in the picture that they are
+    drawn on: one whose shorter side has `drawn_at` px and which is scaled to this size, or this very one. Source:
+    DWPose (Yang et al., 2023) as VACE's and ReGenHuman's code use it.
     """
-    canvas = np.zeros((height, width, 3), np.uint8)
-    stroke = max(2, round(min(height, width) / 48))
     people = np.asarray(keypoints, np.float32)
     people = people if people.size else np.zeros((0, 17, 3), np.float32)
-    for person, points in zip(openpose(people, min_score), people, strict=True):
-        known, places = _places(person, min_score)
-        for number, (a, b) in enumerate(_LIMBS):
+    if style == "bold":
+        return _bold(people, height, width, min_score)
+    scale = drawn_at / min(height, width) if drawn_at else 1.0
+    canvas = np.zeros((round(height * scale), round(width * scale), 3), np.uint8)
+    people = people * np.array([scale, scale, 1], np.float32)
+    canvas = _body(canvas, openpose(people, min_score), min_score)
+    for points in people:
+        _hands(canvas, points, min_score)
+    for points in people[:, _FACE:]:
+        known, places = _places(points, min_score)
+        for dot in np.nonzero(known)[0].tolist():
+            cv2.circle(canvas, places[dot], _DOT, (255, 255, 255), -1)
+    if canvas.shape[:2] != (height, width):
+        interpolation = cv2.INTER_AREA if scale > 1 else cv2.INTER_LANCZOS4
+        canvas = cv2.resize(canvas, (width, height), interpolation=interpolation)
+    return np.ascontiguousarray(canvas[..., ::-1])
+
+
+def draw_tracks(people: Sequence[Track], shape: tuple[int, ...], style: Skeleton = "dwpose") -> np.ndarray:
+    """The skeletons of everybody in every frame of a clip of `shape` (T, H, W): uint8 [T,H,W,3] RGB on black.
+
+    Strokes are 4 px at the source's size, as ReGenHuman draws them, and shrink with the frames.
+    """
+    frames, height, width = shape
+    present = [[track.keypoints_at(t) for track in people if track.is_at(t)] for t in range(frames)]
+    return np.stack([draw_skeleton(np.array(points), height, width, style) for points in present])
+
+
+def _body(canvas: np.ndarray, people: np.ndarray, min_score: float) -> np.ndarray:
+    """Everybody's limbs as filled ellipses, darkened together, then everybody's joints."""
+    seen = [_places(person, min_score) for person in people]
+    for (a, b), colour in zip(_LIMBS, _HUES, strict=False):
+        for known, places in seen:
             if known[a] and known[b]:
-                colour = tuple(int(channel * _LIMB_SHADE) for channel in _hue(number))
-                cv2.line(canvas, places[a], places[b], colour, stroke, cv2.LINE_AA)
-        for joint in np.nonzero(known)[0].tolist():
-            cv2.circle(canvas, places[joint], stroke, _hue(joint), -1, cv2.LINE_AA)
-        _draw_details(canvas, points, max(1, stroke // 4), min_score)
+                (xa, ya), (xb, yb) = places[a], places[b]
+                axes = int(math.hypot(xa - xb, ya - yb) / 2), _STICK
+                angle = int(math.degrees(math.atan2(ya - yb, xa - xb)))
+                middle = int((xa + xb) / 2), int((ya + yb) / 2)
+                cv2.fillConvexPoly(canvas, cv2.ellipse2Poly(middle, axes, angle, 0, 360, 1), colour)
+    canvas = (canvas * _LIMB_SHADE).astype(np.uint8)
+    for joint, colour in enumerate(_HUES):
+        for known, places in seen:
+            if known[joint]:
+                cv2.circle(canvas, places[joint], _STICK, colour, -1)
     return canvas
 
 
-def draw_tracks(people: Sequence[Track], shape: tuple[int, ...]) -> np.ndarray:
-    """The skeletons of everybody in every frame of a clip of `shape` (T, H, W): uint8 [T,H,W,3] RGB on black."""
-    frames, height, width = shape
-    present = [[track.keypoints_at(t) for track in people if track.is_at(t)] for t in range(frames)]
-    return np.stack([draw_skeleton(np.array(points), height, width) for points in present])
-
-
-def _draw_details(canvas: np.ndarray, points: np.ndarray, stroke: int, min_score: float) -> None:
-    """Fingers and the dots of a face, onto `canvas`."""
+def _hands(canvas: np.ndarray, points: np.ndarray, min_score: float) -> None:
+    """Fingers and their joints, onto `canvas`."""
     known, places = _places(points, min_score)
     for first in (start for start in _HANDS if len(points) > start):
-        for number, (a, b) in enumerate(_FINGERS):
+        for (a, b), colour in zip(_FINGERS, _FINGER_HUES, strict=True):
             if known[first + a] and known[first + b]:
-                colour = _hue(number * 18 // len(_FINGERS))
-                cv2.line(canvas, places[first + a], places[first + b], colour, stroke, cv2.LINE_AA)
-    for dot in range(_FACE, len(points)):
-        if known[dot]:
-            cv2.circle(canvas, places[dot], stroke, (255, 255, 255), -1, cv2.LINE_AA)
+                cv2.line(canvas, places[first + a], places[first + b], colour, _FINGER)
+        for joint in range(first, first + 21):
+            if known[joint]:
+                cv2.circle(canvas, places[joint], _STICK, (0, 0, 255), -1)
+
+
+def _bold(people: np.ndarray, height: int, width: int, min_score: float) -> np.ndarray:
+    canvas = np.zeros((height, width, 3), np.uint8)
+    stroke = max(2, round(min(height, width) / 48))
+    for person in openpose(people, min_score):
+        known, places = _places(person, min_score)
+        for (a, b), hue in zip(_LIMBS, _HUES, strict=False):
+            if known[a] and known[b]:
+                colour = tuple(int(channel * _LIMB_SHADE) for channel in hue)
+                cv2.line(canvas, places[a], places[b], colour, stroke, cv2.LINE_AA)
+        for joint in np.nonzero(known)[0].tolist():
+            cv2.circle(canvas, places[joint], stroke, _HUES[joint], -1, cv2.LINE_AA)
+    return canvas
 
 
 def _places(points: np.ndarray, min_score: float) -> tuple[np.ndarray, list[tuple[int, int]]]:

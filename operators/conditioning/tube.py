@@ -5,9 +5,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from operators.conditioning.fuse import fuse_structhuman
-from operators.conditioning.skeleton import draw_skeleton
+from operators.conditioning.skeleton import ANNOTATED, draw_skeleton
 from schemas.clip import Tube
-from schemas.profile import Size
+from schemas.profile import Size, Skeleton
 from schemas.track import Track
 
 _MARGIN = 1.15  # window over mask: the generator needs to see what surrounds the person
@@ -22,11 +22,13 @@ def cut_tube(
     size: Size,
     prompt: str,
     seed: int,
+    style: Skeleton = "dwpose",
 ) -> Tube:
     """The tube of one track.
 
     background uint8 [T,H,W,3], gray wherever `mask` bool [T,H,W] (all people) is set. Every person who
-    reaches into the window is drawn, because the generator must know whom else it sees.
+    reaches into the window is drawn, because the generator must know whom else it sees: as VACE's annotator would
+    draw them on this window as a video of its own, so that strokes do not grow with a small person.
     """
     boxes = tube_boxes(track.mask, size)
     frames, masks, skeletons = [], [], []
@@ -36,7 +38,7 @@ def cut_tube(
         masks.append(cut(mask[t].astype(np.uint8), box, size, cv2.INTER_NEAREST) > 0)
         people = [_into(other.keypoints_at(t), box, size) for other in everyone if other.is_at(t)]
         points = np.stack(people) if people else np.zeros((0, 17, 3), np.float32)
-        skeletons.append(draw_skeleton(points, size.height, size.width))
+        skeletons.append(draw_skeleton(points, size.height, size.width, style, ANNOTATED))
     generate = np.stack(masks)
     conditioning = fuse_structhuman(np.stack(frames), generate, np.stack(skeletons))
     return Tube(track.number, track.first, boxes, conditioning, generate, track.mask, prompt, seed)

@@ -1,8 +1,9 @@
 """LoRA adapters of the VACE blocks: which layers, and their names in DiffSynth-Studio's files and in diffusers.
 
 DiffSynth's files (ReGenHuman's released adapters are such) hold a pair of matrices per layer and no scale: W + B A.
-diffusers reads a file without alphas the same way. Given the raw names, its loader silently loads nothing:
-`load_adapter` translates, then counts what is active.
+diffusers reads a file without alphas the same way; other trainers write one, by whatever name they have for the model.
+Given names that it does not know, its loader silently loads nothing: `plain` translates, then what is active is
+counted.
 """
 
 import re
@@ -23,16 +24,36 @@ _NAMES = {
     "ffn.0": "ffn.net.0.proj", "ffn.2": "ffn.net.2",
 }  # fmt: skip
 _LAYER = r"(self_attn|cross_attn)\.([qkvo])|(ffn\.[02])"
-_DIFFSYNTH = re.compile(
-    rf"(?:pipe\.)?(?:vace\.)?(vace_blocks\.\d+)\.(?:{_LAYER})\.lora_([AB])(?:\.default)?\.weight"
-)
+_DIFFSYNTH = re.compile(rf"(vace_blocks\.\d+)\.(?:{_LAYER})\.lora_([AB])\.weight")
+_PREFIXES = re.compile(r"(?:(?:base_model\.model|pipe|vace|transformer|diffusion_model)\.)+")
+_MATRIX = re.compile(r"\.lora_(?:(A|down)|(B|up))(?:\.default)?\.weight$")
+_OWN_NAMES = re.compile(r"\b(?:self_attn|cross_attn|ffn\.[02])\.")  # Wan's own, as its authors' code has them
 _DIFFUSERS = re.compile(rf"(?:transformer\.)?({TARGETS})\.lora_([AB])\.weight")
+
+
+def plain(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The same LoRA without what trainers put around it: their names for the model in front, `lora_down` and `lora_up`
+    for A and B, and `X.alpha`, of which B takes alpha / rank. Raises ValueError for an alpha without its matrices."""
+    named = {
+        _MATRIX.sub(lambda m: f".lora_{'A' if m[1] else 'B'}.weight", _PREFIXES.sub("", key, count=1)): value
+        for key, value in weights.items()
+    }
+    alphas = {
+        key.removesuffix(".alpha"): float(value) for key, value in named.items() if key.endswith(".alpha")
+    }
+    scaled = {key: value for key, value in named.items() if not key.endswith(".alpha")}
+    for layer, alpha in alphas.items():
+        down, up = f"{layer}.lora_A.weight", f"{layer}.lora_B.weight"
+        if down not in scaled or up not in scaled:
+            raise ValueError(f"{layer}.alpha has no matrices beside it")
+        scaled[up] = (scaled[up].float() * (alpha / scaled[down].shape[0])).to(scaled[up].dtype)
+    return scaled
 
 
 def from_diffsynth(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The same adapter under diffusers' names. Raises ValueError for a key that is no VACE block's."""
     translated = {}
-    for key, value in weights.items():
+    for key, value in plain(weights).items():
         found = _DIFFSYNTH.fullmatch(key)
         if not found:
             raise ValueError(f"{key} is not a layer of a VACE block that an adapter may change")
@@ -69,8 +90,9 @@ def load_adapter(pipeline: WanVACEPipeline, path: str | Path) -> int:
         raise UserError(
             str(path), "does not exist", "Name a .safetensors file in the profile (generator.adapter)"
         )
-    weights = load_file(vouched(path))
+    file = vouched(path)
     try:
+        weights = plain(load_file(file))
         if not all(_DIFFUSERS.fullmatch(key) for key in weights):
             weights = from_diffsynth(weights)
     except ValueError as error:
@@ -95,7 +117,9 @@ def load_distilled(pipeline: WanVACEPipeline, path: str | Path) -> int:
         )
     file = vouched(path)
     try:
-        weights = pipeline.lora_state_dict(load_file(file))
+        weights = plain(load_file(file))
+        if any(_OWN_NAMES.search(key) for key in weights):
+            weights = pipeline.lora_state_dict({f"diffusion_model.{key}": v for key, v in weights.items()})
     except (KeyError, ValueError) as error:
         raise _unfit(path, error) from error
     active = _load(pipeline, weights, path)

@@ -6,8 +6,10 @@ from pathlib import Path
 import torch
 from diffusers import WanVACEPipeline, WanVACETransformer3DModel
 from diffusers.pipelines.wan.pipeline_wan_vace import prompt_clean
+from transformers import UMT5EncoderModel
 
 from operators.generation.phrase_embedding import WIDTH, embed_phrases
+from operators.models.loading import load_model
 from operators.weights import vouched
 from schemas.errors import UserError
 
@@ -27,15 +29,17 @@ class PromptEncoder:
         """Of a saved pipeline, and nothing else of it; umt5-xxl takes 11 GB, on whichever device."""
         if not (Path(weights) / "text_encoder").is_dir():
             return cls(None)
+        encoder = load_model(UMT5EncoderModel, Path(weights) / "text_encoder", device, "bfloat16")
+        if not torch.equal(encoder.shared.weight, encoder.encoder.embed_tokens.weight):
+            # One matrix under two names, of which checkpoints hold one: versions of transformers left the other random.
+            problem = "was loaded with two embeddings of words where it has one"
+            raise UserError(
+                f"{weights}/text_encoder", problem, "Use the version of transformers in requirements.txt"
+            )
         pipeline = WanVACEPipeline.from_pretrained(
-            vouched(weights),
-            use_safetensors=True,
-            vae=None,
-            transformer=None,
-            dtype=torch.bfloat16,
-            local_files_only=True,
+            vouched(weights), text_encoder=encoder, vae=None, transformer=None, local_files_only=True
         )
-        return cls(pipeline.to(device))
+        return cls(pipeline)
 
     def check(self, transformer: WanVACETransformer3DModel) -> None:
         """Raises UserError if the transformer reads other embeddings."""

@@ -1,9 +1,15 @@
 """A saved Wan-VACE pipeline, loaded as the profile says."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
-from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanVACEPipeline
+from diffusers import (
+    AutoencoderKLWan,
+    UniPCMultistepScheduler,
+    WanVACEPipeline,
+    WanVACETransformer3DModel,
+)
 from diffusers.video_processor import VideoProcessor
 
 from operators.generation.lora import load_adapter, load_distilled
@@ -28,9 +34,9 @@ def load_vace(settings: WanVace, device: str = "cpu") -> WanVACEPipeline:
         vouched(folder),
         use_safetensors=True,
         vae=load_vae(settings),
+        transformer=load_whole(WanVACETransformer3DModel, folder / "transformer", settings.dtype),
         tokenizer=None,
         text_encoder=None,
-        dtype=getattr(torch, settings.dtype),
         local_files_only=True,
     ).to(device)
     return prepare(pipeline, settings)
@@ -49,9 +55,32 @@ def load_vae(settings: WanVace) -> AutoencoderKLWan:
         raise UserError(
             str(folder), "makes other latents than the pipeline's VAE", "Name one with its z_dim and strides"
         )
-    return AutoencoderKLWan.from_pretrained(
-        vouched(folder), use_safetensors=True, torch_dtype=torch.float32, local_files_only=True
-    )
+    return load_whole(AutoencoderKLWan, folder)
+
+
+def load_whole(cls: Any, folder: str | Path, dtype: str = "float32") -> Any:
+    """A diffusers model from its folder, offline, safetensors only.
+
+    Raises UserError if anything of it is not there, which diffusers would leave random and only warn of.
+    """
+    remedy = "Fetch it again with python -m jobs.weights fetch, or name another folder in the profile"
+    try:
+        model, report = cls.from_pretrained(
+            vouched(folder),
+            use_safetensors=True,
+            torch_dtype=getattr(torch, dtype),
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except UserError:
+        raise
+    except Exception as error:  # whatever parsing somebody's files raises
+        message = f"cannot be loaded as {cls.__name__} ({type(error).__name__}: {str(error).splitlines()[0]})"
+        raise UserError(str(folder), message, remedy) from error
+    if lacking := [*report["missing_keys"], *report["mismatched_keys"]]:
+        problem = f"lacks {len(lacking)} weights of {cls.__name__}, {lacking[0]} among them"
+        raise UserError(str(folder), problem, remedy)
+    return model
 
 
 def prepare(pipeline: WanVACEPipeline, settings: WanVace) -> WanVACEPipeline:

@@ -91,7 +91,7 @@ def pair_of_people(
         sample = sample.before(scenery)
     part = vary_crop(sample, rng, settings.tube) if crop else vary_scene(sample, rng, settings)
     structall = not crop or bool(scenery is None and rng.random() < 0.1)
-    condition, mask = degrade_condition(part, rng, structall)
+    condition, mask = degrade_condition(part, rng, structall, settings.skeleton)
     return TrainingPair(
         key=f"{sample.key}-{variation}",
         variant="structall" if structall else "structhuman",

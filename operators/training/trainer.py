@@ -12,6 +12,7 @@ from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 from operators.generation.lora import TARGETS, to_diffsynth
+from operators.generation.wan_vace import load_whole
 from operators.training.descent import descend
 from operators.training.discriminator import Critic
 from operators.training.tiny_transformer import small_transformer, start_from_regression
@@ -42,9 +43,8 @@ class Trainee:
             if not (folder / "config.json").is_file():
                 remedy = "Name a folder saved by diffusers' WanVACEPipeline in the recipe (base)"
                 raise UserError(recipe.base, "holds no transformer", remedy)
-            self.transformer = WanVACETransformer3DModel.from_pretrained(
-                folder, use_safetensors=True, torch_dtype=torch.bfloat16 if self.bf16 else torch.float32
-            )
+            dtype = "bfloat16" if self.bf16 else "float32"
+            self.transformer = load_whole(WanVACETransformer3DModel, folder, dtype)
             self.transformer.requires_grad_(False)
             settings = LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules=TARGETS)
             self.transformer.add_adapter(settings)
@@ -144,7 +144,7 @@ class Trainee:
             )
             save_file(to_diffsynth(weights), folder / "adapter.diffsynth.safetensors")
             return
-        vae = AutoencoderKLWan.from_pretrained(Path(self.recipe.base) / "vae", use_safetensors=True)
+        vae = load_whole(AutoencoderKLWan, Path(self.recipe.base) / "vae")
         scheduler = UniPCMultistepScheduler(
             prediction_type="sample", use_flow_sigmas=True, flow_shift=self.recipe.shift
         )

@@ -7,6 +7,7 @@ import torch
 from diffusers import AutoencoderKLWan
 
 from operators.generation.text_encoder import PromptEncoder
+from operators.generation.wan_vace import load_whole
 from schemas.errors import UserError
 from schemas.pair import TrainingPair
 
@@ -73,9 +74,7 @@ class LatentsOf:
         folder = Path(weights)
         if not (folder / "vae" / "config.json").is_file():
             raise UserError(str(weights), "holds no VAE", "Name a folder saved by diffusers' WanVACEPipeline")
-        vae = AutoencoderKLWan.from_pretrained(
-            folder / "vae", use_safetensors=True, torch_dtype=torch.float32
-        )
+        vae = load_whole(AutoencoderKLWan, folder / "vae")
         self.encoder = VaceEncoder(vae.eval().to(device))
         self.text = PromptEncoder.load(folder, device)
 

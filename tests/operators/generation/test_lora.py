@@ -3,6 +3,7 @@
 DiffSynth-Studio computes W x + B A x for each layer; that is written out here as the reference.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.tiny import save_generator
 DIFFSYNTH = ["self_attn.q", "self_attn.k", "self_attn.v", "self_attn.o", "cross_attn.q", "cross_attn.k"]
 DIFFSYNTH += ["cross_attn.v", "cross_attn.o", "ffn.0", "ffn.2"]
 RANK, WIDTH = 2, 16
+Names = Callable[[str], str]
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +88,38 @@ def test_both_names_are_the_same_adapter(pipeline: WanVACEPipeline, folder: Path
     torch.testing.assert_close(run(pipeline), run(other))
 
 
+WRITTEN = {
+    "DiffSynth's": lambda key: key,
+    "DiffSynth's whole pipeline": lambda key: f"pipe.vace.{key}",
+    "peft's": lambda key: f"base_model.model.{key.replace('.default', '')}",
+    "kohya's": lambda key: key.replace("lora_A.default", "lora_down").replace("lora_B.default", "lora_up"),
+    "ComfyUI's": lambda key: f"diffusion_model.{key}",
+}
+
+
+@pytest.mark.parametrize("alpha", [None, 1.0, 8.0])
+@pytest.mark.parametrize("names", WRITTEN.values(), ids=WRITTEN.keys())
+@pytest.mark.parametrize("model", ["own", "diffusers"])
+def test_whatever_a_trainer_calls_the_layers_they_are_the_same_adapter(
+    pipeline: WanVACEPipeline, folder: Path, tmp_path: Path, model: str, names: Names, alpha: float | None
+) -> None:
+    weights = diffsynth_adapter()
+    scale = 1 if alpha is None else alpha / RANK
+    by_hand = {key: value * scale if "lora_B" in key else value for key, value in weights.items()}
+    save_file(by_hand, tmp_path / "plain.safetensors")
+    if model == "diffusers":
+        weights = {k.removeprefix("transformer."): v for k, v in from_diffsynth(weights).items()}
+    written = {names(key): value for key, value in weights.items()}
+    if alpha is not None:
+        layers = {names(key).rsplit(".lora_", 1)[0] for key in weights}
+        written |= {f"{layer}.alpha": torch.tensor(alpha) for layer in layers}
+    save_file(written, tmp_path / "written.safetensors")
+    other = WanVACEPipeline.from_pretrained(folder, tokenizer=None, text_encoder=None, dtype=torch.float32)
+    assert load_adapter(pipeline, tmp_path / "written.safetensors") == len(DIFFSYNTH)
+    load_adapter(other, tmp_path / "plain.safetensors")
+    torch.testing.assert_close(run(pipeline), run(other))
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -95,8 +129,9 @@ def test_both_names_are_the_same_adapter(pipeline: WanVACEPipeline, folder: Path
         },
         lambda weights: {name: torch.zeros(3, 5) for name in weights},
         lambda weights: {},
+        lambda weights: weights | {"vace_blocks.0.norm3.alpha": torch.tensor(1.0)},
     ],
-    ids=["a main block's", "of another depth", "of another width", "empty"],
+    ids=["a main block's", "of another depth", "of another width", "empty", "an alpha of nothing"],
 )
 def test_what_does_not_fit_is_refused(pipeline: WanVACEPipeline, tmp_path: Path, change: object) -> None:
     save_file(change(diffsynth_adapter()), tmp_path / "adapter.safetensors")  # type: ignore[operator]

@@ -1,6 +1,8 @@
 """Each switch of the diffusion actor does what it says, and nothing beyond."""
 
+import copy
 import functools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKLWan, WanVACEPipeline, WanVACETransformer3DModel
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from operators.generation.denoise import encode_condition
 from operators.generation.generator import WanVaceGenerator
 from operators.generation.text_encoder import PromptEncoder
 from operators.generation.windows import Windows
+from operators.models.loading import load_model
 from schemas.errors import UserError
 from schemas.generation import Request
 from tests.tiny import VAE, save_wan, settings_of
@@ -200,6 +203,12 @@ def test_a_distilled_lora_is_added_to_the_weights(weights: Path, tmp_path: Path)
     added = added @ lora["diffusion_model.blocks.1.self_attn.k.lora_down.weight"]
     name = "blocks.1.attn1.to_k.weight"
     torch.testing.assert_close(after[name], before[name] + added)
+    alphas = {
+        f"{name.rsplit('.lora_', 1)[0]}.alpha": torch.tensor(6.0) for name in lora
+    }  # of rank 2: three times
+    save_file(lora | alphas, tmp_path / "alpha.safetensors")
+    scaled = generator(weights, distilled=str(tmp_path / "alpha.safetensors")).pipeline.transformer
+    torch.testing.assert_close(scaled.state_dict()[name], before[name] + 3 * added)
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     layers = [f"attn1.to_{layer}" for layer in ("q", "k", "v", "out.0")]
     assert changed == {f"blocks.{block}.{layer}.weight" for block in range(3) for layer in layers}
@@ -234,6 +243,53 @@ def test_prompts_are_embedded_as_the_pipeline_embeds_them(weights: Path) -> None
         assert made.shape == expected.shape
         assert torch.equal((made == 0).all(dim=1), (expected == 0).all(dim=1))
         torch.testing.assert_close(made, expected, atol=0.04, rtol=0.02)  # bfloat16 has 8 bits
+
+
+def torn(weights: Path, part: str, lost: str) -> Path:
+    """The folder, with one of its parts' weights lost."""
+    (file,) = (weights / part).glob("*.safetensors")
+    kept = {name: value for name, value in load_file(file).items() if lost not in name}
+    save_file(kept, file, metadata={"format": "pt"})
+    return weights
+
+
+@pytest.mark.parametrize(
+    ("part", "lost"),
+    [
+        ("transformer", "vace_blocks.1.attn1.to_q.weight"),
+        ("transformer", "proj_out.bias"),
+        ("vae", "decoder.mid_block.attentions.0.proj.bias"),
+        ("text_encoder", "DenseReluDense.wi_0"),
+        ("text_encoder", "shared.weight"),
+    ],
+)
+def test_what_a_checkpoint_lacks_is_named_and_never_random(tmp_path: Path, part: str, lost: str) -> None:
+    with pytest.raises(UserError, match=rf"{part}: lacks \d+ weights of "):
+        generator(torn(save_wan(tmp_path / "wan"), part, lost))
+
+
+def test_words_have_one_embedding_whatever_the_checkpoint_says_of_ties(tmp_path: Path) -> None:
+    """umt5-xxl's configuration says tie_word_embeddings: false, and its file holds the matrix once."""
+    weights = save_wan(tmp_path / "wan")
+    config = json.loads((weights / "text_encoder/config.json").read_text())
+    for tied in (True, False):
+        (weights / "text_encoder/config.json").write_text(json.dumps(config | {"tie_word_embeddings": tied}))
+        encoder = PromptEncoder.load(weights).pipeline.text_encoder  # type: ignore[union-attr]
+        stored = load_file(weights / "text_encoder/model.safetensors")["shared.weight"].bfloat16()
+        for embedding in (encoder.shared, encoder.encoder.embed_tokens):
+            assert torch.equal(embedding.weight, stored)
+
+
+def test_two_embeddings_of_words_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def untied(*arguments: object) -> object:
+        encoder = load_model(*arguments)  # type: ignore[arg-type]
+        encoder.encoder.embed_tokens = copy.deepcopy(encoder.shared)
+        encoder.encoder.embed_tokens.weight.data.normal_()
+        return encoder
+
+    monkeypatch.setattr("operators.generation.text_encoder.load_model", untied)
+    with pytest.raises(UserError, match="two embeddings of words"):
+        PromptEncoder.load(save_wan(tmp_path / "wan"))
 
 
 def test_a_transformer_without_its_text_encoder_is_named(weights: Path, tmp_path: Path) -> None:
