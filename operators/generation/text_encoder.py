@@ -37,7 +37,12 @@ class PromptEncoder:
                 f"{weights}/text_encoder", problem, "Use the version of transformers in requirements.txt"
             )
         pipeline = WanVACEPipeline.from_pretrained(
-            vouched(weights), text_encoder=encoder, vae=None, transformer=None, local_files_only=True
+            vouched(weights),
+            text_encoder=encoder,
+            vae=None,
+            transformer=None,
+            local_files_only=True,
+            use_safetensors=True,
         )
         return cls(pipeline)
 
