@@ -41,23 +41,6 @@ from tests.keys import CLIENT, make_chain, make_key
 pytestmark = pytest.mark.usefixtures("cluster")
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The owner's folder: key.pem and its key.pub, the plan, and `out`, a signed dataset of 12 clips in 3 shards."""
-    folder = tmp_path_factory.mktemp("signed")
-    signer = Signer.of_file(str(make_key(folder / "key.pem")))
-    toy.write_output(f"{folder}/plan", f"{folder}/out", 12, signer=signer)
-    return folder
-
-
-@pytest.fixture
-def dataset(whole: Path, tmp_path: Path) -> Path:
-    """A copy of it to tamper with."""
-    for path in storage.list_files(f"{whole}/out"):
-        storage.write_bytes(f"{tmp_path}/out", path, storage.read_bytes(f"{whole}/out", path))
-    return tmp_path / "out"
-
-
 def problems(dataset: Path, trusted: str = "", sample: int = 1) -> list[str]:
     proof = verify(str(dataset), read(str(dataset)), trusted, sample)
     return [f"{breach.where}: {breach.problem}" for breach in proof.breaches]

@@ -16,32 +16,8 @@ from operators.release.json_form import written
 from operators.release.layout import ATTESTATION, REPORT
 from operators.release.signature import Signer
 from tests.cluster import toy
-from tests.keys import make_key
 
 pytestmark = pytest.mark.usefixtures("cluster")
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The owner's folder: key.pem, the plan, and `out`, a signed dataset with a report."""
-    folder = tmp_path_factory.mktemp("strays")
-    signer = Signer.of_file(str(make_key(folder / "key.pem")))
-    toy.write_output(f"{folder}/plan", f"{folder}/out", 6, signer=signer)
-    finish(folder)
-    return folder
-
-
-def finish(folder: Path) -> None:
-    run = toy.run_of(f"{folder}/plan", f"{folder}/out", Signer.of_file(str(folder / "key.pem")))
-    checkpoint.finish(run, lambda output: storage.write_bytes(output, REPORT, b"<p>all is well"))
-
-
-@pytest.fixture
-def dataset(whole: Path, tmp_path: Path) -> Path:
-    """A copy of it to tamper with."""
-    for path in storage.list_files(f"{whole}/out"):
-        storage.write_bytes(f"{tmp_path}/out", path, storage.read_bytes(f"{whole}/out", path))
-    return tmp_path / "out"
 
 
 def problems(dataset: Path, trusted: str = "", least_revision: int = 0) -> list[str]:
@@ -111,7 +87,7 @@ def test_the_revision_grows_with_every_change_and_an_older_one_can_be_refused(wh
     assert problems(whole / "out", least_revision=1) == []
     assert any("is of revision 1, and 2" in problem for problem in problems(whole / "out", least_revision=2))
     before = toy.contents(output)
-    toy.write_plan(f"{whole}/plan", 8)
+    toy.write_plan(f"{whole}/plan", 14)
     storage.delete(output, [path for path in before if path.startswith("checkpoint/")][:1])
     signer = Signer.of_file(str(whole / "key.pem"))
     checkpoint.begin(toy.run_of(f"{whole}/plan", output, signer))

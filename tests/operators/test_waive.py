@@ -17,9 +17,9 @@ from schemas.config import load
 from schemas.errors import UserError
 from schemas.policy import Policy
 from tests.cluster import toy
+from tests.operators.audited import PERSON, POLICY, PROFILE, encode, loaded
 from tests.operators.clips import with_evidence
 from tests.operators.sightings import no_boxes
-from tests.operators.test_audit import PERSON, POLICY, PROFILE, candidate, encode, loaded  # noqa: F401
 
 NAME, REF = "0" * 32 + "-00000000", toy.make_ref(5)
 LENIENT = POLICY.model_copy(
@@ -41,7 +41,7 @@ def audit(clip: CandidateClip, policy: Policy = LENIENT) -> ReleasedClip | Quara
 
 
 @pytest.fixture(scope="module")
-def held(candidate: CandidateClip) -> CandidateClip:  # noqa: F811
+def held(candidate: CandidateClip) -> CandidateClip:
     """A candidate that the gate "background" refuses, and no other."""
     clip = replace(candidate, video=encode(PERSON))
     result = audit(clip)
@@ -80,7 +80,7 @@ def test_any_other_accept_leaves_it_in_quarantine(
     assert result.steps == [step]
 
 
-def test_a_sound_clip_with_an_accept_of_another_video_is_not_released(candidate: CandidateClip) -> None:  # noqa: F811
+def test_a_sound_clip_with_an_accept_of_another_video_is_not_released(candidate: CandidateClip) -> None:
     result = audit(with_evidence(candidate, steps=[accept(b"another video", "background")]))
     assert isinstance(result, QuarantinedClip)
     assert result.reason == "gate failed: accepted"

@@ -6,7 +6,6 @@ import re
 import tarfile
 from collections import Counter
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,47 +17,16 @@ import pyarrow.parquet as pq
 import pytest
 from aiobotocore.client import AioBaseClient
 
-from operators import stamps, storage
+from operators import storage
 from operators.pages.report import _choose, write_report
 from operators.pages.review import write_review
 from operators.release import reader
-from operators.release.accounts import account
-from operators.release.layout import SCHEMA_VERSION
-from operators.release.shard_writer import write_shard
-from operators.video.encode import encode_video
-from schemas.arrow import from_table, to_table
+from schemas.arrow import to_table
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip
 from schemas.errors import UserError
-from schemas.manifest import ManifestRow
 from tests.browser import open_browser
-from tests.cluster.toy import GATE, make_ref, released
-
-FPS = 10
-
-
-def video(shade: int, frames: int = 30, size: tuple[int, int] = (90, 160)) -> bytes:
-    """A bar that moves over a plain ground, `frames` at 10 frames/s."""
-    pictures = np.full((frames, *size, 3), shade, np.uint8)
-    for index, picture in enumerate(pictures):
-        picture[:, index * 4 : index * 4 + 12] = 255 - shade
-    return encode_video(
-        pictures, [512 * i for i in range(frames)], Fraction(1, 5120), Fraction(FPS), 23, "veryfast"
-    )
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An original of 31 frames, the first of them context."""
-    path = tmp_path_factory.mktemp("secret-place") / "jane-doe.mp4"
-    path.write_bytes(video(90, 31))
-    return path
-
-
-def reference(number: int, source: Path) -> ClipRef:
-    """A clip of `source`."""
-    return replace(
-        make_ref(number, 30), uri=str(source), stamp=stamps.stamp(str(source)), width=160, height=90
-    )
+from tests.cluster.toy import GATE, released
+from tests.operators.pages.shown import FPS, reference, save, video
 
 
 @pytest.fixture(scope="module")
@@ -78,22 +46,6 @@ def dataset(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:
     (output.with_name("plan") / "clips").mkdir(parents=True)
     pq.write_table(to_table(refs, ClipRef), output.with_name("plan") / "clips" / "0.parquet")
     return output
-
-
-def save(output: Path, rows: list) -> None:
-    """Write a dataset of one shard as a run does."""
-    for folder in ("shards", "manifest", "quarantine", "stats"):
-        (output / folder).mkdir(parents=True)
-    write_shard(rows, [row.ref.clip_id for row in rows], "run-0", lambda name: (output / name).open("wb"))
-    manifest = from_table(pq.read_table(output / "manifest/run-0.parquet"), ManifestRow)
-    facts = {name: {"name": name, "digest": 64 * "0"} for name in ("profile", "policy")}
-    facts |= {
-        "schema_version": SCHEMA_VERSION,
-        "state": "complete",
-        "variant": "structhuman",
-        "licence_notes": ["The sources' licences still apply."],
-    }
-    (output / "dataset.json").write_text(json.dumps({**facts, **account(manifest)}))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

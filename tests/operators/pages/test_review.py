@@ -18,7 +18,7 @@ from schemas.policy import Reviewers
 from tests.browser import Page, open_browser
 from tests.cluster.toy import GATE, released
 from tests.operators.clips import SOMEBODY, evidence
-from tests.operators.pages.test_report import reference, save, source, video  # noqa: F401
+from tests.operators.pages.shown import reference, save, video
 
 REFUSED = Gate("background", "luma PSNR outside the mask, dB", 20.0, 26.0, "at least")
 COPY = Gate("copy", "share of textured <b>area</b>", 0.4, 0.1, "at most")
@@ -32,7 +32,7 @@ def near(score: float) -> Gate:
 
 
 @pytest.fixture(scope="module")
-def review(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:  # noqa: F811
+def review(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:
     """A folder for pages about clips 0 and 1, released with a far and a near gate, 2 to 4, held, and 5, failed."""
     folder = tmp_path_factory.mktemp("review")
     refs = [reference(number, source) for number in range(6)]

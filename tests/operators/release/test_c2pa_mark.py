@@ -27,11 +27,10 @@ from schemas.clip import CandidateClip, ReleasedClip
 from schemas.errors import UserError
 from tests.cluster import toy
 from tests.keys import make_chain, make_key, private_pem
+from tests.operators.audited import POLICY, PROFILE, loaded
 from tests.operators.clips import with_evidence
 from tests.operators.sightings import no_boxes
-from tests.operators.test_audit import POLICY, PROFILE, candidate, loaded
 
-__all__ = ["candidate"]  # a fixture
 VIDEO = toy.noise(toy.make_ref(5), 0)
 
 
