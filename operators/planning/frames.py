@@ -80,7 +80,7 @@ class _Stream:
     def span(self) -> Fraction:
         """Seconds from its first to its last frame."""
         pts = [each for each in self.pts if each is not None]
-        return (max(pts) - min(pts)) * (self.stream.time_base or 0) if pts else Fraction(0)
+        return (max(pts) - min(pts)) * Fraction(self.stream.time_base or 0) if pts else Fraction(0)
 
 
 def frames_of(uri: str) -> Frames:
@@ -257,7 +257,13 @@ def _runs(seen: list[int | None], clocks: int) -> list[list[int]]:
 def _aspect(stream: av.VideoStream) -> Fraction:
     """Width of a pixel by its height; 1 where nothing is said."""
     said = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
-    return Fraction(said) if said and said > 0 else Fraction(1)
+    if not said or not Fraction(1, 100) < said < 100:
+        return Fraction(1)
+    return (
+        Fraction(said)
+        if max(Fraction(said).as_integer_ratio()) < 1 << 12
+        else Fraction(said).limit_denominator(1000)
+    )
 
 
 def _rate(said: Fraction | None, count: int, runs: list[list[int]], time_base: Fraction) -> Fraction:

@@ -13,6 +13,7 @@ from operators.video.picture import Unshowable, as_displayed, orientation, pictu
 from operators.video.source import is_as_planned
 from operators.video.tone import transfer
 from schemas.clip import ClipRef
+from schemas.policy import Sources
 
 
 class DecodeError(Exception):
@@ -46,17 +47,18 @@ def decode_clip(ref: ClipRef) -> np.ndarray:
     return decode(ref)[0]
 
 
-def decode(ref: ClipRef) -> tuple[np.ndarray, ClipRef]:
+def decode(ref: ClipRef, sources: Sources | None = None) -> tuple[np.ndarray, ClipRef]:
     """The clip's frames as players show them, uint8 [T,H,W,3] RGB, and the reference with what was done to them.
 
     Frames are found by timestamp, so a variable frame rate or a lost frame cannot shift the clip; those of a source
     whose clock starts again (`ref.counted`) by their number. Interlaced ones are deinterlaced, those of a wider range
     mapped into BT.709, wherever in the source that begins: planning has only looked at its first frames.
     Raises DecodeError if a frame is missing, is of another size, or the source cannot be read, or has changed since it
-    was planned: then it is another one, under the digest of the first.
+    was planned: then it is another one, under the digest of the first; also if `sources` refuse what it is.
     """
     if ref.problem:
         raise DecodeError(ref.problem, ref.remedy)
+    _require(ref, sources or Sources())
     clip = _Clip(ref)
     try:
         same = is_as_planned(ref)
@@ -74,7 +76,20 @@ def decode(ref: ClipRef) -> tuple[np.ndarray, ClipRef]:
         raise DecodeError(f"the source cannot be decoded ({type(error).__name__})") from None
     if clip.wanted:
         raise DecodeError(f"{len(clip.wanted)} of {len(ref.pts)} frames cannot be decoded")
+    _require(clip.ref, sources or Sources())
     return clip.frames, clip.ref
+
+
+def _require(ref: ClipRef, sources: Sources) -> None:
+    """Raises DecodeError if the policy refuses such a source."""
+    refused = {
+        "incomplete": (ref.missing, f"{ref.missing} frames of the source are missing"),
+        "hdr": (ref.transfer, f"the source is in {ref.transfer}"),
+        "interlaced": (ref.interlaced, "the source is interlaced"),
+    }
+    for name, (held, reason) in refused.items():
+        if held and getattr(sources, name) == "refuse":
+            raise DecodeError(f"{reason}, and the policy refuses that", f"Mend it, or change sources.{name}")
 
 
 class _Clip:

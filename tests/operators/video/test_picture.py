@@ -1,8 +1,10 @@
 """What players show of a frame: the whole display matrix, its colours, its light, its fields."""
 
 import struct
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -10,9 +12,12 @@ import pytest
 from av.filter import Graph
 
 from operators.planning.probe import plan_source
-from operators.video.decode import decode, decode_clip
+from operators.video.decode import DecodeError, decode, decode_clip
+from operators.video.encode import encode_video, inspect_video
+from operators.video.mp4_boxes import foreign_boxes
 from operators.video.tone import to_bt709
 from schemas.clip import ClipRef
+from schemas.policy import Sources
 from schemas.profile import Clips
 from tests.videos import pictures, write
 
@@ -211,7 +216,8 @@ def test_interlaced_frames_are_deinterlaced_as_by_ffmpeg(tmp_path: Path, ending:
             graph.push(frame)
             try:
                 while True:
-                    whole.append(graph.pull().to_ndarray(format="rgb24"))
+                    picture: Any = graph.pull()
+                    whole.append(picture.to_ndarray(format="rgb24"))
             except (av.error.BlockingIOError, av.error.EOFError):
                 pass
     np.testing.assert_array_equal(shown, np.stack(whole))
@@ -235,3 +241,46 @@ def test_a_reference_says_that_it_was_deinterlaced_wherever_that_begins(tmp_path
     assert sum(ref.frames for ref in refs) == 80 and not any(ref.interlaced for ref in refs)
     assert [decode(ref)[1].interlaced for ref in refs if ref.first_frame >= 40] == [True] * 3
     assert not any(decode(ref)[1].interlaced for ref in refs if ref.first_frame < 40)
+
+
+ASPECTS = [Fraction(4, 3), Fraction(64, 45), Fraction(12, 11), Fraction(8, 9), Fraction(1, 2)]
+
+
+@pytest.mark.parametrize("aspect", ASPECTS)
+def test_the_shape_of_pixels_is_kept(tmp_path: Path, aspect: Fraction) -> None:
+    """In the reference, turned with the picture, and in what is encoded; an mp4 holds nothing else for it."""
+    made = encode_video(pictures(5), list(range(5)), Fraction(1, 10), Fraction(10), 12, "ultrafast", aspect)
+    facts = inspect_video(made)
+    assert (facts.sample_aspect, facts.boxes) == (aspect, [])
+    path = tmp_path / "a.mp4"
+    path.write_bytes(made)
+    (ref,) = plan(path)
+    assert ref.sample_aspect == aspect
+    (ref,) = plan(with_matrix(path, (0, ONE, -ONE, 0)))
+    assert ref.sample_aspect == 1 / aspect
+
+
+@pytest.mark.parametrize("shape", [(0, 1), (1, 0), (8, 6), (4, 3)])
+def test_a_shape_is_written_in_one_way(shape: tuple[int, int]) -> None:
+    """What is not reduced, or has a number of its own, would be room for other things."""
+    made = encode_video(pictures(2), [0, 1], Fraction(1, 10), Fraction(10), 12, "ultrafast", Fraction(64, 45))
+    sps = made[made.index(b"avcC") + 12 :][:40]
+    written = f"{255:08b}{64:016b}{45:016b}"
+    bits = "".join(f"{byte:08b}" for byte in sps)
+    at = bits.index(written)
+    bits = bits[:at] + f"{255:08b}{shape[0]:016b}{shape[1]:016b}" + bits[at + len(written) :]
+    other = bytes(int(bits[n : n + 8], 2) for n in range(0, len(bits), 8))
+    assert foreign_boxes(made.replace(sps, other)) != []
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [("incomplete", {"missing": 3}), ("hdr", {"transfer": "HLG"}), ("interlaced", {"interlaced": True})],
+)
+def test_a_policy_can_refuse_such_sources(tmp_path: Path, name: str, facts: dict[str, Any]) -> None:
+    (plain,) = plan(write(tmp_path / "a.mp4", pictures(5)))
+    ref = replace(plain, **facts)
+    strict = Sources.model_validate({name: "refuse"})
+    assert len(decode(ref)[0]) == len(decode(plain, strict)[0]) == 5
+    with pytest.raises(DecodeError, match="the policy refuses that"):
+        decode(ref, strict)
