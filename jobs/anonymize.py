@@ -47,12 +47,16 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
     attempts = Attempts(profile.clip.max_seconds, output)
     refused = Candidates(storage.absolute(run.review) if run.review else "")
     checkpoint.begin(run, withdraw, decide)
-    # What a gate refused is tried again one rung up; what a crash took along clip by clip, and no further.
-    passes = [(profile.clips_per_shard, policy.escalation)] * (1 + len(policy.escalation))
-    for clips_per_shard, rungs in [*passes, (1, [])]:
-        ladder = Ladder(rungs, output, run.signer)
-        if not checkpoint.missing(run.plan, run.output).size:
+    # What a gate refused is tried again one rung up; what a crash took along clip by clip, with the same ladder, for
+    # as long as a pass brings anything.
+    rungs, before = len(policy.escalation), None
+    ladder = Ladder(policy.escalation, output, run.signer)
+    for clips_per_shard in [profile.clips_per_shard] * (1 + rungs) + [1] * (1 + rungs):
+        left = checkpoint.missing(run.plan, run.output)
+        now = (left.tobytes(), ladder.standing())
+        if not left.size or (clips_per_shard == 1 and now == before):
             break
+        before = now if clips_per_shard == 1 else None
         clips = ray.data.read_parquet(manifest, filesystem=filesystem)
         clips = clips.repartition(target_num_rows_per_block=clips_per_shard)
         structure = clips.map_batches(

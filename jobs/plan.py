@@ -126,6 +126,10 @@ def probe(piece: dict[str, Any], output: str, name_key: bytes, clips: Clips) -> 
     """A piece's sources -> its file of clip references. One that hangs takes the worker with it, not the plan."""
     refs = []
     for source in piece["sources"]:
+        if source["problem"]:
+            key, remedy = source_key(source["name"], name_key), "Rename it, and plan again"
+            refs.append(unplannable(source["uri"], key, name_key, source["problem"], remedy))
+            continue
         with time_limit(clips.max_seconds):
             refs += plan_source(source["uri"], source["name"], name_key, clips)
     plans.write_clips(output, piece["file"], to_table(refs, ClipRef))
@@ -152,6 +156,7 @@ def dry_run(profile: Profile, policy: Policy, plan: str, arguments: Namespace) -
     if not chosen:
         raise UserError(plan, "has no clip that can be read", "See the list of unreadable videos")
     pools, key = profile.pools, options.read_release_key(plan)
+    ray.data.DataContext.get_current().max_errored_blocks = 0  # a figure of fewer clips would be another's
     rows = ray.data.from_arrow(to_table(chosen, ClipRef)).repartition(len(chosen))
     rows = rows.map_batches(Condition, **on(pools.condition, profile, policy, key))
     rows = rows.map_batches(Regenerate, **on(pools.regenerate, profile))
@@ -197,7 +202,8 @@ def main(arguments: Namespace) -> int:
         ("videos", made["sources"]),
         ("of these new, changed", f"{changes['new']}, {changes['changed']}"),
         ("gone since, kept in the plan", changes["gone"]),
-        ("unreadable", len(made["problems"])),
+        ("unreadable, in whole or in part", len(made["problems"])),
+        ("other video streams in them, left out", sum(map(len, made["other_streams"].values()))),
         ("files that are no videos, left out", made["other_files"]),
         ("clips", made["clips"]),
         ("frames", made["frames"]),
@@ -207,6 +213,8 @@ def main(arguments: Namespace) -> int:
     options.table("plan: nothing has changed, nothing to do" if unchanged else "plan", rows)
     for bad in made["problems"]:
         print(f"unreadable: {bad['uri']}: {bad['problem']}. {bad['remedy']}.")
+    for uri, streams in made["other_streams"].items():
+        print(f"left out: {uri}: {'; '.join(streams)}")
     for uri in made["gone"]:
         print(f"gone: {uri}: what was made of it stands. python -m jobs.anonymize --forget takes it out.")
     if arguments.estimate:

@@ -41,7 +41,7 @@ from operators.recovery.attempts import Attempts
 from operators.recovery.escalation import Ladder, larger, tries
 from operators.recovery.fail_closed import each
 from operators.stopwatch import Stopwatch
-from operators.video.decode import decode_clip
+from operators.video.decode import decode
 from operators.video.encode import encode_lossless, encode_video
 from operators.video.shots import shots
 from schemas.actor import Role
@@ -130,7 +130,9 @@ class Condition:
         if ref.problem:
             return FailedClip(ref, "plan", ref.problem, ref.remedy, {})
         clock, steps = Stopwatch(), self.ladder.steps(ref.clip_id)
-        seen = self._look(ref, larger(self.policy.mask, steps), clock)
+        frames, ref = decode(ref, self.policy.sources)
+        clock.lap("decode")
+        seen = self._look(frames, larger(self.policy.mask, steps), clock)
         mask, body = (
             union([*seen.people, *seen.things], name, seen.frames.shape[:3]) for name in ("mask", "body")
         )
@@ -158,11 +160,10 @@ class Condition:
         )
         return Conditioning(ref, evidence, lossless, seen.shots, tubes, list(roles.values()))
 
-    def _look(self, ref: ClipRef, settings: MaskPolicy, clock: Stopwatch) -> _Seen:
-        """Decode, find and follow everybody on untouched frames, then paint over what the policy redacts. Raises
-        Rejected by gate 1."""
-        models, frames = self.models, decode_clip(ref)
-        clock.lap("decode")
+    def _look(self, frames: np.ndarray, settings: MaskPolicy, clock: Stopwatch) -> _Seen:
+        """Find and follow everybody on untouched frames, then paint over what the policy redacts. Raises Rejected by
+        gate 1."""
+        models = self.models
         cues = models.segment(frames), models.pose(frames)
         clock.lap("detect")
         detectors = models.witness, models.faces
@@ -247,4 +248,4 @@ def _conditioning_video(ref: ClipRef, fused: np.ndarray, timing: Timing) -> byte
     small = np.stack(
         [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in fused[ref.overlap :]]
     )
-    return encode_video(small, ref.moments(timing), ref.time_base, ref.fps, crf=26, preset="veryfast")
+    return encode_video(small, ref.moments(timing), ref.time_base, ref.fps, 26, "veryfast", ref.sample_aspect)

@@ -144,6 +144,7 @@ class Regenerate:
             ref.fps,
             crf=self.profile.encoding.crf,
             preset=self.profile.encoding.preset,
+            sample_aspect=ref.sample_aspect,
         )
 
     def _frames(self, clip: Conditioning, generated: list[np.ndarray]) -> np.ndarray:

@@ -1,6 +1,8 @@
 """A file's stamp: short, and another one when its content changes; so a changed source is known without being read."""
 
-from collections.abc import Callable
+import contextlib
+import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import fsspec
@@ -19,6 +21,8 @@ def look(uri: str) -> tuple[dict[str, str], list[str]]:
     gs and az have no folders: all files below come at once, by their paths. Raises FileNotFoundError.
     """
     scheme, root = place(uri)
+    if scheme == "file":
+        return _on_disk(root)
     if scheme not in _LISTED:
         return below(uri), []
     entries = {entry["name"][len(root) + 1 :]: entry for entry in _LISTED[scheme]().ls(root, detail=True)}
@@ -31,8 +35,38 @@ def below(uri: str) -> dict[str, str]:
     scheme, root = place(uri)
     if scheme not in _LISTED:
         return {path: f"{info.size}-{info.mtime_ns}" for path, info in files_below(uri)}
+    if scheme == "file":
+        return dict(_all_on_disk(root, ""))
     found = _LISTED[scheme]().find(root, detail=True)
     return {path[len(root) + 1 :]: _stamp(entry) for path, entry in found.items()}
+
+
+def _on_disk(folder: str) -> tuple[dict[str, str], list[str]]:
+    """As `look`. Linked folders are folders, unless they hold this one: that would have no end. Hidden ones are not."""
+    files, folders = dict[str, str](), list[str]()
+    local, here = LocalFileSystem(), os.path.realpath(folder)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                around = (
+                    f"{here}/".startswith(f"{os.path.realpath(entry.path)}/") if entry.is_symlink() else False
+                )
+                if not around and not entry.name.startswith("."):
+                    folders.append(entry.name)
+            else:
+                with contextlib.suppress(FileNotFoundError):  # gone since
+                    files[entry.name] = _stamp(local.info(entry.path))
+    return files, folders
+
+
+def _all_on_disk(root: str, inside: str) -> Iterator[tuple[str, str]]:
+    try:
+        files, folders = _on_disk(os.path.join(root, inside))
+    except FileNotFoundError:
+        return
+    yield from ((f"{inside}{name}", stamp) for name, stamp in files.items())
+    for name in folders:
+        yield from _all_on_disk(root, f"{inside}{name}/")
 
 
 def stamp(uri: str) -> str:

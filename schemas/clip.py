@@ -1,7 +1,7 @@
 """What flows: a clip's reference, its conditioning, a candidate, and the three ways a clip can end."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Never
 
@@ -22,7 +22,12 @@ class ClipRef:
     The window holds `len(pts)` frames, 4k+1 except at a source's tail; its first `overlap` frames are
     released by the previous clip and serve here as context, so clips partition the source's frames.
     `pts` are presentation timestamps in units of `time_base_num / time_base_den` seconds, as stored in
-    the source. Width and height are as displayed, after rotation by `rotation` degrees.
+    the source. Width and height are as displayed: mirrored left to right, if the source is, then turned
+    counter-clockwise by `rotation` degrees. A pixel is `sample_aspect_num / sample_aspect_den` as wide as high.
+    `stream` is the source's stream; `other_streams` describes the video streams that were left out.
+    `counted`: frames are found by their number and not by their time, as the source's clock starts again somewhere.
+    `interlaced` and `transfer` (PQ, HLG or BT.2020; else empty) say what is done to its pictures, see
+    operators/video/picture.py. `missing` frames of the source are damaged or not in the file.
     `key` is a keyed HMAC of the source's name and the clip's index: names leak. So do digests, to whoever has the
     file: `source_digest` is of the source's bytes and stays in the plan, what is published is `source_hmac`, and
     `clip_id` is keyed as well.
@@ -48,6 +53,15 @@ class ClipRef:
     problem: str = ""
     remedy: str = ""
     stamp: str = ""
+    mirrored: bool = False
+    sample_aspect_num: int = 1
+    sample_aspect_den: int = 1
+    stream: int = 0
+    counted: bool = False
+    interlaced: bool = False
+    transfer: str = ""
+    missing: int = 0
+    other_streams: list[str] = field(default_factory=list)
 
     @property
     def frames(self) -> int:
@@ -63,6 +77,11 @@ class ClipRef:
     def fps(self) -> Fraction:
         """Average frames per second."""
         return Fraction(self.fps_num, self.fps_den)
+
+    @property
+    def sample_aspect(self) -> Fraction:
+        """Width of a pixel by its height."""
+        return Fraction(self.sample_aspect_num, self.sample_aspect_den)
 
     def moments(self, timing: Timing) -> list[int]:
         """Timestamps of the released frames as they are published, in units of `time_base`: the first is 0.

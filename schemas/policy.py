@@ -182,6 +182,19 @@ class Reviewers(Settings):
         return names
 
 
+class Sources(Settings):
+    """Sources that are not plain: taken as stated, or refused, each clip then a failed one.
+
+    incomplete  of which frames are damaged, or promised by the file's index and not in it; `release` the others
+    hdr         in PQ, HLG or BT.2020: mapped into BT.709, see operators/video/tone.py
+    interlaced  whose fields were taken at two moments: one picture of each two, by FFmpeg's bwdif
+    """
+
+    incomplete: Literal["release", "refuse"] = "release"
+    hdr: Literal["tone-map", "refuse"] = "tone-map"
+    interlaced: Literal["deinterlace", "refuse"] = "deinterlace"
+
+
 class Policy(Settings):
     """What may leave.
 
@@ -204,6 +217,7 @@ class Policy(Settings):
     reviewers: Reviewers
     publish_conditioning: bool
     timing: Timing = "source"
+    sources: Sources = Sources()
 
     @model_validator(mode="after")
     def _complete(self) -> "Policy":

@@ -25,11 +25,12 @@ def write(
     rotation: int = 0,
     options: dict[str, str] | None = None,
     title: str = "",
+    rate: Fraction = Fraction(10),
 ) -> Path:
     """A video of `frames`; the container follows from the ending of `path`."""
     with av.open(str(path), "w") as container:
         container.metadata.update({"title": title} if title else {})
-        stream = container.add_stream(codec, rate=10)
+        stream = container.add_stream(codec, rate=rate)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = pix_fmt
         stream.codec_context.time_base = stream.time_base = time_base

@@ -33,7 +33,7 @@ from schemas.arrow import from_table
 from schemas.clip import ClipRef
 from schemas.errors import UserError
 
-FORMAT = 3  # of the clips' references: a plan of another one is made anew
+FORMAT = 4  # of the clips' references: a plan of another one is made anew
 BUCKETS = 256
 PLAN_FILE = "plan.json"
 SOURCES_FILE = "sources.parquet"
@@ -194,6 +194,7 @@ def account(plan: str, other_files: int) -> dict[str, Any]:
     """Write plan.json from what the manifest holds. Raises UserError if a clip is there twice."""
     files, planned = Plan(plan).files(), Plan(plan).planned()
     bad = reader.read_columns(files, ["uri", "problem", "remedy"], pc.field("problem") != "")
+    first = reader.read_columns(files, ["uri", "other_streams"], pc.field("first_frame") == 0).to_pylist()
     uris = [pc.unique(rows["uri"]) for rows in reader.batches(files, ["uri"])]
     counts = {
         "sources": len(pc.unique(pa.chunked_array(uris, pa.string()))),
@@ -201,6 +202,7 @@ def account(plan: str, other_files: int) -> dict[str, Any]:
         "frames": planned.frames,
         "problems": sorted(bad.to_pylist(), key=lambda row: row["uri"]),
         "other_files": other_files,
+        "other_streams": {row["uri"]: row["other_streams"] for row in first if row["other_streams"]},
         "id_digest": id_digest(planned.ids),
     }
     storage.write_bytes(plan, PLAN_FILE, json.dumps(counts, indent=2).encode())

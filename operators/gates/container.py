@@ -41,12 +41,14 @@ def _accounting(ref: ClipRef, timing: Timing, facts: ContainerFacts) -> list[Gat
     ]
     most, other = (
         float(max(late, default=np.nan)),
-        abs(facts.width - ref.width) + abs(facts.height - ref.height),
+        abs(facts.width - ref.width)
+        + abs(facts.height - ref.height)
+        + abs(float(facts.sample_aspect - ref.sample_aspect)),
     )
     return [
         Gate.at_most(
             "frames", "frames more or fewer than the source's", abs(len(facts.pts) - len(wanted)), 0
         ),
         Gate.at_most("timestamps", "largest deviation from those due, s", most, 0),
-        Gate.at_most("size", "pixels wider or higher than the source", other, 0),
+        Gate.at_most("size", "pixels wider or higher than the source, in number or shape", other, 0),
     ]

@@ -1,5 +1,6 @@
 """Inputs -> videos: what lies below a folder or prefix, wherever that is."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,16 @@ EXTENSIONS = (
     ".mpeg",
     ".wmv",
     ".flv",
+    ".3gp",
+    ".3g2",
+    ".qt",
+    ".mpe",
+    ".m2v",
+    ".m2t",
+    ".vob",
+    ".asf",
+    ".divx",
+    ".f4v",
 )
 LISTINGS = 32  # at the same time
 
@@ -33,11 +44,13 @@ Spread = Callable[[Callable[[str], Files], list[str]], Iterable[Files]]  # a map
 @dataclass(frozen=True)
 class Source:
     """A video: where it lies, its name below the input, and a stamp that changes with its content (the store's ETag,
-    or size and time of the last change)."""
+    or size and time of the last change). If it has a `problem`, it cannot be read by such a name, and `uri` and `name`
+    only show it."""
 
     uri: str
     name: str
     stamp: str
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +92,8 @@ def list_sources(inputs: list[str], spread: Spread = side_by_side) -> Listing:
 
 
 def list_videos(prefix: str, spread: Spread = side_by_side) -> Listing:
-    """Every video at or below a local path or an object store's prefix, sorted. Hidden files are not videos.
+    """Every video at or below a local path or an object store's prefix, sorted: by its ending, in any case, unless it
+    is hidden or lies in a hidden folder. Linked folders are followed, and what they hold is there once.
 
     Folders are opened here, level by level, until there are enough of them; each is then listed with all below it,
     which `spread` does for all, wherever it likes. Raises UserError if the prefix does not exist, cannot be read, or
@@ -101,14 +115,28 @@ def list_videos(prefix: str, spread: Spread = side_by_side) -> Listing:
     if not found:
         remedy = "Give a video file, a folder or an object store's prefix"
         raise UserError(prefix, "does not exist, is empty, or may not be read", remedy)
+    found = _once(place, found)
     videos = sorted(filter(_is_video, found))
     if not videos:
         raise UserError(
             prefix, f"holds {len(found)} files but no video", f"Known endings: {' '.join(EXTENSIONS)}"
         )
-    return Listing(
-        [Source(f"{place}/{name}", name, found[name]) for name in videos], len(found) - len(videos)
-    )
+    return Listing([_source(place, name, found[name]) for name in videos], len(found) - len(videos))
+
+
+def _source(place: str, name: str, stamp: str) -> Source:
+    """A video by the name that it was found by, or as what has no name that can be written down and read again."""
+    uri, problem = f"{place}/{name}", ""
+    if "://" in place and "?versionId=" in name:
+        problem = "its key holds ?versionId=, which stands for a version of another"
+    try:
+        uri.encode()
+    except UnicodeEncodeError:
+        problem = "its name is not UTF-8"
+        uri, name = (
+            text.encode(errors="surrogateescape").decode(errors="backslashreplace") for text in (uri, name)
+        )
+    return Source(uri, name, stamp, problem)
 
 
 def _find(prefix: str, spread: Spread) -> Files:
@@ -143,4 +171,16 @@ def _below(prefix: str, folder: str) -> Files:
 
 
 def _is_video(path: str) -> bool:
-    return path.lower().endswith(EXTENSIONS) and not path.rsplit("/", 1)[-1].startswith(".")
+    """By its ending in any case; what is hidden, or lies in a hidden folder such as .snapshot, is none."""
+    return path.lower().endswith(EXTENSIONS) and not any(part.startswith(".") for part in path.split("/"))
+
+
+def _once(place: str, found: Files) -> Files:
+    """Without files that are there a second time, through a linked folder; the shorter name stays."""
+    first: dict[tuple[str, str], str] = {}
+    counts = Counter(found.values())
+    for name in sorted(found, key=lambda name: (name.count("/"), name)):
+        stamp = found[name]
+        real = os.path.realpath(f"{place}/{name}") if counts[stamp] > 1 and "://" not in place else name
+        first.setdefault((stamp, real), name)
+    return {name: found[name] for name in first.values()}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal, Protocol
 
-from operators import storage
+from operators import stamps, storage
 from schemas.certificate import Rung, Step
 from schemas.policy import MaskPolicy
 
@@ -44,6 +44,10 @@ class Ladder:
         if self.signer and not self.signer.has_signed("ladder", due, held.get("signature")):
             return []
         return [Step(**step) for step in held["steps"]]
+
+    def standing(self) -> dict[str, str]:
+        """Where the clips stand: another answer as soon as one has climbed."""
+        return stamps.below(storage.join(self.output, FOLDER)) if self.output else {}
 
     def climb(self, clip_id: int, steps: Sequence[Step], stage: str, reason: str) -> bool:
         """Record the next rung that may help a clip which `stage` refused after `steps`; False if there is none.

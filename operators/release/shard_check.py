@@ -164,9 +164,10 @@ def _check_video(checked: Checked, where: str, data: bytes, record: dict[str, An
     checked.demand(not facts.tags, where, f"holds tags: {', '.join(sorted(facts.tags))}")
     checked.demand(not boxes, where, f"holds more than a video: {', '.join(boxes)}")
     checked.demand(
-        (facts.width, facts.height) == (record["width"], record["height"]),
+        (facts.width, facts.height, facts.sample_aspect)
+        == (record["width"], record["height"], Fraction(*record.get("sample_aspect", (1, 1)))),
         where,
-        "is not of the recorded size",
+        "is not of the recorded size and shape of pixels",
     )
     checked.demand(
         len(facts.pts) == record["frames"],

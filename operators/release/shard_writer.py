@@ -18,9 +18,10 @@ from operators.release.accounts import account
 from operators.release.json_form import written
 from operators.release.layout import CONDITION, RECORD, VIDEO, files_of
 from operators.release.signature import Signer
+from operators.video.picture import DEINTERLACER
 from schemas.arrow import to_table
 from schemas.certificate import Certificate, Gate, Step, margin
-from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
+from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.manifest import ManifestRow, QuarantineRow, Verdict
 
 VERDICT_OF: dict[type, Verdict] = {
@@ -147,6 +148,8 @@ def _record(row: ReleasedClip, signer: Signer | None) -> dict[str, Any]:
         "width": ref.width,
         "height": ref.height,
         "frames": ref.frames,
+        "sample_aspect": [ref.sample_aspect_num, ref.sample_aspect_den],
+        "pictures": _changed(ref),
         "fps": [ref.fps_num, ref.fps_den],
         "first_frame": ref.first_frame + ref.overlap,
         "time_base": [ref.time_base_num, ref.time_base_den],
@@ -154,6 +157,12 @@ def _record(row: ReleasedClip, signer: Signer | None) -> dict[str, Any]:
         "certificate": certificate,
         **({"signature": signer.sign("certificate", certificate)} if signer else {}),
     }
+
+
+def _changed(ref: ClipRef) -> dict[str, str]:
+    """What the source's pictures were, and what was done to them before anything else."""
+    mapped = {"tone_mapped": f"{ref.transfer} to BT.709"} if ref.transfer else {}
+    return mapped | ({"deinterlaced": DEINTERLACER} if ref.interlaced else {})
 
 
 def _manifest_row(row: Outcome, shard: str, record: bytes, condition: bytes) -> ManifestRow:

@@ -2,15 +2,18 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import av
 import numpy as np
 from av.container import InputContainer
 
 from operators import storage
-from operators.video.encode import to_rgb
+from operators.video.picture import Unshowable, as_displayed, orientation, picture, without_comb
 from operators.video.source import is_as_planned
+from operators.video.tone import transfer
 from schemas.clip import ClipRef
+from schemas.policy import Sources
 
 
 class DecodeError(Exception):
@@ -40,53 +43,134 @@ def open_video(uri: str) -> Iterator[InputContainer]:
 
 
 def decode_clip(ref: ClipRef) -> np.ndarray:
-    """uint8 [T,H,W,3] RGB: the frames at `ref.pts`, rotated for display.
+    """uint8 [T,H,W,3] RGB: what `decode` gives, without what it found out."""
+    return decode(ref)[0]
 
-    Frames are found by timestamp, so a variable frame rate or a lost frame cannot shift the clip.
+
+def decode(ref: ClipRef, sources: Sources | None = None) -> tuple[np.ndarray, ClipRef]:
+    """The clip's frames as players show them, uint8 [T,H,W,3] RGB, and the reference with what was done to them.
+
+    Frames are found by timestamp, so a variable frame rate or a lost frame cannot shift the clip; those of a source
+    whose clock starts again (`ref.counted`) by their number. Interlaced ones are deinterlaced, those of a wider range
+    mapped into BT.709, wherever in the source that begins: planning has only looked at its first frames.
     Raises DecodeError if a frame is missing, is of another size, or the source cannot be read, or has changed since it
-    was planned: then it is another one, under the digest of the first.
+    was planned: then it is another one, under the digest of the first; also if `sources` refuse what it is.
     """
     if ref.problem:
         raise DecodeError(ref.problem, ref.remedy)
-    frames = np.empty((len(ref.pts), ref.height, ref.width, 3), np.uint8)
-    wanted = {pts: index for index, pts in enumerate(ref.pts)}
+    _require(ref, sources or Sources())
+    clip = _Clip(ref)
     try:
         same = is_as_planned(ref)
-        if same:
-            _fill(frames, wanted, ref, seek=True)
-        if same and wanted:  # where there is no index, seeking may land behind the clip: then from the start
-            _fill(frames, wanted, ref, seek=False)
+        if same and not ref.counted:
+            clip.fill(seek=True)
+        if (
+            same and clip.wanted
+        ):  # where there is no index, seeking may land behind the clip: then from the start
+            clip.fill(seek=False)
         if not same or not is_as_planned(ref):  # not while it was read either
             raise DecodeError("the source has changed since it was planned", "Plan it again")
+    except Unshowable as error:
+        raise DecodeError(str(error)) from None
     except (OSError, av.error.FFmpegError) as error:
         raise DecodeError(f"the source cannot be decoded ({type(error).__name__})") from None
-    if wanted:
-        raise DecodeError(f"{len(wanted)} of {len(ref.pts)} frames cannot be decoded")
-    return frames
+    if clip.wanted:
+        raise DecodeError(f"{len(clip.wanted)} of {len(ref.pts)} frames cannot be decoded")
+    _require(clip.ref, sources or Sources())
+    return clip.frames, clip.ref
 
 
-def _fill(frames: np.ndarray, wanted: dict[int, int], ref: ClipRef, seek: bool) -> None:
-    """Put each wanted timestamp's picture at its index, and take it off the list."""
-    with open_video(ref.uri) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        if seek:
-            with contextlib.suppress(av.error.FFmpegError):
-                container.seek(ref.pts[0], stream=stream)
-        for frame in container.decode(stream):
-            if frame.pts in wanted:
-                picture = as_displayed(to_rgb(frame), ref.rotation)
-                if picture.shape != frames.shape[1:]:
-                    size = f"{picture.shape[1]}x{picture.shape[0]}"
-                    raise DecodeError(
-                        f"the picture size changes to {size}", "Split the source where it changes"
-                    )
-                frames[wanted.pop(frame.pts)] = picture
-            # Frames come in order of display: nothing wanted comes after the clip's last.
-            if not wanted or (frame.pts is not None and frame.pts > ref.pts[-1]):
-                break
+def _require(ref: ClipRef, sources: Sources) -> None:
+    """Raises DecodeError if the policy refuses such a source."""
+    refused = {
+        "incomplete": (ref.missing, f"{ref.missing} frames of the source are missing"),
+        "hdr": (ref.transfer, f"the source is in {ref.transfer}"),
+        "interlaced": (ref.interlaced, "the source is interlaced"),
+    }
+    for name, (held, reason) in refused.items():
+        if held and getattr(sources, name) == "refuse":
+            raise DecodeError(f"{reason}, and the policy refuses that", f"Mend it, or change sources.{name}")
 
 
-def as_displayed(picture: np.ndarray, rotation: int) -> np.ndarray:
-    """Turn [H,W,3] counter-clockwise by `rotation` degrees, a multiple of 90."""
-    return np.rot90(picture, rotation // 90) if rotation else picture
+class _Clip:
+    """A clip being filled: its frames, and by timestamp (or number) which of them are still wanted."""
+
+    def __init__(self, ref: ClipRef) -> None:
+        self.ref = ref
+        self.frames = np.empty((len(ref.pts), ref.height, ref.width, 3), np.uint8)
+        names = range(ref.first_frame, ref.first_frame + len(ref.pts)) if ref.counted else ref.pts
+        self.wanted = {name: index for index, name in enumerate(names)}
+        self.last = names[-1]
+
+    def fill(self, seek: bool) -> None:
+        """Put each wanted frame's picture at its index, and take it off the list."""
+        try:
+            self._fill(seek)
+        except _Interlaced:
+            self.ref = replace(self.ref, interlaced=True)
+            self._fill(seek)
+
+    def _fill(self, seek: bool) -> None:
+        with open_video(self.ref.uri) as container:
+            if seek:
+                # The deinterlacer looks at the frame before, too.
+                first = self.ref.pts[0] - self.ref.interlaced
+                with contextlib.suppress(av.error.FFmpegError):
+                    container.seek(first, stream=container.streams[self.ref.stream])
+            frames = Decoding(container, self.ref.stream, strict=not self.ref.counted)
+            for number, frame in enumerate(without_comb(frames) if self.ref.interlaced else frames):
+                name = number if self.ref.counted else frame.pts
+                if name in self.wanted:
+                    self._put(frame, self.wanted[name])
+                    del self.wanted[name]
+                # Frames come in order of display: nothing wanted comes after the clip's last.
+                if not self.wanted or (name is not None and name > self.last):
+                    break
+
+    def _put(self, frame: av.VideoFrame, index: int) -> None:
+        ref = self.ref
+        if frame.interlaced_frame and not ref.interlaced:
+            raise _Interlaced
+        if frame.pts != ref.pts[index]:
+            raise DecodeError("its frames do not come in the planned order")
+        if orientation(frame) not in (None, (ref.rotation, ref.mirrored)):
+            raise DecodeError("the pictures' orientation changes", "Split the source where it changes")
+        shown = as_displayed(picture(frame), ref.rotation, ref.mirrored)
+        if shown.shape != self.frames.shape[1:]:
+            size = f"{shown.shape[1]}x{shown.shape[0]}"
+            raise DecodeError(f"the picture size changes to {size}", "Split the source where it changes")
+        self.frames[index] = shown
+        if (kind := transfer(frame)) != ref.transfer:
+            self.ref = replace(ref, transfer=kind or ref.transfer)
+
+
+class _Interlaced(Exception):
+    """A frame is, in a source of which that was not known."""
+
+
+class Decoding:
+    """Every frame of a stream in order of display, whatever lies between them; `damaged` counts packets from the first
+    key frame on that cannot be decoded. If it is `strict`, only those that the demuxer marks may be so, and others
+    raise what FFmpeg does: what comes after may lean on them."""
+
+    def __init__(self, container: InputContainer, index: int, strict: bool = False) -> None:
+        self.damaged = 0
+        self._frames = self._decode(container, container.streams[index], strict)
+
+    def __iter__(self) -> Iterator[av.VideoFrame]:
+        return self._frames
+
+    def _decode(
+        self, container: InputContainer, stream: av.VideoStream, strict: bool
+    ) -> Iterator[av.VideoFrame]:
+        stream.thread_type, begun = "AUTO", False
+        for packet in container.demux(stream):
+            begun |= packet.is_keyframe
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                if strict and not packet.is_corrupt:
+                    raise
+                self.damaged += begun
+                continue
+            yield from frames

@@ -23,6 +23,7 @@ class ContainerFacts:
     time_base: Fraction
     width: int
     height: int
+    sample_aspect: Fraction
 
 
 # What the mp4 format itself demands and no muxer leaves out; none of it comes from the source.
@@ -37,12 +38,19 @@ _STRUCTURAL_TAGS = {
 
 
 def encode_video(
-    frames: np.ndarray, pts: list[int], time_base: Fraction, fps: Fraction, crf: int, preset: str
+    frames: np.ndarray,
+    pts: list[int],
+    time_base: Fraction,
+    fps: Fraction,
+    crf: int,
+    preset: str,
+    sample_aspect: Fraction = Fraction(1),
 ) -> bytes:
     """uint8 [T,H,W,3] RGB -> mp4 bytes; the same input gives the same bytes.
 
     `pts` in units of `time_base` keep their spacing exactly and start at 0. Odd sizes cannot be subsampled
-    in H.264, so they are coded as 4:4:4 and keep their size; others as 4:2:0.
+    in H.264, so they are coded as 4:4:4 and keep their size; others as 4:2:0. A pixel is `sample_aspect` as wide as
+    high; nothing is said of square ones.
     """
     if len(frames) != len(pts) or frames.dtype != np.uint8:
         raise ValueError(f"{len(frames)} frames of {frames.dtype} with {len(pts)} timestamps")
@@ -65,6 +73,8 @@ def encode_video(
         stream.options = {"crf": str(crf), "preset": preset, "threads": "1", "bf": "0", "flags": "+bitexact"}
         stream.options |= {"coder": "cavlc"}  # so that nothing can follow a slice: h264_slices.py
         _declare_bt709(stream.codec_context)
+        if sample_aspect != 1:
+            stream.codec_context.sample_aspect_ratio = sample_aspect
         packets = []
         for picture, moment in zip(frames, pts, strict=True):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
@@ -124,5 +134,5 @@ def inspect_video(data: bytes) -> ContainerFacts:
         if None in pts or video.time_base is None:
             raise ValueError("frames without timestamps")
         foreign = [tag for tag in tags if tag not in _STRUCTURAL_TAGS]
-        size = (video.width, video.height)
-        return ContainerFacts(streams, foreign, foreign_boxes(data), pts, video.time_base, *size)
+        shape = (video.width, video.height, Fraction(video.sample_aspect_ratio or 1))
+        return ContainerFacts(streams, foreign, foreign_boxes(data), pts, video.time_base, *shape)

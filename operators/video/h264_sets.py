@@ -6,15 +6,22 @@ would fit; here each bit is either due, or a small number that a decoder needs.
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 _HIGH = (100, 244)  # profiles with fields of their own: High, and High 4:4:4 Predictive for odd sizes
 _PROFILES = (66, 77, *_HIGH)
+# Width of a pixel by its height, by its number; what is none of these is written out. ITU-T H.264, table E-1.
+_ASPECTS = [Fraction(1), Fraction(1), *(Fraction(*each) for each in (
+    (12, 11), (10, 11), (16, 11), (40, 33), (24, 11), (20, 11), (32, 11), (80, 33), (18, 11), (15, 11), (64, 33),
+    (160, 99), (4, 3), (3, 2), (2, 1),
+))]  # fmt: skip
+_WRITTEN_OUT = 255
 _SMALL, _SIDE = 32, 1 << 12  # of numbers such as reference frames; macroblocks a side
 
 
 @dataclass(frozen=True)
 class Sequence:
-    """What a sequence parameter set says. `tick` / `scale` is half of the unit of time, in seconds."""
+    """What a sequence parameter set says. `tick` / `scale` is half of a unit of time in seconds, `aspect` a pixel's."""
 
     profile: int
     chroma: int
@@ -22,6 +29,7 @@ class Sequence:
     height: int
     tick: int
     scale: int
+    aspect: Fraction
 
 
 class _Bits:
@@ -102,7 +110,8 @@ def sequence(unit: bytes) -> Sequence:
         bits.ue(1)
         high -= bits.ue(16) * unit_size
     bits.due(1, 1)  # and more, on display and time
-    bits.due(2)
+    aspect = _aspect(bits) if bits.u(1) else Fraction(1)
+    bits.due(1)
     bits.due(1 + 3 + 1 + 1 + 24, 0b1_101_0_1 << 24 | 0x010101)  # limited range, BT.709
     bits.due(2, 0b01)
     tick, scale = bits.u(32), bits.u(32)
@@ -112,7 +121,22 @@ def sequence(unit: bytes) -> Sequence:
     for below in (1, 1, _SMALL, _SMALL, 1, 17):
         bits.ue(below)
     bits.end()
-    return Sequence(profile, chroma, wide, high, tick, scale)
+    return Sequence(profile, chroma, wide, high, tick, scale, aspect)
+
+
+def _aspect(bits: _Bits) -> Fraction:
+    """A pixel that is not square, in the one way in which an encoder writes it."""
+    number = bits.u(8)
+    if number != _WRITTEN_OUT:
+        if not 2 <= number < len(_ASPECTS):
+            raise ValueError("an unknown shape of pixels")
+        return _ASPECTS[number]
+    width, height = bits.u(16), bits.u(16)
+    if not height or Fraction(width, height).as_integer_ratio() != (width, height):
+        raise ValueError("a shape of pixels that is not due")
+    if not width or Fraction(width, height) in _ASPECTS:
+        raise ValueError("a shape of pixels that has a number")
+    return Fraction(width, height)
 
 
 def check_picture(unit: bytes) -> None:

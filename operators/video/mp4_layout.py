@@ -121,9 +121,10 @@ def _avc1(layout: Layout) -> bytes:
     sides = struct.pack(">HH", layout.told.width, layout.told.height)
     entry = (0, 1, 0, 0, 0, 0), sides, (72 << 16, 72 << 16, 0), b"\0\1", bytes(32), b"\0\x18\xff\xff"
     colours = _box("colr", b"nclx", struct.pack(">3HB", 1, 1, 1, 0))
-    return _box(
-        "avc1", *entry, _box("avcC", config(layout)), colours, _box("btrt", (0, rate, 0)) if rate else b""
-    )
+    aspect = layout.told.aspect
+    pixels = _box("pasp", (aspect.numerator, aspect.denominator)) if aspect != 1 else b""
+    bits = _box("btrt", (0, rate, 0)) if rate else b""
+    return _box("avc1", *entry, _box("avcC", config(layout)), colours, pixels, bits)
 
 
 def _chunks(sizes: list[int]) -> list[list[int]]:

@@ -136,3 +136,13 @@ def test_the_dashboard_asks_for_counters_that_there_are() -> None:
         assert labels <= known, query
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
     assert all(panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24 for panel in board["panels"])
+
+
+def test_what_cannot_be_counted_is_written_all_the_same() -> None:
+    """A rate of 0, a label that nobody knows: one clip without figures, and no shard that cannot be written."""
+    ref = toy.make_ref(1)
+    rows = [toy.released(replace(ref, fps_num=0), b"x"), toy.released(ref, b"x")]
+    counts: metrics.Counts = Counter()
+    assert list(metrics.tally(rows, counts, None)) == rows
+    assert counts["recast_frames_total", ("released",)] == 10
+    metrics.publish(Counter({("recast_nothing_total", ()): 1}))

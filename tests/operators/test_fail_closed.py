@@ -62,8 +62,8 @@ def passed_through(*_: Any, **__: Any) -> np.ndarray:
 
 PUBLISHED_BY_MISTAKE = RuntimeError("/secret/name.mp4 and a person's name")
 FAULTS: dict[str, tuple[str, str, Callable[..., Any]]] = {
-    "decode fails": ("condition_module", "decode_clip", failing(DecodeError("cut off"))),
-    "decode crashes": ("condition_module", "decode_clip", failing(PUBLISHED_BY_MISTAKE)),
+    "decode fails": ("condition_module", "decode", failing(DecodeError("cut off"))),
+    "decode crashes": ("condition_module", "decode", failing(PUBLISHED_BY_MISTAKE)),
     "segmentation crashes": ("condition", "segment", failing(PUBLISHED_BY_MISTAKE)),
     "pose crashes": ("condition", "pose", failing(PUBLISHED_BY_MISTAKE)),
     "a frame without detections": ("condition", "segment", lambda frames: Cues().segment(frames[1:])),

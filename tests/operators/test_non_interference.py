@@ -43,7 +43,7 @@ def first(stages: Stages) -> tuple[Conditioning, bytes]:
 def conditioned(stages: Stages, frames: np.ndarray) -> Conditioning:
     """What Condition makes of these frames, whatever the file holds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(operators.condition, "decode_clip", lambda _: frames)
+        patch.setattr(operators.condition, "decode", lambda ref, _: (frames, ref))
         table = stages.condition(to_table([stages.ref], ClipRef))
     (clip,) = from_table(table, Conditioning, QuarantinedClip, FailedClip)
     assert isinstance(clip, Conditioning), clip

@@ -110,8 +110,8 @@ VALUES: dict[str, tuple[str, str, Wrong]] = {
     "boxes that are no numbers": ("condition", "self.segment", nan_boxes),
     "keypoints that are no numbers": ("condition", "self.pose", nan_points),
     "depth that is no number": ("condition", "self.depth", nan),
-    "another clip is decoded": ("condition", "decode_clip", lambda _: another_clip()),
-    "the clip is decoded a frame late": ("condition", "decode_clip", late),
+    "another clip is decoded": ("condition", "decode", lambda made: (another_clip(), made[1])),
+    "the clip is decoded a frame late": ("condition", "decode", lambda made: (late(made[0]), made[1])),
     "the background is not masked": ("condition", "fuse_structhuman", lambda _: source_frames()),
     "generated as no number": (
         "regenerate",

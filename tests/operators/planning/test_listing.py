@@ -1,5 +1,6 @@
 """What is found below an input, and under which name."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,42 @@ def test_every_folder_at_any_depth_is_found_once(place: str, wide: int) -> None:
     assert list_videos(f"{place}/first.mp4").videos[0] in found.videos
     assert sorted(source.name for source in found.videos) == sorted(names)
     assert found.others == 0
+
+
+def test_linked_folders_are_followed_once_and_hidden_ones_not(tmp_path: Path) -> None:
+    """Loops end; what is reached by two names is one source; extensions are known in any case."""
+    place = tmp_path / "videos"
+    names = ("day/a.MP4", "day/b.3gp", "day/c.3GP", ".snapshot/hourly/a.mp4", "day/.cache/d.mp4", ".e.mp4")
+    for name in (*names, "day/deep/f.vob"):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(name.encode())
+    outside = tmp_path / "outside"
+    (outside / "more").mkdir(parents=True)
+    (outside / "more/g.mp4").write_bytes(b"g")
+    (place / "linked").symlink_to(outside)
+    (place / "day/loop").symlink_to(place)
+    (place / "day/here").symlink_to(place / "day")
+    (place / "again").symlink_to(place / "day/deep")
+    (outside / "back").symlink_to(outside)
+    (place / "broken").symlink_to(tmp_path / "nowhere")
+    found = [video.name for video in list_videos(str(place)).videos]
+    assert found == ["again/f.vob", "day/a.MP4", "day/b.3gp", "day/c.3GP", "linked/more/g.mp4"]
+
+
+def test_a_name_that_cannot_be_written_down_is_one_record(tmp_path: Path) -> None:
+    for name in (b"caf\xe9.mp4", b"a::b.mp4", b"c?versionId=1.mp4", "ü.mp4".encode()):
+        Path(os.fsdecode(bytes(tmp_path) + b"/" + name)).write_bytes(name)
+    videos = {video.name: video.problem for video in list_videos(str(tmp_path)).videos}
+    assert videos == {
+        "a::b.mp4": "",
+        "c?versionId=1.mp4": "",
+        "caf\\xe9.mp4": "its name is not UTF-8",
+        "ü.mp4": "",
+    }
+
+
+def test_a_key_that_reads_as_a_version_is_one_record(s3: str) -> None:
+    for name in ("a.mp4", "b?versionId=1.mp4", "c::d.mp4"):
+        write_bytes(f"{s3}/keys", name, b"x")
+    videos = {video.name: bool(video.problem) for video in list_videos(f"{s3}/keys").videos}
+    assert videos == {"a.mp4": False, "b?versionId=1.mp4": True, "c::d.mp4": False}

@@ -39,7 +39,13 @@ class TestClip:
 
     def test_another_size(self) -> None:
         wide = replace(self.ref, width=80)
-        assert self.check(toy.released(self.ref, toy.noise(wide))) == ["is not of the recorded size"]
+        assert self.check(toy.released(self.ref, toy.noise(wide))) == [
+            "is not of the recorded size and shape of pixels"
+        ]
+        flat = replace(self.ref, sample_aspect_num=4, sample_aspect_den=3)
+        assert self.check(toy.released(flat, toy.noise(self.ref))) == [
+            "is not of the recorded size and shape of pixels"
+        ]
 
     def test_audio_and_tags(self) -> None:
         forged = toy.released(self.ref, _with_audio_and_title(toy.noise(self.ref)))

@@ -57,13 +57,13 @@ def test_a_source_that_changed_after_planning_fails(tmp_path: Path, change: Call
 
 def test_one_that_is_changed_while_it_is_read_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "a.mkv", pictures(5))
-    ref, fill = planned(path), decode._fill
+    ref, fill = planned(path), decode._Clip.fill
 
     def late(*args: object, **named: object) -> None:
         fill(*args, **named)  # type: ignore[arg-type]
         overwritten(path)
 
-    monkeypatch.setattr(decode, "_fill", late)
+    monkeypatch.setattr(decode._Clip, "fill", late)
     with pytest.raises(DecodeError, match="has changed since it was planned"):
         decode_clip(ref)
 
