@@ -1,7 +1,8 @@
 """Attackers who learn: from pairs of what is published and what it was made of, of other people than they look for.
 
-Both are ridge regressions in their dual form (Saunders et al., ICML 1998) of what is between the two: who learns nothing
-still compares as they are. Nothing is drawn at random; a network would need more pairs than most evaluations have.
+Both are ridge regressions in their dual form (Saunders et al., ICML 1998) of what is between the two: who learns
+nothing still compares as they are. Nothing is drawn at random; a network would need more pairs than most evaluations
+have.
 """
 
 from collections.abc import Callable, Mapping, Sequence

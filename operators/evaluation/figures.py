@@ -61,7 +61,7 @@ def rank1(searches: Sequence[Search]) -> Figure:
 def found_again(name: str, searches: Sequence[Search]) -> Figures:
     """R-1 and mAP under a name."""
     return {
-        f"{name} R-1": over(searches, lambda one: one.rank1),
+        f"{name} R-1": rank1(searches),
         f"{name} mAP": over(searches, lambda one: one.ap),
     }
 
