@@ -7,6 +7,7 @@ from typing import Any
 from operators import storage
 from operators.pages.html import embedded, fitting, write_page
 from operators.release.json_form import written
+from schemas.evaluation import BASELINES, CONTROL, RECAST
 
 AXES = ("privacy", "quality", "utility")
 # Of each table: title, what it says, and its figures with what is better.
@@ -60,8 +61,11 @@ def write_evaluation(report: str, summary: Mapping[str, Any], worst: Sequence[Ma
 
     `worst` are clips: key, exposed, likeness, and videos `source` and `output` as mp4.
     """
-    rows = tables(summary)
     storage.write_bytes(report, "evaluation.json", written(summary))
+    order = (RECAST, *BASELINES, CONTROL)
+    methods = {name: summary["methods"][name] for name in order if name in summary["methods"]}
+    summary = {**summary, "methods": methods}
+    rows = tables(summary)
     storage.write_bytes(report, "evaluation.md", _markdown(summary, rows).encode())
     return write_page(
         report,
@@ -87,7 +91,9 @@ def tables(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
         for name, better in names:
             cells = [method["figures"].get(name) for method in summary["methods"].values()]
             if any(cell and cell["value"] is not None for cell in cells):
-                rows.append({"name": name, "better": better, "cells": cells})
+                chance = next((cell["chance"] for cell in cells if cell and cell["chance"] is not None), None)
+                note = "" if chance is None else f"chance {chance:.3f}"
+                rows.append({"name": name, "better": better, "cells": cells, "chance": note})
         made.append({"title": title, "words": words, "rows": rows})
     return made
 
@@ -97,8 +103,7 @@ def text(cell: Mapping[str, Any] | None) -> tuple[str, str]:
     if not cell or cell["value"] is None:
         return "–", ""
     interval = "one source" if cell["low"] is None else f"{cell['low']:.3f} to {cell['high']:.3f}"
-    chance = "" if cell["chance"] is None else f", chance {cell['chance']:.3f}"
-    return f"{cell['value']:.3f}", interval + chance
+    return f"{cell['value']:.3f}", interval
 
 
 def _place(axis: int, share: float) -> tuple[float, float]:
@@ -172,6 +177,7 @@ def _markdown(summary: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> 
                 " ".join(filter(None, (value, f"({note})" if note else "")))
                 for value, note in map(text, row["cells"])
             ]
-            lines.append(f"| {row['name']} | {' | '.join(cells)} |")
+            name = f"{row['name']}, {row['chance']}" if row["chance"] else row["name"]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
     lines += ["", "## Not attacked", "", *(f"- {one}" for one in summary["not_attacked"])]
     return "\n".join(lines) + "\n"
