@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import ray
 
 from cluster import session, weights_lock
+from cluster.ledger import dataset_signature
 from cluster.ledger.plans import Plan
 from jobs import options
 from jobs.verify import policy_of
@@ -128,6 +129,8 @@ def main(arguments: Namespace) -> int:
         raise UserError(
             output, f"was made with another profile than {profile.name}", "Give the settings of the run"
         )
+    if signer and dataset_signature.key_named(dataset)[0] != signer.public_key:
+        raise UserError("--key", "is not the key that the dataset is signed by", "Give that one, or none")
     if arguments.card and not signer:
         raise UserError("--card", "needs --key", "The card is vouched for by the signed summary")
     methods = chosen(arguments.against, BASELINES, "--against")

@@ -14,9 +14,9 @@ def exposure(
     """(person, frame, height in px, pixels, pixels left original) of everybody in every frame.
 
     output, source uint8 [T,H,W,3]; masks int [T,H,W], 0 nobody, i person i. A pixel is original if the patch around it
-    is the source's: of luma, as H.264 halves the resolution of colour, and flat cloth as well as textured, unlike the
-    copy gate, so that cloth of the same shade counts by chance. A person's outermost two pixels are left out, as they show background as often; of
-    somebody who has no others all count.
+    is the source's: of luma, as H.264 halves the resolution of colour, and of flat cloth as well as textured, unlike
+    the copy gate, so cloth of the same shade counts by chance. A person's outermost two pixels are left out, as they
+    show background as often; of somebody who has no others all count.
     """
     found = []
     for t, (after, before, people) in enumerate(zip(output, source, masks, strict=True)):
