@@ -17,11 +17,12 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks.generator import pck, warping_error
+from benchmarks.generator import pck
 from operators.actor.actor import actor, keypoints
 from operators.actor.compose import cast, compose
 from operators.actor.plate import plate
 from operators.conditioning.persona import sample_persona
+from operators.evaluation.warping import warping_error
 from operators.models.build import pose_model
 from operators.training.degrade import degrade_condition, jitter
 from operators.training.pairs import vary_crop

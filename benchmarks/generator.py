@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from operators.conditioning.persona import sample_persona
+from operators.evaluation.warping import warping_error
 from operators.generation.generator import WanVaceGenerator
 from operators.models.build import PoseModel, pose_model
 from operators.training.degrade import degrade_condition
@@ -46,24 +47,6 @@ def pck(frames: np.ndarray, sample: RenderedClip, detector: PoseModel, share: fl
             distance = np.linalg.norm(places - joints[seen, :2], axis=-1)
             right += int((distance <= share * tall).sum(axis=1).max())
     return right, total
-
-
-def warping_error(frames: np.ndarray, real: np.ndarray, within: np.ndarray) -> float:
-    """Mean absolute difference, inside the masks, of each frame and the one before moved by the real video's flow.
-
-    Frames uint8 [T,H,W,3], `within` bool [T,H,W]. Flow: dense inverse search (OpenCV), on the real frames for both.
-    """
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    height, width = frames.shape[1:3]
-    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
-    errors = []
-    for t in range(1, len(frames)):
-        gray = [cv2.cvtColor(real[i], cv2.COLOR_RGB2GRAY) for i in (t, t - 1)]
-        moved = cv2.remap(frames[t - 1], grid + flow.calc(gray[0], gray[1], None), None, cv2.INTER_LINEAR)
-        inside = within[t] & within[t - 1]
-        if inside.any():
-            errors.append(np.abs(frames[t].astype(float) - moved.astype(float))[inside].mean())
-    return float(np.mean(errors)) if errors else np.nan
 
 
 def torso(frames: np.ndarray, sample: RenderedClip) -> np.ndarray:

@@ -13,6 +13,7 @@ from operators.models.centerface import FACES, face_weights
 from operators.models.ocr import text_weights
 from schemas.config import Settings
 from schemas.errors import UserError
+from schemas.evaluation import Judges
 from schemas.profile import Profile
 
 LOCK = Path(__file__).parent / "weights.lock"
@@ -92,6 +93,13 @@ def digests(profile: Profile) -> dict[str, str]:
     if profile.generator.people == "actor":
         found[str(BODY)] = verify(str(BODY), lock)
     return found
+
+
+def digests_of(judges: Judges) -> dict[str, str]:
+    """The same of what judges an evaluation."""
+    lock = read_lock()
+    names = [*named(judges).values(), *judges.embedders.values()]
+    return {name: verify(name, lock) for name in names}
 
 
 def checked(operator: type, expected: Mapping[str, str]) -> type:

@@ -95,7 +95,7 @@ def read_settings(arguments: Namespace) -> tuple[Profile, Policy]:
     return profile, policy
 
 
-def add_signing(parser: ArgumentParser) -> None:
+def add_key(parser: ArgumentParser) -> None:
     """Options of who signs, which `read_signer` reads."""
     parser.add_argument(
         "--key", metavar="FILE", help="sign with this Ed25519 key (PEM); workers need it at the same path"
@@ -106,6 +106,11 @@ def add_signing(parser: ArgumentParser) -> None:
         help="sign by this command instead: message on standard input, signature on standard output",
     )
     parser.add_argument("--public-key", metavar="FILE", help="PEM; what --key-command's signatures must fit")
+
+
+def add_signing(parser: ArgumentParser) -> None:
+    """The same, and options of who marks, which `read_marker` reads."""
+    add_key(parser)
     parser.add_argument(
         "--c2pa-certificate",
         metavar="FILE",

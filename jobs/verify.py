@@ -2,7 +2,8 @@
 
 Every planned clip is there exactly once, as released, quarantined or failed; every released clip is the one that
 was certified and passed its gates; nothing else lies in the output. If it is signed, every certificate and dataset.json
-are by one key, and --public-key says whose it must be. A sample of clips is decoded and audited again. Exit status 0
+are by one key, and --public-key says whose it must be. An evaluation in it is by that key, of this very dataset, and
+keeps the bounds that the policy's `evidence` sets. A sample of clips is decoded and audited again. Exit status 0
 if all of it holds, 1 if anything does not, 2 if there is no dataset to verify.
 """
 
@@ -19,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cluster import session
-from cluster.ledger import completeness, dataset_signature, strays
+from cluster.ledger import completeness, dataset_signature, evaluated, strays
 from cluster.ledger.completeness import AGAIN, Whole, in_order
 from jobs import options
 from operators import storage
@@ -100,7 +101,9 @@ def verify(
     breaches += _head(output, dataset, policy, least_revision)
     breaches += in_order(whole.breaches)
     breaches += completeness.breaches(output, dataset, whole)
-    breaches += strays.breaches(output, entries, own, listed, dataset["state"] == "running")
+    unsound, files = evaluated.breaches(output, policy, key)
+    breaches += unsound if dataset["state"] == "complete" else []
+    breaches += strays.breaches(output, entries, own | files, listed, dataset["state"] == "running")
     released = whole.total.clips("released")
     return Proof(breaches, released, whole.sampled, whole.doubted, in_order(whole.waived))
 

@@ -163,6 +163,27 @@ class Identity(Settings):
     keep_map: Literal[False] = False
 
 
+class EvidenceBounds(Settings):
+    """What a signed evaluation (jobs.evaluate) must show before jobs.verify lets a dataset pass: the upper end of each
+    figure's interval over sources is at most so much. Those that are left out are not asked for; any of them asks that
+    every released clip that was chosen was measured.
+
+    exposed       share of person-frames in which more than a tenth of somebody is the source's
+    rank1         how often somebody shown is found at the first guess among all people of the sources
+    parrot_rank1  the same for an attacker who learnt from other people's pairs
+    """
+
+    exposed: float | None = Field(default=None, ge=0, le=1)
+    rank1: float | None = Field(default=None, ge=0, le=1)
+    parrot_rank1: float | None = Field(default=None, ge=0, le=1)
+
+    def named(self) -> dict[str, float]:
+        """The limit of each figure that is asked for, by its name in an evaluation."""
+        names = {"exposed": "exposed, all heights", "rank1": "body R-1", "parrot_rank1": "parrot R-1"}
+        asked = {names[field]: getattr(self, field) for field in names}
+        return {name: limit for name, limit in asked.items() if limit is not None}
+
+
 class Reviewers(Settings):
     """Who may see the review pages, where originals stand beside results, and what they may decide.
 
@@ -218,6 +239,7 @@ class Policy(Settings):
     publish_conditioning: bool
     timing: Timing = "source"
     sources: Sources = Sources()
+    evidence: EvidenceBounds | None = Field(default=None, exclude_if=lambda bounds: bounds is None)
 
     @model_validator(mode="after")
     def _complete(self) -> "Policy":

@@ -9,6 +9,8 @@ stats/NAME.json           the accounting and the digests of the files above; wri
 shards.jsonl              the list of shards, each with the hash of all up to it (cluster/ledger/chain.py)
 checkpoint/NAME.parquet   the commit record of a shard: without it, the shard is left over from an interruption
 report.html               what it holds, to be looked at
+evaluation.dsse.json      how private it is, signed (evidence.py); written by jobs.evaluate with a key
+croissant.json            a data card with that (jobs.evaluate --card), vouched for by it
 attempts/, escalation/    of a run that has not finished, and lease.json, which says that it runs
 """
 
@@ -22,6 +24,7 @@ from operators.recovery import attempts, escalation
 SCHEMA_VERSION = 3
 DATASET, SHARD_LIST, REPORT = "dataset.json", "shards.jsonl", "report.html"
 ATTESTATION, LEASE = "dataset.dsse.json", "lease.json"
+EVIDENCE, CARD = "evaluation.dsse.json", "croissant.json"
 FOLDERS = {"shards": "tar", "manifest": "parquet", "quarantine": "parquet", "stats": "json"}
 CHECKPOINT = "checkpoint"
 VIDEO, RECORD, CONDITION = "mp4", "json", "condition.mp4"  # members of a clip, after its key and a dot

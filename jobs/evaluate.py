@@ -1,0 +1,205 @@
+"""Evaluate: how private, good and useful is a dataset? `python -m jobs.evaluate --plan PLAN --output OUT --report DIR`
+
+    sources -> Measure -> figures over sources -> page, JSON, Markdown, signed summary
+
+Runs where originals may be read. DIR is restricted: it holds pictures of people, and a page with originals beside
+results. Every source is measured once; after any interruption run the same command again. With a key, a summary without
+pixels and names goes into OUT, signed, which jobs.verify holds against the policy's evidence.
+"""
+
+import hashlib
+import random
+from argparse import Namespace
+from collections import defaultdict
+from typing import Any, TypeVar
+
+import ray
+
+from cluster import session, weights_lock
+from cluster.ledger import dataset_signature
+from cluster.ledger.plans import Plan
+from jobs import options
+from jobs.verify import policy_of
+from operators import storage
+from operators.evaluation.card import card
+from operators.evaluation.figures import Attacker
+from operators.evaluation.judges import JudgeModels
+from operators.evaluation.measure import Measure, Places
+from operators.evaluation.store import Store
+from operators.evaluation.summary import summary, worst
+from operators.evaluation.watch import watched
+from operators.pages.evaluation import AXES, write_evaluation
+from operators.release import evidence, reader
+from operators.release.attestation import sha256
+from operators.release.json_form import written
+from operators.release.layout import CARD, DATASET, EVIDENCE, source_of
+from operators.release.signature import Signer
+from schemas.config import load
+from schemas.errors import UserError
+from schemas.evaluation import ATTACKS, BASELINES, Judges
+from schemas.profile import Profile
+
+T = TypeVar("T", bound=str)
+Clips = dict[str, list[dict[str, str]]]  # released ones by source: key and shard
+Lost = dict[str, tuple[float, float]]  # frames not released, and planned, by source
+
+
+def clips_of(output: str, sources: int) -> tuple[Clips, Lost]:
+    """Of all sources, or of so many drawn at random, always the same; what was lost is of all."""
+    clips: Clips = defaultdict(list)
+    lost: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    columns = ["key", "shard", "frames", "verdict"]
+    for rows in reader.batches(reader.parquet_files(output, "manifest"), columns):
+        for row in rows.to_pylist():
+            source = source_of(row["key"])
+            released = row["verdict"] == "released"
+            lost[source][0] += 0 if released else row["frames"]
+            lost[source][1] += row["frames"]
+            if released:
+                clips[source].append({"key": row["key"], "shard": row["shard"]})
+    chosen = sorted(clips)
+    if sources and sources < len(chosen):
+        chosen = sorted(random.Random(0).sample(chosen, sources))
+    counted = {source: (pair[0], pair[1]) for source, pair in lost.items()}
+    return {source: clips[source] for source in chosen}, counted
+
+
+def measure(clips: Clips, store: Store, profile: Profile, digests: dict[str, str], *arguments: Any) -> None:
+    """Every source that is not measured yet. Raises UserError for those that were lost with a worker."""
+    missing = sorted(set(clips) - store.sources())
+    if missing:
+        pool = profile.pools.condition
+        rows = [{"source": source, "clips": clips[source]} for source in missing]
+        sources = ray.data.from_items(rows, override_num_blocks=min(len(rows), 1000))
+        done = sources.map(
+            weights_lock.checked(Measure, digests),
+            fn_constructor_args=(profile, *arguments, store),
+            compute=ray.data.ActorPoolStrategy(size=pool.actors, max_tasks_in_flight_per_actor=1),
+            num_cpus=pool.num_cpus,
+            num_gpus=pool.num_gpus,
+            resources=pool.resources or None,
+        )
+        for _ in done.iter_rows():
+            pass
+    if left := set(clips) - store.sources():
+        problem, remedy = f"{len(left)} sources could not be measured", "See the workers' logs; run it again"
+        raise UserError(store.folder, problem, remedy)
+
+
+def chosen(named: str, known: tuple[T, ...], option: str) -> list[T]:
+    """The names in a list with commas. Raises UserError for one that is not known."""
+    names = [name.strip() for name in named.split(",") if name.strip()]
+    if unknown := set(names) - set(known):
+        raise UserError(option, f"{', '.join(sorted(unknown))}: not known", f"Known are {', '.join(known)}")
+    return [name for name in known if name in names]
+
+
+def stamp_of(dataset: bytes, judges: Judges, profile: Profile, arguments: Namespace) -> str:
+    """What a measurement depends on; of another one nothing is taken."""
+    parts = [sha256(dataset), judges.digest(), profile.digest(), weights_lock.code_version()]
+    parts += [arguments.against, arguments.truth]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def publish(output: str, found: dict[str, Any], dataset: bytes, signer: Signer, with_card: bool) -> None:
+    """The signed summary into OUT, and the data card beside the dataset, vouched for by it."""
+    digests = {DATASET: sha256(dataset)}
+    if with_card:
+        made = written(card(reader.require_dataset(output, "there is no card"), found))
+        storage.write_bytes(output, CARD, made)
+        digests[CARD] = sha256(made)
+    storage.write_bytes(output, EVIDENCE, evidence.seal(found, digests, signer))
+
+
+def main(arguments: Namespace) -> int:
+    """Measure what is missing, then write the report."""
+    output, report = arguments.output.rstrip("/"), arguments.report.rstrip("/")
+    storage.keep_apart(output, report, "originals")
+    options.keep_out_of_datasets(report, "originals")
+    profile, _ = options.read_settings(arguments)
+    dataset = reader.require_dataset(output, "there is nothing to evaluate")
+    policy, judges, signer = (
+        policy_of(output, dataset),
+        load(Judges, arguments.judges),
+        options.read_signer(arguments),
+    )
+    if dataset["state"] != "complete":
+        raise UserError(output, "is not complete", "Run jobs.anonymize again with the same plan and settings")
+    if dataset["profile"]["digest"] != profile.digest():
+        raise UserError(
+            output, f"was made with another profile than {profile.name}", "Give the settings of the run"
+        )
+    if signer and dataset_signature.key_named(dataset)[0] != signer.public_key:
+        raise UserError("--key", "is not the key that the dataset is signed by", "Give that one, or none")
+    if arguments.card and not signer:
+        raise UserError("--card", "needs --key", "The card is vouched for by the signed summary")
+    methods = chosen(arguments.against, BASELINES, "--against")
+    attacks = chosen(arguments.attacks, ATTACKS, "--attacks")
+    held = storage.read_bytes(output, DATASET)
+    store = Store(report, stamp_of(held, judges, profile, arguments))
+    digests = weights_lock.digests(profile) | weights_lock.digests_of(judges)
+    truth = storage.absolute(arguments.truth) if arguments.truth else ""
+    places = Places(storage.absolute(arguments.plan), storage.absolute(output), truth)
+    clips, lost = clips_of(output, arguments.sources)
+    session.start(profile)
+    key = options.read_release_key(Plan.of(arguments.plan).uri)
+    measure(clips, store, profile, digests, policy, key, judges, methods, places)
+    measured = [one for one in store.read() if one.source in clips]
+    facts = {
+        "dataset": {
+            "sha256": sha256(held), "revision": dataset.get("revision", 0), "variant": dataset["variant"],
+            "profile": dataset["profile"]["name"], "policy": dataset["policy"]["name"],
+        },
+        "judges": {"name": judges.name, "digest": judges.digest(), "gates_use": judges.gates_use},
+        "truth": bool(arguments.truth),
+    }  # fmt: skip
+    attacker = Attacker(measured, JudgeModels.embedders_of(judges))
+    found = summary(measured, attacker, attacks, lost, facts)
+    page = write_evaluation(report, found, watched(places, clips, worst(measured)))
+    if signer:
+        publish(output, found, held, signer, arguments.card)
+    show(found, page)
+    return 0
+
+
+def show(found: dict[str, Any], page: str) -> None:
+    """The axes of every method, and where the page is."""
+    rows = [
+        (f"{name}: {', '.join(AXES)}", ", ".join(map(str, one["axes"].values())))
+        for name, one in found["methods"].items()
+    ]
+    options.table(
+        "evaluate",
+        [("sources", found["sources"]), ("not measured", found["unmeasured"]), *rows, ("page", page)],
+    )
+
+
+if __name__ == "__main__":
+    parser = options.parser(__doc__)
+    parser.add_argument("--plan", required=True, help="the plan of the dataset")
+    parser.add_argument("--output", required=True, help="the dataset: a folder or an object store's prefix")
+    parser.add_argument(
+        "--report", required=True, metavar="DIR", help="where the report goes; restricted, outside OUT"
+    )
+    parser.add_argument("--variant", choices=["structhuman", "structall"], help="instead of the policy's")
+    parser.add_argument(
+        "--judges",
+        default="cluster/judges/embedded.yaml",
+        help="the models that judge (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--against", default=",".join(BASELINES), metavar="NAMES", help="baselines (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--attacks", default=",".join(ATTACKS), metavar="NAMES", help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "--truth", default="", metavar="DIR",
+        help="NAME.masks.npz of every source NAME.mp4, else detectors say who is seen",
+    )  # fmt: skip
+    parser.add_argument(
+        "--sources", type=int, default=0, metavar="N", help="evaluate so many, drawn at random (default: all)"
+    )
+    parser.add_argument("--card", action="store_true", help="also write OUT/croissant.json; needs --key")
+    options.add_key(parser)
+    options.run(main, parser)

@@ -1,0 +1,214 @@
+"""From what was measured of every source to the figures of the report, each with its interval over sources."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from operators.evaluation.attacks import Embedder, parrot, reversal
+from operators.evaluation.attributes import attributes
+from operators.evaluation.interval import figure
+from operators.evaluation.recognition import Search, cosines, nearness, rank1_at, search
+from schemas.evaluation import CONTROL, HEIGHTS, RECAST, SOURCE, Attack, Figure, Look, Measured, Scene
+
+EXPOSED = ("exposed, all heights", *(f"exposed, {name}" for name in HEIGHTS), "original pixels")
+BESIDE_SOURCE = ("warping", "flicker", "sharpness", "seam")  # over what the source has: no shares
+UTILITY = ("detector recall", "pose", "flow", "depth", "masked")
+SIZES = (2, 5, 10, 20, 50, 100, 200, 500, 1000)  # of galleries
+_BINS = np.linspace(-1, 1, 41)
+Figures = dict[str, Figure]
+
+
+def ratios(measured: Sequence[Measured], method: str) -> Figures:
+    """What is counted: exposure, quality, utility."""
+    sums: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0.0, 0.0]))
+    for one in measured:
+        for ratio in one.ratios:
+            if ratio.method == method:
+                sums[ratio.name][one.source][0] += ratio.numerator
+                sums[ratio.name][one.source][1] += ratio.denominator
+    names = (*EXPOSED, *BESIDE_SOURCE, "frozen", *UTILITY)
+    return {
+        name: figure(
+            {source: (pair[0], pair[1]) for source, pair in sums[name].items()}, name not in BESIDE_SOURCE
+        )
+        for name in names
+    }
+
+
+def over(
+    searches: Sequence[Search],
+    value: Callable[[Search], float],
+    share: bool = True,
+    chance: float | None = None,
+) -> Figure:
+    """The mean of a value of everybody who was looked for."""
+    by_source: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for one in searches:
+        if np.isfinite(value(one)):
+            by_source[one.source][0] += value(one)
+            by_source[one.source][1] += 1
+    return figure({source: (pair[0], pair[1]) for source, pair in by_source.items()}, share, chance)
+
+
+def rank1(searches: Sequence[Search]) -> Figure:
+    """How often somebody is found at the first guess, and how often guessing would."""
+    guessed = float(np.mean([one.chance for one in searches])) if searches else None
+    return over(searches, lambda one: one.rank1, True, guessed)
+
+
+def found_again(name: str, searches: Sequence[Search]) -> Figures:
+    """R-1 and mAP under a name."""
+    return {
+        f"{name} R-1": rank1(searches),
+        f"{name} mAP": over(searches, lambda one: one.ap),
+    }
+
+
+class Attacker:
+    """Looks and scenes of a dataset, and everything that is tried with them."""
+
+    def __init__(self, measured: Iterable[Measured], embedders: Mapping[str, Embedder]) -> None:
+        self.embedders = embedders
+        self.looks: dict[str, list[Look]] = defaultdict(list)
+        self.scenes: dict[str, list[Scene]] = defaultdict(list)
+        for one in measured:
+            for look in one.looks:
+                self.looks[look.method].append(look)
+            for scene in one.scenes:
+                self.scenes[scene.method].append(scene)
+
+    def identity(self, method: str) -> tuple[Figures, dict[str, Any]]:
+        """By every embedder, body and head: likeness to oneself and to others, and R-1; and curves for the report.
+
+        Where embedders differ, the figure without a name in brackets is that of the one that finds most.
+        """
+        queries, gallery = self.looks[method], self.looks[SOURCE]
+        figures, curves = Figures(), dict[str, Any]()
+        for part in ("body", "head"):
+            best = -1.0
+            for number, name in enumerate(self.embedders):
+                scores = cosines(_vectors(queries, part, number), _vectors(gallery, part, number))
+                found = search(queries, gallery, scores)
+                own = found_again(part, found) | {
+                    f"{part} likeness": over(found, lambda one: one.genuine, False),
+                    f"{part} likeness of strangers": over(found, lambda one: one.impostor, False),
+                    f"{part} told from strangers": over(found, lambda one: one.auc, True, 0.5),
+                }
+                figures |= {f"{key} ({name})": value for key, value in own.items()}
+                most = own[f"{part} R-1"].value
+                if most is not None and most > best:
+                    best = most
+                    figures |= own
+                    if part == "body":
+                        curves = _curves(found) | {"embedder": name}
+            if part == "body":
+                figures |= self._clothes(queries, gallery)
+        figures |= {
+            "shuffled R-1": self._shuffled(queries, gallery),
+            "attributes": self._attributes(queries, gallery),
+        }
+        return figures, curves
+
+    def _clothes(self, queries: list[Look], gallery: list[Look]) -> Figures:
+        scores = self._all(queries, gallery)
+        return found_again("clothes-changing", search(queries, gallery, scores, "clothes"))
+
+    def _shuffled(self, queries: list[Look], gallery: list[Look]) -> Figure:
+        """A control of the measure itself: the labels of the gallery dealt anew must give chance."""
+        order = np.random.default_rng(0).permutation(len(gallery))
+        scores = self._all(queries, gallery)
+        return rank1(search(queries, gallery, scores[:, order]))
+
+    def _all(self, queries: list[Look], gallery: list[Look]) -> np.ndarray:
+        """float [Q,G]: mean cosine of all embedders."""
+        vectors = [
+            [_vectors(some, "body", i) for some in (queries, gallery)] for i in range(len(self.embedders))
+        ]
+        return np.asarray(np.mean([cosines(*pair) for pair in vectors], axis=0))
+
+    def _attributes(self, queries: list[Look], gallery: list[Look]) -> Figure:
+        """Words for colours of hair, top, legs that are still the same."""
+        originals = {(look.clip, look.person): attributes(look.picture) for look in gallery}
+        by_source: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+        for look in queries:
+            was = originals.get((look.clip, look.person))
+            if was:
+                same = [one == two for one, two in zip(was, attributes(look.picture), strict=True)]
+                by_source[look.source][0] += sum(same)
+                by_source[look.source][1] += len(same)
+        words = np.array(list(originals.values())) if originals else np.zeros((0, 3))
+        chance = None
+        if len(words) > 1:
+            pairs = [(a == b).mean() for i, a in enumerate(words) for b in words[:i]]
+            chance = float(np.mean(pairs))
+        return figure({source: (pair[0], pair[1]) for source, pair in by_source.items()}, True, chance)
+
+    def attack(self, method: str, name: Attack) -> Figures:
+        """What an attacker finds who does that."""
+        queries, gallery = self.looks[method], self.looks[SOURCE]
+        everything = np.stack([look.body.ravel() for look in gallery]) if gallery else np.zeros((0, 1))
+        match name:
+            case "parrot":
+                return found_again(
+                    "parrot", search(queries, gallery, cosines(parrot(queries, gallery), everything))
+                )
+            case "reversal":
+                vectors, _ = reversal(queries, gallery, self.embedders)
+                return found_again("reversal", search(queries, gallery, cosines(vectors, everything)))
+            case "gait":
+                gaits = [np.array([look.gait for look in some]) for some in (queries, gallery)]
+                courses = [np.array([look.motion for look in some]) for some in (queries, gallery)]
+                return found_again(
+                    "proportions and stride", search(queries, gallery, nearness(*gaits))
+                ) | found_again("motion", search(queries, gallery, nearness(*courses)))
+            case "linkage":
+                return self._linkage(method, queries)
+
+    def _linkage(self, method: str, queries: list[Look]) -> Figures:
+        """Published against published: the same person in other clips; and places against those of the sources."""
+        bodies = (
+            [np.stack([look.body.ravel() for look in queries])] * 2 if queries else [np.zeros((0, 1))] * 2
+        )
+        gaits = [np.array([look.gait for look in queries])] * 2
+        return {
+            **found_again("linked by looks", search(queries, queries, cosines(*bodies), "elsewhere")),
+            **found_again("linked by gait", search(queries, queries, nearness(*gaits), "elsewhere")),
+            "place R-1": _place(self.scenes[method], self.scenes[SOURCE]),
+        }
+
+
+def _vectors(some: Sequence[Look], part: str, number: int) -> np.ndarray:
+    return np.stack([getattr(look, part)[number] for look in some]) if some else np.zeros((0, 1))
+
+
+def _place(shown: Sequence[Scene], known: Sequence[Scene]) -> Figure:
+    """How often the source is told by what surrounds the people."""
+    by_source: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    owners = [one.source for one in known]
+    for one in shown:
+        scores = np.array([other.place @ one.place for other in known])
+        by_source[one.source][0] += owners[int(scores.argmax())] == one.source
+        by_source[one.source][1] += 1
+    chance = 1 / len(set(owners)) if owners else None
+    return figure({source: (pair[0], pair[1]) for source, pair in by_source.items()}, True, chance)
+
+
+def _curves(found: Sequence[Search]) -> dict[str, Any]:
+    """R-1 against the gallery's size, and how likenesses to oneself and to others are spread."""
+    sizes = [size for size in SIZES if any(size <= one.others + 1 for one in found)]
+    spread = {
+        name: np.histogram([value for one in found if np.isfinite(value := getattr(one, name))], _BINS)[
+            0
+        ].tolist()
+        for name in ("genuine", "impostor")
+    }
+    return {"sizes": sizes, "rank1": [round(rank1_at(found, size), 4) for size in sizes], **spread}
+
+
+def methods_of(measured: Iterable[Measured]) -> list[str]:
+    """In the order of the report: Recast, the baselines, the control."""
+    there = list(dict.fromkeys(ratio.method for one in measured for ratio in one.ratios))
+    baselines = [name for name in there if name not in (RECAST, CONTROL, SOURCE)]
+    return [name for name in (RECAST, *baselines, CONTROL) if name in there]

@@ -1,0 +1,139 @@
+"""What somebody looks like, moves like, and where: what an attacker compares."""
+
+from collections.abc import Callable, Mapping
+
+import cv2
+import numpy as np
+
+from operators.evaluation.before import Before
+from operators.models.boxes import box_iou
+from operators.models.ensemble import People
+from operators.models.reid import Crop, crops
+from operators.models.reid_net import SIZE
+from schemas.clip import GRAY
+from schemas.evaluation import SOURCE, Look, Scene
+
+_HEAD = 12  # px of height of a head that can be compared
+_SAME = 0.3  # IoU of whoever is seen and whoever was there
+_JOINT = 0.3  # score of a joint that is known
+_STEPS = 8  # moments of a motion
+_BONES = (
+    (5, 7),
+    (6, 8),
+    (7, 9),
+    (8, 10),
+    (11, 13),
+    (12, 14),
+    (13, 15),
+    (14, 16),
+    (5, 6),
+    (11, 12),
+    (5, 11),
+    (6, 12),
+)
+_PAIRS = ((0, 1), (2, 3), (4, 5), (6, 7), (8,), (9,), (10, 11))  # of bones, that left and right have alike
+Embedder = Callable[[list[np.ndarray]], np.ndarray]
+
+
+def looks(
+    method: str, clip: tuple[str, str], frames: np.ndarray, before: Before, seen: list[People],
+    embedders: Mapping[str, Embedder],
+) -> list[Look]:  # fmt: skip
+    """Everybody of a clip (source, key) in uint8 [T,H,W,3] frames, where they stand in the source.
+
+    `seen` are the people that a detector finds in the frames at `before.moments`. Who is never 48 px tall has no look.
+    The source's looks are of the later half of somebody's moments, all others of the earlier one: who is looked for is
+    never compared in the very frame, whose outline alone would tell. A `motion` is of the whole clip.
+    """
+    found = []
+    for number, (person, outfit) in enumerate(before.somebody.people, start=1):
+        places = {t: one for t in before.moments if (one := _largest(before.somebody.masks[t] == number))}
+        if places:
+            half = _half(places, later=method == SOURCE)
+            heads = {t: one.head() for t, one in half.items()}
+            heads = {t: one for t, one in heads.items() if len(one.mask) >= _HEAD and one.mask.any()}
+            pictures = [one.of(frames[t]) for t, one in half.items()]
+            joints = _joints(places, before.moments, seen)
+            own = [t in half for t in before.moments]
+            found.append(
+                Look(
+                    method,
+                    *clip,
+                    person,
+                    outfit,
+                    float(np.median([len(one.mask) for one in places.values()])),
+                    body=_embedded(pictures, embedders),
+                    head=_embedded([one.of(frames[t]) for t, one in heads.items()], embedders),
+                    gait=proportions(joints[own]),
+                    motion=course(joints),
+                    picture=pictures[len(pictures) // 2],
+                )
+            )
+    return found
+
+
+def scene(method: str, clip: tuple[str, str], frames: np.ndarray, before: Before) -> Scene:
+    """The surroundings: 32 x 18 colours of the clip's mean outside the mask, without their own mean, of length 1."""
+    outside = ~before.mask[before.moments, ..., None]
+    total = np.where(outside, frames[before.moments], 0).sum(axis=0, dtype=np.float64)
+    count = outside.sum(axis=0)
+    mean = np.where(count, total / np.maximum(count, 1), GRAY).astype(np.float32)
+    small = cv2.resize(mean, (32, 18), interpolation=cv2.INTER_AREA).ravel()
+    small = small - small.mean()
+    return Scene(method, *clip, small / max(float(np.linalg.norm(small)), 1e-6))
+
+
+def _half(places: dict[int, Crop], later: bool) -> dict[int, Crop]:
+    """Of one moment, that."""
+    middle = len(places) // 2
+    chosen = list(places)[middle:] if later else list(places)[: max(1, middle)]
+    return {t: places[t] for t in chosen}
+
+
+def _largest(mask: np.ndarray) -> Crop | None:
+    return max(crops(mask), key=lambda crop: crop.mask.sum(), default=None) if mask.any() else None
+
+
+def _embedded(pictures: list[np.ndarray], embedders: Mapping[str, Embedder]) -> np.ndarray:
+    """float32 [E,D]: the mean unit vector of each embedder; NaN without pictures."""
+    shown = pictures or [np.full((*SIZE, 3), GRAY, np.uint8)]
+    means = [embed(shown).mean(axis=0) for embed in embedders.values()]
+    vectors = np.stack([mean / max(float(np.linalg.norm(mean)), 1e-6) for mean in means]).astype(np.float32)
+    return vectors if pictures else np.full_like(vectors, np.nan)
+
+
+def _joints(places: Mapping[int, Crop], moments: list[int], seen: list[People]) -> np.ndarray:
+    """float32 [M,17,2]: joints of whoever is seen where somebody was, relative to her box; NaN where not known."""
+    found = np.full((len(moments), 17, 2), np.nan, np.float32)
+    for i, (t, people) in enumerate(zip(moments, seen, strict=True)):
+        if t in places and len(people.boxes):
+            box = np.array(places[t].box, np.float32)
+            overlap = box_iou(box[None], people.boxes)[0]
+            best = int(overlap.argmax())
+            if overlap[best] >= _SAME:
+                points = people.keypoints[best]
+                relative = (points[:, :2] - box[:2]) / max(float(box[3] - box[1]), 1.0)
+                found[i] = np.where(points[:, 2:] >= _JOINT, relative, np.nan)
+    return found
+
+
+def proportions(joints: np.ndarray) -> np.ndarray:
+    """float32 [9]: lengths of limbs as shares of their sum, and middle and spread of the stride; NaN if not known."""
+    lengths = np.stack([np.linalg.norm(joints[:, a] - joints[:, b], axis=1) for a, b in _BONES], axis=1)
+    with np.errstate(all="ignore"):
+        middle = np.array([_median(lengths[:, list(pair)]) for pair in _PAIRS])
+        stride = np.linalg.norm(joints[:, 15] - joints[:, 16], axis=1)
+        known = stride[np.isfinite(stride)]
+        steps = (np.median(known), known.std()) if len(known) > 1 else (np.nan, np.nan)
+    return np.array([*(middle / middle.sum()), *steps], np.float32)
+
+
+def _median(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else np.nan
+
+
+def course(joints: np.ndarray) -> np.ndarray:
+    """float32 [8*34]: the joints at eight moments of the clip, in order."""
+    steps = np.linspace(0, len(joints) - 1, _STEPS).round().astype(int)
+    return np.asarray(joints[steps], np.float32).ravel()

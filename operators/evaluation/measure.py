@@ -1,0 +1,188 @@
+"""Measure: a source in, all that is compared of it out. Reads originals and what was made of them, side by side."""
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from operators.condition import Condition
+from operators.evaluation.baselines import baseline
+from operators.evaluation.before import Before, before
+from operators.evaluation.exposure import EXPOSED, exposure
+from operators.evaluation.judges import JudgeModels
+from operators.evaluation.looks import looks, scene
+from operators.evaluation.quality import quality
+from operators.evaluation.store import Store
+from operators.evaluation.utility import utility
+from operators.evaluation.who import who
+from operators.models.ensemble import People
+from operators.recovery.escalation import Ladder
+from operators.release import reader
+from operators.release.layout import RECORD, VIDEO
+from operators.video.decode import decode_clip
+from operators.video.encode import decode_bytes, encode_video
+from schemas.arrow import from_table, schema_of
+from schemas.certificate import Step
+from schemas.clip import ClipRef, Evidence
+from schemas.evaluation import CONTROL, HEIGHTS, RECAST, SOURCE, Judges, Look, Measured, Ratio, Scene
+from schemas.policy import Policy
+from schemas.profile import Profile
+
+log = logging.getLogger("recast")
+_SURE = 0.5  # of somebody whom the judge sees
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where everything lies: plan and dataset, and ground truth if there is any."""
+
+    plan: str
+    output: str
+    truth: str = ""
+
+
+class Told(Ladder):
+    """The steps that a clip's certificate names, so that its masks are made again as they were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[Step] = []
+
+    def steps(self, clip_id: int) -> list[Step]:
+        """Whatever clip: one is asked at a time."""
+        return self.told
+
+
+class Measure:
+    """Every released clip of a source against its original, beside baselines on the masks that were used for it.
+
+    The masks are made again, by the run's own models and settings. A clip that cannot be measured is listed as such,
+    with what was raised, never left out.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        policy: Policy,
+        release_key: bytes,
+        judges: Judges,
+        methods: Sequence[str],
+        places: Places,
+        store: Store,
+        models: JudgeModels | None = None,
+        condition: Condition | None = None,
+    ) -> None:
+        self.profile, self.methods, self.places, self.store = profile, methods, places, store
+        self.ladder = Told()
+        self.condition = condition or Condition(profile, policy, release_key, ladder=self.ladder)
+        self.condition.ladder = self.ladder
+        self.models = models or JudgeModels.load(judges, profile.pools.audit.device)
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Measure the released clips `clips` (key and shard) of `source`, and write that down."""
+        refs = self._refs(row["clips"])
+        ratios: list[Ratio] = []
+        seen: list[Look] = []
+        scenes: list[Scene] = []
+        lost = []
+        for clip in row["clips"]:
+            try:
+                found = self.clip(
+                    refs[clip["key"]], reader.members(self.places.output, clip["shard"], clip["key"])
+                )
+            except Exception as error:  # whatever it is, it is said; a message may quote names
+                log.error("clip %s not measured: %s", clip["key"], type(error).__name__)
+                lost.append(f"{clip['key']}: {type(error).__name__}")
+                continue
+            ratios, seen, scenes = ratios + found[0], seen + found[1], scenes + found[2]
+        clips = [clip["key"] for clip in row["clips"]]
+        self.store.write(Measured(row["source"], clips, lost, ratios, seen, scenes))
+        return {"source": row["source"]}
+
+    def _refs(self, clips: Sequence[Mapping[str, str]]) -> dict[str, ClipRef]:
+        wanted = pc.field("key").isin([clip["key"] for clip in clips])
+        filesystem, paths = reader.parquet_files(self.places.plan, "clips")
+        buckets = {clip["key"][:2] for clip in clips}
+        own = [path for path in paths if PurePosixPath(path).name[:2] in buckets]
+        names = list(schema_of(ClipRef).names)
+        return {
+            ref.key: ref for ref in from_table(reader.read_columns((filesystem, own), names, wanted), ClipRef)
+        }
+
+    def clip(self, ref: ClipRef, held: Mapping[str, bytes]) -> tuple[list[Ratio], list[Look], list[Scene]]:
+        """One released clip, by each method."""
+        frames, output = decode_clip(ref)[ref.overlap :], decode_bytes(held[VIDEO])
+        if output.shape != frames.shape:
+            raise ValueError(f"{output.shape} was made of {frames.shape}")
+        evidence = self._evidence(ref, held[RECORD])
+        mask = evidence.regenerated
+        somebody = who(ref, evidence, self.places.truth)
+        source = before(frames, mask, somebody, self.models)
+        name = ref.key.rpartition("-")[0], ref.key
+        ratios: list[Ratio] = []
+        seen = looks(SOURCE, name, frames, source, source.seen, self.models.embedders)
+        scenes = [scene(SOURCE, name, frames, source)]
+        for method in (RECAST, CONTROL, *self.methods):
+            made = output if method == RECAST else self._baseline(method, ref, frames, mask)
+            people = self.models.people(made[source.moments])
+            ratios += self._ratios(method, ref.key, made, source, people)
+            seen += looks(method, name, made, source, people, self.models.embedders)
+            scenes.append(scene(method, name, made, source))
+        return ratios, seen, scenes
+
+    def _evidence(self, ref: ClipRef, record: bytes) -> Evidence:
+        self.ladder.told = [Step(**step) for step in json.loads(record)["certificate"]["steps"]]
+        conditioned = self.condition.condition(ref)
+        evidence: Evidence | None = getattr(conditioned, "evidence", None)
+        if evidence is None:
+            raise ValueError("no masks")
+        return evidence.without_overlap(ref.overlap)
+
+    def _baseline(self, method: Any, ref: ClipRef, frames: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Encoded as a release is, or its noise would tell."""
+        encoding, pts = self.profile.encoding, ref.pts[ref.overlap :]
+        made = baseline(method, frames, mask)
+        return decode_bytes(encode_video(made, pts, ref.time_base, ref.fps, encoding.crf, encoding.preset))
+
+    def _ratios(
+        self, method: str, clip: str, made: np.ndarray, source: Before, people: list[People]
+    ) -> list[Ratio]:
+        """All that is counted, added up over the clip."""
+        sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+        counted = (
+            exposed(made, source, bool(self.places.truth)),
+            quality(made, source),
+            utility(made, source, people, self.models),
+        )
+        for name, numerator, denominator in chain(*counted):
+            sums[name][0] += numerator
+            sums[name][1] += denominator
+        return [Ratio(method, name, clip, *pair) for name, pair in sums.items()]
+
+
+def exposed(made: np.ndarray, source: Before, truth: bool) -> Iterator[tuple[str, float, float]]:
+    """Exposed person-frames and original pixels, by height: of ground truth in every frame, else of whom the judge
+    sees in some."""
+    frames, masks = source.frames, source.somebody.masks
+    if not truth:
+        made, frames = made[source.moments], frames[source.moments]
+        masks = np.stack([_painted(people, frames.shape[1:3]) for people in source.seen])
+    for _, _, height, pixels, original in exposure(made, frames, masks):
+        size = next(name for name, (low, high) in HEIGHTS.items() if low <= height < high)
+        for name in ("all heights", size):
+            yield f"exposed, {name}", float(original > EXPOSED * pixels), 1.0
+        yield "original pixels", float(original), float(pixels)
+
+
+def _painted(people: People, size: tuple[int, int]) -> np.ndarray:
+    masks = np.zeros(size, np.int32)
+    for number in np.flatnonzero(people.scores >= _SURE):
+        masks[people.masks[number].within(0, 0, *size)] = number + 1
+    return masks

@@ -1,0 +1,77 @@
+"""What an evaluation vouches for: an in-toto statement over dataset.json and the card, in a DSSE envelope.
+
+OUT/evaluation.dsse.json; the figures are its predicate. Form and signature are those of attestation.py.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from operators.release.attestation import STATEMENT_TYPE, pae
+from operators.release.attestation import seal as sealed
+from operators.release.json_form import read
+from operators.release.signature import Signer, fingerprint, verifies
+from schemas.policy import EvidenceBounds
+
+PREDICATE_TYPE = "urn:recast:evaluation:v1"
+
+
+def seal(summary: Mapping[str, Any], digests: Mapping[str, str], signer: Signer) -> bytes:
+    """The envelope's file: figures of the dataset whose files have these sha256 by path. Raises NotSigned."""
+    shown = {name: value for name, value in summary.items() if name != "methods"}
+    shown["methods"] = {
+        name: {part: method[part] for part in ("figures", "axes")}
+        for name, method in summary["methods"].items()
+    }
+    return sealed(_statement(shown, digests), signer)
+
+
+def _statement(shown: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:
+    subjects = [{"name": path, "digest": {"sha256": digests[path]}} for path in sorted(digests)]
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": subjects,
+        "predicateType": PREDICATE_TYPE,
+        "predicate": dict(shown),
+    }
+
+
+def opened(data: bytes, public_key: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """Digests by path, and the summary, of an envelope that `public_key` (PEM) has signed. Raises ValueError for any
+    other."""
+    try:
+        envelope = read(data)
+        payload = base64.b64decode(envelope["payload"], validate=True)
+        made = json.loads(payload)
+        digests = {subject["name"]: str(subject["digest"]["sha256"]) for subject in made["subject"]}
+        (signature,) = envelope["signatures"]
+        again = json.loads(sealed(made, None)) | {"signatures": [signature]}
+        plain = again == envelope and _statement(made["predicate"], digests) == made
+        signed = signature["keyid"] == fingerprint(public_key) and verifies(
+            pae(payload), signature["sig"], public_key
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError("not an evaluation") from error
+    if not plain or not signed:
+        raise ValueError("not an evaluation signed by this key")
+    return digests, made["predicate"]
+
+
+def broken(summary: Mapping[str, Any], bounds: EvidenceBounds) -> list[str]:
+    """Which bounds an evaluation does not keep, in words. The upper end of an interval counts; what was not measured,
+    or has no interval, keeps no bound."""
+    problems = []
+    try:
+        if summary["unmeasured"] != 0:
+            problems.append(f"{summary['unmeasured']} released clips could not be measured")
+        figures = summary["methods"]["recast"]["figures"]
+    except (KeyError, TypeError):
+        return ["it holds no figures of the dataset"]
+    for name, most in bounds.named().items():
+        high = (figures.get(name) or {}).get("high")
+        if not isinstance(high, int | float) or isinstance(high, bool):
+            problems.append(f"{name} was not measured over several sources")
+        elif not high <= most:  # NaN keeps nothing
+            problems.append(f"{name} may be up to {high:.3f}, more than {most:g}")
+    return problems

@@ -1,0 +1,114 @@
+"""What an evaluation measures of a dataset: counts and looks of each source, and figures over all of them."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from pydantic import Field
+
+from schemas.config import Settings
+from schemas.extractors import Depth, Ensemble
+
+Baseline = Literal["blur", "pixelate", "blackout", "inpaint"]
+Attack = Literal["parrot", "reversal", "gait", "linkage"]
+BASELINES: tuple[Baseline, ...] = get_args(Baseline)
+ATTACKS: tuple[Attack, ...] = get_args(Attack)
+SOURCE, RECAST, CONTROL = "source", "recast", "pass-through"
+HEIGHTS = {"under 48 px": (0, 48), "48-96 px": (48, 96), "over 96 px": (96, 1 << 30)}
+
+
+class Judges(Settings):
+    """Who judges: models of which none decides about a release, but for those that `gates_use` names.
+
+    people     finds people and their joints, in source and output, each frame in a mirror
+    embedders  re-identification networks (jobs.train_likeness) by name
+    depth      agreement of depth; left out, none is asked
+    every      so many frames from one that is looked at to the next; exposure is asked of every frame
+    """
+
+    name: str
+    people: Ensemble
+    embedders: dict[str, str] = Field(min_length=1)
+    depth: Depth | None = None
+    gates_use: list[str]
+    every: int = Field(default=4, ge=1)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A count or sum of one clip as one method shows it: figures are sums of numerators over sums of denominators."""
+
+    method: str
+    name: str
+    clip: str
+    numerator: float
+    denominator: float
+
+
+@dataclass(frozen=True)
+class Look:
+    """One person of one clip, as one method shows them where they stand in the source.
+
+    person, outfit  who it is: from ground truth, or the clip's key and the track, as nobody knows more
+    height          px, median
+    body, head      float32 [E,64]: mean unit vectors of E embedders; NaN where too little is seen
+    gait, motion    float32 [G], [M]: proportions and stride, and the course of the joints; NaN where they are not found
+    picture         uint8 [96,48,3]: one moment, surroundings gray
+    """
+
+    method: str
+    source: str
+    clip: str
+    person: str
+    outfit: str
+    height: float
+    body: np.ndarray
+    head: np.ndarray
+    gait: np.ndarray
+    motion: np.ndarray
+    picture: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What surrounds the people of a clip as one method shows it: float32 [D], comparable by its cosine."""
+
+    method: str
+    source: str
+    clip: str
+    place: np.ndarray
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All that is measured of one source. `unmeasured` are clips that could not be, with why. Restricted: it holds
+    pictures of people."""
+
+    source: str
+    clips: list[str]
+    unmeasured: list[str]
+    ratios: list[Ratio]
+    looks: list[Look]
+    scenes: list[Scene]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """`value`, and the interval in which it lies with 95 % confidence if other sources like these had been drawn.
+
+    `low` and `high` are None where one source, or none, tells nothing about others. `chance` is what guessing gives.
+    `count` is the denominator: people, person-frames, frames.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    sources: int
+    count: float
+    chance: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """For JSON: rounded, and no NaN in it."""
+        short = {"value": self.value, "low": self.low, "high": self.high, "chance": self.chance}
+        rounded = {name: None if one is None else round(float(one), 6) for name, one in short.items()}
+        return {**rounded, "sources": self.sources, "count": round(float(self.count), 3)}

@@ -1,0 +1,237 @@
+"""What is known before: who is passed through is found, who is blacked out by chance, and one leak is seen as one."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from operators.evaluation.attacks import parrot, reversal
+from operators.evaluation.baselines import baseline
+from operators.evaluation.before import Before
+from operators.evaluation.exposure import EXPOSED, exposure
+from operators.evaluation.figures import Attacker, methods_of, ratios
+from operators.evaluation.judges import JudgeModels, mirrored
+from operators.evaluation.looks import looks, scene
+from operators.evaluation.measure import exposed
+from operators.evaluation.quality import quality
+from operators.evaluation.recognition import rank1_at, search
+from operators.evaluation.summary import gain, summary, worst
+from operators.evaluation.utility import utility
+from operators.evaluation.warping import flow
+from operators.evaluation.who import Somebody
+from operators.models.ensemble import People
+from operators.training.synthetic_people import RenderedClip, read_people
+from operators.video.encode import decode_bytes, encode_video
+from schemas.config import load
+from schemas.cues import Patch
+from schemas.evaluation import BASELINES, CONTROL, RECAST, SOURCE, Judges, Look, Measured, Ratio
+
+FRAMES, EVERY = 8, 2
+METHODS = (RECAST, CONTROL, "pixelate")  # blackout stands in for Recast: of both the answer is known
+EMBEDDERS = JudgeModels.embedders_of(load(Judges, "cluster/judges/embedded.yaml"))
+
+
+def true_people(clip: RenderedClip, moments: list[int]) -> list[People]:
+    """What a detector would see that is never wrong."""
+    found = []
+    for t in moments:
+        there = [number for number in range(1, len(clip.people) + 1) if (clip.masks[t] == number).any()]
+        masks = [Patch.of(clip.masks[t] == number) for number in there]
+        boxes = np.array([mask.box for mask in masks], np.float32).reshape(-1, 4)
+        joints = clip.keypoints[t, [number - 1 for number in there]] * np.float32([1, 1, 0.5])
+        found.append(People(boxes, np.ones(len(there), np.float32), joints, masks))
+    return found
+
+
+def before_of(clip: RenderedClip) -> Before:
+    """A clip as the job sees it, with ground truth."""
+    mask = np.stack([cv2.dilate((one > 0).astype(np.uint8), np.ones((17, 17))) > 0 for one in clip.masks])
+    people = [(str(one["identity_seed"]), str(one["outfit_seed"])) for one in clip.people]
+    moments = list(range(0, FRAMES, EVERY))
+    flows = {t: flow(clip.frames[t - 1], clip.frames[t]) for t in moments if t}
+    somebody = Somebody(clip.masks.astype(np.int32), people)
+    return Before(clip.frames, mask, somebody, moments, true_people(clip, moments), None, flows)
+
+
+def encoded(frames: np.ndarray) -> np.ndarray:
+    """As a release is."""
+    video = encode_video(frames, list(range(len(frames))), Fraction(1, 12), Fraction(12), 18, "veryfast")
+    return decode_bytes(video)
+
+
+def shown_as(method: str, before: Before) -> np.ndarray:
+    name = {RECAST: "blackout", CONTROL: "pass-through"}.get(method, method)
+    return encoded(baseline(name, before.frames, before.mask))
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[RenderedClip]:
+    """Three streets with nine people of known identity."""
+    return [clip.window(0, FRAMES) for clip in read_people(Path("tests/data"), "street-val.tar")]
+
+
+@pytest.fixture(scope="module")
+def measured(clips: list[RenderedClip]) -> list[Measured]:
+    """Exposure, looks and scenes of all methods."""
+    found = []
+    for clip in clips:
+        before, name = before_of(clip), (clip.key, f"{clip.key}-000000")
+        seen = looks(SOURCE, name, clip.frames, before, before.seen, EMBEDDERS)
+        scenes, counts = [scene(SOURCE, name, clip.frames, before)], []
+        for method in METHODS:
+            made = shown_as(method, before)
+            people = before.seen if method == CONTROL else list(map(nobody, before.moments))
+            seen += looks(method, name, made, before, people, EMBEDDERS)
+            scenes.append(scene(method, name, made, before))
+            counts += [Ratio(method, what, name[1], *pair) for what, *pair in exposed(made, before, True)]
+        found.append(Measured(clip.key, [name[1]], [], counts, seen, scenes))
+    return found
+
+
+def nobody(_moment: int) -> People:
+    nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 17, 3), np.float32)
+    return People(*nothing, [])
+
+
+def test_who_is_passed_through_is_found_and_who_is_black_is_found_by_chance(measured: list[Measured]) -> None:
+    attacker = Attacker(measured, EMBEDDERS)
+    control, _ = attacker.identity(CONTROL)
+    assert control["body R-1"].value == 1
+    assert control["body told from strangers"].value > 0.99
+    black, _ = attacker.identity(RECAST)
+    assert black["body R-1"].low <= black["body R-1"].chance
+    assert black["body told from strangers"].low <= 0.6
+    assert black["body likeness"].value < 0.4 < 0.8 < control["body likeness"].value
+    pixels, curves = attacker.identity("pixelate")
+    assert black["body R-1"].value < pixels["body R-1"].value
+    assert curves["rank1"] == sorted(curves["rank1"], reverse=True)
+
+
+def test_a_shuffled_gallery_gives_chance(measured: list[Measured]) -> None:
+    figures, _ = Attacker(measured, EMBEDDERS).identity(CONTROL)
+    shuffled = figures["shuffled R-1"]
+    assert shuffled.value < 0.5 < figures["body R-1"].value
+    assert shuffled.low <= shuffled.chance <= shuffled.high
+
+
+def test_attackers_who_learn_find_whom_they_are_shown_and_not_whom_they_are_not(
+    measured: list[Measured],
+) -> None:
+    attacker = Attacker(measured, EMBEDDERS)
+    for attack in ("parrot", "reversal"):
+        shown, black = (attacker.attack(method, attack)[f"{attack} R-1"] for method in (CONTROL, RECAST))
+        assert gain(shown) > 0.6, attack
+        assert black.low <= black.chance, attack
+    gallery = attacker.looks[SOURCE]
+    assert len(parrot(attacker.looks[CONTROL], gallery)) == len(attacker.looks[CONTROL])
+    assert reversal([], gallery, EMBEDDERS)[1] == []
+
+
+def test_places_and_motion_that_are_kept_are_found(measured: list[Measured]) -> None:
+    attacker = Attacker(measured, EMBEDDERS)
+    for method in METHODS:
+        assert attacker.attack(method, "linkage")["place R-1"].value == 1, "the background is the source's"
+    moved, still = (attacker.attack(method, "gait")["motion R-1"] for method in (CONTROL, RECAST))
+    assert gain(moved) > 0.6, "of whom too few joints are seen, nothing is known"
+    assert still.value == pytest.approx(still.chance, abs=0.01), "of whom no joint is found"
+
+
+def test_everything_of_a_pass_through_is_exposed_and_nothing_of_black(measured: list[Measured]) -> None:
+    assert ratios(measured, CONTROL)["exposed, all heights"].value == 1
+    black = ratios(measured, RECAST)
+    assert black["exposed, all heights"].value == 0
+    assert 0.3 < black["exposed, all heights"].high < 1, "three sources say little"
+    assert ratios(measured, CONTROL)["original pixels"].value > 0.95
+
+
+def test_one_person_left_in_one_frame_is_seen_with_her_height(clips: list[RenderedClip]) -> None:
+    before = before_of(clips[0])
+    masks, number, t = before.somebody.masks, 1, 5
+    body = masks[t] == number
+    output = baseline("blackout", before.frames, before.mask)
+    output[t][body] = before.frames[t][body]
+    hits = [one for one in exposure(encoded(output), before.frames, masks) if one[4] > EXPOSED * one[3]]
+    rows = np.flatnonzero(body.any(axis=1))
+    assert [(person, frame, height) for person, frame, height, *_ in hits] == [(number, t, np.ptp(rows) + 1)]
+    counted = [
+        pair for name, *pair in exposed(encoded(output), before, True) if name == "exposed, all heights"
+    ]
+    assert sum(numerator for numerator, _ in counted) == 1
+    truth_unknown = sum(hit for name, hit, _ in exposed(encoded(output), before, False) if "all" in name)
+    assert truth_unknown == 0, "the frame is none that the judge looks at"
+
+
+def test_quality_and_utility_of_the_source_itself_and_of_black(clips: list[RenderedClip]) -> None:
+    before = before_of(clips[0])
+    judges = JudgeModels(lambda frames: before.seen[: len(frames)], EMBEDDERS, None, EVERY)
+    for name, made, real in quality(before.frames, before):
+        assert made == (0 if name == "frozen" else real)
+    black = baseline("blackout", before.frames, before.mask)
+    assert all(made == 1 for name, made, _ in quality(black, before) if name == "frozen")
+    found = list(utility(before.frames, before, before.seen, judges))
+    assert {name for name, *_ in found} == {"detector recall", "pose", "flow", "masked"}
+    assert all(got == of for name, got, of in found if name != "masked")
+    lost = [
+        pair
+        for name, *pair in utility(black, before, [nobody(0)] * 4, judges)
+        if name in ("pose", "detector recall")
+    ]
+    assert all(got == 0 < of for got, of in lost)
+
+
+def test_the_summary_ranks_methods_and_holds_no_pixel(measured: list[Measured]) -> None:
+    attacker = Attacker(measured, EMBEDDERS)
+    lost = {one.source: (1.0, 4.0) for one in measured}
+    found = summary(measured, attacker, ["parrot"], lost, {"dataset": {}})
+    assert list(found["methods"]) == methods_of(measured) == [RECAST, "pixelate", CONTROL]
+    axes = {name: method["axes"]["privacy"] for name, method in found["methods"].items()}
+    assert axes[CONTROL] == 0 and axes["pixelate"] < axes[RECAST]
+    assert found["methods"][RECAST]["figures"]["lost"]["value"] == 0.25
+    text = json.dumps(found, allow_nan=False)
+    assert not [one.source for one in measured if one.source in text]
+    assert [clip["clip"] for clip in worst(measured, 2)] == sorted(one.clips[0] for one in measured)[
+        :2
+    ] or worst(measured)
+
+
+def test_a_search_counts_ties_as_a_coin_would() -> None:
+    def look(person: str, clip: str = "a", outfit: str = "") -> Look:
+        nothing = np.zeros(1)
+        return Look("", clip, clip, person, outfit or person, 100.0, *[nothing] * 4, picture=nothing)
+
+    gallery = [look("a"), look("b"), look("c"), look("d")]
+    (tied,) = search([look("a")], gallery, np.zeros((1, 4)))
+    assert (tied.rank1, tied.auc, tied.chance) == (0.25, 0.5, 0.25)
+    (first,) = search([look("a")], gallery, np.array([[0.9, 0.1, 0.2, 0.3]]))
+    assert (first.rank1, first.ap, first.auc) == (1, 1, 1)
+    (unknown,) = search([look("a")], gallery, np.array([[np.nan, 0.1, 0.2, 0.3]]))
+    assert (unknown.rank1, unknown.auc) == (0, 0)
+    dressed = [look("a", "b", "other"), look("a", "b", "a"), look("b")]
+    (clothes,) = search([look("a")], dressed, np.array([[0.1, 0.9, 0.5]]), "clothes")
+    assert clothes.rank1 == 0, "the same clothes are left out"
+    assert search([look("a")], [look("a"), look("b")], np.zeros((1, 2)), "elsewhere") == []
+    assert rank1_at([tied, first], 2) == pytest.approx(0.75)
+    assert np.isnan(rank1_at([first], 9))
+
+
+def test_a_mirror_gives_back_what_is_seen_in_it(clips: list[RenderedClip]) -> None:
+    clip = clips[0]
+    moments = [0]
+    (there,) = mirrored(lambda _frames: true_people(clip.mirror(), moments), clip.frames[:1])
+    (truth,) = true_people(clip, moments)
+    np.testing.assert_allclose(there.boxes, truth.boxes, atol=0.5)
+    np.testing.assert_allclose(there.keypoints[..., :2], truth.keypoints[..., :2], atol=1e-3)
+    size = clip.frames.shape[1:3]
+    for one, two in zip(there.masks, truth.masks, strict=True):
+        np.testing.assert_array_equal(one.within(0, 0, *size), two.within(0, 0, *size))
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_changes_what_is_masked_and_nothing_else(clips: list[RenderedClip], name: str) -> None:
+    before = before_of(clips[0])
+    made = baseline(name, before.frames, before.mask)
+    assert (made[~before.mask] == before.frames[~before.mask]).all()
+    assert (made[before.mask] != before.frames[before.mask]).any(axis=1).mean() > 0.8

@@ -1,0 +1,149 @@
+"""One source measured as the job does it, through the real stages with known masks."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from operators.evaluation.judges import JudgeModels
+from operators.evaluation.measure import Measure, Places
+from operators.evaluation.store import Store
+from operators.evaluation.watch import watched
+from operators.evaluation.who import who
+from operators.models.ensemble import People
+from operators.models.reid_net import SIZE
+from operators.release.layout import source_of
+from schemas.arrow import to_table
+from schemas.certificate import Step
+from schemas.clip import ClipRef, ReleasedClip
+from schemas.config import load
+from schemas.cues import Patch
+from schemas.errors import UserError
+from schemas.evaluation import CONTROL, RECAST, SOURCE, Judges
+from tests.operators.clips import SOMEBODY, evidence
+from tests.operators.stages import BODY, HEIGHT, WIDTH, Joints, Stages, written
+
+Place = tuple[Places, Stages, dict[str, Any]]
+JUDGES = load(Judges, "cluster/judges/embedded.yaml", ["every=2"])
+
+
+def somebody(frames: np.ndarray) -> list[People]:
+    """Who stands in every frame, whatever it shows."""
+    (pose, *_) = Joints().pose(frames[:1])
+    return [People(pose.boxes, pose.scores, pose.keypoints, [Patch.of(BODY)]) for _ in frames]
+
+
+def mean_colour(pictures: list[np.ndarray]) -> np.ndarray:
+    """An embedder that knows nothing but colours, in parts of a picture."""
+    cells = (
+        np.stack(pictures)
+        .astype(np.float32)
+        .reshape(len(pictures), 4, SIZE[0] // 4, SIZE[1], 3)
+        .mean(axis=(2, 3))
+    )
+    vectors = cells.reshape(len(pictures), -1) - 128 + 1e-3
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A plan of one clip, the dataset that was made of it, and the row that the job gives of it."""
+    folder = tmp_path_factory.mktemp("measure")
+    stages = Stages(folder, "structhuman actors")
+    outcome = stages.run()
+    assert isinstance(outcome, ReleasedClip), outcome
+    for path, data in written(outcome).items():
+        (folder / "out" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "out" / path).write_bytes(data)
+    (folder / "plan/clips").mkdir(parents=True)
+    pq.write_table(to_table([stages.ref], ClipRef), folder / f"plan/clips/{stages.ref.key[:2]}-0.parquet")
+    row = {"source": source_of(stages.ref.key), "clips": [{"key": stages.ref.key, "shard": "run-00000000"}]}
+    return Places(str(folder / "plan"), str(folder / "out")), stages, row
+
+
+def measure_of(place: Place, store: Store) -> Measure:
+    places, stages, _ = place
+    models = JudgeModels(somebody, {"colour": mean_colour}, lambda frames: frames.mean(axis=3), 2)
+    return Measure(
+        stages.profile, stages.policy, b"key", JUDGES, ["blackout"], places, store, models, stages.condition
+    )
+
+
+def test_a_source_is_measured_once_by_every_method(place: Place, tmp_path: Path) -> None:
+    store = Store(str(tmp_path), "stamp")
+    places, stages, row = place
+    measure_of(place, store)(row)
+    assert store.sources() == {row["source"]} and Store(str(tmp_path), "other").sources() == set()
+    (found,) = store.read()
+    assert (found.clips, found.unmeasured) == ([stages.ref.key], [])
+    assert {look.method for look in found.looks} == {SOURCE, RECAST, CONTROL, "blackout"}
+    exposed = {
+        one.method: one.numerator / one.denominator
+        for one in found.ratios
+        if one.name == "exposed, all heights"
+    }
+    assert exposed == {RECAST: 0, CONTROL: 1, "blackout": 0}
+    names = {one.name for one in found.ratios if one.method == RECAST}
+    assert names >= {
+        "warping",
+        "flicker",
+        "sharpness",
+        "seam",
+        "frozen",
+        "detector recall",
+        "pose",
+        "depth",
+        "masked",
+    }
+    (clip,) = watched(places, {row["source"]: row["clips"]}, [{"clip": stages.ref.key}])
+    assert all(data[4:8] == b"ftyp" for data in clip["videos"].values())
+
+
+def test_masks_are_made_again_by_the_steps_of_the_certificate(place: Place, tmp_path: Path) -> None:
+    _, stages, _ = place
+    measure = measure_of(place, Store(str(tmp_path), "stamp"))
+    steps = [{"name": "larger mask", "reason": "audit"}]
+    plain, larger = (
+        measure._evidence(stages.ref, json.dumps({"certificate": {"steps": told}}).encode()).mask.sum()
+        for told in ([], steps)
+    )
+    assert larger > plain
+    assert measure.condition.ladder.steps(0) == [Step("larger mask", "audit")]
+
+
+def test_a_clip_that_cannot_be_measured_is_said_and_the_others_are(place: Place, tmp_path: Path) -> None:
+    places, stages, row = place
+    broken = tmp_path / "out/shards/run-00000000.tar"
+    broken.parent.mkdir(parents=True)
+    with tarfile.open(broken, "w") as tar:
+        for name, data in ((f"{stages.ref.key}.mp4", b"nothing"), (f"{stages.ref.key}.json", b"{}")):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    store = Store(str(tmp_path), "stamp")
+    measure = measure_of((Places(places.plan, str(tmp_path / "out")), stages, row), store)
+    measure(row)
+    (found,) = store.read()
+    assert [one.partition(":")[0] for one in found.unmeasured] == [stages.ref.key]
+    assert found.ratios == found.looks == []
+
+
+def test_ground_truth_is_that_of_the_clips_frames(place: Place, tmp_path: Path) -> None:
+    _, stages, _ = place
+    known = evidence(mask=np.zeros((9, HEIGHT, WIDTH), bool), people=[SOMEBODY])
+    with pytest.raises(UserError, match=r"holds no a\.masks\.npz"):
+        who(stages.ref, known, str(tmp_path))
+    masks = np.tile(BODY.astype(np.uint8), (12, 1, 1))
+    np.savez(tmp_path / "a.masks.npz", masks=masks)
+    assert who(stages.ref, known, str(tmp_path)).people == [("a:1", "a:1")]
+    (tmp_path / "a.json").write_text(json.dumps({"people": [{"identity_seed": 7, "outfit_seed": 8}]}))
+    found = who(stages.ref, known, str(tmp_path))
+    assert found.people == [("7", "8")] and found.masks.shape == (9, HEIGHT, WIDTH)
+    np.savez(tmp_path / "a.masks.npz", masks=masks[:4])
+    with pytest.raises(UserError, match="Give the truth of these frames"):
+        who(stages.ref, known, str(tmp_path))
