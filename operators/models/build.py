@@ -1,6 +1,5 @@
 """From a profile's settings to the operators that look at the footage: a match for each cue."""
 
-import weakref
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -11,6 +10,7 @@ from operators.models.boxes import best_pairs, box_iou
 from operators.models.caption_filter import without_appearance
 from operators.models.depth_anything import DepthAnything
 from operators.models.ensemble import PeopleEnsemble
+from operators.models.once import Once
 from operators.models.qwen_vl import SceneDescriber
 from operators.models.rt_detr import RtDetr
 from operators.models.sam2_video import Sam2Video
@@ -93,30 +93,16 @@ def scene_model(settings: choice.Caption, device: str) -> SceneModel:
 def detector(settings: choice.Boxes, device: str) -> Callable[[np.ndarray], Sequence[Any]]:
     """What finds the persons that other models look at closely: anything with boxes and scores for each frame.
 
-    Those with equal settings are one, which looks at a clip's frames once for all who ask.
+    Those with equal settings are one, which looks at a picture once for all who ask.
     """
     match settings:
         case choice.Yolo():
-            return _Once(segment_model(settings, device))
+            return Once(segment_model(settings, device))
         case choice.RtDetr():
             size, batch = settings.image_size, settings.batch
-            return _Once(RtDetr(settings.weights, settings.confidence, size, device, batch, settings.dtype))
+            return Once(RtDetr(settings.weights, settings.confidence, size, device, batch, settings.dtype))
         case choice.Ensemble():
-            return _Once(PeopleEnsemble(settings.weights, settings.confidence, device))
-
-
-class _Once:
-    """Remembers what it found in the very array that it was shown last, and does not keep that alive."""
-
-    def __init__(self, detect: Callable[[np.ndarray], Sequence[Any]]) -> None:
-        self.detect = detect
-        self.shown: Callable[[], np.ndarray | None] = lambda: None
-
-    def __call__(self, frames: np.ndarray) -> Sequence[Any]:
-        if self.shown() is not frames:
-            self.found = self.detect(frames)
-            self.shown = weakref.ref(frames)
-        return self.found
+            return Once(PeopleEnsemble(settings.weights, settings.confidence, device))
 
 
 def unite_poses(found: Sequence[PoseDetections]) -> PoseDetections:

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from operators.models.finite import check_finite
+from operators.models.once import Once
 from operators.models.tiles import tiles
 from operators.weights import vouched
 from schemas.clip import GRAY
@@ -41,23 +42,22 @@ class FaceDetector:
     def __init__(self, confidence: float, tile: int = 640) -> None:
         self.confidence, self.tile = confidence, tile
         self.network = cv2.dnn.readNetFromONNX(str(vouched(face_weights(), FACES)))
+        self.everybody = Once(lambda frames: [self._everybody(frame) for frame in frames])
 
     def __call__(self, frames: np.ndarray, covered: np.ndarray) -> list[InstanceMasks]:
         if covered.dtype != bool or covered.shape != frames.shape[:3]:
             raise ValueError(f"frames {frames.shape}, but covered {covered.dtype} {covered.shape}")
-        return [self._faces(frame, hidden) for frame, hidden in zip(frames, covered, strict=True)]
+        return [_left(*pair) for pair in zip(self.everybody(frames), covered, strict=True)]
 
-    def _faces(self, picture: np.ndarray, hidden: np.ndarray) -> InstanceMasks:
-        (height, width), patches, scores = picture.shape[:2], [], []
-        for rows, columns in tiles(height, width, self.tile, self.tile // 4):
-            for box, score in self._look(picture[rows, columns]):
-                patch = Patch.of_box(box + [columns.start, rows.start] * 2, (height, width))
-                x0, y0, x1, y1 = patch.box
-                if patch.area and hidden[y0:y1, x0:x1].mean() < _INSIDE:
-                    patches.append(patch)
-                    scores.append(score)
-        boxes = np.array([patch.box for patch in patches], np.float32).reshape(-1, 4)
-        return InstanceMasks(boxes, np.array(scores, np.float32), patches)
+    def _everybody(self, picture: np.ndarray) -> list[tuple[Patch, float]]:
+        """All faces of a frame, those in two tiles twice."""
+        size = picture.shape[0], picture.shape[1]
+        found = [
+            (Patch.of_box(box + [columns.start, rows.start] * 2, size), score)
+            for rows, columns in tiles(*size, self.tile, self.tile // 4)
+            for box, score in self._look(picture[rows, columns])
+        ]
+        return [(patch, score) for patch, score in found if patch.area]
 
     def _look(self, picture: np.ndarray) -> list[tuple[np.ndarray, float]]:
         """Boxes x0 y0 x1 y1 and scores at the peaks of the likelihood."""
@@ -73,3 +73,17 @@ class FaceDetector:
             middle = (np.array([x, y]) + offsets[::-1, y, x] + 0.5) * _STRIDE
             found.append((np.concatenate([middle - half, middle + half]), float(likely[0, y, x])))
         return found
+
+
+def _left(everybody: list[tuple[Patch, float]], hidden: np.ndarray) -> InstanceMasks:
+    """The faces of a frame of whose boxes too little is `hidden` bool [H,W]."""
+    left = [(patch, score) for patch, score in everybody if _share(patch, hidden) < _INSIDE]
+    boxes = np.array([patch.box for patch, _ in left], np.float32).reshape(-1, 4)
+    return InstanceMasks(
+        boxes, np.array([score for _, score in left], np.float32), [patch for patch, _ in left]
+    )
+
+
+def _share(patch: Patch, hidden: np.ndarray) -> float:
+    x0, y0, x1, y1 = patch.box
+    return float(hidden[y0:y1, x0:x1].mean())

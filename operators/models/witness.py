@@ -8,6 +8,7 @@ import numpy as np
 from operators.models.coco_ssd import CocoSsd
 from operators.models.coverage import unaccounted
 from operators.models.finite import check_finite
+from operators.models.once import Once
 from operators.models.person_map import STRIDE, PersonMap
 from operators.models.rt_detr import RtDetr
 from operators.models.tiles import tiles
@@ -27,7 +28,8 @@ class Witness:
     `unaccounted`. A map of parts of people looks at frames in which what is accounted for is gray, or it would name all
     of it; connected parts of it above the model's confidence are what was found, with their highest value as score. So
     a hand that sticks out of a mask counts as a person. Either looks at native resolution in overlapping tiles. Of
-    several models all counts.
+    several models all counts. What a detector of whole people sees does not hang on what is accounted for: it is shown
+    a picture once.
     Raises UserError for unusable weights, ValueError if the model's output is not finite or the shapes differ.
     """
 
@@ -54,9 +56,10 @@ def _look(settings: choice.OneWitness, device: str) -> _Look:
             return lambda frames, hidden: _by_map(model, settings, frames, hidden)
         case choice.RtDetr(weights=weights, confidence=confidence, image_size=size, dtype=dtype):
             detector = RtDetr(weights, confidence, size, device, settings.batch, dtype)
-            return lambda frames, hidden: _left(_tiled(detector, frames, size), hidden)
+            boxes = Once(lambda frames: _tiled(detector, frames, size))
+            return lambda frames, hidden: _left(boxes(frames), hidden)
         case choice.CocoSsd(weights=weights, confidence=confidence, tile=tile):
-            ssd = CocoSsd(weights, confidence, device, tile)  # cuts tiles of its own
+            ssd = Once(CocoSsd(weights, confidence, device, tile))  # cuts tiles of its own
             return lambda frames, hidden: _left(ssd(frames), hidden)
 
 

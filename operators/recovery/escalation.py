@@ -10,6 +10,7 @@ from schemas.certificate import Rung, Step
 from schemas.policy import MaskPolicy
 
 FOLDER = "escalation"
+_MASKS = {"final look"}  # gates that compare the source and its masks, whatever is generated
 
 
 class Vouching(Protocol):
@@ -52,14 +53,16 @@ class Ladder:
     def climb(self, clip_id: int, steps: Sequence[Step], stage: str, reason: str) -> bool:
         """Record the next rung that may help a clip which `stage` refused after `steps`; False if there is none.
 
-        What Condition refuses depends on the mask and not on what would be generated: other rungs are passed over. What
-        a reviewer asked for is tried as asked and not further.
+        What Condition refuses, and what fails the final look alone, depends on the mask and not on what would be
+        generated: other rungs are passed over. What a reviewer asked for is tried as asked and not further.
         """
         left = iter(self.rungs)
         stood = all(any(rung == step.name for rung in left) for step in steps)
         if not self.output or not stood or any(step.by for step in steps):
             return False
-        rung = next((rung for rung in left if stage != "condition" or rung == "larger mask"), None)
+        failed = set(reason.removeprefix("gate failed: ").split(", "))
+        masks = stage == "condition" or failed <= _MASKS
+        rung = next((rung for rung in left if not masks or rung == "larger mask"), None)
         if rung:
             self.write(clip_id, [*steps, Step(rung, f"{stage}: {reason}")])
         return rung is not None
