@@ -52,7 +52,7 @@ def picture(people: np.ndarray, height: int, width: int) -> np.ndarray:
     return canvas.astype(np.uint8)
 
 
-def _by_name(person: np.ndarray) -> dict[str, tuple[float, float]]:
+def _by_name(person: np.ndarray) -> dict[str, tuple[int, int]]:
     joints = {n: (int(p[0]), int(p[1])) for n, p in zip(COCO_JOINTS, person, strict=False) if p[2] > 0.3}
     if "l_shoulder" in joints and "r_shoulder" in joints:
         middle = (person[5, :2] + person[6, :2]) / 2
