@@ -14,7 +14,7 @@ import ray
 from ray._private.node import Node
 from ray.data import DataContext
 
-from cluster import spill
+from cluster import spill, stop
 from operators import isolation
 from schemas.profile import Profile
 
@@ -44,6 +44,7 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
                 raise
             ray.shutdown()
             _connect(profile, environment, log_to_driver)
+    stop.listen()  # again: Ray puts a handler of its own in its place
     context = DataContext.get_current()
     context.checkpoint_config = None  # of a job before this one in the same process
     # A clip that takes its worker down may cost its block, never the run: who is missing is found out after.

@@ -13,7 +13,7 @@ from typing import Any
 
 import ray
 
-from cluster import session, weights_lock
+from cluster import session, stop, weights_lock
 from cluster.ledger import checkpoint, erasure, lease
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.decisions import honour
@@ -27,9 +27,10 @@ from operators.condition import Condition
 from operators.pages.candidates import Candidates
 from operators.pages.report import write_report
 from operators.pages.review import write_review
-from operators.recovery.attempts import LIMIT, Attempts
+from operators.recovery.attempts import LIMIT, Attempts, stopped
 from operators.recovery.escalation import Ladder
 from operators.regenerate import Regenerate
+from operators.release import reader
 from schemas.decision import read_decisions
 from schemas.profile import Pool
 
@@ -44,7 +45,7 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
         weights_lock.checked(operator, digests) for operator in (Condition, Regenerate, Audit)
     )
     filesystem, manifest = run.plan.files()
-    attempts = Attempts(profile.clip.max_seconds, output)
+    attempts = Attempts(profile.clip.max_seconds, output, run.lease)
     refused = Candidates(storage.absolute(run.review) if run.review else "")
     checkpoint.begin(run, withdraw, decide)
     # What a gate refused is tried again one rung up; what a crash took along clip by clip, with the same ladder, for
@@ -100,6 +101,16 @@ def forget(plan: Plan, arguments: Namespace) -> None:
             erasure.erase_candidates(arguments.review, keys)
 
 
+def let_go(run: Run) -> str:
+    """End the workers of a run that was told to stop, so that what they were at counts against no clip; returns what
+    is done and how to go on."""
+    stop.in_time()
+    ray.shutdown()
+    stopped(storage.absolute(run.output), run.lease)
+    done, planned = reader.clip_ids(run.output).size, run.plan.planned().ids.size
+    return f"stopped: {done} of {planned} clips are in {run.output}; the same command again does the rest"
+
+
 def main(arguments: Namespace) -> int:
     """Run, then account for every clip, write the pages and say what came out."""
     profile, policy = options.read_settings(arguments)
@@ -122,8 +133,11 @@ def main(arguments: Namespace) -> int:
     with lease.held(arguments.output) as owner:
         forget(plan, arguments)
         run = Run(plan, arguments.output, profile, policy, arguments.review, signer, marker, owner)
-        anonymize(run, arguments.withdraw, decide)
-        dataset = checkpoint.finish(run, write_report)
+        try:
+            anonymize(run, arguments.withdraw, decide)
+            dataset = checkpoint.finish(run, write_report)
+        except KeyboardInterrupt:
+            raise stop.Stopped(let_go(run)) from None
     if run.review:
         write_review(arguments.plan, run.output, run.review, policy.reviewers, arguments.review_clips)
     options.print_outcome(dataset, arguments.output)

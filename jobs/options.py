@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from cluster import weights_lock
+from cluster import stop, weights_lock
 from cluster.ledger import plans
 from operators import storage
 from operators.release.c2pa_mark import Marker
@@ -141,12 +141,22 @@ def read_marker(arguments: Namespace) -> Marker | None:
 
 
 def run(main: Callable[[Namespace], int], arguments: ArgumentParser) -> None:
-    """Run a job and exit with its status; 2 and one line on standard error for what the user can mend."""
+    """Run a job and exit with its status; 2 and one line on standard error for what the user can mend, 130
+    and one line if it was told to stop."""
+    stop.listen()
     try:
         status = main(arguments.parse_args())
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         status = 2
+    except (stop.Stopped, KeyboardInterrupt) as error:
+        stop.in_time()
+        print(
+            str(error) or "stopped: the same command again goes on or begins anew",
+            file=sys.stderr,
+            flush=True,
+        )
+        status = stop.INTERRUPTED
     sys.exit(status)
 
 

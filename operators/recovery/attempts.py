@@ -2,14 +2,18 @@
 
 import contextlib
 import faulthandler
+import json
 from collections.abc import Iterator
 from functools import partial
 from itertools import takewhile
+from pathlib import Path
+from typing import Any
 
 from operators import storage
 from schemas.errors import UserError
 
-LIMIT = 3  # attempts at a clip by one stage
+LIMIT = 3  # attempts at a clip by one stage whose worker died on this machine, while its run lived
+LOST = 10  # and of any kind: with machines and runs that ended without a word, which may have nothing to do with a clip
 FOLDER = "attempts"
 
 
@@ -22,21 +26,22 @@ class Unrecorded(Exception):
 
 
 class Attempts:
-    """At most three attempts at a clip by a stage, each of at most `max_seconds`.
+    """At most LIMIT attempts at a clip by a stage, each of at most `max_seconds`, and LOST with those of other runs.
 
-    While a stage works on a clip, OUTPUT/attempts/CLIP.STAGE.N stands there: it is written before and removed after,
-    however that ended. So what is found there is of a process that died over this clip, or with its machine.
-    Without an `output`, as in training, nothing is counted.
+    While a stage works on a clip, OUTPUT/attempts/CLIP.STAGE.N stands there, with `run` and the machine: it is written
+    before and removed after, however that ended; a run that is told to stop removes what its workers leave (`stopped`).
+    So what is found there is of a process that died over this clip, or with its machine or run. Without an `output`, as
+    in training, nothing is counted.
     """
 
-    def __init__(self, max_seconds: float, output: str = "") -> None:
-        self.max_seconds, self.output = max_seconds, output
+    def __init__(self, max_seconds: float, output: str = "", run: str = "") -> None:
+        self.max_seconds, self.output, self.run = max_seconds, output, run
 
     @contextlib.contextmanager
     def attempt(self, stage: str, *clip_ids: int) -> Iterator[None]:
         """One attempt at each of some clips, with the time of all.
 
-        Raises Exhausted if `LIMIT` attempts at one have ended badly, Unrecorded if this one's mark cannot be written.
+        Raises Exhausted if too many attempts at one have ended badly, Unrecorded if this one's mark cannot be written.
         """
         marks: list[str] = []
         try:
@@ -56,15 +61,25 @@ class Attempts:
     def _mark(self, stage: str, clip_id: int) -> list[str]:
         """Write this attempt's mark; returns it after those of earlier ones."""
         made, marks = self._made(stage, clip_id), self._marks(stage, clip_id)
-        if len(made) < LIMIT:
+        own = {"run": self.run, "place": place()}
+        here = sum(self._held(mark) == own for mark in made)
+        if here < LIMIT and len(made) < LOST:
             mark = marks[len(made)]
             try:
-                storage.write_bytes(self.output, mark, b"")
+                storage.write_bytes(self.output, mark, json.dumps(own).encode())
             except Exception as error:  # every backend raises its own
                 raise Unrecorded(type(error).__name__) from None
             return [*made, mark]
         problem = f"{LIMIT} attempts ended with the worker: a crash, out of memory, a lost machine"
+        if here < LIMIT:
+            problem = f"{LOST} attempts ended with their worker, machine or run"
         raise Exhausted(f"{problem}, or more than {self.max_seconds:g} s")
+
+    def _held(self, mark: str) -> Any:
+        """Whose a mark is; None if it cannot be known."""
+        with contextlib.suppress(OSError, UserError, ValueError):
+            return json.loads(storage.read_bytes(self.output, mark))
+        return None
 
     def _made(self, stage: str, clip_id: int) -> list[str]:
         """Marks of the attempts at a clip that stand."""
@@ -76,7 +91,30 @@ class Attempts:
 
     def _marks(self, stage: str, clip_id: int) -> list[str]:
         name = f"{FOLDER}/{clip_id & (1 << 64) - 1:016x}.{stage}"
-        return [f"{name}.{number}" for number in range(1, LIMIT + 1)]
+        return [f"{name}.{number}" for number in range(1, LOST + 1)]
+
+
+def stopped(output: str, run: str) -> None:
+    """Take away what the workers of a run that was told to stop leave: of each clip and stage the last mark, if it is
+    this run's. Those before are of workers that died while it lived."""
+    last: dict[str, int] = {}
+    for name in storage.list_files(storage.join(output, FOLDER)):
+        clip, _, number = name.rpartition(".")
+        if number.isdecimal():
+            last[clip] = max(last.get(clip, 0), int(number))
+    for clip, number in last.items():
+        mark = f"{FOLDER}/{clip}.{number}"
+        held = Attempts(0, output)._held(mark)
+        if isinstance(held, dict) and held.get("run") == run:
+            storage.delete(output, [mark])
+
+
+def place() -> str:
+    """This machine since it was started: a random number that does not name it; empty where there is none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def forget(output: str, folder: str = FOLDER) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from operators.recovery.attempts import LIMIT, Attempts, Exhausted, Unrecorded, forget
+from operators.recovery.attempts import LIMIT, LOST, Attempts, Exhausted, Unrecorded, forget, stopped
 from operators.recovery.fail_closed import each
 from schemas.clip import FailedClip
 from tests.cluster.toy import make_ref
@@ -64,3 +64,36 @@ def test_nothing_is_tried_without_a_record(tmp_path: Path) -> None:
     with pytest.raises(Unrecorded):
         each("audit", tried.append, [make_ref(1)], attempts)
     assert not tried
+
+
+def test_an_ordered_stop_counts_against_no_clip(place: str) -> None:
+    """However often: its own last mark goes, those of workers that died while it lived stay."""
+    for number in range(2 * LOST):
+        run = Attempts(60, place, f"run {number}")
+        die(run, "audit", 1)
+        stopped(place, f"run {number}")
+    assert not Attempts(60, place, "last").ended_badly("audit", 1)
+    died = Attempts(60, place, "died")
+    for _ in range(LIMIT):
+        die(died, "audit", 1)
+    stopped(place, "another")
+    with pytest.raises(Exhausted):
+        die(died, "audit", 1)
+    stopped(place, "died")
+    die(died, "audit", 1)
+    with pytest.raises(Exhausted):
+        die(died, "audit", 1)
+
+
+def test_lost_machines_and_runs_count_up_to_a_limit_of_their_own(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(LOST):
+        monkeypatch.setattr("operators.recovery.attempts.place", lambda number=number: f"node {number}")
+        die(Attempts(60, place, "run"), "audit", 1)
+    with pytest.raises(Exhausted, match=f"{LOST} attempts ended with their worker, machine or run"):
+        die(Attempts(60, place, "run"), "audit", 1)
+    for number in range(LOST):
+        die(Attempts(60, place, f"run {number}"), "condition", 1)
+    with pytest.raises(Exhausted, match="machine or run"):
+        die(Attempts(60, place, "one more"), "condition", 1)

@@ -1,0 +1,31 @@
+"""Being told to stop: SIGTERM, as of a scheduler or a spot notice, is taken like Ctrl-C, and ends within seconds."""
+
+import os
+import signal
+import threading
+
+PATIENCE = 8.0  # s for workers to be let go of
+INTERRUPTED = 130  # exit status, as shells have it
+
+
+def listen() -> None:
+    """From here on SIGTERM raises KeyboardInterrupt in this process's main thread."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+class Stopped(Exception):
+    """A job that was told to stop, and did what it had to. The message is its one line."""
+
+
+def in_time() -> None:
+    """From here on this process is not interrupted again, and ends within PATIENCE seconds, whatever it waits for."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    late = threading.Timer(PATIENCE, os._exit, [INTERRUPTED])
+    late.daemon = True
+    late.start()
