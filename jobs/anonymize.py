@@ -14,7 +14,7 @@ from typing import Any
 import ray
 
 from cluster import session, stop, weights_lock
-from cluster.ledger import checkpoint, erasure, lease
+from cluster.ledger import checkpoint, erasure, failure_budget, lease
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.decisions import honour
 from cluster.ledger.plans import Plan
@@ -58,6 +58,7 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
         if not left.size or (clips_per_shard == 1 and now == before):
             break
         before = now if clips_per_shard == 1 else None
+        failure_budget.require_space(run.output)
         clips = ray.data.read_parquet(manifest, filesystem=filesystem)
         clips = clips.repartition(target_num_rows_per_block=clips_per_shard)
         structure = clips.map_batches(
@@ -73,6 +74,7 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
         sink = ShardSink(run.output, pools, run.signer, run.settings, run.lease)
         audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
         repair(run.output, run.terms())
+    failure_budget.require_space(run.output)  # what a full disk took is not lost, but to be done
     checkpoint.record_lost(run)
 
 

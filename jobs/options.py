@@ -1,9 +1,11 @@
 """What the jobs' command lines share: settings, the release key, errors without a traceback, tables."""
 
 import contextlib
+import json
 import secrets
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+import cluster
 from cluster import stop, weights_lock
 from cluster.ledger import plans
 from operators import storage
+from operators.release import reader
 from operators.release.c2pa_mark import Marker
 from operators.release.layout import DATASET
 from operators.release.signature import Signer, read_public_key
+from schemas.certificate import Gate
 from schemas.config import load
 from schemas.errors import UserError
 from schemas.policy import Policy
@@ -77,6 +82,10 @@ def read_settings(arguments: Namespace) -> tuple[Profile, Policy]:
     if getattr(arguments, "variant", None):
         own.append(f"variant={arguments.variant}")
     others = [item for item in arguments.set if not item.startswith("policy.")]
+    arguments.profile, arguments.policy = (
+        named("profiles", arguments.profile),
+        named("policies", arguments.policy),
+    )
     profile, policy = load(Profile, arguments.profile, others), load(Policy, arguments.policy, own)
     weights_lock.check_licences(profile, arguments.profile)
     weights_lock.check_variant(profile, policy.variant, arguments.profile)
@@ -93,6 +102,18 @@ def read_settings(arguments: Namespace) -> tuple[Profile, Policy]:
             remedy = f"Name a detector of it in the profile's objects, or say: keep a {rule.what}"
             raise UserError(f"{arguments.policy}: rules.{policy.rules.index(rule)}.do", problem, remedy)
     return profile, policy
+
+
+def named(kind: str, given: str) -> str:
+    """The path of a shipped profile or policy that is given by its name, such as `embedded`; else what is given."""
+    shipped = {path.stem: str(path) for path in (Path(cluster.__file__).parent / kind).glob("*.yaml")}
+    if "/" in given or given.endswith((".yaml", ".yml")) or Path(given).exists():
+        default = Path(cluster.__file__).parents[1] / given
+        return given if Path(given).exists() or not default.exists() else str(default)
+    if given not in shipped:
+        remedy = f"Give a YAML file, or one of {', '.join(sorted(shipped))}"
+        raise UserError(given, f"is no file, and none of the {kind} that come with Recast", remedy)
+    return shipped[given]
 
 
 def add_key(parser: ArgumentParser) -> None:
@@ -216,4 +237,23 @@ def print_outcome(dataset: dict[str, Any], output: str) -> None:
         ("clips with nothing to replace, bypassed", dataset["bypassed"]),
     ]
     rows += [(f"seconds in {stage}", f"{seconds:.1f}") for stage, seconds in dataset["seconds"].items()]
+    rows += [(f"quarantined by {gate}", f"{count} clips") for gate, count in refusals(output).most_common()]
     table("anonymize", [*rows, ("output", output)])
+    if dataset["planned"]["clips"] and not dataset["released"]["clips"]:
+        print("Nothing was released: every clip was quarantined or failed.")
+    if dataset["quarantined"]["clips"] or dataset["failed"]["clips"]:
+        print(
+            f"Why, clip by clip: python -m jobs.status {output} --clip KEY --plan PLAN; keys: {output}/quarantine"
+        )
+
+
+def refusals(output: str) -> Counter[str]:
+    """How many quarantined clips each gate refused; a clip counts for each of its gates."""
+    rows = reader.read_columns(reader.parquet_files(output, "quarantine"), ["gates"]).to_pylist()
+    held = [json.loads(row["gates"] or "[]") for row in rows]
+    return Counter(gate["name"] for gates in held for gate in gates if not passed(gate))
+
+
+def passed(gate: dict[str, Any]) -> bool:
+    """Of a gate as it stands in OUT/quarantine, where a score is text."""
+    return Gate(**gate | {"score": float(gate["score"])}).passed

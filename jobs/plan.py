@@ -151,6 +151,10 @@ def dry_run(profile: Profile, policy: Policy, plan: str, arguments: Namespace) -
     clips, parts = arguments.estimate, arguments.parts
     if arguments.empty is not None and not 0 <= arguments.empty <= 1:
         raise UserError(f"--empty {arguments.empty}", "is no share", "Give a number from 0 to 1")
+    shares = {name: getattr(profile.pools, name).num_gpus for name in ("condition", "regenerate")}
+    if arguments.price and not any(shares.values()):
+        problem = f"is of a GPU's hour, and no stage of profile {profile.name} has a GPU: all would cost 0"
+        raise UserError(f"--price {arguments.price:g}", problem, "Leave it out, or give a profile with GPUs")
     session.start(profile)
     chosen = [ref for part in range(1, parts + 1) for ref in plans.Plan(plan, part, parts).sample(clips)]
     if not chosen:
@@ -163,7 +167,6 @@ def dry_run(profile: Profile, policy: Policy, plan: str, arguments: Namespace) -
     sample = [Sampled(**row) for row in rows.map_batches(figures, batch_format="pyarrow").take_all()]
     if len(sample) < 2:
         raise UserError(plan, "gives fewer than two clips to estimate from", "Give --estimate more clips")
-    shares = {"condition": pools.condition.num_gpus, "regenerate": pools.regenerate.num_gpus}
     found = estimate(sample, plans.Plan(plan).planned().ids.size, shares)
     found |= costs(found, "GPU-hours", "cost", arguments.price)
     if arguments.megabits:

@@ -29,13 +29,16 @@ def load(cls: type[T], path: str | Path, overrides: list[str] | None = None) -> 
     Raises UserError naming the file, the field and the remedy.
     """
     try:
-        data = yaml.safe_load(Path(path).read_text())
+        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(
             str(path), f"cannot be read ({error.strerror})", "Give the path of a YAML file"
         ) from None
+    except UnicodeDecodeError as error:
+        before = Path(path).read_bytes()[: error.start].count(b"\n")
+        raise UserError(f"{path}: line {before + 1}", "is not UTF-8", "Save the file as UTF-8") from None
     except yaml.YAMLError as error:
-        raise UserError(str(path), f"is not YAML ({str(error).splitlines()[0]})", "Mend the file") from None
+        raise UserError(f"{path}{_line(error)}", f"is not YAML ({_reason(error)})", "Mend the file") from None
     if not isinstance(data, dict):
         raise UserError(str(path), "holds no settings", "It must be a YAML mapping")
     for override in overrides or []:
@@ -45,9 +48,22 @@ def load(cls: type[T], path: str | Path, overrides: list[str] | None = None) -> 
     except ValidationError as error:
         first = error.errors()[0]
         field = _field(first, data)
+        for override in overrides or []:
+            name = override.partition("=")[0]
+            if field == name or field.startswith(f"{name}.") or name.startswith(f"{field}."):
+                path = f"--set {override}"
         known = ", ".join(cls.model_fields) if first["type"] == "extra_forbidden" else ""
         remedy = f"Known here: {known}" if known and len(first["loc"]) == 1 else "Mend this field"
         raise UserError(f"{path}: {field}", f"{first['msg']} (got {first['input']!r})", remedy) from None
+
+
+def _line(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f": line {mark.line + 1}" if mark else ""
+
+
+def _reason(error: yaml.YAMLError) -> str:
+    return str(getattr(error, "problem", None) or error).splitlines()[0]
 
 
 def _field(error: Mapping[str, Any], data: Any) -> str:
@@ -72,4 +88,8 @@ def _override(data: dict[str, Any], override: str) -> None:
             raise UserError(
                 f"--set {override}", f"{part} is a value, not a section", "See the profile's YAML file"
             )
-    data[last] = yaml.safe_load(value)
+    try:
+        data[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        remedy = "Write the value as in the YAML file, quoted if need be"
+        raise UserError(f"--set {override}", f"is not YAML ({_reason(error)})", remedy) from None

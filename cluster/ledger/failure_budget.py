@@ -4,10 +4,12 @@ The shards that stand in OUT/stats are what is counted, those of earlier runs of
 """
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ray.data import DataContext
@@ -19,12 +21,28 @@ from schemas.errors import UserError
 from schemas.policy import Failures
 
 T = TypeVar("T")
+ROOM = 64 << 20  # bytes that have to be free on the output's disk, or twice the largest shard
 PAUSE = 5.0  # s between two looks at the output, at least
 
 
 def stop_above(limits: Failures, output: str) -> None:
     """Every execution made after, in this process, ends with UserError when `output` goes beyond `limits`."""
     DataContext.get_current().custom_execution_callback_classes = [partial(_Watch, limits, output)]
+
+
+def require_space(output: str) -> None:
+    """Raises UserError if a local output's disk has no room for a shard: whatever is tried then is lost."""
+    if "://" in output:
+        return
+    folder = Path(storage.absolute(output))
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    sizes = storage.list_files(storage.join(output, "shards")).values()
+    free, needed = shutil.disk_usage(there).free, max(ROOM, 2 * max(sizes, default=0))
+    if free < needed:
+        problem = f"has {free / 2**20:.0f} MiB of free space left, and {needed / 2**20:.0f} MiB are needed for a shard"
+        raise UserError(
+            output, problem, "Free some, and run the same command again: nothing that is finished is lost"
+        )
 
 
 class Budget:
@@ -103,6 +121,7 @@ class _Watch(ExecutionCallback):
                 continue
             try:
                 self.budget.require(self.output)
+                require_space(self.output)
             except UserError as error:
                 self.problem = error
             pause = max(PAUSE, 20 * (time.monotonic() - start))

@@ -52,6 +52,11 @@ def held(output: str, lasts: float = LASTS, renewed: float = RENEWED) -> Iterato
                 storage.delete(output, [LEASE])
 
 
+def standing(output: str) -> tuple[str, float]:
+    """Whose the output's lease is, if anybody's, and until when, in seconds since 1970; 0 if its process is gone."""
+    return _read(output)
+
+
 def require(output: str, owner: str) -> None:
     """Raises UserError unless the lease is `owner`'s. Empty, as in tests of the ledger alone, asks for none."""
     if owner and _read(output)[0] != owner:
