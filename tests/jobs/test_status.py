@@ -57,12 +57,12 @@ def test_the_command(place: str) -> None:
     assert nothing.returncode == 2 and "nothing" in nothing.stderr
 
 
-def begun(place: str, **held: object) -> dict[str, object]:
+def begun(folder: str, **held: object) -> dict[str, object]:
     """The state of a run without a shard, with this lease."""
     header = {"schema_version": SCHEMA_VERSION, "state": "running", "planned": {"clips": 22, "frames": 110}}
-    storage.write_bytes(place, "dataset.json", json.dumps(header).encode())
-    storage.write_bytes(place, LEASE, json.dumps(held).encode())
-    return status(place, datetime.now(UTC))
+    storage.write_bytes(folder, "dataset.json", json.dumps(header).encode())
+    storage.write_bytes(folder, LEASE, json.dumps(held).encode())
+    return status(folder, datetime.now(UTC))
 
 
 def test_a_run_that_starts_and_one_that_has_died_are_told_apart(tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""A run that is told to stop: one line, no traceback, nothing held against a clip, and the same command goes on."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from operators import storage
+from tests.jobs.small import ROOT, cut_video, settings
+
+
+@pytest.mark.parametrize("order", [signal.SIGINT, signal.SIGTERM])
+def test_an_order_to_stop_is_obeyed_and_counts_against_no_clip(tmp_path: Path, order: signal.Signals) -> None:
+    cut_video(tmp_path / "a.mp4", 24)
+    options, out = settings(tmp_path), f"{tmp_path}/out"
+    plan = [
+        sys.executable,
+        "-m",
+        "jobs.plan",
+        str(tmp_path / "a.mp4"),
+        "--plan",
+        f"{tmp_path}/plan",
+        *options,
+    ]
+    subprocess.run(plan, cwd=ROOT, check=True, capture_output=True)
+    command = [
+        sys.executable,
+        "-m",
+        "jobs.anonymize",
+        "--plan",
+        f"{tmp_path}/plan",
+        "--output",
+        out,
+        *options,
+    ]
+    run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not storage.list_files(f"{out}/attempts") and run.poll() is None:
+        time.sleep(0.1)
+    os.kill(run.pid, order)
+    said, error = run.communicate(timeout=60)
+    assert run.returncode == 130, error
+    assert "stopped: " in error and " of 3 clips are in " in error and "Traceback" not in said + error, (
+        said + error
+    )
+    assert storage.list_files(f"{out}/attempts") == {} and "lease.json" not in storage.list_files(out)
