@@ -2,13 +2,16 @@
 
 Every released clip comes exactly once an epoch, whatever the number of workers: while there are shards enough, each
 worker reads its own; if there are more workers than shards, all read all shards and each keeps every n-th clip, which
-reads more but leaves nobody idle. Shuffle between epochs by giving the shards in another order.
+reads more but leaves nobody idle. With several nodes each is one of `nodes`: it and its workers take their share of the
+same order. `seed` shuffles shards and clips, another way in each epoch and the same way on every node.
 """
 
 import argparse
 import io
 import json
+import random
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,27 +23,39 @@ import webdataset as wds
 from torch.utils.data import DataLoader, get_worker_info
 
 Sample = dict[str, Any]
+SHUFFLED = 100  # clips that wait in each worker to be drawn from
 
 
-def loader(dataset: Path, workers: int) -> DataLoader:
-    """The clips of a dataset one by one, as `clip_of` gives them; batch those of equal size in your collation."""
+def loader(
+    dataset: Path, workers: int, node: int = 0, nodes: int = 1, epoch: int = 0, seed: int | None = None
+) -> DataLoader:
+    """The clips of one epoch one by one, as `clip_of` gives them; batch those of equal size in your collation.
+
+    `node` counts from 0. Without a `seed` they come in the order of the shards. Make a new loader for each epoch.
+    """
     shards = [str(path) for path in sorted(dataset.glob("shards/*.tar"))]
-    by_shard = workers <= len(shards)
+    if seed is not None:
+        random.Random(f"{seed} {epoch}").shuffle(shards)
+    by_shard = max(workers, 1) * nodes <= len(shards)
     clips = wds.WebDataset(
-        shards,
+        shards[node::nodes] if by_shard else shards,
         shardshuffle=False,
+        nodesplitter=None,
         workersplitter=wds.split_by_worker if by_shard else None,
         empty_check=False,  # a worker may have nothing to do
     )
     if not by_shard:
-        clips = clips.compose(every_nth)
+        clips = clips.compose(partial(every_nth, node=node, nodes=nodes))
+    if seed is not None:
+        clips = clips.shuffle(SHUFFLED, rng=random.Random(f"{seed} {epoch} {node}"))
     return DataLoader(clips.map(clip_of), batch_size=None, num_workers=workers)
 
 
-def every_nth(samples: Iterable[Sample]) -> Iterator[Sample]:
-    """Of n workers, the one with number k takes samples k, k + n, k + 2n …"""
+def every_nth(samples: Iterable[Sample], node: int, nodes: int) -> Iterator[Sample]:
+    """Of n workers on all nodes, the one with number k takes samples k, k + n, k + 2n …"""
     worker = get_worker_info()
-    return islice(samples, worker.id, None, worker.num_workers) if worker else iter(samples)
+    own, each = (worker.id, worker.num_workers) if worker else (0, 1)
+    return islice(samples, node * each + own, None, nodes * each)
 
 
 def clip_of(sample: Sample) -> Sample:

@@ -99,9 +99,9 @@ def stopped(output: str, run: str) -> None:
     this run's. Those before are of workers that died while it lived."""
     last: dict[str, int] = {}
     for name in storage.list_files(storage.join(output, FOLDER)):
-        clip, _, number = name.rpartition(".")
-        if number.isdecimal():
-            last[clip] = max(last.get(clip, 0), int(number))
+        clip, _, text = name.rpartition(".")
+        if text.isdecimal():
+            last[clip] = max(last.get(clip, 0), int(text))
     for clip, number in last.items():
         mark = f"{FOLDER}/{clip}.{number}"
         held = Attempts(0, output)._held(mark)

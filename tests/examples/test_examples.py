@@ -43,6 +43,25 @@ def test_every_clip_comes_once_whatever_the_number_of_workers(dataset: Path, wor
         assert clip["people"] == int(clip["key"][1])
 
 
+@pytest.mark.parametrize(("nodes", "workers"), [(1, 5), (2, 0), (2, 1), (2, 4), (3, 2), (8, 0)])
+def test_every_epoch_holds_every_clip_once_over_all_nodes(dataset: Path, nodes: int, workers: int) -> None:
+    """More workers than shards, or than clips; shuffled, the same way again for the same seed and epoch."""
+    keys = {f"{s}{c}" for s in range(SHARDS) for c in range(CLIPS)}
+
+    def epoch(number: int) -> list[list[str]]:
+        return [
+            [clip["key"] for clip in loader(dataset, workers, node, nodes, epoch=number, seed=7)]
+            for node in range(nodes)
+        ]
+
+    epochs = [epoch(number) for number in range(6 if not workers else 2)]
+    for made in epochs:
+        assert sorted(key for own in made for key in own) == sorted(keys)
+    assert epoch(0) == epochs[0]
+    if not workers:
+        assert len({str(made) for made in epochs}) > 1
+
+
 def test_what_moves_is_seen_and_what_stands_still_is_not() -> None:
     frames = np.full((9, 80, 120, 3), 90, np.uint8)
     frames[:, 50:70, 90:110] = 200  # always there
