@@ -13,6 +13,8 @@ from argparse import Namespace
 from collections import defaultdict
 from typing import Any, TypeVar
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import ray
 
 from cluster import session, weights_lock
@@ -22,8 +24,10 @@ from jobs import options
 from jobs.verify import policy_of
 from operators import storage
 from operators.evaluation.card import card
-from operators.evaluation.figures import Attacker
+from operators.evaluation.figures import Attacker, Figures
+from operators.evaluation.interval import figure
 from operators.evaluation.judges import JudgeModels
+from operators.evaluation.keyed import linked_by_key
 from operators.evaluation.measure import Measure, Places
 from operators.evaluation.store import Store
 from operators.evaluation.summary import summary, worst
@@ -84,6 +88,21 @@ def measure(clips: Clips, store: Store, profile: Profile, digests: dict[str, str
     if left := set(clips) - store.sources():
         problem, remedy = f"{len(left)} sources could not be measured", "See the workers' logs; run it again"
         raise UserError(store.folder, problem, remedy)
+
+
+def keyed(places: Places, clips: Clips, key: bytes) -> Figures:
+    """What somebody links to the sources who has the plan's key, or any other."""
+    keys = pa.array([clip["key"] for own in clips.values() for clip in own])
+    wanted = pc.field("key").isin(keys)
+    planned = reader.read_columns(
+        reader.parquet_files(places.plan, "clips"), ["key", "source_digest"], wanted
+    )
+    rows = reader.manifest(places.output, ["key", "source_hmac"], wanted)
+    digests, published = (
+        dict(zip(*(one.to_pylist() for one in table.columns), strict=True)) for table in (planned, rows)
+    )
+    held = {"linked with the release key": key, "linked with another key": b"another"}
+    return {name: linked_by_key(digests, published, one) for name, one in held.items()}
 
 
 def chosen(named: str, known: tuple[T, ...], option: str) -> list[T]:
@@ -154,7 +173,8 @@ def main(arguments: Namespace) -> int:
         "truth": bool(arguments.truth),
     }  # fmt: skip
     attacker = Attacker(measured, JudgeModels.embedders_of(judges))
-    found = summary(measured, attacker, attacks, lost, facts)
+    own = {"lost": figure(lost), **keyed(places, clips, key)}
+    found = summary(measured, attacker, attacks, own, facts)
     page = write_evaluation(report, found, watched(places, clips, worst(measured)))
     if signer:
         publish(output, found, held, signer, arguments.card)

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from operators.evaluation.figures import Attacker, Figures, methods_of, ratios
-from operators.evaluation.interval import figure
 from schemas.evaluation import RECAST, SOURCE, Attack, Figure, Measured
 
 # What an attacker may find by looks, and counts for privacy; places and motion are kept on purpose, and stated.
@@ -33,10 +32,10 @@ def summary(
     measured: Sequence[Measured],
     attacker: Attacker,
     attacks: Sequence[Attack],
-    lost: Mapping[str, tuple[float, float]],
+    own: Figures,
     facts: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """All of it, ready for JSON. `lost` are frames not released, and planned, by source; `facts` go in as they are."""
+    """All of it, ready for JSON. `own` are figures of the dataset alone, such as `lost`; `facts` go in as they are."""
     methods: dict[str, Any] = {}
     for method in methods_of(measured):
         figures = ratios(measured, method)
@@ -45,7 +44,7 @@ def summary(
         for attack in attacks:
             figures |= attacker.attack(method, attack)
         if method == RECAST:
-            figures["lost"] = figure(lost)
+            figures |= own
         shown = {name: one.as_json() for name, one in figures.items()}
         methods[method] = {"figures": shown, "axes": axes(figures), "curves": curves}
     clips = [clip for one in measured for clip in one.clips]

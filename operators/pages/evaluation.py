@@ -38,6 +38,7 @@ TABLES: list[tuple[str, str, list[tuple[str, str]]]] = [
             ("parrot R-1", "lower"), ("parrot mAP", "lower"), ("reversal R-1", "lower"),
             ("linked by looks R-1", "lower"), ("linked by gait R-1", "lower"), ("proportions and stride R-1", ""),
             ("motion R-1", ""), ("place R-1", ""),
+            ("linked with the release key", ""), ("linked with another key", ""),
         ],
     ),
     (

@@ -45,6 +45,11 @@ def source_key(name: str, name_key: bytes) -> str:
     return _keyed(name_key, f"name:{name}").hex()[:20]
 
 
+def source_hmac(digest: str, name_key: bytes) -> str:
+    """What is published in place of the sha256 of a source's bytes: 32 hex digits."""
+    return _keyed(name_key, f"source:{digest}").hex()[:32]
+
+
 def _keyed(name_key: bytes, what: str) -> bytes:
     """What nobody can make who has the file but not the key."""
     return hmac.digest(name_key, what.encode(), hashlib.sha256)
@@ -161,5 +166,5 @@ def _named(ref: ClipRef, name_key: bytes) -> ClipRef:
         ref,
         clip_id=int.from_bytes(_keyed(name_key, f"clip:{span}")[:8], "big", signed=True),
         key=ref.key if "-" in ref.key else f"{key}-000000",
-        source_hmac=_keyed(name_key, f"source:{digest}").hex()[:32] if digest else "",
+        source_hmac=source_hmac(digest, name_key) if digest else "",
     )

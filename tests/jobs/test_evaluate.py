@@ -28,6 +28,10 @@ def test_a_dataset_is_evaluated_once_and_verified_with_its_evidence(tmp_path: Pa
     assert list(found["methods"]) == ["blackout", "pass-through", "recast"]
     control = found["methods"]["pass-through"]["figures"]["exposed, all heights"]
     assert control["value"] == 1 and found["methods"]["recast"]["figures"]["lost"]["value"] == 0
+    keyed = [
+        found["methods"]["recast"]["figures"][f"linked with {key} key"] for key in ("the release", "another")
+    ]
+    assert [one["value"] for one in keyed] == [1, 0]
     published = (tmp_path / "out/evaluation.dsse.json").read_text() + (
         tmp_path / "out/croissant.json"
     ).read_text()

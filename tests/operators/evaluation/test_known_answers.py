@@ -2,6 +2,7 @@
 
 import json
 from fractions import Fraction
+from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,9 @@ from operators.evaluation.baselines import baseline
 from operators.evaluation.before import Before
 from operators.evaluation.exposure import EXPOSED, exposure
 from operators.evaluation.figures import Attacker, methods_of, ratios
+from operators.evaluation.interval import figure
 from operators.evaluation.judges import JudgeModels, mirrored
+from operators.evaluation.keyed import linked_by_key
 from operators.evaluation.looks import looks, scene
 from operators.evaluation.measure import exposed
 from operators.evaluation.quality import quality
@@ -23,6 +26,7 @@ from operators.evaluation.utility import utility
 from operators.evaluation.warping import flow
 from operators.evaluation.who import Somebody
 from operators.models.ensemble import People
+from operators.planning.probe import source_hmac
 from operators.training.synthetic_people import RenderedClip, read_people
 from operators.video.encode import decode_bytes, encode_video
 from schemas.config import load
@@ -184,8 +188,8 @@ def test_quality_and_utility_of_the_source_itself_and_of_black(clips: list[Rende
 
 def test_the_summary_ranks_methods_and_holds_no_pixel(measured: list[Measured]) -> None:
     attacker = Attacker(measured, EMBEDDERS)
-    lost = {one.source: (1.0, 4.0) for one in measured}
-    found = summary(measured, attacker, ["parrot"], lost, {"dataset": {}})
+    own = {"lost": figure({one.source: (1.0, 4.0) for one in measured})}
+    found = summary(measured, attacker, ["parrot"], own, {"dataset": {}})
     assert list(found["methods"]) == methods_of(measured) == [RECAST, "pixelate", CONTROL]
     axes = {name: method["axes"]["privacy"] for name, method in found["methods"].items()}
     assert axes[CONTROL] == 0 and axes["pixelate"] < axes[RECAST]
@@ -195,6 +199,14 @@ def test_the_summary_ranks_methods_and_holds_no_pixel(measured: list[Measured]) 
     assert [clip["clip"] for clip in worst(measured, 2)] == sorted(one.clips[0] for one in measured)[
         :2
     ] or worst(measured)
+
+
+def test_who_has_the_key_links_all_and_who_has_another_none() -> None:
+    digests = {f"{number:020x}-000000": sha256(bytes([number])).hexdigest() for number in range(6)}
+    published = {key: source_hmac(digest, b"release") for key, digest in digests.items()}
+    assert linked_by_key(digests, published, b"release").value == 1
+    other = linked_by_key(digests, published, b"another")
+    assert other.value == 0 and other.chance == pytest.approx(1 / 6)
 
 
 def test_a_search_counts_ties_as_a_coin_would() -> None:
