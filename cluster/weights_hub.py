@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cluster import weights_lock
 from operators import storage
 from schemas.errors import UserError
 
+_PARTS = ".parts"  # of files that were cut off, by their digests
 _NEVER = re.compile(r"\.(?:bin|pt|pth|pkl|pickle|ckpt|py)$")  # pickles and code run when loaded
 
 
@@ -109,21 +111,18 @@ def _from_hub(path: str, entry: dict[str, Any], partial: Path) -> str:
     if "hub" not in entry:
         raise UserError(path, "comes from no hub", "Restore it from the repository, or from a mirror")
     os.environ["HF_HUB_OFFLINE"] = "0"  # fetching is what was asked for; every other job stays offline
-    from huggingface_hub import snapshot_download
-
     endpoint, folder = os.environ.get("HF_ENDPOINT"), Path(f"{path}.hub")
     with _explained(entry["hub"], folder):
         commit, files = _listed(entry, endpoint)
         _require_space(folder, files)
-        snapshot_download(
-            entry["hub"], revision=commit, allow_patterns=list(files), local_dir=folder, endpoint=endpoint
-        )
         for name, stated in files.items():
+            if not (folder / name).exists():
+                _bring(entry["hub"], commit, stated, folder, endpoint)
             _compare(folder, entry["hub"], name, stated)
+    _remove(folder / _PARTS)
     for file in [one for one in folder.rglob("*") if one.is_file()]:
-        if str(file.relative_to(folder)) not in files:  # the client's notes, and what an older commit left
+        if str(file.relative_to(folder)) not in files:  # what an older commit left
             file.unlink()
-    _remove(folder / ".cache")
     shutil.move(folder / next(iter(files)) if Path(path).suffix else folder, partial)
     _remove(folder)
     return commit
@@ -153,6 +152,33 @@ def _require_space(folder: Path, files: dict[str, Any]) -> None:
     if wanted - there > free:
         missing = f"{(wanted - there) / 1e9:.1f} GB are to come, {free / 1e9:.1f} GB are free"
         raise OSError(errno.ENOSPC, missing)
+
+
+def _bring(hub: str, commit: str, stated: Any, folder: Path, endpoint: str | None) -> None:
+    """One file, from where it was cut off. The hub's own client begins a file anew in every process."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers
+
+    name, digest = stated.rfilename, stated.lfs.sha256 if stated.lfs else stated.blob_id
+    part = folder / _PARTS / str(digest)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    url = hf_hub_url(hub, name, revision=commit, endpoint=endpoint)
+    place = get_hf_file_metadata(url, endpoint=endpoint).location
+    ours = (
+        urlsplit(place).netloc == urlsplit(url).netloc
+    )  # a token is for the hub alone, not for where it stores files
+    with part.open("ab") as file:
+        http_get(
+            place,
+            file,
+            resume_size=file.tell(),
+            headers=build_hf_headers() if ours else {},
+            expected_size=stated.size,
+            displayed_filename=name,
+        )
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    part.rename(folder / name)
 
 
 def _compare(folder: Path, hub: str, name: str, stated: Any) -> None:

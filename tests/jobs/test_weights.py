@@ -119,7 +119,7 @@ def test_a_hub_s_model_is_pinned_once_and_then_has_to_be_the_same(site: Site) ->
 def test_a_download_that_was_cut_off_goes_on_where_it_was(site: Site) -> None:
     """The shard that was there is not brought again, of the other one only the rest; nothing is in its place before."""
     large = {"a.safetensors": bytes(range(256)) * 40_000, "b.safetensors": bytes(range(255, -1, -1)) * 80_000}
-    half = len(large["b.safetensors"]) // 2
+    half = 11 << 20  # the client writes 10 MiB at once
     first: hub.Gets = []
     # The client itself tries again: it is cut off as often.
     with hub.serve({"org/tiny": large}, cut={"b.safetensors": half}, gets=first, stay_cut=True) as endpoint:
@@ -131,7 +131,7 @@ def test_a_download_that_was_cut_off_goes_on_where_it_was(site: Site) -> None:
         done = fetch_in_its_own_process(site, endpoint, "--pin")
         assert done.returncode == 0, done.stderr
     assert {name for name, _ in second} == {"b.safetensors"}
-    assert all(int(asked.removeprefix("bytes=").rstrip("-")) >= half // 2 for _, asked in second)
+    assert all(int(asked.removeprefix("bytes=").rstrip("-")) >= 10 << 20 for _, asked in second)
     assert {file: Path(site.path, file).read_bytes() for file in large} == large
     assert not Path(f"{site.path}.hub").exists()
 
@@ -167,7 +167,9 @@ def test_a_full_disk_is_called_that(site: Site, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.undo()
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
         monkeypatch.setenv("HF_ENDPOINT", endpoint)
-        monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: (_ for _ in ()).throw(full))
+        monkeypatch.setattr(
+            "huggingface_hub.file_download.http_get", lambda *_, **__: (_ for _ in ()).throw(full)
+        )
         with pytest.raises(UserError, match="the disk is full"):
             weights_hub.fetch(site.path, entry, pin=True)
 
@@ -346,7 +348,7 @@ def test_every_job_refuses_it(tmp_path: Path) -> None:
     assert f"{PROFILE}: depth.weights: cluster/weights/embedded/depth.pt is under AGPL-3.0" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["paper", "commercial"])
+@pytest.mark.parametrize("name", ["paper", "commercial", "single-gpu"])
 def test_the_lock_lists_what_the_production_profiles_name(name: str) -> None:
     lock, profile = weights_lock.read_lock(), load(Profile, f"cluster/profiles/{name}.yaml")
     for path in weights_lock.named(profile).values():
