@@ -18,11 +18,13 @@ import torch
 from operators.conditioning.persona import sample_persona
 from operators.evaluation.warping import warping_error
 from operators.generation.generator import WanVaceGenerator
+from operators.generation.rate import restored, shown, thinned
 from operators.models.build import PoseModel, pose_model
 from operators.training.degrade import degrade_condition
 from operators.training.pairs import vary_crop
 from operators.training.synthetic_people import RenderedClip, read_people
 from schemas.config import load
+from schemas.generation import Request
 from schemas.profile import Profile
 
 ENLARGED = 3  # the detector learnt from people larger than a tube shows them
@@ -90,6 +92,12 @@ def main() -> None:
     parser.add_argument("--profile", default="cluster/profiles/embedded.yaml")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--every",
+        type=int,
+        default=1,
+        help="show it every n-th frame, the others come back generator.between",
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     profile = load(Profile, options.profile, options.set)
@@ -102,7 +110,11 @@ def main() -> None:
         sample = vary_crop(whole, rng, settings.tube)
         condition, anew = degrade_condition(sample, rng, False, settings.skeleton)
         start = time.perf_counter()
-        made = generator(condition, anew, sample_persona(number, profile.persona), number)
+        asked = Request(condition, anew, sample_persona(number, profile.persona), number)
+        parts = shown(len(condition), options.every, settings.between)
+        made = restored(generator.together(thinned(asked, parts)), parts, len(condition))
+        if isinstance(made, Exception):
+            raise made
         seconds.append(time.perf_counter() - start)
         poses += [pck(made, sample, detector), pck(sample.frames, sample, detector)]
         warps.append([warping_error(frames, sample.frames, anew) for frames in (made, sample.frames)])

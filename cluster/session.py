@@ -15,6 +15,7 @@ from ray._private.node import Node
 from ray.data import DataContext
 
 from cluster import spill, stop
+from cluster.placement import require_place
 from operators import isolation
 from schemas.profile import Profile
 
@@ -61,6 +62,13 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
         progress = logging.getLogger("ray.data._internal.progress.logging_progress")
         progress.setLevel(logging.INFO)
         progress.addFilter(PlainProgress())
+
+
+def require_room(profile: Profile) -> None:
+    """Raise UserError if the profile's actors find no place, unless RECAST_GROWING_CLUSTER says that nodes may come."""
+    if not os.environ.get("RECAST_GROWING_CLUSTER"):
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        require_place(profile.pools, nodes, profile.name)
 
 
 def _connect(profile: Profile | None, environment: dict[str, str], log_to_driver: bool) -> None:

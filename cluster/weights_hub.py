@@ -3,6 +3,8 @@
 Nothing takes its place before its digest has been compared, and nothing is loaded here.
 """
 
+import errno
+import hashlib
 import os
 import re
 import shutil
@@ -10,11 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cluster import weights_lock
 from operators import storage
 from schemas.errors import UserError
 
+_PARTS = ".parts"  # of files that were cut off, by their digests
 _NEVER = re.compile(r"\.(?:bin|pt|pth|pkl|pickle|ckpt|py)$")  # pickles and code run when loaded
 
 
@@ -22,7 +26,7 @@ def fetch(path: str, entry: dict[str, Any], mirror: str = "", pin: bool = False)
     """Bring what the lock lists as `path`, unless it is there already.
 
     From `mirror` (folder or object store's prefix), or else from the hub. Returns what is now known of it: revision,
-    sha256, bytes. An entry without a digest is brought only to `pin` it. Raises UserError, leaving no file behind.
+    sha256, bytes. An entry without a digest is brought only to `pin` it. Raises UserError, and leaves nothing there.
     """
     if not entry.get("sha256") and not pin:
         remedy = (
@@ -100,37 +104,127 @@ def _brought(path: str, entry: dict[str, Any]) -> str:
 
 
 def _from_hub(path: str, entry: dict[str, Any], partial: Path) -> str:
-    """The commit that was fetched. Only files that the entry's patterns name; a pickle only by its own name."""
+    """The commit that was fetched. Only files that the entry's patterns name; a pickle only by its own name.
+
+    What came of it stays in `NAME.hub` until all is there: the same command goes on with the shard that was cut off.
+    """
     if "hub" not in entry:
         raise UserError(path, "comes from no hub", "Restore it from the repository, or from a mirror")
     os.environ["HF_HUB_OFFLINE"] = "0"  # fetching is what was asked for; every other job stays offline
-    from huggingface_hub import HfApi, snapshot_download
+    endpoint, folder = os.environ.get("HF_ENDPOINT"), Path(f"{path}.hub")
+    with _explained(entry["hub"], folder):
+        commit, files = _listed(entry, endpoint)
+        _require_space(folder, files)
+        for name, stated in files.items():
+            if not (folder / name).exists():
+                _bring(entry["hub"], commit, stated, folder, endpoint)
+            _compare(folder, entry["hub"], name, stated)
+    _remove(folder / _PARTS)
+    for file in [one for one in folder.rglob("*") if one.is_file()]:
+        if str(file.relative_to(folder)) not in files:  # what an older commit left
+            file.unlink()
+    shutil.move(folder / next(iter(files)) if Path(path).suffix else folder, partial)
+    _remove(folder)
+    return commit
 
-    endpoint, folder = os.environ.get("HF_ENDPOINT"), partial.with_name(f"{partial.name}.hub")
-    try:
-        commit = HfApi(endpoint=endpoint).model_info(entry["hub"], revision=entry.get("revision")).sha
-        snapshot_download(
-            entry["hub"], revision=commit, allow_patterns=entry["files"], local_dir=folder, endpoint=endpoint
+
+def _listed(entry: dict[str, Any], endpoint: str | None) -> tuple[str, dict[str, Any]]:
+    """The commit, and of each of its files that the entry's patterns name what the hub states. Raises UserError."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils import filter_repo_objects
+
+    revision = entry.get("revision")
+    model = HfApi(endpoint=endpoint).model_info(entry["hub"], revision=revision, files_metadata=True)
+    stated = {file.rfilename: file for file in model.siblings or []}
+    files = {name: stated[name] for name in filter_repo_objects(list(stated), allow_patterns=entry["files"])}
+    if not files:
+        raise UserError(entry["hub"], f"has none of {', '.join(entry['files'])}", "Mend the lock's entry")
+    for name in files:
+        if _NEVER.search(name) and name not in entry["files"]:
+            raise UserError(f"{entry['hub']}/{name}", "runs code when loaded", "Name safetensors only")
+    return str(model.sha), files
+
+
+def _require_space(folder: Path, files: dict[str, Any]) -> None:
+    """Raises OSError (ENOSPC) if what is still to come does not fit on the disk."""
+    wanted, there = sum(file.size or 0 for file in files.values()), size(folder)
+    free = shutil.disk_usage(folder.parent).free
+    if wanted - there > free:
+        missing = f"{(wanted - there) / 1e9:.1f} GB are to come, {free / 1e9:.1f} GB are free"
+        raise OSError(errno.ENOSPC, missing)
+
+
+def _bring(hub: str, commit: str, stated: Any, folder: Path, endpoint: str | None) -> None:
+    """One file, from where it was cut off. The hub's own client begins a file anew in every process."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers
+
+    name, digest = stated.rfilename, stated.lfs.sha256 if stated.lfs else stated.blob_id
+    part = folder / _PARTS / str(digest)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    url = hf_hub_url(hub, name, revision=commit, endpoint=endpoint)
+    place = get_hf_file_metadata(url, endpoint=endpoint).location
+    ours = (
+        urlsplit(place).netloc == urlsplit(url).netloc
+    )  # a token is for the hub alone, not for where it stores files
+    with part.open("ab") as file:
+        http_get(
+            place,
+            file,
+            resume_size=file.tell(),
+            headers=build_hf_headers() if ours else {},
+            expected_size=stated.size,
+            displayed_filename=name,
         )
-        shutil.rmtree(folder / ".cache", ignore_errors=True)
-        files = [file for file in folder.rglob("*") if file.is_file()]
-        if not files:
-            raise UserError(entry["hub"], f"has none of {', '.join(entry['files'])}", "Mend the lock's entry")
-        for file in files:
-            if _NEVER.search(file.name) and file.name not in entry["files"]:
-                raise UserError(
-                    f"{entry['hub']}/{file.name}", "runs code when loaded", "Name safetensors only"
-                )
-        shutil.move(files[0] if Path(path).suffix else folder, partial)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    part.rename(folder / name)
+
+
+def _compare(folder: Path, hub: str, name: str, stated: Any) -> None:
+    """Raises UserError, and throws the file away, unless it is what the hub says: by sha256 if it is stored as LFS."""
+    file = folder / name
+    if stated.lfs:
+        found, expected = weights_lock.digest(file), stated.lfs.sha256
+    elif stated.blob_id:
+        data = file.read_bytes()
+        found = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+        expected = stated.blob_id
+    else:
+        problem, remedy = (
+            "comes without a digest from the hub",
+            "Fetch it from the hub itself, not from a proxy",
+        )
+        raise UserError(f"{hub}/{name}", problem, remedy)
+    if found != expected:
+        _remove(folder)
+        problem = f"came with the digest {found}, and the hub states {expected}"
+        raise UserError(f"{hub}/{name}", problem, "It was thrown away. Run the same command again")
+
+
+@contextmanager
+def _explained(hub: str, folder: Path) -> Iterator[None]:
+    """What goes wrong with the network, the hub, the disk or a gated model, as a UserError that says what came."""
+    try:
+        yield
     except UserError:
         raise
-    except Exception as error:  # of the network, the hub, or a gated model
-        problem = f"cannot be fetched ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+    except Exception as error:
+        kept = f"What came lies in {folder}: run the same command again, and it goes on there"
+        message = " ".join(str(error).split())
+        full = next((one for one in _causes(error) if getattr(one, "errno", 0) == errno.ENOSPC), None)
+        if full:
+            problem = f"does not fit: the disk is full ({full})"
+            raise UserError(f"hub {hub}", problem, f"Free space there. {kept}") from None
+        problem = f"cannot be fetched ({type(error).__name__}: {message})"
         remedy = "Check the network and HF_TOKEN (a gated model wants its licence accepted), or fetch from a mirror"
-        raise UserError(f"hub {entry['hub']}", problem, remedy) from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return str(commit)
+        raise UserError(f"hub {hub}", problem, f"{remedy}. {kept}") from None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from safetensors import safe_open
 
 from operators import weights
 from operators.actor.body import WEIGHTS as BODY
@@ -127,14 +128,39 @@ def check_licences(profile: Profile, file: str) -> None:
             raise UserError(f"{file}: {field}", f"{problem}, and this profile is permissive", remedy)
 
 
-def check_variant(profile: Profile, variant: str, file: str) -> None:
-    """Raise UserError if the profile in `file` names an adapter that the lock knows to be made for another variant."""
-    adapter = weights.name_of(profile.generator.adapter)
-    made_for = read_lock().get(adapter, {}).get("variant", variant)
-    if made_for != variant:
-        remedy = "Name the other adapter, or change the policy's variant"
-        problem = f"{adapter} was trained for {made_for}, and the policy says {variant}"
+def check_adapter(profile: Profile, variant: str, file: str) -> None:
+    """Raise UserError if the profile in `file` names an adapter for another variant or mode than it was made for.
+
+    What it was made for stands in its entry in the lock, or else in its own metadata, as jobs.finetune writes it. One
+    that does not tell is refused: in a mode that it does not know it fails in silence.
+    """
+    path, settings = weights.name_of(profile.generator.adapter), profile.generator
+    entry = read_lock().get(path)
+    made_for = entry or (_metadata(path) if Path(path).is_file() else None)
+    if not path or made_for is None:  # nothing to check, or a file that is missing, which loading names
+        return
+    mode = "whole_frame" if variant == "structall" else settings.mode
+    for name, wanted, owner in (("variant", variant, "the policy"), ("mode", mode, "the profile")):
+        known = made_for.get(name)
+        if known == wanted:
+            continue
+        problem = f"{path} was trained for {known}, and {owner} says {wanted}"
+        remedy = (
+            f"Name the other adapter, or change {owner}'s {name if name == 'variant' else 'generator.mode'}"
+        )
+        if not known:
+            problem = f"{path} does not say for which {name} it was trained"
+            remedy = f"List it in {LOCK.name} with its variant and mode, or train it with jobs.finetune"
         raise UserError(f"{file}: generator.adapter", problem, remedy)
+
+
+def _metadata(path: str) -> dict[str, str]:
+    try:
+        with safe_open(path, "pt") as opened:
+            return opened.metadata() or {}
+    except Exception as error:  # whatever parsing somebody's file raises
+        problem = f"is no .safetensors file ({type(error).__name__})"
+        raise UserError(path, problem, "Name an adapter in the profile (generator.adapter)") from None
 
 
 def code_version() -> str:

@@ -126,6 +126,7 @@ def main(arguments: Namespace) -> int:
         if place:
             storage.keep_apart(arguments.output, place, what)
     session.start(profile)
+    session.require_room(profile)
     plan = Plan.of(arguments.plan, arguments.partition)
     decide = None
     if arguments.decisions:

@@ -7,6 +7,7 @@ a folder or an object store's prefix. After any interruption run the same comman
 checkpoint with the batches that come next.
 """
 
+import json
 import sys
 import tempfile
 import time
@@ -53,9 +54,14 @@ def finetune(recipe: Recipe, pairs: str, output: str, workers: int, use_gpu: boo
     with checkpoint.as_directory() as folder, tempfile.TemporaryDirectory() as made:
         trained = Trainee(recipe)
         trained.restore(Path(folder))
-        trained.save_result(Path(made))
+        trained.save_result(Path(made), made_for(pairs))
         for file in sorted(path for path in Path(made).rglob("*") if path.is_file()):
             storage.write_bytes(output, str(file.relative_to(made)), file.read_bytes())
+
+
+def made_for(pairs: str) -> dict[str, str]:
+    """The variant and mode that the pairs were prepared in, which an adapter carries; nothing for older pairs."""
+    return json.loads(storage.read_bytes(pairs, "pairs.json")).get("made_for", {})
 
 
 def train_worker(config: dict[str, Any]) -> None:

@@ -88,7 +88,7 @@ def read_settings(arguments: Namespace) -> tuple[Profile, Policy]:
     )
     profile, policy = load(Profile, arguments.profile, others), load(Policy, arguments.policy, own)
     weights_lock.check_licences(profile, arguments.profile)
-    weights_lock.check_variant(profile, policy.variant, arguments.profile)
+    weights_lock.check_adapter(profile, policy.variant, arguments.profile)
     for name, shares in policy.persona.items():
         if unknown := set(shares) - set(profile.persona.get(name, [])):
             remedy = f"Weigh words of the profile's persona.{name}, or add them there"

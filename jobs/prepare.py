@@ -117,7 +117,9 @@ def pieces(work: dict[str, Any], clips_per_shard: int) -> list[dict[str, Any]]:
 
 def prepare(profile: Profile, policy: Policy, work: dict[str, Any], output: str) -> Counter[str]:
     """Do what is not done yet; returns what became of all clips, of this run and of those before."""
-    settings = {"profile": profile.digest(), "policy": policy.digest(), **work}
+    mode = "whole_frame" if policy.variant == "structall" else profile.generator.mode
+    made_for = {"variant": policy.variant, "mode": mode}
+    settings = {"profile": profile.digest(), "policy": policy.digest(), "made_for": made_for, **work}
     made = storage.list_files(output)
     if "pairs.json" in made and json.loads(storage.read_bytes(output, "pairs.json")) != settings:
         raise UserError(output, "was begun with other settings", "Use the same again, or another output")

@@ -189,6 +189,8 @@ class Condition:
             mask,
             draw_tracks(seen.people, seen.frames.shape[:3], self.profile.generator.skeleton),
         )
+        if self.profile.generator.mode == "whole_frame":
+            return fused, self._people_in_frame(ref, seen, mask, background, fused, steps)
         tracks = [*([] if self._drawn else seen.people), *seen.things]
         scene = self.models.scene(background, float(ref.fps)) if tracks else None
         tubes = []
@@ -198,6 +200,23 @@ class Condition:
             size, style = self.profile.generator.tube, self.profile.generator.skeleton
             tubes.append(cut_tube(track, background, mask, seen.people, size, prompt, seed, style))
         return fused, tubes
+
+    def _people_in_frame(
+        self,
+        ref: ClipRef,
+        seen: _Seen,
+        mask: np.ndarray,
+        background: np.ndarray,
+        fused: np.ndarray,
+        steps: list[Step],
+    ) -> list[Tube]:
+        """One tube of the whole frame, of which what the masks hold is kept; none where they hold nothing."""
+        if not mask.any():
+            return []
+        numbers = [0, *(track.number for track in seen.people)]
+        (seed, _), *looks = self._looks(ref, numbers, steps)
+        prompt = caption_from_cues([look for _, look in looks], self.models.scene(background, float(ref.fps)))
+        return [whole_frame(fused, self.profile.generator.frame, prompt, seed, mask)]
 
     def _structall(
         self, ref: ClipRef, seen: _Seen, mask: np.ndarray, background: np.ndarray, steps: list[Step]

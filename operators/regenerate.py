@@ -13,13 +13,14 @@ from operators.conditioning.doubles import everybody
 from operators.generation.act import act_before_plate, act_in_scene
 from operators.generation.build import Generator, build_generator
 from operators.generation.composite import composite
+from operators.generation.rate import restored, shown, stride_of, thinned
 from operators.generation.windows import count_windows
 from operators.recovery.attempts import Attempts, Unrecorded
 from operators.recovery.fail_closed import each
 from operators.video.encode import decode_bytes, encode_video
 from schemas.arrow import from_table, to_table
 from schemas.certificate import filled
-from schemas.clip import GRAY, CandidateClip, Conditioning, FailedClip, QuarantinedClip
+from schemas.clip import GRAY, CandidateClip, Conditioning, FailedClip, QuarantinedClip, Tube
 from schemas.generation import Request
 from schemas.profile import Profile
 
@@ -76,17 +77,36 @@ class Regenerate:
 
     def _generate(self, clips: list[Conditioning]) -> dict[int, Generated]:
         start = perf_counter()
-        tubes = [tube for clip in clips for tube in clip.tubes]
-        requests = [Request(tube.conditioning, tube.generate, tube.prompt, tube.seed) for tube in tubes]
-        results = iter(self.generator.together(requests))
+        results = iter(
+            self._all_frames([(tube, self._parts(clip, tube)) for clip in clips for tube in clip.tubes])
+        )
         made = {clip.ref.clip_id: list(islice(results, len(clip.tubes))) for clip in clips}
         share = (perf_counter() - start) / max(1, sum(self._calls(clip) for clip in clips))
         return {clip.ref.clip_id: (made[clip.ref.clip_id], share * self._calls(clip)) for clip in clips}
 
+    def _all_frames(self, tubes: list[tuple[Tube, list[list[int]]]]) -> list[np.ndarray | Exception]:
+        """Of each tube all its frames, though the generator is shown those of its parts only."""
+        requests = [
+            thinned(Request(tube.conditioning, tube.generate, tube.prompt, tube.seed), parts)
+            for tube, parts in tubes
+        ]
+        results = iter(self.generator.together([one for some in requests for one in some]))
+        return [
+            restored(list(islice(results, len(parts))), parts, len(tube.conditioning))
+            for tube, parts in tubes
+        ]
+
+    def _parts(self, clip: Conditioning, tube: Tube) -> list[list[int]]:
+        """The tube's frames that the generator is shown, in one video or several."""
+        settings = self.profile.generator
+        stride, cuts = stride_of(clip.ref.fps, settings.rate), [first - tube.first for first, _ in clip.shots]
+        return shown(len(tube.conditioning), stride, settings.between, cuts)
+
     def _calls(self, clip: Conditioning) -> int:
         """Windows that a clip takes."""
         settings = self.profile.generator
-        lengths = [] if filled(clip.evidence.steps) else [len(tube.conditioning) for tube in clip.tubes]
+        tubes = [] if filled(clip.evidence.steps) else clip.tubes
+        lengths = [len(part) for tube in tubes for part in self._parts(clip, tube)]
         return sum(count_windows(length, settings.window, settings.overlap) for length in lengths)
 
     def regenerate(self, clip: Conditioning, made: Generated | None = None) -> CandidateClip:
@@ -128,7 +148,10 @@ class Regenerate:
             return 0
         if clip.evidence.variant == "structall":
             return len(there)
-        return len(clip.roles) if self._draws(clip) else len(there & {tube.track for tube in clip.tubes})
+        if self._draws(clip):
+            return len(clip.roles)
+        tubed = {tube.track for tube in clip.tubes}
+        return len(there if 0 in tubed else there & tubed)  # 0 is the whole frame
 
     def _draws(self, clip: Conditioning) -> bool:
         """Whether people are drawn and have no tubes: StructAll's one tube is the whole frame."""

@@ -59,6 +59,8 @@ class Size(Settings):
 
 # How joints are drawn for the generator: operators/conditioning/skeleton.py
 Skeleton = Literal["dwpose", "bold"]
+# What a diffusion model makes at once in StructHuman.
+Mode = Literal["tubes", "whole_frame"]
 
 
 class WanVace(Settings):
@@ -69,8 +71,14 @@ class WanVace(Settings):
     `skeleton` says how joints are drawn: as VACE and the paper's adapters know them, or the embedded generator.
     `adapter` is a .safetensors LoRA of its VACE blocks, under diffusers' names or DiffSynth's.
     `window` frames are generated at once, later windows continue from the last `overlap` of them.
-    StructHuman regenerates each person in a `tube`; StructAll the whole `frame`, whose longer side
-    matches and whose aspect follows the source.
+    A window's frames are padded to one more than a multiple of `pad`, or to all of them. With `one_seed` all windows of
+    a video are sampled from the same.
+    In mode `tubes` StructHuman regenerates each person in a `tube`; in mode `whole_frame` all of them in one `frame`,
+    of which the masks' part is kept: what the paper's adapters were made for. StructAll is the whole `frame` in either,
+    whose longer side matches and whose aspect follows the source.
+    `rate`: the generator is shown so many frames a second at most, as every n-th of the source, or 0, all of them. The
+    others come back `between` those: interpolated, or interleaved, which generates every n-th from the second on, and
+    so on, likewise (operators/generation/rate.py).
 
     Switches, each off by default. `negative_prompt`: what guidance leads away from. `batch`: so many windows, of
     one clip or several, are denoised at once; what does not fit into memory is halved. `dtype`: the transformer's;
@@ -93,6 +101,11 @@ class WanVace(Settings):
     flow_shift: float = Field(gt=0)
     window: int = Field(ge=5)
     overlap: int = Field(ge=1)
+    pad: int = Field(default=0, ge=0, multiple_of=4)
+    one_seed: bool = False
+    mode: Mode = "tubes"
+    rate: float = Field(default=0, ge=0)
+    between: Literal["interpolate", "interleave"] = "interpolate"
     tube: Size
     frame: Size
     negative_prompt: str = ""
@@ -113,6 +126,8 @@ class WanVace(Settings):
     def _windows(self) -> "WanVace":
         if self.window % 4 != 1 or self.overlap >= self.window:
             raise ValueError("generator.window must be 4k+1 and larger than generator.overlap")
+        if self.mode == "whole_frame" and self.people == "actor":
+            raise ValueError("actors are drawn, not generated: set generator.mode to tubes")
         return self
 
 

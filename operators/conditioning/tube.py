@@ -44,8 +44,13 @@ def cut_tube(
     return Tube(track.number, track.first, boxes, conditioning, generate, track.mask, prompt, seed)
 
 
-def whole_frame(fused: np.ndarray, size: Size, prompt: str, seed: int) -> Tube:
-    """StructAll: the frames uint8 [T,H,W,3] as one tube at model resolution, standing or lying like the source."""
+def whole_frame(
+    fused: np.ndarray, size: Size, prompt: str, seed: int, mask: np.ndarray | None = None
+) -> Tube:
+    """The frames uint8 [T,H,W,3] as one tube at model resolution, standing or lying like the source.
+
+    All of it is generated (VACE's mask is all ones), and kept where `mask` bool [T,H,W] is set: StructAll's everywhere.
+    """
     frames, height, width = fused.shape[:3]
     if height > width:
         size = Size(height=size.width, width=size.height)
@@ -56,7 +61,7 @@ def whole_frame(fused: np.ndarray, size: Size, prompt: str, seed: int) -> Tube:
         boxes=np.tile(np.array([0, 0, width, height], np.int32), (frames, 1)),
         conditioning=np.stack(small),
         generate=np.ones((frames, size.height, size.width), bool),
-        mask=np.ones((frames, height, width), bool),
+        mask=np.ones((frames, height, width), bool) if mask is None else mask,
         prompt=prompt,
         seed=seed,
     )

@@ -46,7 +46,7 @@ class WanVaceGenerator:
             self.prompts = PromptEncoder.load(settings.weights, settings.text_device or device)
         self.prompts.check(self.pipeline.transformer)
         self.nothing = self.prompts(settings.negative_prompt)[None]
-        self.fits: dict[tuple[int, int], int] = {}
+        self.fits: dict[tuple[int, ...], int] = {}
         self.calls, self.started = 0, False
         if settings.warm_up:
             self._warm_up()
@@ -65,7 +65,8 @@ class WanVaceGenerator:
 
     def together(self, requests: Sequence[Request]) -> list[np.ndarray | Exception]:
         """Frames uint8 [T,h,w,3] for each request, or what was raised for it; neighbours change last bits only."""
-        videos = [Windows(request, self.settings.window, self.settings.overlap) for request in requests]
+        one = self.settings
+        videos = [Windows(asked, one.window, one.overlap, one.pad, one.one_seed) for asked in requests]
         while todo := sorted((video for video in videos if video.left), key=lambda video: -video.left):
             # The longest go first, so that batches are full to the end.
             size = todo[0].size
@@ -87,7 +88,7 @@ class WanVaceGenerator:
         half = (len(windows) + 1) // 2
         if isinstance(failure, torch.OutOfMemoryError):
             log.warning("%d windows do not fit into memory", len(windows))
-            self.fits[windows[0].reference.shape[:2]] = half
+            self.fits[windows[0].video.shape[:3]] = half
             torch.cuda.empty_cache()
         if len(windows) == 1:
             return [failure]
@@ -104,7 +105,7 @@ class WanVaceGenerator:
     def _warm_up(self) -> None:
         """One step of a full batch at each size of the profile: kernels are compiled, memory proves enough."""
         settings, self.settings = self.settings, self.settings.model_copy(update={"steps": 1})
-        for size in (settings.tube, settings.frame):
+        for size in (settings.tube, settings.frame) if settings.mode == "tubes" else (settings.frame,):
             shape = (settings.window, size.height, size.width)
             gray = Request(np.full((*shape, 3), 128, np.uint8), np.ones(shape, bool), "", 0)
             for made in self.together([gray] * settings.batch):

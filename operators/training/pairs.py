@@ -8,6 +8,7 @@ import numpy as np
 
 from operators.condition import Condition
 from operators.conditioning.tube import cut
+from operators.generation.rate import stride_of
 from operators.recovery.fail_closed import Rejected
 from operators.training.degrade import degrade_condition
 from operators.training.synthetic_people import RenderedClip
@@ -48,15 +49,13 @@ def pairs_of_clip(
 
 
 def _windows(clip: Conditioning, tube: Tube, frames: np.ndarray, settings: Generator) -> list[TrainingPair]:
-    """Windows in steps without overlap, the later ones continued half the time as in generation."""
+    """Windows in steps without overlap, the later ones continued half the time as in generation, at its rate."""
     height, width = tube.generate.shape[1:]
     size, pairs = Size(height=height, width=width), []
-    for first in range(0, len(tube.boxes) - settings.window + 1, settings.window):
-        part = slice(first, first + settings.window)
-        real = [
-            cut(frames[tube.first + t], tube.boxes[t], size, cv2.INTER_AREA)
-            for t in range(first, first + settings.window)
-        ]
+    times = range(0, len(tube.boxes), stride_of(clip.ref.fps, settings.rate))
+    for first in range(0, len(times) - settings.window + 1, settings.window):
+        part = list(times[first : first + settings.window])
+        real = [cut(frames[tube.first + t], tube.boxes[t], size, cv2.INTER_AREA) for t in part]
         pairs.append(
             TrainingPair(
                 key=f"{clip.ref.key}-{tube.track}-{first}",

@@ -130,8 +130,9 @@ class Trainee:
         else:
             self.transformer.load_state_dict(weights)
 
-    def save_result(self, folder: Path) -> None:
-        """What `anonymize` loads: adapter.safetensors (and under DiffSynth's names), or a pipeline in fp16."""
+    def save_result(self, folder: Path, made_for: dict[str, str]) -> None:
+        """What `anonymize` loads: adapter.safetensors (and under DiffSynth's names), or a pipeline in fp16. An adapter
+        says what it was `made_for` in its metadata."""
         if self.recipe.mode == "lora":
             scale = self.recipe.alpha / self.recipe.rank  # files carry no scale: it goes into B
             weights = {
@@ -141,8 +142,9 @@ class Trainee:
             save_file(
                 {f"transformer.{name}": value for name, value in weights.items()},
                 folder / "adapter.safetensors",
+                made_for,
             )
-            save_file(to_diffsynth(weights), folder / "adapter.diffsynth.safetensors")
+            save_file(to_diffsynth(weights), folder / "adapter.diffsynth.safetensors", made_for)
             return
         vae = load_whole(AutoencoderKLWan, Path(self.recipe.base) / "vae")
         scheduler = UniPCMultistepScheduler(

@@ -1,15 +1,22 @@
 """Weights come from a hub or a mirror as the lock says, or not at all; a permissive profile takes no others."""
 
+import errno
 import hashlib
+import itertools
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 import yaml
+from safetensors.torch import save_file
 
-from cluster import weights_lock
+from cluster import weights_hub, weights_lock
 from schemas.config import load
 from schemas.errors import UserError
 from schemas.profile import Profile
@@ -75,7 +82,7 @@ def fetch_in_its_own_process(site: Site, endpoint: str, *arguments: str) -> subp
     code = f"""
 import sys, runpy
 from pathlib import Path
-from cluster import weights_lock
+from cluster import weights_hub, weights_lock
 weights_lock.LOCK = Path({str(site.lock)!r})
 sys.argv = ["weights", "fetch", "--profile", {str(site.profile)!r}, *{list(arguments)!r}]
 runpy.run_module("jobs.weights", run_name="__main__")
@@ -107,6 +114,64 @@ def test_a_hub_s_model_is_pinned_once_and_then_has_to_be_the_same(site: Site) ->
     assert second.returncode == 2
     assert "what came has the digest" in second.stderr and "do not use it" in second.stderr
     assert not Path(site.path).exists() and not list(Path(site.path).parent.glob("*.partial*"))
+
+
+def test_a_download_that_was_cut_off_goes_on_where_it_was(site: Site) -> None:
+    """The shard that was there is not brought again, of the other one only the rest; nothing is in its place before."""
+    large = {"a.safetensors": bytes(range(256)) * 40_000, "b.safetensors": bytes(range(255, -1, -1)) * 80_000}
+    half = 11 << 20  # the client writes 10 MiB at once
+    first: hub.Gets = []
+    # The client itself tries again: it is cut off as often.
+    with hub.serve({"org/tiny": large}, cut={"b.safetensors": half}, gets=first, stay_cut=True) as endpoint:
+        done = fetch_in_its_own_process(site, endpoint, "--pin")
+        assert done.returncode == 2 and "cannot be fetched" in done.stderr and "goes on there" in done.stderr
+    assert not Path(site.path).exists() and "sha256" not in site.lock.read_text()
+    second: hub.Gets = []
+    with hub.serve({"org/tiny": large}, gets=second) as endpoint:
+        done = fetch_in_its_own_process(site, endpoint, "--pin")
+        assert done.returncode == 0, done.stderr
+    assert {name for name, _ in second} == {"b.safetensors"}
+    assert all(int(asked.removeprefix("bytes=").rstrip("-")) >= 10 << 20 for _, asked in second)
+    assert {file: Path(site.path, file).read_bytes() for file in large} == large
+    assert not Path(f"{site.path}.hub").exists()
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_what_comes_is_what_the_hub_states_or_it_is_thrown_away(site: Site, name: str) -> None:
+    """LFS files by their sha256, others by git's digest."""
+    with hub.serve({"org/tiny": FILES}, stated={name: b"another" * (len(FILES[name]) // 7)}) as endpoint:
+        done = fetch_in_its_own_process(site, endpoint, "--pin")
+    assert done.returncode == 2
+    assert f"org/tiny/{name}: came with the digest " in done.stderr and "the hub states" in done.stderr
+    assert not Path(site.path).exists() and not Path(f"{site.path}.hub").exists()
+    assert "sha256" not in site.lock.read_text()
+
+
+def test_all_that_a_gated_page_says_is_said(site: Site) -> None:
+    page = "Access is restricted and you are not in the list. " * 6 + "Ask at https://hub.example/org/tiny"
+    with hub.serve({"org/tiny": FILES}, refusal=page) as endpoint:
+        done = fetch_in_its_own_process(site, endpoint, "--pin")
+    assert done.returncode == 2 and "https://hub.example/org/tiny" in done.stderr
+
+
+def test_a_full_disk_is_called_that(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with hub.serve({"org/tiny": FILES}) as endpoint:
+        monkeypatch.setenv("HF_ENDPOINT", endpoint)
+        entry = weights_lock.read_lock()[site.path]
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5000))
+        with pytest.raises(UserError, match=r"disk is full .*0\.0 GB are to come"):
+            weights_hub.fetch(site.path, entry, pin=True)
+        monkeypatch.undo()
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        monkeypatch.setenv("HF_ENDPOINT", endpoint)
+        monkeypatch.setattr(
+            "huggingface_hub.file_download.http_get", lambda *_, **__: (_ for _ in ()).throw(full)
+        )
+        with pytest.raises(UserError, match="the disk is full"):
+            weights_hub.fetch(site.path, entry, pin=True)
 
 
 def test_without_a_digest_nothing_comes_and_nothing_runs(site: Site) -> None:
@@ -208,6 +273,52 @@ def test_an_adapter_of_the_other_variant_is_refused(tmp_path: Path) -> None:
     assert "trained for structhuman, and the policy says structall" in done.stderr
 
 
+@pytest.fixture
+def adapter(tmp_path: Path) -> Callable[..., str]:
+    def made(name: str, **made_for: str) -> str:
+        save_file({"weight": torch.zeros(1)}, tmp_path / name, made_for)
+        return str(tmp_path / name)
+
+    return made
+
+
+@pytest.mark.parametrize("mode", ["tubes", "whole_frame"])
+@pytest.mark.parametrize("variant", ["structhuman", "structall"])
+def test_an_adapter_is_used_for_what_it_was_made_for_and_nothing_else(
+    adapter: Callable[..., str], variant: str, mode: str
+) -> None:
+    """In StructAll the whole frame is generated in either mode."""
+    used = "whole_frame" if variant == "structall" else mode
+    for known_variant, known_mode in itertools.product(
+        ("structhuman", "structall", ""), ("tubes", "whole_frame", "")
+    ):
+        path = adapter("a.safetensors", variant=known_variant, mode=known_mode)
+        changes = [f"generator.adapter={path}", f"generator.mode={mode}"]
+        profile = load(Profile, "cluster/profiles/commercial.yaml", changes)
+        if (known_variant, known_mode) == (variant, used):
+            weights_lock.check_adapter(profile, variant, "mine.yaml")
+            continue
+        with pytest.raises(
+            UserError, match=r"mine\.yaml: generator\.adapter: .* (was trained for|does not say)"
+        ):
+            weights_lock.check_adapter(profile, variant, "mine.yaml")
+
+
+def test_the_papers_adapters_want_whole_frames() -> None:
+    weights_lock.check_adapter(load(Profile, "cluster/profiles/paper.yaml"), "structhuman", "paper.yaml")
+    profile = load(Profile, "cluster/profiles/paper.yaml", ["generator.mode=tubes"])
+    with pytest.raises(UserError, match="trained for whole_frame, and the profile says tubes"):
+        weights_lock.check_adapter(profile, "structhuman", "paper.yaml")
+
+
+def test_an_adapter_that_is_no_safetensors_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").write_bytes(b"adapter")
+    changes = [f"generator.adapter={tmp_path}/a.safetensors"]
+    profile = load(Profile, "cluster/profiles/commercial.yaml", changes)
+    with pytest.raises(UserError, match=r"is no \.safetensors file"):
+        weights_lock.check_adapter(profile, "structhuman", "mine.yaml")
+
+
 def test_a_permissive_profile_refuses_other_licences_by_field() -> None:
     load_and_check = lambda *changes: weights_lock.check_licences(  # noqa: E731
         load(Profile, "cluster/profiles/commercial.yaml", list(changes)), "mine.yaml"
@@ -237,7 +348,7 @@ def test_every_job_refuses_it(tmp_path: Path) -> None:
     assert f"{PROFILE}: depth.weights: cluster/weights/embedded/depth.pt is under AGPL-3.0" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["paper", "commercial"])
+@pytest.mark.parametrize("name", ["paper", "commercial", "single-gpu"])
 def test_the_lock_lists_what_the_production_profiles_name(name: str) -> None:
     lock, profile = weights_lock.read_lock(), load(Profile, f"cluster/profiles/{name}.yaml")
     for path in weights_lock.named(profile).values():

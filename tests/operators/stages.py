@@ -68,10 +68,11 @@ class Joints(Cues):
 class Stages:
     """The three operators of one run, and the clip they are given.
 
-    Of a variant followed by "actors", such as "structall actors", people are drawn; else a diffusion model makes them.
+    Of a variant followed by "actors", such as "structall actors", people are drawn; else a diffusion model makes them,
+    with these settings of its `generator`.
     """
 
-    def __init__(self, folder: Path, variant: str) -> None:
+    def __init__(self, folder: Path, variant: str, **generator: object) -> None:
         variant, _, drawn = variant.partition(" ")
         people, seen = ("actor", Joints()) if drawn else ("diffusion", Cues())
         weights = save_generator(folder / "generator")
@@ -82,6 +83,7 @@ class Stages:
             "guidance=1.0",
             f"weights={weights}",
             f"people={people}",
+            *(f"{name}={value}" for name, value in generator.items()),
         ]
         settings = [f"generator.{setting}" for setting in settings]
         self.profile = load(Profile, "cluster/profiles/embedded.yaml", settings)

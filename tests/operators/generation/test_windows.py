@@ -44,6 +44,31 @@ def test_49_frames_then_44_more_from_5_known_ones() -> None:
     np.testing.assert_array_equal(video.result, 255 - asked.conditioning)
 
 
+@pytest.mark.parametrize(("frames", "pad", "padded"), [
+    (93, 16, [49, 49]), (60, 16, [49, 17]), (9, 16, [17]), (17, 16, [17]), (18, 16, [33]), (34, 16, [49]), (1, 16, [1]),
+    (60, 4, [49, 17]), (26, 4, [29]), (25, 4, [25]), (60, 0, [49, 49]), (3, 0, [49]), (38, 20, [41]), (42, 20, [49]),
+])  # fmt: skip
+def test_windows_are_padded_to_few_lengths_and_no_further(frames: int, pad: int, padded: list[int]) -> None:
+    asked, lengths = request(frames), []
+    video = Windows(asked, 49, 5, pad)
+    while video.left:
+        expected, window = video.size, video.next()
+        assert window.video.shape[:3] == window.generate.shape == expected
+        lengths.append(len(window.video))
+        video.add(window.video)
+    assert lengths == padded and all(length % 4 == 1 for length in lengths)
+    np.testing.assert_array_equal(video.result, asked.conditioning)
+
+
+def test_one_seed_is_every_windows() -> None:
+    video, seeds = Windows(request(120, seed=1000), 49, 5, one_seed=True), []
+    while video.left:
+        window = video.next()
+        seeds.append(window.seed)
+        video.add(window.video)
+    assert seeds == [1000] * 3
+
+
 def test_each_window_has_a_seed_of_its_own_and_the_first_reference() -> None:
     asked, samples = request(120, seed=1000), []
     video = Windows(asked, 49, 5)

@@ -105,7 +105,7 @@ def test_a_loss_that_is_not_finite_stops_training(base: Path) -> None:
 def test_the_result_is_a_pipeline_that_generates(base: Path, tmp_path: Path) -> None:
     trainee = Trainee(recipe(base))
     trainee.start([(batch()[0][0], batch()[1][0])])
-    trainee.save_result(tmp_path)
+    trainee.save_result(tmp_path, {"variant": "structhuman", "mode": "tubes"})
     settings = settings_of(tmp_path / "generator", steps=1, guidance=1, window=5, overlap=1)
     generator = WanVaceGenerator(settings)
     frames = generator(np.full((5, 32, 48, 3), 128, np.uint8), np.ones((5, 32, 48), bool), "red top", 1)
