@@ -8,10 +8,15 @@ import cv2
 import numpy as np
 
 _RADIUS = 3  # px of a patch at the level that is worked at
-_SIDES = (28, 56, 112)  # px of the longer side of what is looked at, level by level
-_ROUNDS = 5  # of looking and painting at each level
+_LEVELS = (
+    (28, 5),
+    (56, 4),
+    (96, 2),
+)  # px of the longer side of what is looked at, and rounds of looking and painting
+_SLIVER = 0.002  # of the picture: smaller holes are closed from their edges
 _AROUND = 0.5  # of the hole's size: what is looked at beside it
 _FEWEST = 40  # patches to choose from; with fewer the hole is closed from its edges
+_MANY = 1000  # hidden pixels from which on they are gone through once a round
 _FAR = 0.15  # how many levels a patch may fit worse for each pixel that it is nearer
 _MADE_UP = 0.35  # how much made-up pixels count in a comparison
 _BAND, _SPREAD, _DEEP, _STEP = 2.0, 4.0, 12.0, 30.0  # px at the last level; levels
@@ -30,6 +35,10 @@ def inpaint(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
     down = slice(max(0, rows[0] - margin), rows[-1] + 1 + margin)
     window = down, slice(max(0, columns[0] - margin), columns[-1] + 1 + margin)
     closed = picture.copy()
+    if holes.sum() < _SLIVER * holes.size:
+        here, known = holes[window], np.where(holes[window][..., None], 0, picture[window])
+        closed[window][here] = np.round(_closed(known.astype(np.float32), here)[here]).astype(np.uint8)
+        return closed
     closed[window] = _completed(picture[window], holes[window])
     return closed
 
@@ -37,7 +46,7 @@ def inpaint(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
 def _completed(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
     longer, rng = max(holes.shape), np.random.default_rng(0)
     made, shifts, coarse, unknown, size = None, None, None, None, (0, 0)
-    for side in _SIDES:
+    for side, rounds in _LEVELS:
         scale = min(1.0, side / longer)
         if made is not None and scale == 1.0 and made.shape[:2] == holes.shape:
             break
@@ -46,7 +55,7 @@ def _completed(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
         if made is not None:
             larger = cv2.resize(made, start.shape[1::-1], interpolation=cv2.INTER_LINEAR)
             start[unknown] = larger[unknown]
-        found = _fitted(start, unknown, shifts, size, rng)
+        found = _fitted(start, unknown, shifts, size, rounds, rng)
         if found is None:
             made = start
             continue
@@ -80,6 +89,7 @@ def _fitted(
     holes: np.ndarray,
     coarser: np.ndarray | None,
     size: tuple[int, int],
+    rounds: int,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The picture with its holes painted by patches, and int [h,w,2]: from where each pixel's patch comes, as a shift.
@@ -101,12 +111,10 @@ def _fitted(
         shifts[holes] = np.round(coarser[nearest[:, 0], nearest[:, 1]] * ratio).astype(int)
     search = _Search(holes, whole.astype(bool), places, sources, rng)
     made = start.copy()
-    for number in range(_ROUNDS):
+    for _ in range(rounds):
         shifts, fit = search.improved(made, shifts)
         made = search.painted(made, shifts, fit)
-        if number == _ROUNDS - 1:
-            return made, shifts
-    return None
+    return made, shifts
 
 
 def _levelled(made: np.ndarray, coarse: np.ndarray, holes: np.ndarray) -> np.ndarray:
@@ -151,7 +159,7 @@ class _Search:
         best = shifts[self.holes]
         fit = self._misfit(made, wanted, best)
         field = shifts.copy()
-        for turn in range(2):
+        for turn in range(2 if len(self.places) < _MANY else 1):
             for step in ((1, 0), (0, 1), (-1, 0), (0, -1)):  # what suits a neighbour may suit here
                 beside = np.clip(self.places + step, 0, self.limit)
                 known = self.holes[beside[:, 0], beside[:, 1]]
