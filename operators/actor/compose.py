@@ -15,6 +15,7 @@ from schemas.actor import Actor, Light, Plate
 
 _SOFT = 0.45  # px of blur at a drawing's edge, as every lens has it
 _FEATHER = 2.0  # px within the mask over which an actor who reaches beyond it fades
+_FADE = 0.06  # of a person's height within the mask over which their shadow does
 _ANKLES, _SHADOW, _HALO = [15, 16], 0.45, 0.22
 _CLOSED = 0.12  # of a person's height: a gap in the body so narrow is something in front of it
 _COARSE = 250  # px
@@ -56,16 +57,17 @@ def compose(
         present = [
             (posed(one.actor, t - one.first)[1][1], one) for one in everybody if one.first <= t < one.stop
         ]
-        inside = np.clip(cv2.distanceTransform(mask[t].astype(np.uint8), cv2.DIST_L2, 3) / _FEATHER, 0, 1)
+        within = cv2.distanceTransform(mask[t].astype(np.uint8), cv2.DIST_L2, 3)
         if body is not None:
-            inside[_in_front(body[t]) & ~plate.holes[t]] = 0
+            within[_in_front(body[t]) & ~plate.holes[t]] = 0
         for _, one in sorted(present, key=lambda pair: -pair[0]):
-            _paste(frame, inside, one, t)
+            _paste(frame, within, one, t)
     return made
 
 
-def _paste(frame: np.ndarray, inside: np.ndarray, one: Cast, t: int) -> None:
-    """Shadow, then the drawing, softened and with grain, onto the frame where `inside` float [H,W] lets it."""
+def _paste(frame: np.ndarray, within: np.ndarray, one: Cast, t: int) -> None:
+    """Shadow, then the drawing, softened and with grain, onto the frame inside the mask; `within` float [H,W] px from
+    its edge."""
     x0, y0, x1, y1 = reach(one.actor, t - one.first)
     if x1 <= x0 or y1 <= y0:
         return
@@ -79,17 +81,19 @@ def _paste(frame: np.ndarray, inside: np.ndarray, one: Cast, t: int) -> None:
     colour = colour / np.maximum(cover, 1e-3)[..., None]
     rng = np.random.default_rng([one.actor.seed & 0xFFFFFFFF, t])
     colour += one.light.grain * rng.standard_normal((*cover.shape, 1))
-    window = inside[y0:y1, x0:x1]
+    window = np.clip(within[y0:y1, x0:x1] / _FEATHER, 0, 1)
     here = frame[y0:y1, x0:x1].astype(np.float32)
-    here *= 1 - (_shadow(one, t, box, cover) * window)[..., None]
+    here *= 1 - _shadow(one, t, box, cover, within[y0:y1, x0:x1])[..., None]
     share = (cover * window)[..., None]
     frame[y0:y1, x0:x1] = np.where(
         window[..., None] > 0, np.clip(np.round(here * (1 - share) + colour * share), 0, 255), here
     ).astype(np.uint8)
 
 
-def _shadow(one: Cast, t: int, box: tuple[int, int, int, int], cover: np.ndarray) -> np.ndarray:
-    """[h,w]: how much darker it is beside the body, and under the feet."""
+def _shadow(
+    one: Cast, t: int, box: tuple[int, int, int, int], cover: np.ndarray, within: np.ndarray
+) -> np.ndarray:
+    """[h,w]: how much darker it is beside the body and under the feet, and no more at the mask's edge."""
     points = keypoints(one.actor)[t - one.first]
     tall = max(float(np.ptp(points[:, 1])), 4.0)
     dark = _HALO * cv2.GaussianBlur(cover, (0, 0), max(1.0, tall * 0.03))
@@ -98,7 +102,7 @@ def _shadow(one: Cast, t: int, box: tuple[int, int, int, int], cover: np.ndarray
     for x, y in points[_ANKLES]:
         foot = ((columns - x) / wide) ** 2 + ((rows - y - tall * 0.04) / flat) ** 2
         dark = np.maximum(dark, _SHADOW * np.exp(-foot))
-    return dark
+    return np.asarray(dark * np.clip(within / (_FADE * tall), 0, 1))
 
 
 def _in_front(body: np.ndarray) -> np.ndarray:

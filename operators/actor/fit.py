@@ -16,7 +16,10 @@ from schemas.actor import Motion
 FOCAL = 1.2  # longer sides of the frame; what ordinary cameras have, about
 _FAINTEST = 0.05  # a joint's score; less says nothing
 _BELIEVABLE = 0.2  # a joint's score from which it counts as seen
-_JOINTS, _SHARE = 4, 0.1  # that many such joints in that share of a track's frames
+_JOINTS, _SHARE = (
+    6,
+    0.4,
+)  # that many such joints in that share of a track's frames: less is a post, or a bicycle
 _SCATTERED = 0.15  # of the height: joints that no body comes closer to are none
 _TRIES, _ITERATIONS = 5, 14
 _TURNED = 4.0  # what it costs a frame to face away from the first guess

@@ -24,6 +24,12 @@ from operators.actor.occlusion import openness, outward
 from operators.actor.parts import Part, surfaces, worn
 
 _TOGETHER = 0.4  # of the fingers' spread
+_HIPS, _NECK = (-0.11, -0.04), 0.5  # z from which on cloth is taut around the trunk, and up to where
+_WAYS, _SLICE, _SPAN = (
+    24,
+    0.02,
+    0.04,
+)  # directions of a hull; m of its thickness; m that cloth lies off at most
 _LINED = 0.06  # m from its edge that the inside of a garment can be seen
 
 
@@ -68,6 +74,7 @@ def dress(body: Body, looks: Looks, curl: float = 0.5) -> Figure:
     shared = template()
     scale = body.height / 1.7  # shells of children's clothes are thinner
     bare = torch.from_numpy(body.vertices + (shared.curl * curl + together() * _TOGETHER) * np.float32(scale))
+    bare = _draped(bare, torch.from_numpy(shared.faces["tights"]), torch.from_numpy(shared.attributes), scale)
     cloth = _Cloth(
         bare,
         torch.from_numpy(shared.attributes),
@@ -114,6 +121,27 @@ def dress(body: Body, looks: Looks, curl: float = 0.5) -> Figure:
         (edge < -FRAY)[faces].all(1),
         torch.from_numpy(body.skeleton.heads).float(),
     )
+
+
+def _draped(
+    points: torch.Tensor, shell: torch.Tensor, attributes: torch.Tensor, scale: float
+) -> torch.Tensor:
+    """[V,3]: the shell for clothes pulled taut around the trunk, whose hollows cloth spans; nothing moves inwards."""
+    z, used = attributes[:, 2], shell.unique()
+    trunk = used[(attributes[used, 4] < 0.1) & (z[used] > _HIPS[0] - 0.02) & (z[used] < _NECK)]
+    middle = points[trunk, :2].mean(0)
+    away, level = points[trunk, :2] - middle, z[trunk]
+    around = torch.arange(_WAYS) * (2 * torch.pi / _WAYS)
+    ways = torch.stack([torch.cos(around), torch.sin(around)])
+    near = torch.exp(-(((level[:, None] - level) / _SLICE) ** 2)) > 0.4
+    reach = torch.where(near[..., None], (away @ ways)[None], -1.0).amax(1)  # of the slice's convex hull
+    direction = functional.normalize(away, dim=1)
+    towards = (direction @ ways).clamp(min=0.05)
+    out = (reach / towards).amin(1) - away.norm(dim=1)
+    share = ramp(_HIPS[0], _HIPS[1], level) * (1 - ramp(_NECK - 0.12, _NECK, level))
+    moved = points.clone()
+    moved[trunk, :2] += direction * (out.clamp(0, _SPAN * scale) * share)[:, None]
+    return moved
 
 
 def _veiled(open_: torch.Tensor, faces: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
@@ -168,7 +196,8 @@ def _thickness(part: Part, looks: Looks, attributes: torch.Tensor) -> torch.Tens
     crease = noise(rest * torch.tensor([22.0, 22, 11]) + identity.texture * 31) - 0.5
     if part == Part.TOP:
         trunk = 0.6 + 0.9 * ramp(0.05, 0.35, 0.40 - z)
-        body = 0.008 + outfit.loose * trunk * (1 + 0.7 * fold) + 0.003 * crease
+        hangs = 0.008 + 0.010 * ramp(0.0, 0.3, 0.30 - z)
+        body = hangs + outfit.loose * trunk * (1 + 0.7 * fold) + 0.003 * crease
         down = ramp(-0.1, 0.8, along)
         sleeve = 0.007 + outfit.loose * (0.25 + 0.6 * down) + 0.5 * outfit.loose * fold * down
         near = ramp(0.0, 0.07, -top_distance(outfit, attributes)) * ramp(0.37, 0.44, z)
@@ -181,7 +210,7 @@ def _thickness(part: Part, looks: Looks, attributes: torch.Tensor) -> torch.Tens
         low = ramp(0.05, 0.6, -z)
         width = outfit.bottom_loose * (0.25 + 0.75 * low) * (1 + 0.6 * fold)
         under = ramp(-0.02, 0.02, z - outfit.hem)  # tucked in, or the top would let it through
-        return 0.005 + width * (1 - under) + 0.004 * crease * low
+        return 0.005 + (0.004 + width) * (1 - under) + 0.004 * crease * low
     if part == Part.SHOES:
         tucked = ramp(-0.815, -0.80, z) if outfit.shoe < -0.75 and not outfit.skirt else torch.zeros_like(z)
         return 0.011 - 0.008 * tucked + 0.006 * ramp(0.83, 0.86, -z)

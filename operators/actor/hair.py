@@ -63,7 +63,7 @@ def hanging(looks: Looks) -> Sheet:
     short = (ends < 1) & (identity.fringe <= 0.75)
     turned = np.where(short, angles, part + np.sign(angles - part) * np.maximum(from_face, opened))
     points = _fall(turned, steps, rng, 0.012 + 0.006 * rng.random())
-    _rest_on_body(points, angles, 0.022 + looks.outfit.loose + 0.016 * looks.outfit.jacket)
+    _rest_on_body(points, angles, 0.036 + looks.outfit.loose + 0.016 * looks.outfit.jacket)
     attributes = np.zeros((points.shape[0], _STRANDS, 8), np.float32)
     out = 0.1 * np.stack([np.sin(angles), -np.cos(angles)], 1)
     attributes[..., :2] = out + _MIDDLE[:2]

@@ -6,9 +6,12 @@ import numpy as np
 from schemas.actor import Light
 
 _MIDDLE = 0.22  # mean linear light of a scene in which the default light looks right
-_BRIGHTEST = 1.25  # times the default; more bleaches skin
+_BRIGHTEST = 1.1  # times the default; more bleaches skin
 _CONTRAST = 52  # and the spread of its levels
 _REBLUR = 1.0  # px
+_SHARPER = (
+    0.25  # the quantile of softness that counts: what lies behind is often out of focus, people seldom are
+)
 _MARGIN = 0.3  # of a box's longer side: what counts as around it
 _OWN_BLUR = 0.83  # px: what a perfectly sharp picture seems to have, by this measure
 _MOST_BLUR, _MOST_GRAIN = 3.0, 8.0
@@ -31,13 +34,17 @@ def match_light(frames: np.ndarray, mask: np.ndarray, boxes: np.ndarray, first: 
     tint = np.clip(mean / level, 0.7, 1.4) ** 0.7 * gain
     hard = float(np.clip(pixels.mean(1).std() / _CONTRAST, 0.5, 1.3))
     usual, soft = Light(), 1.35 - 0.35 * hard  # flat light where the surroundings have little contrast
-    blurs, grains = zip(*(_softness(picture, known) for picture, known in views), strict=True)
+    middle = first + int(steps[len(steps) // 2])
+    blurs, grains = zip(*(_softness(*view) for view in views), strict=True)
+    lens, _ = _softness(
+        frames[middle], ~mask[middle]
+    )  # whatever is sharp in the frame shows what the lens can
     return Light(
         usual.direction,
         _times(usual.sun, tint * hard),
         _times(usual.sky, tint * soft),
         _times(usual.ground, tint * soft),
-        float(np.clip(np.median(blurs), 0, _MOST_BLUR)),
+        float(np.clip(min(np.quantile(blurs, _SHARPER), lens), 0, _MOST_BLUR)),
         float(np.clip(np.median(grains), 0, _MOST_GRAIN)),
     )
 
@@ -70,7 +77,7 @@ def _softness(picture: np.ndarray, known: np.ndarray) -> tuple[float, float]:
     grain = 1.4826 * float(np.median(np.abs(noise[inside]))) / 6
     if edges.sum() < 30:
         return 0.0, grain
-    ratio = float(np.median(sharp[edges] / np.maximum(soft[edges], 1e-3)))
+    ratio = float(np.quantile(sharp[edges] / np.maximum(soft[edges], 1e-3), 1 - _SHARPER))
     blur = _REBLUR / np.sqrt(max(ratio**2 - 1, 1e-2))
     return float(np.sqrt(max(blur**2 - _OWN_BLUR**2, 0))), grain
 

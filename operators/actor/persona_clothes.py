@@ -48,6 +48,7 @@ _COLOURS = [
     "grey",
 ]
 _LIKE_SKIN = 0.3  # of RGB, 0 to 1 each: cloth closer to the skin's colour looks like skin
+_NECK = 0.53  # z of the widest neck: lower ones run over the shoulders and stand off there
 _FEW = 3
 _TRIES = 3000  # draws after which a colour's name is not to be had
 
@@ -63,7 +64,7 @@ def top(looks: Looks, words: list[str], rng: Generator) -> Looks:
         "jacket": False,
         "sleeve": outfit.sleeve if sleeve is None else sleeve,
         "v_neck": 0.08 if "v-neck" in words else 0.0,
-        "loose": 0.014 if "loose" in words else min(outfit.loose, 0.006),
+        "loose": 0.018 if "loose" in words else 0.009,
         "dress": words[-1] == "dress",
     }
     if words[-1] == "dress":
@@ -149,7 +150,12 @@ def clothed(looks: Looks, said: str, rng: Generator) -> Looks:
         tries = [first] + 12 * (_apart(first, looks) < _LIKE_SKIN) * [None]
         drawn = [colour or (_colour(name, rng) if name in said else sample_colour(rng)) for colour in tries]
         colours.append((max(drawn, key=lambda colour: _apart(colour, looks)), second))
-    return wears(looks, top_colours=colours[0], bottom_colours=colours[0] if outfit.dress else colours[1])
+    return wears(
+        looks,
+        top_colours=colours[0],
+        bottom_colours=colours[0] if outfit.dress else colours[1],
+        neck=max(outfit.neck, _NECK),
+    )
 
 
 def _apart(colour: Color, looks: Looks) -> float:

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from operators.actor.inpaint import inpaint
 from schemas.actor import Plate
 
 _GRAY = 128
@@ -12,9 +13,6 @@ _WINDOW = 15  # px of optical flow; features keep this far from masks
 _INLIER = 1.5  # px
 _AGREE = 14.0  # levels by which a frame that is laid over another may differ around the mask
 _RING = 7  # px around a mask, to compare and to match exposure
-_COARSE = 2  # inpainting works at half size
-_REACH = 0.08  # of the width: how far from its sides a hole is continued by what lies there
-_SHARP = 3  # how fast one side of a hole gives way to the other
 _CHUNK = 1 << 16  # pixels of a median at once: memory
 
 
@@ -47,7 +45,7 @@ def _median(frames: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarra
         middle = np.maximum((~hidden).sum(0) - 1, 0) // 2
         background[part] = levels[middle, np.arange(len(middle))].clip(0, 255)
     never = np.asarray(mask.all(0))
-    background = _inpaint(background, never)
+    background = inpaint(background, never)
     for t, hidden in enumerate(mask):
         filled[t][hidden] = _exposed(background, frames[t], hidden)[hidden]
     return filled, mask & never
@@ -71,7 +69,7 @@ def _laid_over(
         if t and left.any():  # what was made up for the last frame stays, seen from here
             seen = np.ones(left.shape, np.uint8)
             _lay(filled[t], left, mask[t], filled[t - 1], seen, motions[t] @ np.linalg.inv(motions[t - 1]))
-        filled[t] = _inpaint(filled[t], left)
+        filled[t] = inpaint(filled[t], left)
     return filled, holes
 
 
@@ -162,57 +160,6 @@ def _followed(
     places = np.clip(np.round(there[:, 0]), 0, [width - 1, height - 1]).astype(int)
     good &= _shrunk(~hidden_after, _WINDOW)[places[:, 1], places[:, 0]] > 0
     return corners[good, 0], there[good, 0]
-
-
-def _inpaint(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Holes closed from their edges (Telea 2004) at half size, with the texture of what lies beside them."""
-    if not holes.any() or holes.all():
-        return picture
-    height, width = holes.shape
-    size = max(1, width // _COARSE), max(1, height // _COARSE)
-    # A coarse pixel is known only by its known fine ones.
-    known = (~holes).astype(np.float32)
-    weight = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
-    summed = cv2.resize(picture * known[..., None], size, interpolation=cv2.INTER_AREA)
-    coarse = np.clip(summed / np.maximum(weight, 1e-3)[..., None], 0, 255).astype(np.uint8)
-    unknown = (weight < 0.25).astype(np.uint8)
-    coarse = cv2.inpaint(coarse, unknown, 5, cv2.INPAINT_TELEA)
-    coarse[unknown > 0] = cv2.GaussianBlur(coarse, (0, 0), 2)[unknown > 0]
-    closed = picture.copy()
-    closed[holes] = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)[holes]
-    return _mirrored(closed, holes)
-
-
-def _mirrored(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Rows of holes continued by their mirrored neighbours from both sides, near them; the picture's own elsewhere.
-
-    Backgrounds run level more often than not (ground, horizon, walls), and texture hides a hole better than a blur.
-    """
-    height, width = holes.shape
-    columns = np.arange(width)[None].repeat(height, 0)
-    before = np.maximum.accumulate(np.where(holes, -1, columns), axis=1)
-    after = np.minimum.accumulate(np.where(holes, width, columns)[:, ::-1], axis=1)[:, ::-1]
-    made, total = np.zeros(picture.shape, np.float32), np.zeros(holes.shape, np.float32)
-    for edge, outside in ((before, -1), (after, width)):
-        source = 2 * edge - columns
-        there = holes & (edge != outside) & (source >= 0) & (source < width)
-        source = np.where(there, source, 0)
-        there &= ~np.take_along_axis(holes, source, 1)
-        share = there / (np.abs(columns - edge) + 1.0) ** _SHARP
-        made += share[..., None] * np.take_along_axis(picture, source[..., None], 1)
-        total += share
-    aside = np.maximum(total, 1e-12) ** (-1 / _SHARP)  # about the distance to the nearer side
-    rows = np.arange(height)[:, None].repeat(width, 1)
-    top = np.maximum.accumulate(np.where(holes, -height, rows), axis=0)
-    below = np.minimum.accumulate(np.where(holes, 2 * height, rows)[::-1], axis=0)[::-1]
-    upright = np.minimum(rows - top, below - rows)
-    near = np.clip(2 - aside / (_REACH * width), 0, 1) * upright / (upright + 0.3 * aside)
-    near = np.where(total > 0, near, 0)[..., None]
-    blended = picture + near * (made / np.maximum(total, 1e-12)[..., None] - picture)
-    blended = cv2.GaussianBlur(blended.astype(np.float32), (1, 5), 0)  # rows do not fall apart
-    closed = picture.copy()
-    closed[holes] = np.clip(np.round(blended[holes]), 0, 255).astype(np.uint8)
-    return closed
 
 
 def _ring(hidden: np.ndarray) -> np.ndarray:

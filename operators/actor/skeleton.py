@@ -53,7 +53,9 @@ _ANGLES = _TRUNK_ANGLES | {name + side: row for side in "LR" for name, row in _L
 ANGLES = tuple(_ANGLES)
 USUAL, SPREAD, LOWEST, HIGHEST = np.radians(np.array(list(_ANGLES.values()), float)).T
 _YAW = "yaw"
-_HIP_SPREAD, _WRIST_TURN = np.radians([4.5, 10.0])  # of the reference pose
+_HIP_SPREAD, _FOREARM_TURN, _WRIST_TURN = np.radians(
+    [4.5, -25.0, -15.0]
+)  # of the reference pose: palms to the thighs
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ class Skeleton:
             limbs: list[list[tuple]] = [
                 [("clav", -sign, y)],
                 [("sflex", -1, x), ("sabd", -sign, y, sign * raised), ("stw", sign, upper)],
-                [("elb", 1, _unit(bend), -bent)],
+                [("elb", 1, _unit(bend), -bent), ("", 0, fore, -sign * _FOREARM_TURN)],
                 [("", 0, fore, -sign * _WRIST_TURN)],
                 [("hip", -1, x), ("habd", -sign, y, sign * _HIP_SPREAD), ("htw", sign, z)],
                 [("knee", 1, x)],

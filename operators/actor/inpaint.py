@@ -1,0 +1,231 @@
+"""What nobody sees, made up from what lies around it: patches of the known picture that fit together.
+
+Image completion after Wexler et al. (2007), with nearest patches found as in PatchMatch (Barnes et al. 2009): boards,
+walls and lawns go on where a blur or a mirror image would show the outline of who was there.
+"""
+
+import cv2
+import numpy as np
+
+_RADIUS = 3  # px of a patch at the level that is worked at
+_LEVELS = (
+    (28, 5),
+    (56, 4),
+    (96, 2),
+)  # px of the longer side of what is looked at, and rounds of looking and painting
+_SLIVER = 0.002  # of the picture: smaller holes are closed from their edges
+_AROUND = 0.5  # of the hole's size: what is looked at beside it
+_FEWEST = 40  # patches to choose from; with fewer the hole is closed from its edges
+_MANY = 1000  # hidden pixels from which on they are gone through once a round
+_FAR = 0.15  # how many levels a patch may fit worse for each pixel that it is nearer
+_MADE_UP = 0.35  # how much made-up pixels count in a comparison
+_BAND, _SPREAD, _DEEP, _STEP = 2.0, 4.0, 12.0, 30.0  # px at the last level; levels
+_STEPS = np.stack(np.meshgrid(*[np.arange(-_RADIUS, _RADIUS + 1)] * 2, indexing="ij"), -1).reshape(-1, 2)
+
+
+def inpaint(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """Picture uint8 [H,W,3] with what is inside `holes` bool [H,W] made up; no pixel in there is read, others stay.
+
+    The same picture gives the same result.
+    """
+    if not holes.any() or holes.all():
+        return picture
+    rows, columns = np.nonzero(holes.any(1))[0], np.nonzero(holes.any(0))[0]
+    margin = int(_AROUND * max(rows[-1] - rows[0], columns[-1] - columns[0])) + 8
+    down = slice(max(0, rows[0] - margin), rows[-1] + 1 + margin)
+    window = down, slice(max(0, columns[0] - margin), columns[-1] + 1 + margin)
+    closed = picture.copy()
+    if holes.sum() < _SLIVER * holes.size:
+        here, known = holes[window], np.where(holes[window][..., None], 0, picture[window])
+        closed[window][here] = np.round(_closed(known.astype(np.float32), here)[here]).astype(np.uint8)
+        return closed
+    closed[window] = _completed(picture[window], holes[window])
+    return closed
+
+
+def _completed(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    longer, rng = max(holes.shape), np.random.default_rng(0)
+    made, shifts, coarse, unknown, size = None, None, None, None, (0, 0)
+    for side, rounds in _LEVELS:
+        scale = min(1.0, side / longer)
+        if made is not None and scale == 1.0 and made.shape[:2] == holes.shape:
+            break
+        coarse, unknown = _shrunk(picture, holes, scale)
+        start = _closed(coarse, unknown)
+        if made is not None:
+            larger = cv2.resize(made, start.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+            start[unknown] = larger[unknown]
+        found = _fitted(start, unknown, shifts, size, rounds, rng)
+        if found is None:
+            made = start
+            continue
+        made, shifts = found
+        size = unknown.shape
+    if made is None or coarse is None or unknown is None:
+        return picture
+    return _sharp(picture, holes, _levelled(made, coarse, unknown), unknown, shifts)
+
+
+def _shrunk(picture: np.ndarray, holes: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """float32 [h,w,3] of the known pixels alone, and bool [h,w]: cells that holes reach into."""
+    size = max(4, round(holes.shape[1] * scale)), max(4, round(holes.shape[0] * scale))
+    known = (~holes).astype(np.float32)
+    weight = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
+    summed = cv2.resize(picture.astype(np.float32) * known[..., None], size, interpolation=cv2.INTER_AREA)
+    return summed / np.maximum(weight, 1e-3)[..., None], weight < 0.999
+
+
+def _closed(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """float32 [h,w,3] closed from the holes' edges (Telea 2004)."""
+    if holes.all():
+        return picture
+    flat = np.clip(picture, 0, 255).astype(np.uint8)
+    made = cv2.inpaint(flat, holes.astype(np.uint8), 4, cv2.INPAINT_TELEA).astype(np.float32)
+    return np.where(holes[..., None], cv2.GaussianBlur(made, (0, 0), 1.0), picture)
+
+
+def _fitted(
+    start: np.ndarray,
+    holes: np.ndarray,
+    coarser: np.ndarray | None,
+    size: tuple[int, int],
+    rounds: int,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The picture with its holes painted by patches, and int [h,w,2]: from where each pixel's patch comes, as a shift.
+
+    Begins with the shifts of a `coarser` level of `size`. None where there are too few patches to choose from.
+    """
+    height, width = holes.shape
+    whole = cv2.erode((~holes).astype(np.uint8), np.ones((2 * _RADIUS + 1,) * 2, np.uint8), borderValue=0)
+    whole[:_RADIUS], whole[-_RADIUS:], whole[:, :_RADIUS], whole[:, -_RADIUS:] = 0, 0, 0, 0
+    sources = np.argwhere(whole)
+    if len(sources) < _FEWEST:
+        return None
+    places = np.argwhere(holes)
+    shifts = np.zeros((height, width, 2), int)
+    shifts[holes] = sources[rng.integers(len(sources), size=len(places))] - places
+    if coarser is not None:
+        ratio = np.array([height / size[0], width / size[1]])
+        nearest = np.minimum((places / ratio).astype(int), np.array(size) - 1)
+        shifts[holes] = np.round(coarser[nearest[:, 0], nearest[:, 1]] * ratio).astype(int)
+    search = _Search(holes, whole.astype(bool), places, sources, rng)
+    made = start.copy()
+    for _ in range(rounds):
+        shifts, fit = search.improved(made, shifts)
+        made = search.painted(made, shifts, fit)
+    return made, shifts
+
+
+def _levelled(made: np.ndarray, coarse: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """What was made up, as bright at the holes' edges as what lies beside them: else an outline would show."""
+    inside = holes.astype(np.float32)
+    beside = _mean(coarse, 1 - inside, _BAND) - _mean(made, inside, _BAND)
+    deep = cv2.distanceTransform(holes.astype(np.uint8), cv2.DIST_L2, 3)
+    edge = ((deep > 0) & (deep <= _BAND)).astype(np.float32)
+    step = np.clip(_mean(beside, edge, _SPREAD), -_STEP, _STEP) * np.exp(-deep / _DEEP)[..., None]
+    return np.asarray(made + np.where(holes[..., None], step, 0))
+
+
+def _mean(values: np.ndarray, weights: np.ndarray, sigma: float) -> np.ndarray:
+    """[h,w,3]: around each pixel, of those that have weight."""
+    total = cv2.GaussianBlur(weights, (0, 0), sigma)
+    summed = cv2.GaussianBlur(values.astype(np.float32) * weights[..., None], (0, 0), sigma)
+    return summed / np.maximum(total, 1e-4)[..., None]
+
+
+class _Search:
+    """Looks for the known patch that fits best around each hidden place, and paints by what was found."""
+
+    def __init__(
+        self,
+        holes: np.ndarray,
+        whole: np.ndarray,
+        places: np.ndarray,
+        sources: np.ndarray,
+        rng: np.random.Generator,
+    ) -> None:
+        self.holes, self.whole, self.places, self.sources, self.rng = holes, whole, places, sources, rng
+        self.limit = np.array(holes.shape) - 1
+        around = places[:, None] + _STEPS
+        self.within = ((around >= 0) & (around <= self.limit)).all(2)
+        self.around = np.clip(around, 0, self.limit)
+        trust = np.where(holes, _MADE_UP, 1.0)[self.around[..., 0], self.around[..., 1]] * self.within
+        self.trust = trust / trust.sum(1, keepdims=True)
+
+    def improved(self, made: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Shifts int [h,w,2] that fit better, and how many levels each place [N] is off."""
+        wanted = made[self.around[..., 0], self.around[..., 1]]
+        best = shifts[self.holes]
+        fit = self._misfit(made, wanted, best)
+        field = shifts.copy()
+        for turn in range(2 if len(self.places) < _MANY else 1):
+            for step in ((1, 0), (0, 1), (-1, 0), (0, -1)):  # what suits a neighbour may suit here
+                beside = np.clip(self.places + step, 0, self.limit)
+                known = self.holes[beside[:, 0], beside[:, 1]]
+                tried = np.where(known[:, None], field[beside[:, 0], beside[:, 1]], best)
+                best, fit = self._better(made, wanted, best, fit, tried)
+                field[self.holes] = best
+            reach = float(max(self.holes.shape)) / (1 + 3 * turn)
+            while reach >= 1:
+                tried = best + np.round(self.rng.uniform(-reach, reach, best.shape)).astype(int)
+                best, fit = self._better(made, wanted, best, fit, tried)
+                reach /= 2.5
+            field[self.holes] = best
+        return field, fit
+
+    def painted(self, made: np.ndarray, shifts: np.ndarray, fit: np.ndarray) -> np.ndarray:
+        """Every hidden pixel as the patches over it say, those that fit best above all."""
+        weight = np.exp(-((fit / max(float(np.median(fit)), 1.0)) ** 2))[:, None] * self.within
+        source = np.clip(self.around + shifts[self.holes][:, None], 0, self.limit)
+        said = made[source[..., 0], source[..., 1]]
+        flat = (self.around[..., 0] * self.holes.shape[1] + self.around[..., 1]).ravel()
+        total = np.bincount(flat, weight.ravel(), self.holes.size)
+        colours = [
+            np.bincount(flat, (weight * said[..., channel]).ravel(), self.holes.size) for channel in range(3)
+        ]
+        mean = np.stack(colours, 1) / np.maximum(total, 1e-9)[:, None]
+        hidden = self.holes & (total > 1e-9).reshape(self.holes.shape)
+        result = made.copy()
+        result[hidden] = mean.reshape(made.shape)[hidden]
+        return result
+
+    def _better(
+        self, made: np.ndarray, wanted: np.ndarray, best: np.ndarray, fit: np.ndarray, tried: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        misfit = self._misfit(made, wanted, tried)
+        better = misfit < fit
+        return np.where(better[:, None], tried, best), np.where(better, misfit, fit)
+
+    def _misfit(self, made: np.ndarray, wanted: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+        centre = self.places + shifts
+        inside = ((centre >= 0) & (centre <= self.limit)).all(1)
+        held = np.clip(centre, 0, self.limit)
+        inside &= self.whole[held[:, 0], held[:, 1]]
+        misfit = np.full(len(self.places), np.inf)
+        at = held[inside][:, None] + _STEPS
+        apart = ((made[at[..., 0], at[..., 1]] - wanted[inside]) ** 2).mean(2)
+        far = _FAR * np.linalg.norm(shifts[inside], axis=1)
+        misfit[inside] = np.sqrt((apart * self.trust[inside]).sum(1)) + far
+        return misfit
+
+
+def _sharp(
+    picture: np.ndarray, holes: np.ndarray, made: np.ndarray, unknown: np.ndarray, shifts: np.ndarray | None
+) -> np.ndarray:
+    """Full size: the colours that were painted, and the finer detail of where the patches came from."""
+    height, width = holes.shape
+    smooth = cv2.resize(made, (width, height), interpolation=cv2.INTER_CUBIC)
+    result = picture.copy()
+    places = np.argwhere(holes)
+    detail = np.zeros((len(places), 3), np.float32)
+    if shifts is not None:
+        ratio = np.array([height / unknown.shape[0], width / unknown.shape[1]])
+        cell = np.minimum((places / ratio).astype(int), np.array(unknown.shape) - 1)
+        source = places + np.round(shifts[cell[:, 0], cell[:, 1]] * ratio).astype(int)
+        source = np.clip(source, 0, [height - 1, width - 1])
+        known = ~holes[source[:, 0], source[:, 1]] & unknown[cell[:, 0], cell[:, 1]]
+        fine = picture[source[:, 0], source[:, 1]].astype(np.float32) - smooth[source[:, 0], source[:, 1]]
+        detail = np.where(known[:, None], fine, 0)
+    result[holes] = np.clip(np.round(smooth[places[:, 0], places[:, 1]] + detail), 0, 255).astype(np.uint8)
+    return result

@@ -1,0 +1,50 @@
+"""What no frame sees: what lies around it goes on, no pixel inside is read, and no outline shows."""
+
+import cv2
+import numpy as np
+import pytest
+
+from operators.actor.inpaint import inpaint
+
+_H, _W = 120, 160
+
+
+def _boards() -> np.ndarray:
+    """Upright stripes 8 px wide, lighter to the right."""
+    columns = np.arange(_W)
+    row = 60 + 60 * (columns // 8 % 2) + columns // 4
+    return np.repeat(row[None, :, None], _H, 0).repeat(3, 2).astype(np.uint8)
+
+
+def _hole() -> np.ndarray:
+    hole = np.zeros((_H, _W), np.uint8)
+    cv2.ellipse(hole, (80, 60), (22, 40), 0, 0, 360, 1, -1)
+    return hole > 0
+
+
+def test_stripes_go_on_through_a_hole_which_a_blur_or_a_mirror_would_break() -> None:
+    picture, hole = _boards(), _hole()
+    made = inpaint(np.where(hole[..., None], np.uint8(128), picture), hole)
+    np.testing.assert_array_equal(made[~hole], picture[~hole])
+    wrong = np.abs(made[hole].astype(int) - picture[hole]).mean()
+    flat = np.abs(
+        cv2.inpaint(picture, hole.astype(np.uint8), 5, cv2.INPAINT_TELEA)[hole].astype(int) - picture[hole]
+    )
+    assert wrong < 0.6 * flat.mean()
+
+
+def test_no_pixel_of_a_hole_is_read_and_the_same_picture_gives_the_same() -> None:
+    picture, hole = _boards(), _hole()
+    other = picture.copy()
+    other[hole] = np.random.default_rng(1).integers(0, 256, (hole.sum(), 3))
+    assert inpaint(picture, hole).tobytes() == inpaint(other, hole).tobytes()
+
+
+@pytest.mark.parametrize("share", [0.5, 0.95, 1.0])
+def test_a_hole_that_leaves_too_little_to_choose_from_is_still_closed(share: float) -> None:
+    picture = _boards()
+    hole = np.zeros((_H, _W), bool)
+    hole[:, : round(share * _W)] = True
+    made = inpaint(picture, hole)
+    assert made.shape == picture.shape and made.dtype == np.uint8
+    np.testing.assert_array_equal(made[~hole], picture[~hole])
