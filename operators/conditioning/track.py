@@ -13,6 +13,7 @@ from schemas.policy import MaskPolicy
 from schemas.track import Track
 
 _SAME_PERSON_IOU = 0.3  # a pose and a mask of one frame
+_EDGE = 3  # px from the frame's side within which a box ends there
 
 
 def track_people(
@@ -20,10 +21,11 @@ def track_people(
 ) -> list[Track]:
     """Join the masks and poses of frames uint8 [T,H,W,3] into tracks, ordered by the frame in which each begins.
 
-    A person whom either model sees counts: a pose without a mask is masked by its box. A track begins with a detection
-    of at least `policy.start_confidence` and needs `policy.start_frames` of them (all, in a shorter clip); fainter ones
-    continue it in both directions, see `link`; in the first and the last frame one is enough, as who comes or goes is
-    seen no further. Gaps of up to `policy.gap_frames` are filled from both sides.
+    A person whom either model sees counts: a pose without a mask is masked by its box, and who is cut by the frame up
+    to its side. A track begins with a detection of at least `policy.start_confidence` and needs `policy.start_frames`
+    of them (all, in a shorter clip); fainter ones continue it in both directions, see `link`; in the first and the last
+    frame one is enough, as who comes or goes is seen no further. Gaps of up to `policy.gap_frames` are filled from both
+    sides.
     Raises ValueError for what is not finite.
     """
     if len(masks) != len(poses):
@@ -52,9 +54,8 @@ def _merge(frame: np.ndarray, mask: InstanceMasks, pose: PoseDetections) -> list
         score, points = mask.scores[i], nothing
         if i in pairs:
             score, points = max(score, pose.scores[pairs[i]]), pose.keypoints[pairs[i]]
-        people.append(
-            (score, mask.boxes[i], body if body.area else Patch.of_box(mask.boxes[i], size), points)
-        )
+        whole = body if body.area else Patch.of_box(mask.boxes[i], size)
+        people.append((score, mask.boxes[i], _reaching(whole, mask.boxes[i], size), points))
     for j in sorted(set(range(len(pose.boxes))) - set(pairs.values())):
         people.append((pose.scores[j], pose.boxes[j], Patch.of_box(pose.boxes[j], size), pose.keypoints[j]))
     return [
@@ -62,6 +63,23 @@ def _merge(frame: np.ndarray, mask: InstanceMasks, pose: PoseDetections) -> list
         for score, box, body, points in people
         if body.area
     ]
+
+
+def _reaching(body: Patch, box: np.ndarray, size: tuple[int, int]) -> Patch:
+    """A body with all that lies between it and the sides of the frame at which its box x0 y0 x1 y1 ends.
+
+    Whoever is cut by the frame reaches its side; a mask that stops short of that has left out an arm or a leg, which a
+    close look at a body that is not whole often does.
+    """
+    x0, y0, x1, y1 = body.box
+    height, width = size
+    left, top = (0 if box[0] <= _EDGE else x0), (0 if box[1] <= _EDGE else y0)
+    right, bottom = (width if box[2] >= width - _EDGE else x1), (height if box[3] >= height - _EDGE else y1)
+    if not body.area or (left, top, right, bottom) == body.box:
+        return body
+    inside = np.ones((bottom - top, right - left), bool)
+    inside[y0 - top : y1 - top, x0 - left : x1 - left] = body.inside
+    return Patch(left, top, inside)
 
 
 def _finish(number: int, path: Path, frames: int, size: tuple[int, int], policy: MaskPolicy) -> Track:

@@ -37,4 +37,4 @@ class Once(Generic[_Found]):
 
 
 def _name(frame: np.ndarray) -> bytes:
-    return repr(frame.shape).encode() + blake2b(np.ascontiguousarray(frame), digest_size=16).digest()
+    return repr(frame.shape).encode() + blake2b(np.ascontiguousarray(frame).data, digest_size=16).digest()

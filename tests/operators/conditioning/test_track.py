@@ -56,6 +56,36 @@ def test_a_mask_without_a_pixel_is_its_box_also_where_a_pose_agrees() -> None:
         assert track.mask[0, 10:70, 40:60].all()
 
 
+@pytest.mark.parametrize(
+    ("box", "beyond"),
+    [
+        ((60, 10, 128, 70), np.s_[10:70, 100:]),  # somebody who leaves on the right, with a leg behind
+        ((0, 10, 60, 70), np.s_[10:70, :20]),
+        ((40, 0, 60, 70), np.s_[:20, 40:60]),
+        ((40, 30, 60, 95), np.s_[50:, 40:60]),  # the box ends a pixel before the frame does
+        ((90, 60, 128, 96), np.s_[80:, 90:]),  # a corner: the feet,
+        ((90, 60, 128, 96), np.s_[60:, 110:]),  # and an arm
+    ],
+)
+def test_who_is_cut_by_the_frame_is_masked_up_to_its_side(
+    box: tuple[int, int, int, int], beyond: tuple[slice, slice]
+) -> None:
+    body = np.zeros(SIZE, bool)
+    body[box[1] : box[3], box[0] : box[2]] = True
+    body[beyond] = False
+    seen = InstanceMasks(np.array([box], np.float32), np.ones(1, np.float32), [Patch.of(body)])
+    (track,) = tracked([seen], [poses()])
+    assert track.body[0][beyond].all() and (track.body[0] >= body).all()
+
+
+def test_who_is_whole_in_the_frame_keeps_the_mask() -> None:
+    body = np.zeros(SIZE, bool)
+    body[20:60, 45:55] = True
+    seen = InstanceMasks(np.array([[40, 10, 60, 70]], np.float32), np.ones(1, np.float32), [Patch.of(body)])
+    (track,) = tracked([seen], [poses()])
+    assert (track.body[0] == body).all()
+
+
 def test_a_gap_is_filled_from_both_sides() -> None:
     seen = masks((40, 10, 60, 70))
     tracks = tracked([seen, masks(), masks(), seen], [poses()] * 4)
