@@ -4,8 +4,9 @@ Joints and masks come from the ground truth, made as imperfect as extractors mak
 against the true ones (share within 5 % of the height), their jitter against the true and the given joints'
 (second difference over time), how much of the masks the plate had to make up, and processor seconds on one thread.
 On crops, too: the pose that the embedded detector finds in the plain composite, against the same on the real frames
-as a ceiling, and what changes from frame to frame beyond the real video's motion. `--sheet` writes a picture of source,
-masked source, plate and composite, the clips whose actors keep the fewest joints first.
+as a ceiling, what changes from frame to frame beyond the real video's motion, and how much more a picture changes
+across the edges of the masks than beside them. `--sheet` writes a picture of source, masked source, plate and
+composite, the clips whose actors keep the fewest joints first.
 """
 
 import argparse
@@ -117,6 +118,19 @@ def _shake(points: np.ndarray, true: np.ndarray) -> float:
     )
 
 
+def seam(frames: np.ndarray, mask: np.ndarray) -> float:
+    """How much frames uint8 [T,H,W,3] change across the edges of mask bool [T,H,W], over how much they change one
+    pixel further out: near 1 where the picture does not show where the mask ends, NaN where nothing can be told."""
+    across = beside = 0.0
+    for axis in (1, 2):
+        levels, inside = np.moveaxis(frames.astype(float), axis, 1), np.moveaxis(mask, axis, 1)
+        steps = np.abs(np.diff(levels, axis=1)).mean(-1)
+        for step, within in ((steps, inside), (steps[:, ::-1], inside[:, ::-1])):
+            edge = within[:, 2:] & ~within[:, 1:-1] & ~within[:, :-2]  # two known pixels, then the mask
+            across, beside = across + step[:, 1:][edge].sum(), beside + step[:, :-1][edge].sum()
+    return float(across / beside) if beside else float("nan")
+
+
 def main() -> None:
     """Print the figures; write the sheet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -130,7 +144,7 @@ def main() -> None:
     profile = load(Profile, "cluster/profiles/embedded.yaml", [])
     crops = arguments.shards.startswith("crops")
     detector = pose_model(profile.pose, "cpu") if crops else None
-    rng, found, warps = np.random.default_rng(0), np.zeros((2, 2), int), []
+    rng, found, changes = np.random.default_rng(0), np.zeros((2, 2), int), []
     results = []
     for number, whole in zip(
         range(arguments.clips), read_people(arguments.people, arguments.shards), strict=False
@@ -141,10 +155,13 @@ def main() -> None:
         results.append(result)
         if detector:
             found += [pck(result.frames, sample, detector), pck(sample.frames, sample, detector)]
-            warps.append(
-                [warping_error(frames, sample.frames, mask) for frames in (result.frames, sample.frames)]
+            changes.append(
+                [
+                    (warping_error(frames, sample.frames, mask), seam(frames, mask))
+                    for frames in (result.frames, sample.frames)
+                ]
             )
-    _report(results, found, np.array(warps))
+    _report(results, found, np.array(changes))
     if arguments.sheet:
         results.sort(key=lambda result: float(np.nanmean(result.kept)) if result.kept else -1)
         rows = [result.row for result in results]
@@ -156,7 +173,7 @@ def main() -> None:
         cv2.imwrite(str(arguments.sheet), cv2.cvtColor(np.concatenate(rows), cv2.COLOR_RGB2BGR))
 
 
-def _report(results: list[Result], found: np.ndarray, warps: np.ndarray) -> None:
+def _report(results: list[Result], found: np.ndarray, changes: np.ndarray) -> None:
     drawn = sum(result.drawn for result in results)
     kept = np.concatenate([result.kept for result in results])
     shaken = np.concatenate([np.reshape(result.jitter, (-1, 3)) for result in results])
@@ -172,7 +189,9 @@ def _report(results: list[Result], found: np.ndarray, warps: np.ndarray) -> None
     print(f"plate: {sum(result.seconds['plate'] for result in results) / frames:.4f} s a frame")
     if found.any():
         print("PCK@0.1 of the detector: composite {:.3f}, real {:.3f}".format(*(found[:, 0] / found[:, 1])))
-        print("warping error: composite {:.2f}, real {:.2f} levels".format(*np.nanmean(warps, axis=0)))
+        warps, seams = np.nanmean(changes, axis=0).T
+        print("warping error: composite {:.2f}, real {:.2f} levels".format(*warps))
+        print("seam: composite {:.2f}, real {:.2f}".format(*seams))
 
 
 if __name__ == "__main__":
