@@ -82,3 +82,13 @@ def test_a_lifter_s_word_on_the_heading_counts() -> None:
     made = actor(track.joints, track.boxes, SIZE, FPS, seed=3, lifted=lifted)
     assert made is not None
     assert np.cos(made.motion.pose[:, 0] - np.pi).min() > 0.8
+
+
+def test_joints_in_a_few_frames_are_a_post_and_an_upper_body_is_somebody() -> None:
+    track = walk("stand", 0.3, frames=10)
+    post = track.joints.copy()
+    post[3:, :, 2] = 0.1
+    assert actor(post, track.boxes, SIZE, FPS, seed=3) is None
+    behind_a_desk = track.joints.copy()
+    behind_a_desk[:, 11:, 2] = 0
+    assert actor(behind_a_desk, track.boxes, SIZE, FPS, seed=3) is not None
