@@ -22,6 +22,7 @@ _FINE, _LARGE, _HUGE = (
 _APART = 0.03  # m between samples of a pixel that show different things
 _NEAREST = 0.05  # m
 _SHADOW = 160  # px of the body's shadow map
+_PENUMBRA = 0.12  # m behind what casts a shadow by which it has paled: the sun is seldom all the light
 _TAPS = (-1, 0, 1, 2)  # px of the shadow map over which a shadow's edge is soft, the outer two in part
 _BIAS, _SHEER = 0.008, 0.03  # m by which a surface does not shade itself, and a sheet of cloth or hair
 
@@ -169,5 +170,7 @@ def _sunlit(
     for row, down in zip(_TAPS, (1 - low, 1.0, 1.0, low), strict=True):
         for column, along in zip(_TAPS, (1 - right, 1.0, 1.0, right), strict=True):
             cell = (y + row).clamp(0, _SHADOW - 1) * _SHADOW + (x + column).clamp(0, _SHADOW - 1)
-            lit += (at[:, 2] <= deep[cell] + _BIAS) * down * along
+            behind = at[:, 2] - deep[cell] - _BIAS  # m
+            dark = (behind > 0) * torch.exp(-behind.clamp(min=0) / _PENUMBRA)
+            lit += (1 - dark) * down * along
     return lit / (len(_TAPS) - 1) ** 2

@@ -20,6 +20,10 @@ _MANY = 1000  # hidden pixels from which on they are gone through once a round
 _FAR = 0.15  # how many levels a patch may fit worse for each pixel that it is nearer
 _MADE_UP = 0.35  # how much made-up pixels count in a comparison
 _BAND, _SPREAD, _DEEP, _STEP = 2.0, 4.0, 12.0, 30.0  # px at the last level; levels
+_LARGE, _HUGE = (
+    0.35,
+    0.5,
+)  # of what is looked at: from there on patches fade into a blur, as too few would be repeated
 _STEPS = np.stack(np.meshgrid(*[np.arange(-_RADIUS, _RADIUS + 1)] * 2, indexing="ij"), -1).reshape(-1, 2)
 
 
@@ -63,7 +67,11 @@ def _completed(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
         size = unknown.shape
     if made is None or coarse is None or unknown is None:
         return picture
-    return _sharp(picture, holes, _levelled(made, coarse, unknown), unknown, shifts)
+    trust = float(np.clip((_HUGE - holes.mean()) / (_HUGE - _LARGE), 0, 1))
+    made = _levelled(made, coarse, unknown)
+    if trust < 1:
+        made = trust * made + (1 - trust) * _blurred(coarse, (~unknown).astype(np.float32))
+    return _sharp(picture, holes, made, unknown, shifts, trust)
 
 
 def _shrunk(picture: np.ndarray, holes: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
@@ -82,6 +90,19 @@ def _closed(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
     flat = np.clip(picture, 0, 255).astype(np.uint8)
     made = cv2.inpaint(flat, holes.astype(np.uint8), 4, cv2.INPAINT_TELEA).astype(np.float32)
     return np.where(holes[..., None], cv2.GaussianBlur(made, (0, 0), 1.0), picture)
+
+
+def _blurred(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """float32 [h,w,3] with what has no weight in `known` [h,w] taken from coarser and coarser means of what has."""
+    if known.all() or max(known.shape) <= 2:
+        mean = (picture * known[..., None]).sum((0, 1)) / max(float(known.sum()), 1e-6)
+        return np.where(known[..., None] > 0, picture, mean).astype(np.float32)
+    half = max(1, known.shape[1] // 2), max(1, known.shape[0] // 2)
+    weight = cv2.resize(known, half, interpolation=cv2.INTER_AREA)
+    summed = cv2.resize(picture * known[..., None], half, interpolation=cv2.INTER_AREA)
+    coarser = _blurred(summed / np.maximum(weight, 1e-3)[..., None], (weight > 0.1).astype(np.float32))
+    larger = cv2.resize(coarser, known.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.where(known[..., None] > 0, picture, cv2.GaussianBlur(larger, (0, 0), 1.0)).astype(np.float32)
 
 
 def _fitted(
@@ -211,9 +232,14 @@ class _Search:
 
 
 def _sharp(
-    picture: np.ndarray, holes: np.ndarray, made: np.ndarray, unknown: np.ndarray, shifts: np.ndarray | None
+    picture: np.ndarray,
+    holes: np.ndarray,
+    made: np.ndarray,
+    unknown: np.ndarray,
+    shifts: np.ndarray | None,
+    trust: float,
 ) -> np.ndarray:
-    """Full size: the colours that were painted, and the finer detail of where the patches came from."""
+    """Full size: the colours that were painted, and, as far as is trusted, the finer detail of where patches came from."""
     height, width = holes.shape
     smooth = cv2.resize(made, (width, height), interpolation=cv2.INTER_CUBIC)
     result = picture.copy()
@@ -226,6 +252,6 @@ def _sharp(
         source = np.clip(source, 0, [height - 1, width - 1])
         known = ~holes[source[:, 0], source[:, 1]] & unknown[cell[:, 0], cell[:, 1]]
         fine = picture[source[:, 0], source[:, 1]].astype(np.float32) - smooth[source[:, 0], source[:, 1]]
-        detail = np.where(known[:, None], fine, 0)
+        detail = np.where(known[:, None], trust * fine, 0)
     result[holes] = np.clip(np.round(smooth[places[:, 0], places[:, 1]] + detail), 0, 255).astype(np.uint8)
     return result
