@@ -21,13 +21,14 @@ from rich.table import Table
 
 from cluster import session
 from cluster.ledger import completeness, dataset_signature, evaluated, strays
+from cluster.ledger.checkpoint import LICENCE_NOTES
 from cluster.ledger.completeness import AGAIN, Whole, in_order
 from jobs import options
 from operators import storage
-from operators.release import layout, reader
+from operators.release import json_form, layout, parquet_form, reader
 from operators.release.accounts import COUNTED
 from operators.release.attestation import sha256
-from operators.release.checked import REDO, Checked, Demands
+from operators.release.checked import Checked, Demands, reading
 from operators.release.shard_check import check_shard
 from operators.release.signature import read_public_key
 from operators.release.spot_check import CONFIDENCE, bound
@@ -112,13 +113,32 @@ def _head(output: str, dataset: dict[str, Any], policy: Policy, least_revision: 
     """What is wrong with what dataset.json says of itself."""
     where, found = f"{output}/dataset.json", []
     revision = dataset.get("revision", 0)
-    if not isinstance(revision, int) or revision < least_revision:
+    if type(revision) is not int or revision < least_revision:
         problem = f"is of revision {revision}, and {least_revision} at least is demanded"
         found.append(Breach(where, problem, "Get the newest, or ask who withdrew it"))
     if (policy.digest(), policy.variant) != (dataset["policy"]["digest"], dataset["variant"]):
         problem = "states another digest or variant than its policy has"
         found.append(Breach(where, problem, AGAIN))
+    if said := _says_more(dataset, policy):
+        found.append(Breach(where, f"says what no dataset says: {', '.join(said)}", AGAIN))
     return found
+
+
+def _says_more(dataset: dict[str, Any], policy: Policy) -> list[str]:
+    """Fields that are not, or not only, what layout.FIELDS describes."""
+    inner = {
+        "profile": {"name", "digest"},
+        "policy": {"name", "digest", "settings"},
+        "signer": {"name", "fingerprint", "public_key"},
+        "marker": {"name", "digest"},
+    }
+    said = set(dataset) - set(layout.FIELDS)
+    said |= {name for name, due in inner.items() if dataset.get(name) and set(dataset[name]) != due}
+    if json_form.written(dataset["policy"]["settings"]) != json_form.written(policy.model_dump(mode="json")):
+        said.add("policy.settings")
+    if not set(dataset.get("licence_notes", [])) <= set(LICENCE_NOTES):
+        said.add("licence_notes")
+    return sorted(said)
 
 
 def _check_all(output: str, shards: list[str], demands: Demands) -> Iterator[Checked]:
@@ -139,11 +159,14 @@ def _check_all(output: str, shards: list[str], demands: Demands) -> Iterator[Che
 def _check(output: str, name: str, demands: Demands) -> Checked:
     """A shard, and that it was committed."""
     checked, record = check_shard(name, partial(storage.read_bytes, output), demands), layout.commit_of(name)
-    try:
-        checked.commit_sha256 = sha256(storage.read_bytes(output, record))
+    with reading(checked, record):
+        written = storage.read_bytes(output, record)
+        checked.commit_sha256 = sha256(written)
         checked.files.append(record)
-    except FileNotFoundError:
-        checked.breach(record, "is missing", REDO)
+        due = parquet_form.commit_record(checked.clips["clip_id"])
+        checked.demand(
+            parquet_form.same(written, due), record, "says something else than which clips the shard has"
+        )
     return checked
 
 

@@ -1,6 +1,7 @@
 """What is said about a clip, and by which measure: gates and the certificate that a release carries."""
 
 import math
+import numbers
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -9,6 +10,18 @@ Variant = Literal["structhuman", "structall"]
 Timing = Literal["source", "nominal"]
 Rung = Literal["other seed", "larger mask", "opaque fill"]
 Direction = Literal["at most", "at least"]
+
+
+def is_number(value: object) -> bool:
+    """Neither a word that reads like one, nor a yes or no: False would be below every limit."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def number(value: object) -> float:
+    """Raises TypeError for what is none."""
+    if not is_number(value):
+        raise TypeError(f"{value!r} is no number")
+    return float(value)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -23,7 +36,7 @@ class Gate:
 
     def __post_init__(self) -> None:
         """Raises TypeError for what is no number: a stage that says nothing has failed, and so has its clip."""
-        if not isinstance(self.score, int | float) or not isinstance(self.threshold, int | float):
+        if not is_number(self.score) or not is_number(self.threshold):
             raise TypeError(f"gate {self.name}: score and threshold are numbers")
 
     @property
@@ -41,12 +54,12 @@ class Gate:
     @classmethod
     def at_most(cls, name: str, measure: str, score: float, threshold: float) -> "Gate":
         """Passes up to the threshold."""
-        return cls(name, measure, float(score), threshold, "at most")
+        return cls(name, measure, number(score), number(threshold), "at most")
 
     @classmethod
     def at_least(cls, name: str, measure: str, score: float, threshold: float) -> "Gate":
         """Passes from the threshold on."""
-        return cls(name, measure, float(score), threshold, "at least")
+        return cls(name, measure, number(score), number(threshold), "at least")
 
     @classmethod
     def read(cls, written: Mapping[str, Any]) -> "Gate":

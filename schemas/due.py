@@ -46,7 +46,7 @@ def due(policy: Policy, steps: list[Step], marked: bool) -> list[Due]:
         (True, "no new face", "at most", limits.face_confidence),
         (accepted, "accepted", "at most", 0),
     ]
-    return [Due(*gate) for asked, *gate in table if asked]  # type: ignore[arg-type]
+    return [Due(name, way, float(limit)) for asked, name, way, limit in table if asked]
 
 
 def other_gates(gates: list[Gate], wanted: list[Due]) -> list[str]:

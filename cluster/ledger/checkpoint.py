@@ -25,7 +25,8 @@ from operators import storage
 from operators.recovery import attempts, escalation
 from operators.release import json_form, reader
 from operators.release.accounts import COUNTED, id_digest
-from operators.release.layout import CHECKPOINT, DATASET, LEASE, REPORT, SCHEMA_VERSION, SHARD_LIST
+from operators.release.attestation import sha256
+from operators.release.layout import CHECKPOINT, DATASET, LEASE, REPORT, SCHEMA_VERSION, SHARD_LIST, commit_of
 from operators.release.signature import shard_holds
 from schemas import __version__
 from schemas.arrow import from_table, to_table
@@ -146,13 +147,21 @@ def _require_planned(run: Run, done: np.ndarray, planned: np.ndarray) -> None:
 
 
 def _vouched(run: Run) -> Iterator[chain.Shard]:
-    """Stats of every shard, and digests. Raises UserError for one that does not hold."""
-    terms = run.terms()
-    for stats, digests in reader.stats(run.output):
+    """Stats of every shard, and digests. Raises UserError for one that does not hold.
+
+    A commit record that says anything else than its shard's clips is written anew: Ray writes it, and nobody signs it.
+    """
+    terms, remedy = run.terms(), "Run the same command again: it makes such shards anew"
+    for stats, digest in reader.stats(run.output):
         if not shard_holds(stats, terms.public_key, dict(terms.settings)):
-            remedy = "Run the same command again: it makes such shards anew"
             raise UserError(run.output, "holds a shard that was not signed when it was committed", remedy)
-        yield stats, digests
+        try:
+            due, record = reader.commit_record(run.output, stats), commit_of(stats["name"])
+            if storage.read_bytes(run.output, record) != due:
+                storage.write_bytes(run.output, record, due)
+        except (FileNotFoundError, KeyError, ValueError):
+            raise UserError(run.output, "holds a shard that is not what was written", remedy) from None
+        yield stats, (digest, sha256(due))
 
 
 def missing(plan: Plan, output: str) -> np.ndarray:

@@ -8,7 +8,7 @@ from operators.release import attestation
 from operators.release.attestation import opened, sha256
 from operators.release.json_form import read
 from operators.release.layout import ATTESTATION, DATASET
-from operators.release.signature import Signer, fingerprint
+from operators.release.signature import Signer, fingerprint, usual_form
 from schemas.manifest import Breach
 
 REMEDY = "Do not publish this dataset before it is known who changed it"
@@ -26,7 +26,7 @@ def key_named(dataset: dict[str, Any]) -> tuple[str, str]:
     """PEM and fingerprint of the key that dataset.json says it is signed by; both empty unless they are one's."""
     try:
         key, digest = dataset["signer"]["public_key"], dataset["signer"]["fingerprint"]
-        return (key, digest) if fingerprint(key) == digest else ("", "")
+        return (key, digest) if fingerprint(key) == digest and usual_form(key) == key else ("", "")
     except (AttributeError, KeyError, TypeError, ValueError):
         return "", ""
 

@@ -52,7 +52,9 @@ def opened(data: bytes, public_key: str) -> tuple[dict[str, str], int, bool]:
         payload = base64.b64decode(envelope["payload"], validate=True)
         made = json.loads(payload)
         digests = {subject["name"]: str(subject["digest"]["sha256"]) for subject in made["subject"]}
-        revision = int(made["predicate"]["revision"])
+        revision = made["predicate"]["revision"]
+        if type(revision) is not int:
+            raise ValueError("not a statement about a dataset")
         signatures = envelope["signatures"]
         again = json.loads(seal(made, None)) | {"signatures": signatures}
         plain = again == envelope and statement(digests, revision) == made

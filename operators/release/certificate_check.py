@@ -1,13 +1,18 @@
 """Is this clip's certificate whole, signed, and of this clip?"""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeGuard
 
 from pydantic import TypeAdapter
 
+from operators.release.json_form import written
+from operators.release.shard_writer import shape_of
 from operators.release.signature import is_signed
+from operators.video.picture import DEINTERLACER
 from schemas.certificate import Certificate
 from schemas.due import unproved
 from schemas.manifest import ManifestRow
@@ -15,15 +20,63 @@ from schemas.policy import Policy
 
 _COUNTS = ("people", "regenerated", "filled", "frames_masked", "frames_painted")
 _SAME = ("clip_id", "key", "frames", *_COUNTS, "tracks", "diffusion_calls", "source_hmac")
+_DIGESTS = (
+    "output_sha256",
+    "weights_digest",
+    "profile_digest",
+    "policy_digest",
+    "code_version",
+    "seed_commitment",
+)
 _CERTIFICATE = TypeAdapter(Certificate)
+_PICTURES = re.compile(
+    rf"tone_mapped: (?:PQ|HLG|BT\.2020) to BT\.709|deinterlaced: {re.escape(DEINTERLACER)}"
+)
 
 
 def read_certificate(data: dict[str, Any]) -> Certificate:
     """From JSON. Raises ValueError unless every field is there, of its type, and no other."""
     certificate = _CERTIFICATE.validate_json(json.dumps(data), strict=True)
-    if asdict(certificate) != data:
+    if written(asdict(certificate)) != written(data):
         raise ValueError("fields that no certificate has")
+    words = [(64, getattr(certificate, name)) for name in _DIGESTS] + [(32, certificate.source_hmac)]
+    if not all(re.fullmatch(f"[0-9a-f]{{{digits}}}", word) for digits, word in words):
+        raise ValueError("words where a digest is due")
     return certificate
+
+
+def other_record(record: dict[str, Any], row: ManifestRow, signed: bool) -> str:
+    """How a clip's record is not what was written of it, in words; empty if it is, but for its certificate."""
+    unit, moments = record.get("time_base"), record.get("timestamps")
+    if not _whole_numbers(unit) or len(unit) != 2 or min(unit) < 1:
+        return "has no time base"
+    if not _whole_numbers(moments) or moments[:1] != [0] or any(b <= a for a, b in pairwise(moments)):
+        return "has timestamps that do not start at 0 and grow"
+    aspect, pictures = record.get("sample_aspect"), record.get("pictures")
+    if not _whole_numbers(aspect) or len(aspect) != 2 or min(aspect) < 1:
+        return "has no shape of its pixels"
+    if not isinstance(pictures, dict) or any(
+        not _PICTURES.fullmatch(f"{k}: {v}") for k, v in pictures.items()
+    ):
+        return "says of its pictures what is never done to any"
+    names = (
+        "sample_aspect",
+        "pictures",
+        "time_base",
+        "timestamps",
+        "certificate",
+        *(["signature"] if signed else []),
+    )
+    due = {name: record.get(name) for name in names} | shape_of(row)
+    return (
+        ""
+        if written(due) == written(record)
+        else "record and manifest differ in shape or rate, or it says more"
+    )
+
+
+def _whole_numbers(value: Any) -> TypeGuard[list[int]]:
+    return isinstance(value, list) and all(type(one) is int for one in value)
 
 
 def uncertified(

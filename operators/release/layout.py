@@ -58,7 +58,7 @@ FIELDS = {
     "licence_notes": "whose rights go on",
 }
 
-_NAME = r"[0-9a-f]{32}-\d{8}"
+_NAME = r"[0-9a-f]{32}-[0-9]{8}"
 _SHARD_FILE = re.compile(rf"(?:{'|'.join(FOLDERS)})/({_NAME})\.\w+")
 _COMMIT = re.compile(rf"{CHECKPOINT}/({_NAME})(\.pending)?\.parquet")
 _UNDER_WAY = re.compile(rf"(?:{attempts.FOLDER}|{escalation.FOLDER})/[^/]+|{re.escape(LEASE)}")
@@ -85,6 +85,11 @@ def shard_of(path: str) -> str:
     return match[1] if match else ""
 
 
+def is_shard_name(name: str) -> bool:
+    """Whether a shard can be called that; no other word gets into a dataset as a file's name."""
+    return bool(re.fullmatch(_NAME, name))
+
+
 def committed(path: str, pending: bool = False) -> str:
     """Name of the shard whose commit record `path` is, or with `pending` may yet become; empty if it is none."""
     match = _COMMIT.fullmatch(path)
@@ -94,6 +99,11 @@ def committed(path: str, pending: bool = False) -> str:
 def is_under_way(path: str) -> bool:
     """Whether `path` is what a run that has not finished keeps in its output."""
     return bool(_UNDER_WAY.fullmatch(path))
+
+
+def is_key(key: str) -> bool:
+    """Whether a clip can be called that: digits of an HMAC, and a number."""
+    return bool(re.fullmatch(r"[0-9a-f]{20}-[0-9]{6,}", key))
 
 
 def source_of(key: str) -> str:

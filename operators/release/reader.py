@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from operators import storage
-from operators.release.layout import DATASET, SCHEMA_VERSION, commit_of, files_of
+from operators.release import parquet_form
+from operators.release.layout import DATASET, SCHEMA_VERSION, files_of
 from schemas.arrow import from_table
 from schemas.errors import UserError
 from schemas.manifest import ManifestRow, QuarantineRow
@@ -151,11 +152,8 @@ def members(output: str, shard: str, key: str) -> dict[str, bytes]:
     return found
 
 
-def stats(output: str) -> Iterator[tuple[dict[str, Any], tuple[str, str]]]:
-    """Stats of every shard, in order of name, with the sha256 of their file and of the commit record; a few in memory.
-
-    That of a record which is not there is empty.
-    """
+def stats(output: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Stats of every shard, in order of name, with the sha256 of their file; a few in memory."""
     folder = storage.join(output, "stats")
     names = sorted(storage.list_files(folder))
     with ThreadPoolExecutor(_REQUESTS) as threads:
@@ -164,10 +162,15 @@ def stats(output: str) -> Iterator[tuple[dict[str, Any], tuple[str, str]]]:
             yield from threads.map(lambda name: _stats(output, name.removesuffix(".json")), some)
 
 
-def _stats(output: str, name: str) -> tuple[dict[str, Any], tuple[str, str]]:
+def _stats(output: str, name: str) -> tuple[dict[str, Any], str]:
     written = storage.read_bytes(output, files_of(name)["stats"])
-    try:
-        record = hashlib.sha256(storage.read_bytes(output, commit_of(name))).hexdigest()
-    except FileNotFoundError:
-        record = ""
-    return json.loads(written), (hashlib.sha256(written).hexdigest(), record)
+    return json.loads(written), hashlib.sha256(written).hexdigest()
+
+
+def commit_record(output: str, stats: dict[str, Any]) -> bytes:
+    """The commit record that is due for a shard with these stats. Raises ValueError if its manifest is another."""
+    path = files_of(stats["name"])["manifest"]
+    written = storage.read_bytes(output, path)
+    if hashlib.sha256(written).hexdigest() != stats["files"][path]["sha256"]:
+        raise ValueError(f"{path} is not what was written")
+    return parquet_form.commit_record(pq.read_table(pa.BufferReader(written), columns=["clip_id"])["clip_id"])

@@ -11,17 +11,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from operators.release import json_form
+from operators.release import json_form, parquet_form
 from operators.release.accounts import account
 from operators.release.c2pa_mark import faults
-from operators.release.certificate_check import read_certificate, uncertified
+from operators.release.certificate_check import other_record, read_certificate, uncertified
 from operators.release.checked import CLIPS, Checked, Demands, reading
-from operators.release.layout import CONDITION, RECORD, VIDEO, files_of
+from operators.release.layout import CONDITION, RECORD, VIDEO, files_of, is_key, is_shard_name
+from operators.release.shard_writer import tar_digest
 from operators.release.signature import shard_holds
 from operators.release.spot_check import doubts, draw
-from operators.video.encode import decode_bytes, inspect_video
+from operators.video.encode import ContainerFacts, decode_bytes, inspect_video
 from operators.video.mp4_boxes import C2PA
-from schemas.arrow import from_table
+from schemas.arrow import from_table, to_table
 from schemas.certificate import generated
 from schemas.manifest import ManifestRow, QuarantineRow
 
@@ -38,6 +39,9 @@ def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Ch
         checked.files = [paths["stats"], *stats["files"]]
         checked.stats, checked.stats_sha256 = stats, hashlib.sha256(written).hexdigest()
         checked.demand(set(stats["files"]) < set(paths.values()), paths["stats"], "lists files of no shard")
+        checked.demand(
+            is_shard_name(name) and stats["name"] == name, paths["stats"], "has the name of no shard"
+        )
     if not checked.stats:
         return checked
     with reading(checked, paths["stats"]):
@@ -48,27 +52,37 @@ def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Ch
     for path, stated in stats["files"].items():
         with reading(checked, path):
             data[path] = read(path)
-            digest = hashlib.sha256(data[path]).hexdigest()
-            if (len(data[path]), digest) != (stated["bytes"], stated["sha256"]):
+            if size_and_digest(data[path]) != stated:
                 checked.breach(path, "is not what was written: its size or digest differs from the stats")
     with reading(checked, paths["manifest"]):
         manifest = _table(data.get(paths["manifest"], b""))
         rows = from_table(manifest, ManifestRow)
         checked.clips = manifest.select(CLIPS.names).cast(CLIPS)
-        counted = account(rows)
-        stated = {key: stats[key] for key in counted}
-        checked.demand(counted == stated, paths["stats"], "states other counts than the manifest adds up to")
+        counted = {
+            "name": name,
+            **account(rows),
+            "files": {path: size_and_digest(held) for path, held in data.items()},
+        }
+        beside = {key: stats[key] for key in ("settings", "signature") if demands.public_key}
+        same = json_form.written(counted | beside) == json_form.written(stats)
+        checked.demand(same, paths["stats"], "states other counts than the manifest adds up to, or more")
         checked.demand(
             {row.shard for row in rows} == {name}, paths["manifest"], "lists clips of other shards"
         )
+        checked.demand(all(is_key(row.key) for row in rows), paths["manifest"], "has keys that no clip has")
+        _demand_rows_alone(checked, paths["manifest"], data[paths["manifest"]], to_table(rows, ManifestRow))
     with reading(checked, paths["quarantine"]):
         quarantine = data.get(paths["quarantine"])
         held = from_table(_table(quarantine), QuarantineRow) if quarantine is not None else []
-        due = {(row.clip_id, row.key, row.verdict, row.reason) for row in rows if row.verdict != "released"}
-        found = {(row.clip_id, row.key, row.verdict, row.reason) for row in held}
+        due = [_end(row) for row in rows if row.verdict != "released"]
         checked.demand(
-            due == found, paths["quarantine"], "does not list the clips that the manifest calls not released"
+            due == [_end(row) for row in held],
+            paths["quarantine"],
+            "does not list the clips that the manifest calls not released",
         )
+        if quarantine is not None:
+            table = to_table(held, QuarantineRow)
+            _demand_rows_alone(checked, paths["quarantine"], quarantine, table)
     released = [row for row in rows if row.verdict == "released"]
     accepted = ((row.key, step) for row in released for step in row.steps if step.name == "accept")
     for key, step in accepted:
@@ -87,14 +101,15 @@ def _check_tar(
     if data is None:
         checked.demand(not released, path, "is missing, although the manifest has released clips")
         return
-    with reading(checked, path), tarfile.open(fileobj=io.BytesIO(data)) as tar:
-        members = {member.name: member for member in tar}
+    with reading(checked, path), tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
+        members, due = {member.name: member for member in tar}, list[tuple[str, bytes]]()
         checked.demand(len(members) == len(tar.getmembers()), path, "holds two members of one name")
         sample = draw((row.key for row in released), demands.sample, f"{demands.seed}:{checked.name}")
         for row in released:
             where, before, again = f"{path}: {row.key}", len(checked.breaches), row.key in sample
             with reading(checked, where):
                 found = _take(checked, where, row, tar, members)
+                due += [(f"{row.key}.{extension}", held) for extension, held in found.items()]
                 _check_clip(checked, where, row, found, demands)
                 if again:
                     _audit_again(checked, where, found)
@@ -102,6 +117,8 @@ def _check_tar(
             checked.doubted += again and len(checked.breaches) > before
         for name in members:
             checked.breach(f"{path}: {name}", "belongs to no released clip")
+        alone = tar_digest(due) == hashlib.sha256(data).hexdigest()
+        checked.demand(alone, path, "holds more than its members, or in another order")
 
 
 def _take(
@@ -134,16 +151,12 @@ def _check_clip(
         checked.breach(where, problem)
     untouched = not (row.tracks or row.frames_masked or row.frames_painted)
     checked.demand(row.bypassed == untouched, where, "bypass and what was replaced disagree")
-    shape = (record["frames"], record["width"], record["height"], *record["fps"])
-    checked.demand(
-        shape == (row.frames, row.width, row.height, row.fps_num, row.fps_den),
-        where,
-        "record and manifest differ in shape or rate",
-    )
+    if problem := other_record(record, row, bool(demands.public_key)):
+        checked.breach(where, problem)
+        return
     _check_video(checked, f"{where}.mp4", found[VIDEO], record, marked)
     published = record["certificate"]["conditioning_published"]
     checked.demand((CONDITION in found) == published, where, "publishes other conditioning than certified")
-    checked.demand(record["timestamps"][:1] == [0], where, "has timestamps that do not start at 0")
     if CONDITION in found:
         shown = demands.policy.publish_conditioning
         checked.demand(shown, f"{where}.{CONDITION}", "is there, although the policy publishes none")
@@ -153,6 +166,7 @@ def _check_clip(
             f"{where}.{CONDITION}",
             "holds more than one video stream without tags",
         )
+        _check_moments(checked, f"{where}.{CONDITION}", facts, record)
 
 
 def _check_video(checked: Checked, where: str, data: bytes, record: dict[str, Any], marked: bool) -> None:
@@ -169,6 +183,10 @@ def _check_video(checked: Checked, where: str, data: bytes, record: dict[str, An
         where,
         "is not of the recorded size and shape of pixels",
     )
+    _check_moments(checked, where, facts, record)
+
+
+def _check_moments(checked: Checked, where: str, facts: ContainerFacts, record: dict[str, Any]) -> None:
     checked.demand(
         len(facts.pts) == record["frames"],
         where,
@@ -178,6 +196,20 @@ def _check_video(checked: Checked, where: str, data: bytes, record: dict[str, An
     due = [pts * unit for pts in record["timestamps"]]
     held = [(pts - facts.pts[0]) * facts.time_base for pts in facts.pts]
     checked.demand(due == held, where, "has other timestamps than recorded")
+
+
+def size_and_digest(data: bytes) -> dict[str, Any]:
+    """What stats say of a file."""
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _end(row: ManifestRow | QuarantineRow) -> tuple[int, str, str, str, str]:
+    return row.clip_id, row.key, row.verdict, row.stage, row.reason
+
+
+def _demand_rows_alone(checked: Checked, path: str, data: bytes, table: pa.Table) -> None:
+    alone = parquet_form.same(data, parquet_form.written(table))
+    checked.demand(alone, path, "holds more than its rows")
 
 
 def _audit_again(checked: Checked, where: str, found: dict[str, bytes]) -> None:

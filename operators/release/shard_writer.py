@@ -7,13 +7,13 @@ it is rebuilt, and other types are refused.
 import hashlib
 import io
 import json
+import os
 import tarfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import IO, Any
 
-import pyarrow.parquet as pq
-
+from operators.release import parquet_form
 from operators.release.accounts import account
 from operators.release.json_form import written
 from operators.release.layout import CONDITION, RECORD, VIDEO, files_of
@@ -73,15 +73,25 @@ def write_shard(
     if came != list(clip_ids) or not len(keys) == len(set(came)) == len(came):
         raise ValueError(f"shard {name}: the clips that came are not the clips that were due, each once")
     files |= shard.digest()
-    files |= _write(paths["manifest"], _parquet(manifest, ManifestRow), open_output)
+    files |= _write(paths["manifest"], parquet_form.written(to_table(manifest, ManifestRow)), open_output)
     if quarantine:
-        files |= _write(paths["quarantine"], _parquet(quarantine, QuarantineRow), open_output)
+        held = parquet_form.written(to_table(quarantine, QuarantineRow))
+        files |= _write(paths["quarantine"], held, open_output)
     stats = {"name": name, **account(manifest), "files": files}
     if signer:
         stats["settings"] = dict(settings or {})
         stats["signature"] = signer.sign("shard", stats)
     _write(paths["stats"], written(stats), open_output)
     return stats
+
+
+def tar_digest(members: Iterable[tuple[str, bytes]]) -> str:
+    """sha256 in hex of a shard's tar with these members, by name, and no byte beside them."""
+    shard = _Tar("", lambda _: open(os.devnull, "wb"))  # noqa: SIM115
+    with shard:
+        for name, data in members:
+            shard.add(name, data)
+    return str(shard.hashed.digest()["sha256"])
 
 
 class _Hashed:
@@ -135,27 +145,28 @@ def _write(path: str, data: bytes, open_output: OpenOutput) -> dict[str, Any]:
     return {path: hashed.digest()}
 
 
-def _parquet(rows: Sequence[ManifestRow | QuarantineRow], case: type) -> bytes:
-    buffer = io.BytesIO()
-    pq.write_table(to_table(rows, case), buffer, compression="zstd")
-    return buffer.getvalue()
-
-
 def _record(row: ReleasedClip, signer: Signer | None) -> dict[str, Any]:
     """What a trainer gets beside the video. `timestamps`, in units of `time_base` seconds, start at 0."""
     ref, certificate = row.ref, asdict(row.certificate)
-    return {
-        "width": ref.width,
-        "height": ref.height,
-        "frames": ref.frames,
+    made = {
         "sample_aspect": [ref.sample_aspect_num, ref.sample_aspect_den],
         "pictures": _changed(ref),
-        "fps": [ref.fps_num, ref.fps_den],
-        "first_frame": ref.first_frame + ref.overlap,
         "time_base": [ref.time_base_num, ref.time_base_den],
         "timestamps": ref.moments(row.certificate.timing),
         "certificate": certificate,
         **({"signature": signer.sign("certificate", certificate)} if signer else {}),
+    }
+    return made | shape_of(_manifest_row(row, "", b"", b""))
+
+
+def shape_of(row: ManifestRow) -> dict[str, Any]:
+    """What record and manifest both say."""
+    return {
+        "width": row.width,
+        "height": row.height,
+        "frames": row.frames,
+        "fps": [row.fps_num, row.fps_den],
+        "first_frame": row.first_frame + row.window - row.frames,
     }
 
 

@@ -102,6 +102,8 @@ def verifies(message: bytes, signature: Any, public_key: str) -> bool:
     """Whether `signature` (base64; anything else is none) is the message's by `public_key` (PEM)."""
     try:
         raw = base64.b64decode(signature, validate=True)
+        if base64.b64encode(raw).decode() != signature:
+            return False
         _public_key(public_key).verify(raw, message)
     except (InvalidSignature, TypeError, ValueError):
         return False
@@ -117,18 +119,23 @@ def shard_holds(stats: dict[str, Any], public_key: str, settings: dict[str, str]
         return "signature" not in stats
     statement = {name: value for name, value in stats.items() if name != "signature"}
     signed = is_signed("shard", statement, stats.get("signature"), public_key)
-    return signed and all(stats.get("settings", {}).get(name) == value for name, value in settings.items())
+    return signed and stats.get("settings") == settings
 
 
 def read_public_key(path: str) -> str:
     """The Ed25519 public key in the PEM file `path`, as PEM in its usual form. Raises UserError."""
     try:
-        return _public_key(Path(path).expanduser().read_text()).public_bytes(*_PUBLIC_PEM).decode()
+        return usual_form(Path(path).expanduser().read_text())
     except OSError as error:
         raise UserError(path, f"cannot be read ({error.strerror})", "Give a public key in PEM") from None
     except ValueError:
         remedy = "Make it with: openssl pkey -in key.pem -pubout -out public.pem"
         raise UserError(path, "is no Ed25519 public key in PEM", remedy) from None
+
+
+def usual_form(public_key: str) -> str:
+    """The PEM without whatever else may stand before, behind and between its lines. Raises ValueError."""
+    return _public_key(public_key).public_bytes(*_PUBLIC_PEM).decode()
 
 
 def fingerprint(public_key: str) -> str:

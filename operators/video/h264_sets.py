@@ -106,9 +106,11 @@ def sequence(unit: bytes) -> Sequence:
     if bits.u(1):
         unit_size = 2 if chroma == 1 else 1
         bits.ue(1)
-        wide -= bits.ue(16) * unit_size
+        wide -= (
+            bits.ue(-(-16 // unit_size)) * unit_size
+        )  # less than a macroblock: no picture fits beside the picture
         bits.ue(1)
-        high -= bits.ue(16) * unit_size
+        high -= bits.ue(-(-16 // unit_size)) * unit_size
     bits.due(1, 1)  # and more, on display and time
     aspect = _aspect(bits) if bits.u(1) else Fraction(1)
     bits.due(1)

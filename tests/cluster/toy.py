@@ -54,7 +54,7 @@ def make_ref(number: int, frames: int = 5) -> ClipRef:
     name = hashlib.sha256(str(number).encode()).hexdigest()
     return ClipRef(
         clip_id=number,
-        key=name[:24],
+        key=f"{name[:20]}-{number:06d}",
         uri=f"file:///videos/{number}.mp4",
         source_digest=name,
         source_hmac=name[:32],
@@ -120,11 +120,11 @@ def released(
         steps=list(steps),
         output_sha256=digest,
         source_hmac=ref.source_hmac,
-        weights_digest="w",
+        weights_digest="0" * 64,
         profile_digest=PROFILE.digest(),
         policy_digest=policy.digest(),
-        code_version="c",
-        seed_commitment="s",
+        code_version="1" * 64,
+        seed_commitment="2" * 64,
     )
     seconds = {"condition": 0.25, "audit": 0.5}
     return ReleasedClip(ref, video, preview, certificate, policy.model_dump_json(), seconds)

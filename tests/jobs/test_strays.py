@@ -5,10 +5,11 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cluster.ledger import checkpoint
+from cluster.ledger import checkpoint, dataset_signature
 from jobs.verify import read, verify
 from operators import storage
 from operators.release import attestation
@@ -72,6 +73,53 @@ def twice(path: Path) -> None:
 def test_whatever_is_not_listed_is_found(dataset: Path, tamper: Callable[[Path], object]) -> None:
     tamper(dataset)
     assert problems(dataset)
+
+
+def says(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    """The owner's own tool writes something else into dataset.json, and signs it."""
+
+    def changed(dataset: Path) -> None:
+        made = json.loads((dataset / "dataset.json").read_bytes())
+        change(made)
+        (dataset / "dataset.json").write_bytes(written(made))
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda made: made.update(note="JANE ROE"),
+        lambda made: made["profile"].update(note="JANE ROE"),
+        lambda made: made["policy"].update(note="JANE ROE"),
+        lambda made: made["signer"].update(note="JANE ROE"),
+        lambda made: made["signer"].update(public_key="JANE ROE\n" + made["signer"]["public_key"]),
+        lambda made: made["policy"]["settings"]["gates"].update(copied_share="0.1"),
+        lambda made: made.update(licence_notes=["JANE ROE"]),
+        lambda made: made.update(revision=True),
+    ],
+)
+def test_dataset_json_says_what_is_due_alone(
+    dataset: Path, whole: Path, change: Callable[[dict[str, Any]], object]
+) -> None:
+    says(change)(dataset)
+    made = json.loads((dataset / "dataset.json").read_bytes())
+    signer = Signer.of_file(str(whole / "key.pem"))
+    dataset_signature.seal(str(dataset), made["revision"], signer, ["shards.jsonl", REPORT])
+    assert problems(dataset)
+
+
+def test_a_commit_record_says_which_clips_its_shard_has_and_nothing_else(whole: Path, dataset: Path) -> None:
+    """Ray writes it and nobody signs it: what somebody else put there is gone before it is listed."""
+    record, signer = first(dataset, "checkpoint"), Signer.of_file(str(whole / "key.pem"))
+    before = record.read_bytes()
+    for foreign in (b"the original video", before + b"JANE ROE"):
+        record.write_bytes(foreign)
+        assert any("says something else" in problem for problem in problems(dataset))
+        run = toy.run_of(f"{whole}/plan", str(dataset), signer)
+        checkpoint.begin(run)
+        checkpoint.finish(run, lambda output: storage.write_bytes(output, REPORT, b"<p>all is well"))
+        assert record.read_bytes() == before and problems(dataset, signer.public_key) == []
 
 
 def test_a_listed_pipe_is_not_waited_for(dataset: Path) -> None:

@@ -98,6 +98,7 @@ PLAN, OUT, RAW = "s3://recast-plans/dataset", "s3://anonymized/dataset", "s3://r
         ("s3:DeleteObject", f"{OUT}/checkpoint/a.pending.parquet"),
         ("s3:DeleteObject", f"{OUT}/attempts/0.condition.1"),
         ("s3:DeleteObject", f"{OUT}/escalation/0.json"),
+        ("s3:DeleteObject", f"{OUT}/lease.json"),
         ("s3:PutObject", "s3://recast-review/dataset/index.html"),
         ("s3:PutObject", "s3://recast-review/dataset/candidates/a.mp4"),
         ("s3:GetObject", "s3://recast-review/dataset/candidates/a.mp4"),
@@ -141,7 +142,14 @@ def test_a_trainer_reads_what_is_released_and_not_who_is_behind_it() -> None:
     everything = {"Sid": "Admin", "Effect": "Allow", "Action": "s3:*", "Resource": "*"}
     with_more = {"Statement": [*trainer["Statement"], everything]}
     assert allowed(trainer, "s3:ListBucket", "s3://anonymized")
-    for path in ("shards/a.tar", "manifest/a.parquet", "dataset.json", "shards.jsonl", "report.html"):
+    for path in (
+        "shards/a.tar",
+        "manifest/a.parquet",
+        "dataset.json",
+        "dataset.dsse.json",
+        "shards.jsonl",
+        "report.html",
+    ):
         assert allowed(trainer, "s3:GetObject", f"{OUT}/{path}")
         assert not allowed(trainer, "s3:PutObject", f"{OUT}/{path}")
         assert not allowed(trainer, "s3:DeleteObject", f"{OUT}/{path}")

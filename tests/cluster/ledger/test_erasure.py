@@ -34,7 +34,7 @@ def test_a_forgotten_sources_shard_goes_and_all_else_stays(
     _, output, names = finished
     before = toy.contents(output)
     Ladder(output=storage.absolute(output)).write(5, [Step("other seed", "audit: gate failed: copy")])
-    assert erasure.forget(Plan(plan), output, [ONE.uri], b"key") == [ONE.key]
+    assert erasure.forget(Plan(plan), output, [ONE.uri], b"key") == [layout.source_of(ONE.key)]
     checkpoint.begin(toy.run_of(plan, output))
     after = toy.contents(output)
     assert not [path for path in after if names[1] in path]
@@ -42,7 +42,11 @@ def test_a_forgotten_sources_shard_goes_and_all_else_stays(
     assert kept.items() <= after.items()
     assert checkpoint.missing(Plan(plan), output).tolist() == [4, 6, 7]
     said = json.loads(after["dataset.json"])
-    assert (said["state"], said["forgotten"], said["planned"]["clips"]) == ("running", [ONE.key], 11)
+    assert (said["state"], said["forgotten"], said["planned"]["clips"]) == (
+        "running",
+        [layout.source_of(ONE.key)],
+        11,
+    )
     assert "signature" not in said
     assert json.loads(storage.read_bytes(plan, plans.PLAN_FILE))["clips"] == 11
     for path, data in toy.contents(plan).items():
@@ -59,7 +63,7 @@ def test_an_interruption_anywhere_is_made_up_for(
         patch.setattr(erasure, "withdraw_shards", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             checkpoint.begin(toy.run_of(plan, output))
-    assert json.loads(storage.read_bytes(output, layout.DATASET))["forgotten"] == [ONE.key]
+    assert json.loads(storage.read_bytes(output, layout.DATASET))["forgotten"] == [layout.source_of(ONE.key)]
     checkpoint.begin(toy.run_of(plan, output))
     assert not [path for path in storage.list_files(output) if names[1] in path]
 
@@ -86,7 +90,7 @@ def test_a_part_names_what_was_forgotten_of_its_own(plan: str, finished: tuple[s
     parts = [Plan.of(plan, f"{part}/3").forgotten() for part in (1, 2, 3)]
     assert (
         sorted(key for keys in parts for key in keys)
-        == sorted(ref.key for ref in others)
+        == sorted(layout.source_of(ref.key) for ref in others)
         == Plan(plan).forgotten()
     )
     assert all({int(key[:2], 16) % 3 for key in keys} == {part} for part, keys in enumerate(parts))
@@ -120,11 +124,14 @@ def test_the_next_run_makes_the_rest_anew_and_verify_holds_it_to_the_note(
     _, output, _ = finished
     erasure.forget(Plan(plan), output, [ONE.uri], b"key")
     made = toy.run(plan, output)
-    assert made["state"] == "complete" and made["planned"]["clips"] == 11 and made["forgotten"] == [ONE.key]
+    assert made["state"] == "complete" and made["planned"]["clips"] == 11
+    assert made["forgotten"] == [layout.source_of(ONE.key)]
     ids = sorted(row["clip_id"] for row in toy.manifest(output))  # type: ignore[type-var]
     assert ids == np.setdiff1d(np.arange(12), [5]).tolist()
-    naming = [path for path, data in toy.contents(output).items() if ONE.key.encode() in data]
+    naming = [
+        path for path, data in toy.contents(output).items() if layout.source_of(ONE.key).encode() in data
+    ]
     assert naming == ["dataset.json"]
     assert verify(output, made).breaches == []
-    left = {**made, "forgotten": [ONE.key, toy.make_ref(4).key]}
+    left = {**made, "forgotten": [layout.source_of(ONE.key), layout.source_of(toy.make_ref(4).key)]}
     assert any("were forgotten" in breach.problem for breach in verify(output, left).breaches)
