@@ -239,7 +239,7 @@ def _sharp(
     shifts: np.ndarray | None,
     trust: float,
 ) -> np.ndarray:
-    """Full size: the colours that were painted, and, as far as is trusted, the finer detail of where patches came from."""
+    """Full size: the colours that were painted and, as far as trusted, the finer detail of where patches came from."""
     height, width = holes.shape
     smooth = cv2.resize(made, (width, height), interpolation=cv2.INTER_CUBIC)
     result = picture.copy()
