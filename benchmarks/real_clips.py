@@ -8,8 +8,8 @@ them. With `--keep` sheets are written, source above result, and masks: figures 
 
 import tempfile
 from argparse import ArgumentParser, Namespace
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import process_time
@@ -43,7 +43,7 @@ class Tried:
     ref: ClipRef
     outcome: ReleasedClip | QuarantinedClip | FailedClip | None = None
     candidate: CandidateClip | None = None
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     why: list[str] = field(default_factory=list)
 
     @property
@@ -60,7 +60,7 @@ class Stages:
         self.profile, policy = options.read_settings(arguments)
         self.policy, self.folder = policy, tempfile.mkdtemp()
         self.ladder = Ladder(policy.escalation, self.folder)
-        self.stages = {
+        self.stages: dict[str, Callable[[pa.Table], pa.Table]] = {
             "condition": Condition(self.profile, policy, b"key", ladder=self.ladder),
             "regenerate": Regenerate(self.profile),
             "audit": Audit(self.profile, policy, Provenance("w", "c"), ladder=self.ladder),
