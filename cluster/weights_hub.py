@@ -164,6 +164,7 @@ def _bring(hub: str, commit: str, stated: Any, folder: Path, endpoint: str | Non
     part.parent.mkdir(parents=True, exist_ok=True)
     url = hf_hub_url(hub, name, revision=commit, endpoint=endpoint)
     place = get_hf_file_metadata(url, endpoint=endpoint).location
+    token = get_token()
     ours = (
         urlsplit(place).netloc == urlsplit(url).netloc
     )  # a token is for the hub alone, not for where it stores files
