@@ -167,7 +167,7 @@ def _bring(hub: str, commit: str, stated: Any, folder: Path, endpoint: str | Non
     token = get_token()
     ours = (
         urlsplit(place).netloc == urlsplit(url).netloc
-    )  # a token is for the hub alone, not for where it stores files
+    )  # a token is for the hub, not for where it stores files
     with part.open("ab") as file:
         http_get(
             place,
