@@ -10,6 +10,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -131,12 +132,11 @@ def _from_hub(path: str, entry: dict[str, Any], partial: Path) -> str:
 def _listed(entry: dict[str, Any], endpoint: str | None) -> tuple[str, dict[str, Any]]:
     """The commit, and of each of its files that the entry's patterns name what the hub states. Raises UserError."""
     from huggingface_hub import HfApi
-    from huggingface_hub.utils import filter_repo_objects
 
     revision = entry.get("revision")
     model = HfApi(endpoint=endpoint).model_info(entry["hub"], revision=revision, files_metadata=True)
     stated = {file.rfilename: file for file in model.siblings or []}
-    files = {name: stated[name] for name in filter_repo_objects(list(stated), allow_patterns=entry["files"])}
+    files = {name: stated[name] for name in stated if any(fnmatch(name, one) for one in entry["files"])}
     if not files:
         raise UserError(entry["hub"], f"has none of {', '.join(entry['files'])}", "Mend the lock's entry")
     for name in files:
@@ -156,24 +156,24 @@ def _require_space(folder: Path, files: dict[str, Any]) -> None:
 
 def _bring(hub: str, commit: str, stated: Any, folder: Path, endpoint: str | None) -> None:
     """One file, from where it was cut off. The hub's own client begins a file anew in every process."""
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub import get_hf_file_metadata, get_token, hf_hub_url
     from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import build_hf_headers
 
     name, digest = stated.rfilename, stated.lfs.sha256 if stated.lfs else stated.blob_id
     part = folder / _PARTS / str(digest)
     part.parent.mkdir(parents=True, exist_ok=True)
     url = hf_hub_url(hub, name, revision=commit, endpoint=endpoint)
     place = get_hf_file_metadata(url, endpoint=endpoint).location
+    token = get_token()
     ours = (
         urlsplit(place).netloc == urlsplit(url).netloc
-    )  # a token is for the hub alone, not for where it stores files
+    )  # a token is for the hub, not for where it stores files
     with part.open("ab") as file:
         http_get(
             place,
             file,
             resume_size=file.tell(),
-            headers=build_hf_headers() if ours else {},
+            headers={"authorization": f"Bearer {token}"} if token and ours else {},
             expected_size=stated.size,
             displayed_filename=name,
         )

@@ -22,7 +22,7 @@ from operators.conditioning.persona import sample_persona
 from operators.conditioning.prompt import caption_from_cues
 from operators.conditioning.redact import Redactor
 from operators.conditioning.skeleton import draw_tracks
-from operators.conditioning.tube import cut_tube, whole_frame
+from operators.conditioning.tube import cut_tube, tube_size, whole_frame
 from operators.gates.people import Detector
 from operators.models.build import (
     DepthModel,
@@ -197,7 +197,8 @@ class Condition:
         looks = self._looks(ref, [track.number for track in tracks], steps)
         for track, (seed, look) in zip(tracks, looks, strict=True):
             prompt = caption_from_cues([look] if track.number > 0 else [], scene)
-            size, style = self.profile.generator.tube, self.profile.generator.skeleton
+            generator = self.profile.generator
+            size, style = tube_size(track.mask, [generator.tube, *generator.small_tubes]), generator.skeleton
             tubes.append(cut_tube(track, background, mask, seen.people, size, prompt, seed, style))
         return fused, tubes
 

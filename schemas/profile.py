@@ -73,8 +73,10 @@ class WanVace(Settings):
     `window` frames are generated at once, later windows continue from the last `overlap` of them.
     A window's frames are padded to one more than a multiple of `pad`, or to all of them. With `one_seed` all windows of
     a video are sampled from the same.
-    In mode `tubes` StructHuman regenerates each person in a `tube`; in mode `whole_frame` all of them in one `frame`,
-    of which the masks' part is kept: what the paper's adapters were made for. StructAll is the whole `frame` in either,
+    In mode `tubes` StructHuman regenerates each person in a `tube`, or in the smallest of `small_tubes` that is no
+    lower than the window around them in the source: a fourth of the pixels is a fourth of the tokens. In mode
+    `whole_frame` all of them in one `frame`, of which the masks' part is kept: what the paper's adapters were made
+    for. StructAll is the whole `frame` in either,
     whose longer side matches and whose aspect follows the source.
     `rate`: the generator is shown so many frames a second at most, as every n-th of the source, or 0, all of them. The
     others come back `between` those: interpolated, or interleaved, which generates every n-th from the second on, and
@@ -107,6 +109,7 @@ class WanVace(Settings):
     rate: float = Field(default=0, ge=0)
     between: Literal["interpolate", "interleave"] = "interpolate"
     tube: Size
+    small_tubes: list[Size] = Field(default_factory=list)
     frame: Size
     negative_prompt: str = ""
     batch: int = Field(default=1, ge=1)

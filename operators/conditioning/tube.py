@@ -1,5 +1,7 @@
 """Tracks -> tubes: the moving window around each person, cut out of the conditioning at model resolution."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
@@ -65,6 +67,14 @@ def whole_frame(
         prompt=prompt,
         seed=seed,
     )
+
+
+def tube_size(mask: np.ndarray, sizes: Sequence[Size]) -> Size:
+    """The lowest of `sizes` that shows whom `mask` bool [N,H,W] holds no smaller than the source, or the highest."""
+    ordered = sorted(sizes, key=lambda size: size.height)
+    windows = ((size, tube_boxes(mask, size)) for size in ordered[:-1])
+    fitting = (size for size, boxes in windows if (boxes[:, 3] - boxes[:, 1]).max() <= size.height)
+    return next(fitting, ordered[-1])
 
 
 def tube_boxes(mask: np.ndarray, size: Size) -> np.ndarray:

@@ -105,7 +105,8 @@ class WanVaceGenerator:
     def _warm_up(self) -> None:
         """One step of a full batch at each size of the profile: kernels are compiled, memory proves enough."""
         settings, self.settings = self.settings, self.settings.model_copy(update={"steps": 1})
-        for size in (settings.tube, settings.frame) if settings.mode == "tubes" else (settings.frame,):
+        tubes = [settings.tube, *settings.small_tubes] if settings.mode == "tubes" else []
+        for size in (*tubes, settings.frame):
             shape = (settings.window, size.height, size.width)
             gray = Request(np.full((*shape, 3), 128, np.uint8), np.ones(shape, bool), "", 0)
             for made in self.together([gray] * settings.batch):
