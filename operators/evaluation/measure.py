@@ -147,7 +147,7 @@ class Measure:
 
     def _baseline(self, method: Any, ref: ClipRef, frames: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Encoded as a release is, or its noise would tell."""
-        encoding, pts = self.profile.encoding, ref.pts[ref.overlap :]
+        encoding, pts = self.profile.encoding, ref.moments("source")
         made = baseline(method, frames, mask)
         return decode_bytes(encode_video(made, pts, ref.time_base, ref.fps, encoding.crf, encoding.preset))
 

@@ -46,4 +46,5 @@ def _original(ref: ClipRef) -> bytes:
     scale = min(1.0, _SIDE / max(ref.width, ref.height))
     size = (max(2, round(ref.width * scale / 2) * 2), max(2, round(ref.height * scale / 2) * 2))
     small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
-    return encode_video(small, ref.pts[ref.overlap :], ref.time_base, ref.fps, crf=26, preset="veryfast")
+    moments, rate = ref.moments("source"), (ref.time_base, ref.fps)
+    return encode_video(small, moments, *rate, 26, "veryfast", ref.sample_aspect)
