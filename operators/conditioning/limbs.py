@@ -32,6 +32,11 @@ def cover_limbs(
         for patch in found.masks:
             x0, y0, x1, y1 = patch.box
             parts[max(0, t - _SPREAD) : t + _SPREAD + 1, y0:y1, x0:x1] |= patch.inside
+    return take_in(people, parts, policy)
+
+
+def take_in(people: Sequence[Track], parts: np.ndarray, policy: MaskPolicy) -> list[Track]:
+    """The tracks with each connected piece of `parts` bool [T,H,W], dilated, in the mask of whoever's is nearest."""
     covered = [track.mask.copy() for track in people]
     for t in np.flatnonzero(parts.any(axis=(1, 2))).tolist():
         count, labels = cv2.connectedComponents(parts[t].astype(np.uint8))

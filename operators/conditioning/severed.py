@@ -1,0 +1,72 @@
+"""Masks over what something in front cuts off from somebody: a leg beyond a post, a hand beyond a sign."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from operators.conditioning.limbs import take_in
+from schemas.policy import MaskPolicy
+from schemas.track import Track, union
+
+_REACH = 0.3  # of a person's height around their box in which pieces are looked for
+_BINS = (8, 32, 32)  # of lightness and the two colour axes of CIELAB
+_COMMON = 0.004  # of the person's pixels that a colour makes up at least
+_TIMES = 12.0  # more often on the person than in what surrounds everybody
+_SMALLEST = 0.0015  # of the person's height squared: the area of a piece
+_SPREAD = 1  # frames before and after a sighting in which the mask grows, too
+
+
+def cover_severed(frames: np.ndarray, people: Sequence[Track], policy: MaskPolicy) -> list[Track]:
+    """The tracks with masks that also cover pieces in somebody's colours nearby, of uint8 [T,H,W,3] RGB frames.
+
+    A detector that knows whole people sees nobody in a lone shin, nor does the gates' witness. A piece counts if its
+    colours are common on the person and rare in the scene, and if it ends within reach: what goes on beyond is
+    scenery that has the same colour. Bodies stay as they are, as in cover_limbs.
+    """
+    if not people:
+        return []
+    shape = frames.shape[:3]
+    colours = np.stack([_binned(frame) for frame in frames])
+    scene = _shares(colours[~union(people, "mask", shape)])
+    covered = union(people, "mask", shape)
+    parts = np.zeros(shape, bool)
+    for track in people:
+        own = _shares(colours[track.first : track.first + len(track.body)][track.body])
+        telling = (own > _COMMON) & (own > _TIMES * scene)
+        for t, (x0, y0, x1, y1) in enumerate(
+            track.boxes_throughout().round().astype(int).tolist(), track.first
+        ):
+            far = round(_REACH * (y1 - y0))
+            window = slice(max(0, y0 - far), y1 + far), slice(max(0, x0 - far), x1 + far)
+            piece = _pieces(telling[colours[t][window]] & ~covered[t][window], _SMALLEST * (y1 - y0) ** 2)
+            parts[max(0, t - _SPREAD) : t + _SPREAD + 1, window[0], window[1]] |= piece
+    return take_in(people, parts, policy)
+
+
+def _binned(frame: np.ndarray) -> np.ndarray:
+    """int [H,W]: which colour of _BINS each pixel of uint8 [H,W,3] RGB has, without its noise."""
+    lab = cv2.cvtColor(cv2.GaussianBlur(frame, (3, 3), 0), cv2.COLOR_RGB2LAB)
+    light, a, b = (lab[..., i].astype(int) * bins // 256 for i, bins in enumerate(_BINS))
+    return (light * _BINS[1] + a) * _BINS[2] + b
+
+
+def _shares(colours: np.ndarray) -> np.ndarray:
+    """float [bins]: how often each colour occurs, neighbouring lightness counted in part."""
+    counts = np.bincount(colours, minlength=int(np.prod(_BINS))).reshape(_BINS).astype(float)
+    near = counts.copy()
+    near[1:] += counts[:-1] / 2
+    near[:-1] += counts[1:] / 2
+    return (near / max(1.0, float(counts.sum()))).ravel()
+
+
+def _pieces(alike: np.ndarray, smallest: float) -> np.ndarray:
+    """bool [h,w]: the connected pieces that are large enough and end before the window's edge."""
+    opened = cv2.morphologyEx(alike.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened)
+    kept = np.zeros(count, bool)
+    for number in range(1, count):
+        x, y, width, height, area = stats[number]
+        inside = x > 0 and y > 0 and x + width < alike.shape[1] and y + height < alike.shape[0]
+        kept[number] = inside and area >= smallest
+    return np.asarray(kept[labels])
