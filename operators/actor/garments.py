@@ -25,6 +25,7 @@ from operators.actor.parts import Part, surfaces, worn
 
 _TOGETHER = 0.4  # of the fingers' spread
 _HIPS, _NECK = (-0.11, -0.04), 0.5  # z from which on cloth is taut around the trunk, and up to where
+_HEM = (-0.19, -0.14)  # the same of what hangs down to a hem: tops and jackets, which legs do not divide
 _WAYS, _SLICE, _SPAN = (
     24,
     0.02,
@@ -74,41 +75,38 @@ def dress(body: Body, looks: Looks, curl: float = 0.5) -> Figure:
     shared = template()
     scale = body.height / 1.7  # shells of children's clothes are thinner
     bare = torch.from_numpy(body.vertices + (shared.curl * curl + together() * _TOGETHER) * np.float32(scale))
-    bare = _draped(bare, torch.from_numpy(shared.faces["tights"]), torch.from_numpy(shared.attributes), scale)
-    cloth = _Cloth(
-        bare,
-        torch.from_numpy(shared.attributes),
-        torch.from_numpy(shared.skinning),
-        openness(),
-        outward(bare, torch.from_numpy(np.concatenate(list(shared.faces.values())))),
-    )
+    shell, attributes = torch.from_numpy(shared.faces["tights"]), torch.from_numpy(shared.attributes)
+    faces = torch.from_numpy(np.concatenate(list(shared.faces.values())))
+    taut, hung = (_draped(bare, shell, attributes, scale, low) for low in (_HIPS, _HEM))
+    hanging_normals = outward(hung, faces)
+    cloth = _Cloth(taut, attributes, torch.from_numpy(shared.skinning), openness(), outward(taut, faces))
     cut = _surfaces(looks, cloth.attributes)
     if looks.identity.hair_style in (SHOULDER, LONG):
         cloth, cut[Part.STRANDS] = _with_hair(cloth, body, looks)
+    vertices, normals = [], []
     chosen, offsets, edges, triangles, parts, count = [], [], [], [], [], 0
     for part, surface in cut.items():
         edge = beyond(part, looks, cloth.attributes)
         surface = surface[edge.numpy()[surface].min(1) <= FRAY]  # noqa: PLW2901
         used, inverse = np.unique(surface, return_inverse=True)
         chosen.append(torch.from_numpy(used))
+        hangs = part in (Part.TOP, Part.JACKET)
+        vertices.append((hung if hangs else cloth.vertices)[chosen[-1]])
+        normals.append((hanging_normals if hangs else cloth.normals)[chosen[-1]])
         offsets.append(_thickness(part, looks, cloth.attributes[chosen[-1]]) * scale)
         edges.append(edge[chosen[-1]])
         triangles.append(torch.from_numpy(inverse.reshape(surface.shape) + count))
         parts.append(torch.full((len(surface),), int(part)))
         count += len(used)
-    pick, part, faces, edge = (
-        torch.cat(chosen),
-        torch.cat(parts),
-        torch.cat(triangles),
-        torch.cat(edges).float(),
-    )
+    pick, part, edge = torch.cat(chosen), torch.cat(parts), torch.cat(edges).float()
+    faces = torch.cat(triangles)
     opened = (part == Part.SKIRT) | (part == Part.JACKET) | (part == Part.STRANDS)
     hem = (part == Part.TOP) | (part == Part.TROUSERS)
     opened |= hem & (edge > -_LINED)[faces].any(1)
     return Figure(
         looks,
-        cloth.vertices[pick],
-        cloth.normals[pick],
+        torch.cat(vertices),
+        torch.cat(normals),
         torch.cat(offsets).float(),
         cloth.skinning[pick],
         cloth.attributes[pick],
@@ -124,11 +122,16 @@ def dress(body: Body, looks: Looks, curl: float = 0.5) -> Figure:
 
 
 def _draped(
-    points: torch.Tensor, shell: torch.Tensor, attributes: torch.Tensor, scale: float
+    points: torch.Tensor,
+    shell: torch.Tensor,
+    attributes: torch.Tensor,
+    scale: float,
+    low: tuple[float, float],
 ) -> torch.Tensor:
-    """[V,3]: the shell for clothes pulled taut around the trunk, whose hollows cloth spans; nothing moves inwards."""
+    """[V,3]: the shell for clothes pulled taut around the trunk from `low` on, whose hollows cloth spans; nothing moves
+    inwards."""
     z, used = attributes[:, 2], shell.unique()
-    trunk = used[(attributes[used, 4] < 0.1) & (z[used] > _HIPS[0] - 0.02) & (z[used] < _NECK)]
+    trunk = used[(attributes[used, 4] < 0.1) & (z[used] > low[0] - 0.02) & (z[used] < _NECK)]
     middle = points[trunk, :2].mean(0)
     away, level = points[trunk, :2] - middle, z[trunk]
     around = torch.arange(_WAYS) * (2 * torch.pi / _WAYS)
@@ -138,7 +141,7 @@ def _draped(
     direction = functional.normalize(away, dim=1)
     towards = (direction @ ways).clamp(min=0.05)
     out = (reach / towards).amin(1) - away.norm(dim=1)
-    share = ramp(_HIPS[0], _HIPS[1], level) * (1 - ramp(_NECK - 0.12, _NECK, level))
+    share = ramp(low[0], low[1], level) * (1 - ramp(_NECK - 0.12, _NECK, level))
     moved = points.clone()
     moved[trunk, :2] += direction * (out.clamp(0, _SPAN * scale) * share)[:, None]
     return moved

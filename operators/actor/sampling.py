@@ -169,7 +169,7 @@ def sample_colour(rng: Generator) -> Color:
         return hsv(rng.uniform(0.55, 0.68), rng.uniform(0.3, 0.8), rng.uniform(0.15, 0.7))
     if kind < 0.65:
         return hsv(rng.uniform(0.03, 0.12), rng.uniform(0.2, 0.6), rng.uniform(0.25, 0.85))
-    return hsv(rng.random(), rng.uniform(0.25, 0.75), rng.uniform(0.25, 0.9))
+    return hsv(rng.random(), rng.uniform(0.2, 0.6), rng.uniform(0.2, 0.75))
 
 
 def sample_pattern(rng: Generator, share: float = 0.5) -> Pattern:
