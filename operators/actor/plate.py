@@ -69,7 +69,9 @@ def _laid_over(
         if t and left.any():  # what was made up for the last frame stays, seen from here
             seen = np.ones(left.shape, np.uint8)
             _lay(filled[t], left, mask[t], filled[t - 1], seen, motions[t] @ np.linalg.inv(motions[t - 1]))
-        filled[t] = inpaint(filled[t], left)
+        filled[t] = inpaint(
+            filled[t], left, patches=t == 0
+        )  # a search in every frame would take longer than the rest
     return filled, holes
 
 
