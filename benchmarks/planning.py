@@ -30,6 +30,7 @@ from jobs.status import status
 from operators.pages.report import write_report
 from operators.pages.review import write_review
 from operators.planning.listing import list_sources
+from operators.release import parquet_form
 from operators.release.accounts import account
 from operators.release.layout import CHECKPOINT, FOLDERS, RECORD, VIDEO, commit_of, files_of, shard_name
 from schemas.arrow import to_table
@@ -106,13 +107,17 @@ def write_output(output: str, clips: int) -> None:
         for column, values in columns.items():
             manifest = manifest.set_column(manifest.schema.get_field_index(column), column, values)
         paths = {folder: Path(output, path) for folder, path in files_of(name).items()}
-        pq.write_table(manifest, paths["manifest"])
+        written = parquet_form.written(manifest)
+        paths["manifest"].write_bytes(written)
         pq.write_table(to_table(held, QuarantineRow), paths["quarantine"])
-        stats = {"name": name, **account(rows[:size]), "files": {}}
+        files = {
+            files_of(name)["manifest"]: {"sha256": hashlib.sha256(written).hexdigest(), "bytes": len(written)}
+        }
+        stats = {"name": name, **account(rows[:size]), "files": files}
         paths["stats"].write_text(json.dumps(stats))
         paths["shards"].unlink(missing_ok=True)
         paths["shards"].hardlink_to(Path(output, "one.tar"))
-        Path(output, commit_of(name)).touch()
+        Path(output, commit_of(name)).write_bytes(parquet_form.commit_record(manifest["clip_id"]))
 
 
 def _row(number: int) -> ManifestRow:

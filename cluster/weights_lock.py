@@ -156,7 +156,7 @@ def check_adapter(profile: Profile, variant: str, file: str) -> None:
 
 def _metadata(path: str) -> dict[str, str]:
     try:
-        with safe_open(path, "pt") as opened:
+        with safe_open(weights.vouched(path), "pt") as opened:
             return opened.metadata() or {}
     except Exception as error:  # whatever parsing somebody's file raises
         problem = f"is no .safetensors file ({type(error).__name__})"

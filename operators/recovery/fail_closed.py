@@ -38,8 +38,8 @@ def each(
 
     A source that cannot be read, or a clip whose attempts are used up, is a failed clip, everything else that
     goes wrong a quarantined one. Neither holds a pixel. A clip that a gate refuses is left out of the result while
-    the ladder has a rung for it: it has no verdict yet. The first stage, whose rows are references, tries again at
-    once. An unexpected exception's message may quote file names or data, so the record only says what was raised and
+    the ladder has a rung for it: it has no verdict yet. Condition, which begins anew anyway, tries again at once.
+    An unexpected exception's message may quote file names or data, so the record only says what was raised and
     where in our code. Raises Unrecorded: a clip is not tried without a record.
     """
     results = []
@@ -72,7 +72,7 @@ def _one(
             reason, gates = str(error), error.gates
             if ladder and ladder.climb(ref.clip_id, steps, stage, reason):
                 # The first stage has all that it takes to try again, and its detectors remember what they were shown.
-                return _one(stage, process, row, attempts, ladder) if isinstance(row, ClipRef) else None
+                return _one(stage, process, row, attempts, ladder) if stage == "condition" else None
         else:
             frame = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"

@@ -173,7 +173,7 @@ def test_a_missing_place_leaves_an_earlier_plan_alone(tmp_path: Path) -> None:
 def test_a_dry_run_says_what_the_plan_will_cost(tmp_path: Path, cluster: None) -> None:
     """Through the real stages; what it says is in the tests of operators/planning/cost.py."""
     cut_video(tmp_path / "a.mp4", 24)
-    extra = [*settings(tmp_path), "--set", "pools.regenerate.num_gpus=0", "--price", "2.5", "--parts", "2"]
+    extra = [*settings(tmp_path), "--set", "pools.regenerate.num_gpus=0", "--parts", "2"]
     extra += ["--megabits", "10", "--empty", "0.5"]
     done = job("plan", str(tmp_path / "a.mp4"), "--plan", f"{tmp_path}/p", "--estimate", "2", *extra)
     assert done.returncode == 0, done.stderr
@@ -181,6 +181,16 @@ def test_a_dry_run_says_what_the_plan_will_cost(tmp_path: Path, cluster: None) -
     assert figures["sampled clips, of these quarantined or failed"] == "2, 0"
     for name in ("people per minute of video", "actor-hours in condition", "actor-hours in regenerate"):
         assert float(figures[name].split(" ± ")[0]) > 0
-    for name in ("cost", "cost per petabyte"):
-        assert float(figures[name].split(" ± ")[0]) == 0  # of GPUs, which this profile has none of
+    priced = job(
+        "plan",
+        str(tmp_path / "a.mp4"),
+        "--plan",
+        f"{tmp_path}/p",
+        "--estimate",
+        "2",
+        *extra,
+        "--price",
+        "2.5",
+    )
+    assert priced.returncode == 2 and "--price 2.5: is of a GPU's hour" in priced.stderr
     assert float(figures["hours of video in a petabyte"].split(" ± ")[0]) == pytest.approx(222222, rel=0.01)
