@@ -28,8 +28,8 @@ def cover_severed(frames: np.ndarray, people: Sequence[Track], policy: MaskPolic
         return []
     shape = frames.shape[:3]
     colours = np.stack([_binned(frame) for frame in frames])
-    scene = _shares(colours[~union(people, "mask", shape)])
     covered = union(people, "mask", shape)
+    scene = _shares(colours[~covered])
     parts = np.zeros(shape, bool)
     for track in people:
         own = _shares(colours[track.first : track.first + len(track.body)][track.body])
