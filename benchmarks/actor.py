@@ -20,8 +20,8 @@ import torch
 
 from benchmarks.generator import pck
 from operators.actor.actor import actor, keypoints
+from operators.actor.background.plate import plate
 from operators.actor.compose import cast, compose
-from operators.actor.plate import plate
 from operators.conditioning.persona import sample_persona
 from operators.evaluation.warping import warping_error
 from operators.models.build import pose_model

@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.cues_speed import SIZES
 from benchmarks.standins.random_qwen import INSTRUCT_8B, save_random_qwen
-from operators.models.qwen_vl import SceneDescriber
+from operators.models.scene.qwen_vl import SceneDescriber
 from operators.video.encode import decode_bytes
 
 TOKENS = 200  # English has three words to four of Qwen's tokens

@@ -19,14 +19,14 @@ import torch
 from transformers import Sam2VideoConfig, Sam3VideoConfig
 
 from benchmarks.standins.random_sam import sam2_large, save_sam2, save_sam3
-from operators.models.depth_anything import DepthAnything
-from operators.models.ensemble import PeopleEnsemble
-from operators.models.rt_detr import RtDetr
-from operators.models.sam2_video import Sam2Video
-from operators.models.sam3_video import Sam3Video
-from operators.models.vitpose import VitPose
-from operators.models.yolo_pose import PoseEstimator
-from operators.models.yolo_segment import PersonSegmenter
+from operators.models.people.ensemble import PeopleEnsemble
+from operators.models.people.rt_detr import RtDetr
+from operators.models.people.sam2_video import Sam2Video
+from operators.models.people.sam3_video import Sam3Video
+from operators.models.people.vitpose import VitPose
+from operators.models.people.yolo_pose import PoseEstimator
+from operators.models.people.yolo_segment import PersonSegmenter
+from operators.models.scene.depth_anything import DepthAnything
 from operators.video.encode import decode_bytes
 from schemas.cues import PersonBoxes
 

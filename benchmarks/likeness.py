@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from jobs.train_likeness import read_looks
-from operators.models.reid import Likeness
+from operators.models.witnesses.reid import Likeness
 from schemas.config import load
 from schemas.policy import Policy
 from schemas.profile import Profile

@@ -18,8 +18,8 @@ import torch
 from benchmarks.cues import HEIGHTS, box_of
 from jobs import options
 from operators.gates.people import Detector
-from operators.models.centerface import FaceDetector
-from operators.models.witness import Witness
+from operators.models.witnesses.centerface import FaceDetector
+from operators.models.witnesses.witness import Witness
 from operators.training.synthetic_people import read_people
 from operators.video.encode import decode_bytes
 from schemas.cues import InstanceMasks

@@ -9,9 +9,9 @@ import yaml
 from safetensors import safe_open
 
 from operators import weights
-from operators.actor.body import WEIGHTS as BODY
-from operators.models.centerface import FACES, face_weights
-from operators.models.ocr import text_weights
+from operators.actor.body.body import WEIGHTS as BODY
+from operators.models.scene.ocr import text_weights
+from operators.models.witnesses.centerface import FACES, face_weights
 from schemas.config import Settings
 from schemas.errors import UserError
 from schemas.evaluation import Judges

@@ -5,8 +5,8 @@ the profile's models see, followed and dilated like everybody else. For a scene 
 as a fixed camera in a corridor, motion finds those whom no detector knows.
 
 Tried here on the first clip of a video. To have it in every run: a settings class in schemas/extractors.py, this file
-as operators/models/motion.py, and a case in `segment_model` of operators/models/build.py; then name it in the profile,
-in the list `segment`.
+as operators/models/people/motion.py, and a case in `segment_model` of operators/models/build.py; then name it in the
+profile, in the list `segment`.
 """
 
 import sys

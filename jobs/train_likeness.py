@@ -15,8 +15,8 @@ import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import save_file
 
 from jobs import options
-from operators.models.reid import crops
-from operators.models.reid_net import AppearanceNet
+from operators.models.witnesses.reid import crops
+from operators.models.witnesses.reid_net import AppearanceNet
 from operators.training.synthetic_people import read_people
 from schemas.recipe import cosine
 

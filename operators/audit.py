@@ -18,11 +18,11 @@ from operators.gates.reid import not_recognised
 from operators.gates.scenery import scenery
 from operators.gates.source_copy import source_copy
 from operators.gates.text import TextGate
-from operators.models.centerface import FaceDetector
-from operators.models.final_look import FinalLook
 from operators.models.known_answer import beside_nobody, require_sight
-from operators.models.reid import Likeness
-from operators.models.witness import Witness
+from operators.models.witnesses.centerface import FaceDetector
+from operators.models.witnesses.final_look import FinalLook
+from operators.models.witnesses.reid import Likeness
+from operators.models.witnesses.witness import Witness
 from operators.pages.candidates import Candidates
 from operators.recovery.attempts import Attempts
 from operators.recovery.escalation import Ladder

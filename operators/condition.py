@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from operators.actor.actor import actor
-from operators.actor.plate import plate
+from operators.actor.background.plate import plate
 from operators.conditioning.carried import carried
 from operators.conditioning.doubles import doubles
 from operators.conditioning.fuse import fuse_structall, fuse_structhuman
@@ -35,9 +35,9 @@ from operators.models.build import (
     scene_model,
     segment_model,
 )
-from operators.models.centerface import FaceDetector
 from operators.models.known_answer import beside_nobody, require_sight
-from operators.models.witness import Witness
+from operators.models.witnesses.centerface import FaceDetector
+from operators.models.witnesses.witness import Witness
 from operators.recovery.attempts import Attempts
 from operators.recovery.escalation import Ladder, larger, tries
 from operators.recovery.fail_closed import each

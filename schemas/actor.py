@@ -9,7 +9,7 @@ import numpy as np
 class Motion:
     """How an actor moves over the N frames of a track.
 
-    pose   float32 [N,29]: yaw and the joint angles of operators/actor/skeleton.py, radians
+    pose   float32 [N,29]: yaw and the joint angles of operators/actor/body/skeleton.py, radians
     place  float32 [N,3]: the root in metres: right and up of the picture's middle over depth, logarithm of the depth
     focal  of the camera, px
     """

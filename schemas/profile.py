@@ -138,7 +138,7 @@ Generator = WanVace  # another generator is another settings class with its `mod
 
 
 class Likeness(Settings):
-    """The network that tells whether somebody could be recognised by their looks; see operators/models/reid.py."""
+    """The network that tells whether somebody could be recognised by their looks; see operators/models/witnesses."""
 
     weights: str
 

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -16,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = [
     path for room in ("schemas", "operators", "jobs", "cluster") for path in (ROOT / room).rglob("*.py")
 ]
+MOST_FILES = 27  # in a folder: as many as the fullest one of the codebases that this one learns from
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
     *(path for room in ("docs", "benchmarks", "examples") for path in sorted((ROOT / room).glob("**/*.md"))),
@@ -40,21 +42,39 @@ def test_stages_and_schemas_know_nothing_of_ray(room: str) -> None:
     assert [path.name for path in files if imports(path) & {"ray", "jobs", "cluster"}] == []
 
 
-def rooms() -> dict[str, set[str]]:
-    """Which rooms of operators/ each room's files import; a file that lies in none is a room of its own."""
+def room_of(path: Path, deep: bool) -> str:
+    """The outermost folder below operators/ that a file lies in, or, `deep`, the innermost; a file that rooms lie
+    beside, which brings them together, is one of its own."""
+    inner = path.relative_to(ROOT / "operators")
+    if not deep:
+        return inner.with_suffix("").parts[0]
+    return str(inner.with_suffix("") if any(path.parent.glob("*/__init__.py")) else inner.parent)
+
+
+def rooms(deep: bool = False) -> dict[str, set[str]]:
+    """Which rooms of operators/ each room's files import, see `room_of`."""
     graph: dict[str, set[str]] = {}
     for path in (ROOT / "operators").rglob("*.py"):
-        own = path.relative_to(ROOT / "operators").with_suffix("").parts[0]
+        own = room_of(path, deep)
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "operators":
-                inner = node.module.split(".")[1:2] or [alias.name for alias in node.names]
-                graph.setdefault(own, set()).update(set(inner) - {own})
+                place = ROOT.joinpath(*node.module.split("."))
+                within = [place / alias.name for alias in node.names] if place.is_dir() else [place]
+                graph.setdefault(own, set()).update({room_of(file, deep) for file in within} - {own})
     return graph
 
 
-def test_the_rooms_of_the_operators_form_no_circle() -> None:
-    order = list(TopologicalSorter(rooms()).static_order())  # raises CycleError
-    assert {"condition", "gates", "models", "training", "video"} <= set(order)
+@pytest.mark.parametrize("deep", [False, True], ids=["rooms", "rooms within rooms"])
+def test_the_rooms_of_the_operators_form_no_circle(deep: bool) -> None:
+    order = list(TopologicalSorter(rooms(deep)).static_order())  # raises CycleError
+    assert {"condition", "gates", "models/people" if deep else "models", "video"} <= set(order)
+
+
+def test_no_folder_is_so_full_that_nobody_finds_a_file_in_it() -> None:
+    full = Counter(path.parent for path in SOURCES if path.name != "__init__.py")
+    assert {
+        str(folder.relative_to(ROOT)): files for folder, files in full.items() if files > MOST_FILES
+    } == {}
 
 
 def test_nothing_that_releases_needs_what_trains() -> None:

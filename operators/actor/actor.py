@@ -7,14 +7,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from operators.actor.body import Body, make_body
-from operators.actor.draw import Drawing
-from operators.actor.draw import draw as draw_figure
-from operators.actor.fit import fit
-from operators.actor.garments import Figure, dress
-from operators.actor.persona import follow
-from operators.actor.skeleton import Pose
-from operators.actor.solve import Camera
+from operators.actor.body.body import Body, make_body
+from operators.actor.body.skeleton import Pose
+from operators.actor.drawing.draw import Drawing
+from operators.actor.drawing.draw import draw as draw_figure
+from operators.actor.drawing.garments import Figure, dress
+from operators.actor.looks.persona import follow
+from operators.actor.motion.fit import fit
+from operators.actor.motion.solve import Camera
 from schemas.actor import Actor, Light
 
 _REACH = 0.12  # of the body's height: what skin, clothes and hair reach beyond the bones

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from operators.actor.actor import draw, keypoints, posed, reach
-from operators.actor.light import match_light
+from operators.actor.drawing.light import match_light
 from schemas.actor import Actor, Light, Plate
 
 _SOFT = 0.45  # px of blur at a drawing's edge, as every lens has it

@@ -6,8 +6,8 @@ from scipy.sparse.csgraph import connected_components
 
 from operators.conditioning.optical_flow import follow_boxes
 from operators.conditioning.paint import PAINTS
-from operators.models.objects import ObjectDetector
-from operators.models.ocr import TextReader, topic_of
+from operators.models.scene.objects import ObjectDetector
+from operators.models.scene.ocr import TextReader, topic_of
 from schemas.policy import MaskPolicy, Policy, Topic
 from schemas.profile import Profile
 from schemas.track import Track

@@ -7,7 +7,7 @@ import numpy as np
 
 from operators.conditioning.linking import Detection, Path, colours, link
 from operators.models.boxes import best_pairs, box_iou
-from operators.models.finite import check_finite
+from operators.models.runtime.finite import check_finite
 from schemas.cues import InstanceMasks, Patch, PoseDetections
 from schemas.policy import MaskPolicy
 from schemas.track import Track

@@ -5,7 +5,7 @@ from typing import Literal, assert_never
 import cv2
 import numpy as np
 
-from operators.actor.plate import plate
+from operators.actor.background.plate import plate
 from schemas.evaluation import Baseline
 
 _SIGMA = 0.06  # of a person's height
@@ -19,7 +19,7 @@ def baseline(name: Baseline | Literal["pass-through"], frames: np.ndarray, mask:
     blur          Gaussian, sigma 6 % of the height of each connected part
     pixelate      blocks of a twelfth of the height of each connected part
     blackout      black
-    inpaint       the background from other frames, and where none shows it, from around (operators/actor/plate.py)
+    inpaint       the background from other frames, and where none shows it, from around (operators/actor/background)
     pass-through  nothing: the control that every measure must find out
     """
     match name:

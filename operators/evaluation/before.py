@@ -7,7 +7,7 @@ import numpy as np
 from operators.evaluation.judges import JudgeModels
 from operators.evaluation.warping import flow
 from operators.evaluation.who import Somebody
-from operators.models.ensemble import People
+from operators.models.people.ensemble import People
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from operators.models.build import DepthModel, depth_model
-from operators.models.ensemble import People, PeopleEnsemble
-from operators.models.reid import Likeness
+from operators.models.people.ensemble import People, PeopleEnsemble
+from operators.models.witnesses.reid import Likeness
 from schemas.cues import Patch
 from schemas.evaluation import Judges
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from operators.evaluation.before import Before
 from operators.models.boxes import box_iou
-from operators.models.ensemble import People
-from operators.models.reid import Crop, crops
-from operators.models.reid_net import SIZE
+from operators.models.people.ensemble import People
+from operators.models.witnesses.reid import Crop, crops
+from operators.models.witnesses.reid_net import SIZE
 from schemas.clip import GRAY
 from schemas.evaluation import SOURCE, Look, Scene
 

@@ -22,7 +22,7 @@ from operators.evaluation.quality import quality
 from operators.evaluation.store import Store
 from operators.evaluation.utility import utility
 from operators.evaluation.who import who
-from operators.models.ensemble import People
+from operators.models.people.ensemble import People
 from operators.recovery.escalation import Ladder
 from operators.release import reader
 from operators.release.layout import RECORD, VIDEO

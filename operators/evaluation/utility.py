@@ -9,7 +9,7 @@ from operators.evaluation.before import Before
 from operators.evaluation.judges import JudgeModels
 from operators.evaluation.warping import flow
 from operators.models.boxes import best_pairs, box_iou
-from operators.models.ensemble import People
+from operators.models.people.ensemble import People
 
 _SURE, _SAME = 0.5, 0.5  # score of somebody who is there, and IoU of whom is found again
 _JOINT, _NEAR = (

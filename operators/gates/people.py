@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from operators.models.boxes import box_iou
-from operators.models.coverage import unaccounted
+from operators.models.witnesses.coverage import unaccounted
 from schemas.certificate import Gate
 from schemas.clip import Person
 from schemas.cues import InstanceMasks, Patch, PersonBoxes

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from operators.models.reid import Likeness
+from operators.models.witnesses.reid import Likeness
 from schemas.certificate import Gate
 from schemas.policy import Gates
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from operators.actor.plate import plate
+from operators.actor.background.plate import plate
 from operators.gates.source_copy import EQUAL, PATCH, luma
 from schemas.clip import GRAY
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
-from operators.models.ocr import LEAST, TextReader, characters, topic_of
+from operators.models.scene.ocr import LEAST, TextReader, characters, topic_of
 from schemas.certificate import Gate
 from schemas.policy import Policy, Topic
 from schemas.profile import Profile

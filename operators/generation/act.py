@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from operators.actor.background.plate import plate
 from operators.actor.compose import cast, compose
-from operators.actor.plate import plate
 from schemas.actor import Plate, Role
 
 

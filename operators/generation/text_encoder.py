@@ -9,7 +9,7 @@ from diffusers.pipelines.wan.pipeline_wan_vace import prompt_clean
 from transformers import UMT5EncoderModel
 
 from operators.generation.phrase_embedding import WIDTH, embed_phrases
-from operators.models.loading import load_model
+from operators.models.runtime.loading import load_model
 from operators.weights import vouched
 from schemas.errors import UserError
 

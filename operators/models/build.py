@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 
 from operators.models.boxes import best_pairs, box_iou
-from operators.models.caption_filter import without_appearance
-from operators.models.depth_anything import DepthAnything
-from operators.models.ensemble import PeopleEnsemble
-from operators.models.once import Once
-from operators.models.qwen_vl import SceneDescriber
-from operators.models.rt_detr import RtDetr
-from operators.models.sam2_video import Sam2Video
-from operators.models.sam3_video import Sam3Video
-from operators.models.vitpose import VitPose
-from operators.models.yolo_depth import DepthEstimator
-from operators.models.yolo_pose import PoseEstimator
-from operators.models.yolo_segment import PersonSegmenter
+from operators.models.people.ensemble import PeopleEnsemble
+from operators.models.people.rt_detr import RtDetr
+from operators.models.people.sam2_video import Sam2Video
+from operators.models.people.sam3_video import Sam3Video
+from operators.models.people.vitpose import VitPose
+from operators.models.people.yolo_pose import PoseEstimator
+from operators.models.people.yolo_segment import PersonSegmenter
+from operators.models.runtime.once import Once
+from operators.models.scene.caption_filter import without_appearance
+from operators.models.scene.depth_anything import DepthAnything
+from operators.models.scene.qwen_vl import SceneDescriber
+from operators.models.scene.yolo_depth import DepthEstimator
 from schemas import extractors as choice
 from schemas.cues import InstanceMasks, PoseDetections
 

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
-from operators.actor.looks import FACE_CHANGES, Shape
-from operators.actor.sampling import sample_shape
-from operators.actor.skeleton import BONES
+from operators.actor.body.skeleton import BONES
+from operators.actor.looks.looks import FACE_CHANGES, Shape
+from operators.actor.looks.sampling import sample_shape
 from operators.training.render.build_template import pack
 from operators.training.render.template import SKIN_VERTICES
 
@@ -124,7 +124,7 @@ def _sketch(centred: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _blend_weights(model: Any, shape: Shape) -> np.ndarray:
-    from operators.actor.body import blend_weights
+    from operators.actor.body.body import blend_weights
 
     return blend_weights(shape, model.stacked_phenotype_blend_shapes_mask.numpy())
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import operators.condition
 from operators.models.build import depth_model
-from operators.models.depth_anything import DepthAnything
+from operators.models.scene.depth_anything import DepthAnything
 from operators.video.encode import decode_bytes
 from schemas.arrow import from_table, to_table
 from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip

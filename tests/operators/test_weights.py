@@ -15,10 +15,10 @@ from cluster import weights_lock
 from jobs import train_cues
 from jobs.train_cues import write_architecture
 from operators import weights
-from operators.models.centerface import FACES
-from operators.models.ocr import TextReader, text_weights
-from operators.models.onnx_session import OnnxNetwork
-from operators.models.yolo import Yolo
+from operators.models.runtime.onnx_session import OnnxNetwork
+from operators.models.runtime.yolo import Yolo
+from operators.models.scene.ocr import TextReader, text_weights
+from operators.models.witnesses.centerface import FACES
 from operators.weights import expect, vouched
 from schemas.config import load
 from schemas.errors import UserError

@@ -1,0 +1,1 @@
+"""What is behind a mask: taken from other frames, or made up from what lies around."""

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from operators.actor.inpaint import inpaint
+from operators.actor.background.inpaint import inpaint
 from schemas.actor import Plate
 
 _GRAY = 128

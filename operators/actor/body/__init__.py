@@ -1,0 +1,1 @@
+"""The body: a mesh and a skeleton from shape parameters."""

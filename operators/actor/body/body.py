@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-from operators.actor.looks import FACE_CHANGES, Shape
-from operators.actor.skeleton import Skeleton
+from operators.actor.body.skeleton import Skeleton
+from operators.actor.looks.looks import FACE_CHANGES, Shape
 from operators.weights import vouched
 
 WEIGHTS = Path("cluster/weights/embedded/actor/body.safetensors")

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from operators.actor.body import template
+from operators.actor.body.body import template
 
 _KNUCKLES, _TIPS = 2.36, 2.72  # of the arm coordinate: from where fingers close in, to where most
 

@@ -3,10 +3,10 @@
 import torch
 from torch.nn import functional
 
-from operators.actor.colours import Color
-from operators.actor.edges import bottom_distance, jacket_distance, top_distance
-from operators.actor.looks import Looks, Pattern
-from operators.actor.noise import blend, noise, octaves, ramp, rgb
+from operators.actor.drawing.edges import bottom_distance, jacket_distance, top_distance
+from operators.actor.drawing.noise import blend, noise, octaves, ramp, rgb
+from operators.actor.looks.colours import Color
+from operators.actor.looks.looks import Looks, Pattern
 
 _STEP = 0.3  # of noise's unit: over which a fold's slope is taken
 _FLAT, _DEEP = 30.0, 130.0  # px a metre below which folds are not to be seen, from which they are whole

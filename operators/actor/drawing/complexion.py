@@ -2,9 +2,9 @@
 
 import torch
 
-from operators.actor.edges import bareness, bottom_distance, top_distance
-from operators.actor.looks import CAP, LONG, SHAVED, SHOULDER, Looks
-from operators.actor.noise import blend, noise, octaves, ramp, rgb
+from operators.actor.drawing.edges import bareness, bottom_distance, top_distance
+from operators.actor.drawing.noise import blend, noise, octaves, ramp, rgb
+from operators.actor.looks.looks import CAP, LONG, SHAVED, SHOULDER, Looks
 
 _MOUTH = 0.5808  # z at which the lips meet
 _EYE = (0.0298, 0.6487)  # x and z of an eye's middle

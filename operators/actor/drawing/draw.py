@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from operators.actor.edges import frayed
-from operators.actor.garments import Figure
-from operators.actor.parts import Part
-from operators.actor.raster import Fragments, rasterise
-from operators.actor.shade import Surface, shade, tone
-from operators.actor.solve import Camera
+from operators.actor.drawing.edges import frayed
+from operators.actor.drawing.garments import Figure
+from operators.actor.drawing.parts import Part
+from operators.actor.drawing.raster import Fragments, rasterise
+from operators.actor.drawing.shade import Surface, shade, tone
+from operators.actor.motion.solve import Camera
 from schemas.actor import Light
 
 _FINE, _LARGE, _HUGE = (

@@ -1,13 +1,13 @@
 """Where garments and hair end, as signed distances in the template's rest pose: below zero there is cloth.
 
-Points are given as attributes [F,8]: operators/actor/body.Template. The shaders of the renderer have the same:
+Points are given as attributes [F,8]: operators/actor/body/body.Template. The shaders of the renderer have the same:
 operators/training/render/shaders/garments.glsl.
 """
 
 import torch
 
-from operators.actor.looks import CAP, Looks, Outfit
-from operators.actor.noise import blend, noise, ramp
+from operators.actor.drawing.noise import blend, noise, ramp
+from operators.actor.looks.looks import CAP, Looks, Outfit
 
 FRAY = 0.006  # m
 

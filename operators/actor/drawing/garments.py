@@ -1,4 +1,4 @@
-"""Clothes and hair as thin shells over the body, cut by the signed distances of operators/actor/edges.py."""
+"""Clothes and hair as thin shells over the body, cut by the signed distances of operators/actor/drawing/edges.py."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from operators.actor.body import Body, template
-from operators.actor.edges import (
+from operators.actor.body.body import Body, template
+from operators.actor.body.hands import together
+from operators.actor.drawing.edges import (
     FRAY,
     bareness,
     bottom_distance,
@@ -16,12 +17,11 @@ from operators.actor.edges import (
     shoe_distance,
     top_distance,
 )
-from operators.actor.hair import hanging
-from operators.actor.hands import together
-from operators.actor.looks import CAP, LONG, SHOULDER, Looks
-from operators.actor.noise import noise, ramp
-from operators.actor.occlusion import openness, outward
-from operators.actor.parts import Part, surfaces, worn
+from operators.actor.drawing.hair import hanging
+from operators.actor.drawing.noise import noise, ramp
+from operators.actor.drawing.occlusion import openness, outward
+from operators.actor.drawing.parts import Part, surfaces, worn
+from operators.actor.looks.looks import CAP, LONG, SHOULDER, Looks
 
 _TOGETHER = 0.4  # of the fingers' spread
 _HIPS, _NECK = (-0.11, -0.04), 0.5  # z from which on cloth is taut around the trunk, and up to where

@@ -11,8 +11,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, gaussian_filter1d, maximum_filter
 from scipy.spatial import cKDTree
 
-from operators.actor.body import Template, template
-from operators.actor.looks import Looks
+from operators.actor.body.body import Template, template
+from operators.actor.looks.looks import Looks
 
 _STRANDS, _LEVELS = 128, 34
 _MIDDLE = np.array([0.0, -0.035, 0.655])  # of the skull

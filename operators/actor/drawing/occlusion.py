@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from operators.actor.body import template
-from operators.actor.raster import rasterise
+from operators.actor.body.body import template
+from operators.actor.drawing.raster import rasterise
 
 _VIEWS, _SIDE = 26, 176  # directions, px of each view
 _HEAD = 0.42  # z from which the head's own, sharper views count

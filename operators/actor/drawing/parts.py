@@ -6,8 +6,8 @@ from enum import IntEnum
 import numpy as np
 import torch
 
-from operators.actor.edges import hidden
-from operators.actor.looks import LONG, SHAVED, SHOULDER, Looks, Outfit
+from operators.actor.drawing.edges import hidden
+from operators.actor.looks.looks import LONG, SHAVED, SHOULDER, Looks, Outfit
 
 
 class Part(IntEnum):
@@ -40,7 +40,7 @@ def worn(looks: Looks) -> list[Part]:
 def surfaces(faces: Mapping[str, np.ndarray], attributes: np.ndarray) -> dict[Part, np.ndarray]:
     """Triangles [N,3] of every part before clothes are cut; of the skin, all.
 
-    faces by surface and attributes [V,8]: operators/actor/body.Template.
+    faces by surface and attributes [V,8]: operators/actor/body/body.Template.
     """
     rest, arm, head = attributes[:, :3], attributes[:, 4], attributes[:, 5]
     shell, body = faces["tights"], faces["body"]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from operators.actor import cloth, complexion
-from operators.actor.looks import CAP, Looks
-from operators.actor.noise import blend, ramp
-from operators.actor.parts import Part
+from operators.actor.drawing import cloth, complexion
+from operators.actor.drawing.noise import blend, ramp
+from operators.actor.drawing.parts import Part
+from operators.actor.looks.looks import CAP, Looks
 from schemas.actor import Light
 
 

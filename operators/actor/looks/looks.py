@@ -7,7 +7,7 @@ length is 0 at the shoulder, 1 at the elbow and 2 at the wrist.
 
 from dataclasses import dataclass
 
-from operators.actor.colours import Color
+from operators.actor.looks.colours import Color
 
 CROPPED, SHORT, SHOULDER, LONG, CAP, SHAVED = 1, 2, 3, 4, 5, 6
 HAIR_STYLES = {

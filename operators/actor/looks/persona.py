@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.random import Generator
 
-from operators.actor import persona_clothes as clothes
-from operators.actor.colours import HAIR_COLOURS, SKINS, hair_tint, skin_colours
-from operators.actor.looks import (
+from operators.actor.looks import persona_clothes as clothes
+from operators.actor.looks.colours import HAIR_COLOURS, SKINS, hair_tint, skin_colours
+from operators.actor.looks.looks import (
     BEARDS,
     CAP,
     CROPPED,
@@ -24,7 +24,7 @@ from operators.actor.looks import (
     Identity,
     Looks,
 )
-from operators.actor.sampling import sample_identity, sample_outfit
+from operators.actor.looks.sampling import sample_identity, sample_outfit
 from schemas.errors import UserError
 
 # Phenotypes by word: the body model's names, and from where to where.

@@ -10,9 +10,9 @@ from itertools import islice
 import numpy as np
 from numpy.random import Generator
 
-from operators.actor.colours import Color, colour_name
-from operators.actor.looks import PATTERNS, Looks, Outfit, Pattern
-from operators.actor.sampling import sample_colour
+from operators.actor.looks.colours import Color, colour_name
+from operators.actor.looks.looks import PATTERNS, Looks, Outfit, Pattern
+from operators.actor.looks.sampling import sample_colour
 from schemas.errors import UserError
 
 _SLEEVES = {

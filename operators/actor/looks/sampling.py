@@ -8,8 +8,8 @@ generator that is added, dropped or moved makes everybody somebody else (a test 
 import numpy as np
 from numpy.random import Generator
 
-from operators.actor.colours import HAIR_COLOURS, HAIR_TINTS, SKIN_TONES, SKINS, Color, hsv, linear
-from operators.actor.looks import (
+from operators.actor.looks.colours import HAIR_COLOURS, HAIR_TINTS, SKIN_TONES, SKINS, Color, hsv, linear
+from operators.actor.looks.looks import (
     BEARDS,
     CAP,
     CROPPED,

@@ -1,7 +1,7 @@
 """The plain words for looks, by which prompt and actor agree."""
 
-from operators.actor.colours import HAIR_COLOURS, SKINS, Color, colour_name
-from operators.actor.looks import (
+from operators.actor.looks.colours import HAIR_COLOURS, SKINS, Color, colour_name
+from operators.actor.looks.looks import (
     BEARDS,
     CHILD,
     HAIR_STYLES,

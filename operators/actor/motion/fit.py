@@ -8,9 +8,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from operators.actor.body import Body
-from operators.actor.heading import first_guess
-from operators.actor.solve import RIGHT, UP, Camera, Problem, Smoothness, State, solve, usual_smoothness
+from operators.actor.body.body import Body
+from operators.actor.motion.heading import first_guess
+from operators.actor.motion.solve import (
+    RIGHT,
+    UP,
+    Camera,
+    Problem,
+    Smoothness,
+    State,
+    solve,
+    usual_smoothness,
+)
 from schemas.actor import Motion
 
 FOCAL = 1.2  # longer sides of the frame; what ordinary cameras have, about

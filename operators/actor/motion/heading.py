@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, median_filter
 
-from operators.actor.skeleton import USUAL, Skeleton
-from operators.actor.solve import DEPTH, PARAMETERS, RIGHT, UP, Camera
+from operators.actor.body.skeleton import USUAL, Skeleton
+from operators.actor.motion.solve import DEPTH, PARAMETERS, RIGHT, UP, Camera
 
 _BINS = 24  # of yaw
 _TURN = np.radians(25)  # from frame to frame, as far as turning is free

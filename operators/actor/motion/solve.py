@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solveh_banded
 
-from operators.actor.skeleton import ANGLES, HIGHEST, LOWEST, SPREAD, USUAL, Pose, Skeleton
+from operators.actor.body.skeleton import ANGLES, HIGHEST, LOWEST, SPREAD, USUAL, Pose, Skeleton
 
 # A row of parameters: yaw, ANGLES, then the root's place: right and up over its depth, and the depth's logarithm.
 PARAMETERS = 1 + len(ANGLES) + 3

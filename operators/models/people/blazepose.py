@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from scipy.special import expit
 
-from operators.models.framing import squares
-from operators.models.onnx_session import OnnxNetwork
+from operators.models.people.framing import squares
+from operators.models.runtime.onnx_session import OnnxNetwork
 from schemas.cues import Patch
 
 _SIDE = 256

@@ -9,8 +9,8 @@ import torch
 from scipy.special import expit, logit
 from torchvision.ops import nms
 
-from operators.models.onnx_session import OnnxNetwork
-from operators.models.tiles import tiles
+from operators.models.runtime.onnx_session import OnnxNetwork
+from operators.models.runtime.tiles import tiles
 from schemas.cues import PersonBoxes
 
 _SIDE = 300  # it was trained at this size alone; at others its boxes shift

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torchvision.ops import nms
 
-from operators.models.blazepose import BlazePose
 from operators.models.boxes import box_iou
-from operators.models.movenet import MoveNetMultiPose, MoveNetThunder
-from operators.models.nanodet import NanoDet
 from operators.models.oks import oks
+from operators.models.people.blazepose import BlazePose
+from operators.models.people.movenet import MoveNetMultiPose, MoveNetThunder
+from operators.models.people.nanodet import NanoDet
 from schemas.cues import Patch, PersonBoxes
 
 _SAME_BOX = 0.55  # IoU of boxes that are one person's

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torchvision.ops import nms
 
-from operators.models.tiles import tiles
+from operators.models.runtime.tiles import tiles
 from schemas.cues import PersonBoxes
 
 _STRIDE = 32  # sides of a network's input are multiples of it

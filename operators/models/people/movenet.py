@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from operators.models.framing import Look, people, squares
-from operators.models.onnx_session import OnnxNetwork
+from operators.models.people.framing import Look, people, squares
+from operators.models.runtime.onnx_session import OnnxNetwork
 from schemas.cues import PersonBoxes
 
 _STRIDE = 4

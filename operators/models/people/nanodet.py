@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from scipy.special import softmax
 
-from operators.models.framing import Look, people
-from operators.models.onnx_session import OnnxNetwork
+from operators.models.people.framing import Look, people
+from operators.models.runtime.onnx_session import OnnxNetwork
 from schemas.cues import PersonBoxes
 
 _STRIDES = (8, 16, 32)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from operators.models.finite import check_finite, finite
-from operators.models.loading import load_model, load_processor
+from operators.models.runtime.finite import check_finite, finite
+from operators.models.runtime.loading import load_model, load_processor
 from schemas.cues import PersonBoxes
 from schemas.errors import UserError
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from operators.models.boxes import best_pairs, box_iou
-from operators.models.finite import check_finite, finite
-from operators.models.loading import load_model, load_processor, video_of
+from operators.models.runtime.finite import check_finite, finite
+from operators.models.runtime.loading import load_model, load_processor, video_of
 from schemas.cues import InstanceMasks, Patch
 
 _SAME_PERSON_IOU = 0.3  # a box and the last one of somebody who is followed

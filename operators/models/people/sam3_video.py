@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from operators.models.finite import check_finite, finite
-from operators.models.loading import load_model, load_processor, video_of
+from operators.models.runtime.finite import check_finite, finite
+from operators.models.runtime.loading import load_model, load_processor, video_of
 from schemas.cues import InstanceMasks, Patch
 
 # Meta's settings are for clean tracks; these are for missing nobody.

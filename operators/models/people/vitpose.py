@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from operators.models.finite import check_finite, finite
-from operators.models.loading import load_model, load_processor
+from operators.models.runtime.finite import check_finite, finite
+from operators.models.runtime.loading import load_model, load_processor
 from schemas.cues import PoseDetections
 from schemas.errors import UserError
 

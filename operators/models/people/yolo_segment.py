@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from operators.models.finite import finite
-from operators.models.yolo import Yolo
+from operators.models.runtime.finite import finite
+from operators.models.runtime.yolo import Yolo
 from schemas.cues import InstanceMasks, Patch
 
 

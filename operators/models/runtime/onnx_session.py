@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from operators.models.finite import check_finite
+from operators.models.runtime.finite import check_finite
 from operators.weights import vouched
 from schemas.errors import UserError
 

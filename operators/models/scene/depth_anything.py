@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from operators.models.finite import check_finite, finite
-from operators.models.loading import load_model, load_processor
+from operators.models.runtime.finite import check_finite, finite
+from operators.models.runtime.loading import load_model, load_processor
 
 _REACH = 2  # frames on either side that a value is smoothed with
 _TOLERANCE = 0.1  # of the mean absolute deviation: what differs by much more is motion and stays

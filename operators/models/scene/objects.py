@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from operators.models.finite import finite
-from operators.models.rt_detr import RtDetr
-from operators.models.yolo import Yolo
+from operators.models.people.rt_detr import RtDetr
+from operators.models.runtime.finite import finite
+from operators.models.runtime.yolo import Yolo
 from schemas import extractors as choice
 from schemas.errors import UserError
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from operators.models.finite import check_finite
+from operators.models.runtime.finite import check_finite
 from operators.weights import vouched
 from schemas.cues import Strings
 from schemas.profile import Text

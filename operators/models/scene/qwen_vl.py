@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from operators.models.finite import check_finite
-from operators.models.loading import load_model, load_processor, video_of
+from operators.models.runtime.finite import check_finite
+from operators.models.runtime.loading import load_model, load_processor, video_of
 
 _FRAMES = 8  # evenly spaced, as the paper's captioner sees them
 _PROMPT = (

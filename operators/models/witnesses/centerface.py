@@ -6,9 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from operators.models.finite import check_finite
-from operators.models.once import Once
-from operators.models.tiles import tiles
+from operators.models.runtime.finite import check_finite
+from operators.models.runtime.once import Once
+from operators.models.runtime.tiles import tiles
 from operators.weights import vouched
 from schemas.clip import GRAY
 from schemas.cues import InstanceMasks, Patch

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from operators.models.finite import check_finite
+from operators.models.runtime.finite import check_finite
 from schemas.cues import InstanceMasks, Patch, PersonBoxes
 
 _MOST = 0.5  # share of a box that has to be accounted for: the rest of it is what a body leaves of its box

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from operators.models.coco_ssd import CocoSsd
+from operators.models.people.coco_ssd import CocoSsd
 from schemas import extractors as choice
 from schemas.cues import PersonBoxes
 

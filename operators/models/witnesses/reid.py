@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from operators.models.boxes import box_iou
-from operators.models.reid_net import SIZE, AppearanceNet
+from operators.models.witnesses.reid_net import SIZE, AppearanceNet
 from operators.weights import vouched
 from schemas.clip import GRAY
 

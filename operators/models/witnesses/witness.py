@@ -5,13 +5,13 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from operators.models.coco_ssd import CocoSsd
-from operators.models.coverage import unaccounted
-from operators.models.finite import check_finite
-from operators.models.once import Once
-from operators.models.person_map import STRIDE, PersonMap
-from operators.models.rt_detr import RtDetr
-from operators.models.tiles import tiles
+from operators.models.people.coco_ssd import CocoSsd
+from operators.models.people.rt_detr import RtDetr
+from operators.models.runtime.finite import check_finite
+from operators.models.runtime.once import Once
+from operators.models.runtime.tiles import tiles
+from operators.models.witnesses.coverage import unaccounted
+from operators.models.witnesses.person_map import STRIDE, PersonMap
 from schemas import extractors as choice
 from schemas.clip import GRAY
 from schemas.cues import InstanceMasks, Patch, PersonBoxes

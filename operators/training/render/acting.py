@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.random import Generator
 
-from operators.actor.colours import SKINS
-from operators.actor.looks import BEARDS, CHILD, OLD, Looks
-from operators.actor.sampling import sample_looks
-from operators.actor.words import garments, hair_words
+from operators.actor.looks.colours import SKINS
+from operators.actor.looks.looks import BEARDS, CHILD, OLD, Looks
+from operators.actor.looks.sampling import sample_looks
+from operators.actor.looks.words import garments, hair_words
 from operators.training.render.body import Body, BodyShape, Posed
 from operators.training.render.gestures import Gestures, sample_gestures
 from operators.training.render.motion import Motion, sample_motion

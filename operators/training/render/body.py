@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from operators.actor.looks import FACE_CHANGES, Shape
+from operators.actor.looks.looks import FACE_CHANGES, Shape
 from operators.training.render.packages import need
 from operators.training.render.template import SKIN_VERTICES, Template
 

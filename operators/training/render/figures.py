@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from operators.actor.looks import Looks, Outfit
-from operators.actor.parts import Part, bare_skin, surfaces, worn
+from operators.actor.drawing.parts import Part, bare_skin, surfaces, worn
+from operators.actor.looks.looks import Looks, Outfit
 from operators.training.render.shading import set_uniforms, source, uniforms
 from operators.training.render.template import Template
 

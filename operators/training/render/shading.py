@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from operators.actor.looks import CAP, SHAVED
+from operators.actor.looks.looks import CAP, SHAVED
 
 _FOLDER = Path(__file__).with_name("shaders")
 _INCLUDE = re.compile(r'^#include "(.+)"$', re.MULTILINE)

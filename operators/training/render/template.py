@@ -49,12 +49,12 @@ class Template:
 
     @cached_property
     def faces(self) -> dict[str, np.ndarray]:
-        """Triangles by surface, as `surfaces` of operators/actor/parts.py takes them."""
+        """Triangles by surface, as `surfaces` of operators/actor/drawing/parts.py takes them."""
         return {name: getattr(self, name) for name in ("body", "eyes", "tights", "skirt", "hair")}
 
     @cached_property
     def attributes(self) -> np.ndarray:
-        """What garments are cut by, float32 [V,8]: the columns are those of operators/actor/body.Template."""
+        """What garments are cut by, float32 [V,8]: the columns are those of operators/actor/body/body.Template."""
         names = ("rest", "arm_along", "arm_weight", "head_weight", "lips", "eyelids")
         return np.column_stack([getattr(self, name) for name in names])
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from operators.actor.actor import actor, draw, posed
+from operators.actor.background.plate import plate
 from operators.actor.compose import Cast, cast, compose
-from operators.actor.plate import plate
 from schemas.actor import Actor, Light
 from tests.operators.actor.walks import FPS, SIZE, walk
 

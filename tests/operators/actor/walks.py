@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from operators.actor.body import Body, make_body
-from operators.actor.sampling import sample_looks
-from operators.actor.skeleton import ANGLES, USUAL
-from operators.actor.solve import Camera
+from operators.actor.body.body import Body, make_body
+from operators.actor.body.skeleton import ANGLES, USUAL
+from operators.actor.looks.sampling import sample_looks
+from operators.actor.motion.solve import Camera
 
 FPS, SIZE = 12.0, (480, 640)
 

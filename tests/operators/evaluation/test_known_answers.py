@@ -25,7 +25,7 @@ from operators.evaluation.summary import gain, summary, worst
 from operators.evaluation.utility import utility
 from operators.evaluation.warping import flow
 from operators.evaluation.who import Somebody
-from operators.models.ensemble import People
+from operators.models.people.ensemble import People
 from operators.planning.probe import source_hmac
 from operators.training.synthetic_people import RenderedClip, read_people
 from operators.video.encode import decode_bytes, encode_video

@@ -15,8 +15,8 @@ from operators.evaluation.measure import Measure, Places
 from operators.evaluation.store import Store
 from operators.evaluation.watch import watched
 from operators.evaluation.who import who
-from operators.models.ensemble import People
-from operators.models.reid_net import SIZE
+from operators.models.people.ensemble import People
+from operators.models.witnesses.reid_net import SIZE
 from operators.release.layout import source_of
 from schemas.arrow import to_table
 from schemas.certificate import Step

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from operators.gates.people import bodies, final_look
-from operators.models.coco_ssd import CocoSsd
-from operators.models.final_look import FinalLook
 from operators.models.known_answer import picture
+from operators.models.people.coco_ssd import CocoSsd
+from operators.models.witnesses.final_look import FinalLook
 from schemas.config import load
 from schemas.cues import PersonBoxes
 from schemas.errors import UserError

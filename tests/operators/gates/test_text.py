@@ -15,7 +15,7 @@ from operators.conditioning.optical_flow import follow_boxes
 from operators.conditioning.paint import paint
 from operators.conditioning.redact import Redactor
 from operators.gates.text import TextGate
-from operators.models.ocr import TextReader, topic_of
+from operators.models.scene.ocr import TextReader, topic_of
 from operators.planning.probe import plan_source
 from operators.regenerate import Regenerate
 from operators.video.encode import decode_bytes, encode_video

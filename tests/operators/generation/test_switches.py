@@ -16,7 +16,7 @@ from operators.generation.denoise import encode_condition
 from operators.generation.generator import WanVaceGenerator
 from operators.generation.text_encoder import PromptEncoder
 from operators.generation.windows import Windows
-from operators.models.loading import load_model
+from operators.models.runtime.loading import load_model
 from schemas.errors import UserError
 from schemas.generation import Request
 from tests.tiny import VAE, save_wan, settings_of

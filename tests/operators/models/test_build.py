@@ -8,11 +8,11 @@ import pytest
 from benchmarks.standins.random_sam import save_sam2, save_sam3
 from operators.conditioning.track import track_people
 from operators.models.build import depth_model, detector, pose_model, segment_model, unite_masks, unite_poses
-from operators.models.depth_anything import DepthAnything
-from operators.models.once import Once
-from operators.models.sam3_video import Sam3Video
-from operators.models.vitpose import VitPose
-from operators.models.yolo_pose import PoseEstimator
+from operators.models.people.sam3_video import Sam3Video
+from operators.models.people.vitpose import VitPose
+from operators.models.people.yolo_pose import PoseEstimator
+from operators.models.runtime.once import Once
+from operators.models.scene.depth_anything import DepthAnything
 from schemas.config import load
 from schemas.cues import InstanceMasks, Patch, PoseDetections
 from schemas.errors import UserError

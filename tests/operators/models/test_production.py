@@ -61,7 +61,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture(autouse=True)
 def _short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "operators.models.qwen_vl.SceneDescriber.__init__.__defaults__", ("cpu", "float32", 4)
+        "operators.models.scene.qwen_vl.SceneDescriber.__init__.__defaults__", ("cpu", "float32", 4)
     )
 
 

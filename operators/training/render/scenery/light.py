@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from operators.actor.colours import Color, linear
+from operators.actor.looks.colours import Color, linear
 
 
 @dataclass(frozen=True)

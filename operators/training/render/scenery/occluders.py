@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from operators.actor.colours import hsv
+from operators.actor.looks.colours import hsv
 from operators.training.render.scenery.solids import CAR_HEIGHT, Material, blob, box, car, some_colour
 
 KINDS = ("pole", "box", "hedge", "car")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.random import Generator
 
-from operators.actor.colours import Color, hsv, linear
+from operators.actor.looks.colours import Color, hsv, linear
 from operators.training.render.scenery.light import Light, daylight, lamplight
 from operators.training.render.scenery.solids import Material, box, car, gray, some_colour, tree
 

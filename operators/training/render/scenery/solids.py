@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.random import Generator
 
-from operators.actor.colours import Color, hsv
+from operators.actor.looks.colours import Color, hsv
 
 Point = Sequence[float] | np.ndarray
 

@@ -8,7 +8,7 @@ vec3 with_print(vec3 colour, vec3 r) {
   return mix(colour, ink, step(.45, cell) * step(length(q), .95));
 }
 
-// kind as PATTERNS in operators/actor/looks.py. u runs down body or arm, v around it.
+// kind as PATTERNS in operators/actor/looks/looks.py. u runs down body or arm, v around it.
 vec3 patterned(Pattern pattern, float along, float arm, vec3 first, vec3 second) {
   vec3 r = point.rest;
   float u = arm > .5 ? along * .28 : r.z, v = atan(r.x, -r.y - .02) * .12;

@@ -1,4 +1,4 @@
-// Where clothes end: signed distances on the template body, negative inside the garment. operators/actor/edges.py has them, too.
+// Where clothes end: signed distances on the template body, negative inside the garment. operators/actor/drawing/edges.py has them, too.
 
 bool on_arm() { return point.arm_weight > .5; }
 

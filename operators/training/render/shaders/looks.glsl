@@ -1,4 +1,4 @@
-// What somebody looks like: fields as in operators/actor/looks.py, which says what they mean.
+// What somebody looks like: fields as in operators/actor/looks/looks.py, which says what they mean.
 
 struct Pattern {
   int kind;

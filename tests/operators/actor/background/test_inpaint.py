@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from operators.actor.inpaint import inpaint
+from operators.actor.background.inpaint import inpaint
 
 _H, _W = 120, 160
 

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from operators.actor.light import match_light
-from operators.actor.plate import plate
+from operators.actor.background.plate import plate
+from operators.actor.drawing.light import match_light
 
 _T, _H, _W = 12, 120, 160
 

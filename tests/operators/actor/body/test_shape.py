@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from operators.actor.body import make_body, template
-from operators.actor.draw import draw
-from operators.actor.garments import Figure, dress
-from operators.actor.hands import together
-from operators.actor.occlusion import openness
-from operators.actor.parts import Part
-from operators.actor.persona import follow
-from operators.actor.skeleton import USUAL
-from operators.actor.solve import Camera
+from operators.actor.body.body import make_body, template
+from operators.actor.body.hands import together
+from operators.actor.body.skeleton import USUAL
+from operators.actor.drawing.draw import draw
+from operators.actor.drawing.garments import Figure, dress
+from operators.actor.drawing.occlusion import openness
+from operators.actor.drawing.parts import Part
+from operators.actor.looks.persona import follow
+from operators.actor.motion.solve import Camera
 from schemas.actor import Light
 
 _HAIRS = ("shoulder-length black hair", "long black hair", "short black hair", "cropped black hair")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from operators.actor.skeleton import ANGLES, USUAL
+from operators.actor.body.skeleton import ANGLES, USUAL
 from tests.operators.actor.walks import body_of
 
 

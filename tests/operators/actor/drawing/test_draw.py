@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from operators.actor.actor import actor, draw, keypoints, posed, reach
-from operators.actor.raster import rasterise
+from operators.actor.drawing.raster import rasterise
 from schemas.actor import Actor, Light
 from tests.operators.actor.walks import FPS, SIZE, walk
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import yaml
 
-from operators.actor.body import make_body
-from operators.actor.persona import follow
-from operators.actor.sampling import sample_looks
-from operators.actor.words import words
+from operators.actor.body.body import make_body
+from operators.actor.looks.persona import follow
+from operators.actor.looks.sampling import sample_looks
+from operators.actor.looks.words import words
 from operators.conditioning.persona import sample_persona
 from schemas.errors import UserError
 

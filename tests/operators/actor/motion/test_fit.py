@@ -75,7 +75,7 @@ def test_what_is_not_finite_is_refused(name: str) -> None:
 
 def test_a_lifter_s_word_on_the_heading_counts() -> None:
     track = walk("stand", np.pi, noise=0.0)
-    from operators.actor.skeleton import USUAL
+    from operators.actor.body.skeleton import USUAL
     from tests.operators.actor.walks import body_of
 
     lifted = body_of(7).skeleton.pose(track.yaw, np.tile(USUAL, (len(track.yaw), 1))).joints

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from operators.models.build import pose_model, segment_model
-from operators.models.yolo_depth import DepthEstimator
+from operators.models.scene.yolo_depth import DepthEstimator
 from operators.video.encode import decode_bytes
 from schemas.config import load
 from schemas.profile import Profile
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture(scope="module")

@@ -6,18 +6,18 @@ import cv2
 import numpy as np
 import pytest
 
-from operators.models.blazepose import COCO, BlazePose
 from operators.models.boxes import best_pairs, box_iou
-from operators.models.coco_ssd import CocoSsd
-from operators.models.ensemble import PeopleEnsemble
-from operators.models.movenet import MoveNetMultiPose, MoveNetThunder
-from operators.models.nanodet import NanoDet
 from operators.models.oks import oks
-from operators.models.onnx_session import OnnxNetwork
+from operators.models.people.blazepose import COCO, BlazePose
+from operators.models.people.coco_ssd import CocoSsd
+from operators.models.people.ensemble import PeopleEnsemble
+from operators.models.people.movenet import MoveNetMultiPose, MoveNetThunder
+from operators.models.people.nanodet import NanoDet
+from operators.models.runtime.onnx_session import OnnxNetwork
 from operators.training.synthetic_people import RenderedClip, read_people
 from schemas.errors import UserError
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 EMBEDDED = ROOT / "cluster/weights/embedded"
 CUES = EMBEDDED / "cues"
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmarks.standins.random_sam import save_sam2
-from operators.models.sam2_video import Sam2Video
+from operators.models.people.sam2_video import Sam2Video
 from schemas.cues import InstanceMasks, PersonBoxes
 from tests.operators.models.cue_models import noise
 from tests.operators.models.tiny_cues import break_weights

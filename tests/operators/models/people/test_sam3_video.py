@@ -10,8 +10,8 @@ import torch
 from transformers import Sam3VideoModel
 
 from benchmarks.standins.random_sam import save_sam3
-from operators.models.loading import load_model
-from operators.models.sam3_video import Sam3Video
+from operators.models.people.sam3_video import Sam3Video
+from operators.models.runtime.loading import load_model
 from tests.operators.models.cue_models import noise
 from tests.operators.models.tiny_cues import break_weights
 

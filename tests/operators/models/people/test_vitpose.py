@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from transformers import VitPoseForPoseEstimation, VitPoseImageProcessor
 
-from operators.models.rt_detr import RtDetr
-from operators.models.vitpose import VitPose
+from operators.models.people.rt_detr import RtDetr
+from operators.models.people.vitpose import VitPose
 from schemas.cues import PersonBoxes
 from schemas.errors import UserError
 from tests.operators.models.cue_models import noise

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from ultralytics import YOLO
 
-from operators.models.yolo import Yolo
-from operators.models.yolo_pose import PoseEstimator
+from operators.models.people.yolo_pose import PoseEstimator
+from operators.models.runtime.yolo import Yolo
 from schemas.errors import UserError
 from tests.operators.models.cue_models import listed, noise, save_broken, save_random
 

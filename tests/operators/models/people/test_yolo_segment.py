@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from operators.models.yolo_segment import PersonSegmenter
+from operators.models.people.yolo_segment import PersonSegmenter
 from tests.operators.models.cue_models import noise, save_broken, save_random
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from operators.models.once import Once
+from operators.models.runtime.once import Once
 
 
 def brightest(asked: list[int]) -> Once[int]:

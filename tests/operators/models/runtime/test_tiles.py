@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.models.tiles import tiles
+from operators.models.runtime.tiles import tiles
 
 
 @given(st.integers(1, 2000), st.integers(1, 2000), st.integers(64, 700), st.data())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from operators.models.caption_filter import without_appearance
+from operators.models.scene.caption_filter import without_appearance
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from operators.conditioning.fuse import fuse_structall
-from operators.models.depth_anything import DepthAnything
+from operators.models.scene.depth_anything import DepthAnything
 from tests.operators.models.cue_models import noise
 from tests.operators.models.tiny_cues import break_weights, save_depth_anything
 

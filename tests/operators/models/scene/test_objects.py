@@ -9,7 +9,7 @@ from ultralytics import YOLO
 
 from operators.conditioning.paint import paint
 from operators.conditioning.redact import Redactor
-from operators.models.objects import ObjectDetector
+from operators.models.scene.objects import ObjectDetector
 from schemas.config import load
 from schemas.errors import UserError
 from schemas.extractors import Objects

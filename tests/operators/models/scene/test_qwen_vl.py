@@ -11,7 +11,7 @@ import operators.models.build
 from benchmarks.standins.random_qwen import save_random_qwen
 from operators.conditioning.prompt import caption_from_cues
 from operators.models.build import scene_model
-from operators.models.qwen_vl import SceneDescriber
+from operators.models.scene.qwen_vl import SceneDescriber
 from schemas.config import load
 from schemas.profile import Profile
 from tests.operators.models.cue_models import noise

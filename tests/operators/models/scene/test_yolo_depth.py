@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from ultralytics import YOLO
 
-from operators.models.yolo_depth import DepthEstimator
+from operators.models.scene.yolo_depth import DepthEstimator
 from tests.operators.models.cue_models import noise, save_broken, save_random
 
 

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from operators.models.centerface import FaceDetector
+from operators.models.witnesses.centerface import FaceDetector
 from operators.video.encode import decode_bytes
 
-STREET = Path(__file__).parents[2] / "data/street.mp4"
+STREET = Path(__file__).parents[3] / "data/street.mp4"
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from operators.models.coverage import uncovered
+from operators.models.witnesses.coverage import uncovered
 
 BOX = np.array([40, 20, 80, 120], np.float32)
 

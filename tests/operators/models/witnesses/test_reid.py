@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from operators.models.build import segment_model
-from operators.models.reid import Likeness, crops
+from operators.models.witnesses.reid import Likeness, crops
 from operators.video.encode import decode_bytes, encode_video
 from schemas.config import load
 from schemas.policy import Policy

@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save_file
 from operators.conditioning.grow import track_everybody
 from operators.gates.people import nobody_new
 from operators.models.build import pose_model, segment_model
-from operators.models.centerface import FaceDetector
-from operators.models.coco_ssd import CocoSsd
-from operators.models.witness import Witness
+from operators.models.people.coco_ssd import CocoSsd
+from operators.models.witnesses.centerface import FaceDetector
+from operators.models.witnesses.witness import Witness
 from operators.video.encode import decode_bytes
 from schemas.config import load
 from schemas.cues import InstanceMasks, PersonBoxes
@@ -22,7 +22,7 @@ from schemas.track import Track, union
 from tests.operators.models.cue_models import noise
 from tests.operators.models.tiny_cues import break_weights, save_rt_detr
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 PROFILE, POLICY = (
     load(Profile, "cluster/profiles/embedded.yaml"),
     load(Policy, "cluster/policies/driving.yaml"),

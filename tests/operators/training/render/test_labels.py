@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from operators.actor.parts import bare_skin
-from operators.actor.sampling import sample_looks
+from operators.actor.drawing.parts import bare_skin
+from operators.actor.looks.sampling import sample_looks
 from operators.training.render.camera import Camera, project, sway
 from operators.training.render.film import label
 from operators.training.render.template import Template

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from operators.actor.looks import Identity, Outfit, Pattern
-from operators.actor.parts import Part
-from operators.actor.sampling import sample_looks
+from operators.actor.drawing.parts import Part
+from operators.actor.looks.looks import Identity, Outfit, Pattern
+from operators.actor.looks.sampling import sample_looks
 from operators.training.render.packages import need
 from operators.training.render.scenery.light import Light
 from operators.training.render.scenery.solids import Material
