@@ -25,6 +25,9 @@ _INSIDE = 0.7  # and share of a box within another, that make it a part of one p
 _SURE_ALONE = 0.4  # NanoDet's score that needs no second opinion
 _LOOK_CLOSELY = 0.2  # either score,
 _LIMBS = 0.3  # and the mean of the eight surest joints, that are enough together
+_SAME_THING = 0.7  # IoU of a person's box and a thing's,
+_RATHER = 1.5  # times as sure of the thing, that make it one,
+_CERTAIN_LIMBS = 0.5  # unless the surest joints are as sure as that
 _BELIEVED = 0.5  # the least score of somebody who is sure, above every policy's start_confidence
 _FAINT = 0.19  # the most of somebody who is not, below it: such detections continue tracks and begin none
 _SMALL = 40  # px of height below which a mask says less than the box
@@ -50,9 +53,10 @@ class PeopleEnsemble:
 
     `weights` is a folder with nanodet, movenet_multipose, movenet_thunder and blazepose_full as .onnx. Whoever either
     detector sees with `confidence` is listed. Sure, with a score of 0.5 or more, is who NanoDet is sure of alone, whom
-    both see, or whom either sees and who has limbs in a close look; all others score less than 0.2. A hard rule about
-    joints would lose people from behind, and those who are just entering. Raises UserError for unusable weights,
-    ValueError if the output of a network is not finite.
+    both see, or whom either sees and who has limbs in a close look, as long as NanoDet does not rather call the very
+    same box a chair, a car or the like; all others score less than 0.2. A hard rule about joints would lose people from
+    behind, and those who are just entering. Raises UserError for unusable weights, ValueError if the output of a
+    network is not finite.
     """
 
     def __init__(self, weights: str | Path, confidence: float = 0.15, device: str = "cpu") -> None:
@@ -63,18 +67,20 @@ class PeopleEnsemble:
         self.blazepose = BlazePose(folder / "blazepose_full.onnx", device)
 
     def __call__(self, frames: np.ndarray) -> list[People]:
-        seen = zip(frames, self.nanodet(frames), self.movenet(frames), strict=True)
+        seen = zip(frames, self.nanodet.people_and_things(frames), self.movenet(frames), strict=True)
         return [self._people(*one) for one in seen]
 
-    def _people(self, frame: np.ndarray, by_nanodet: PersonBoxes, by_movenet: PersonBoxes) -> People:
-        boxes, first, second = _agreed(by_nanodet, by_movenet)
+    def _people(self, frame: np.ndarray, by_nanodet: list[PersonBoxes], by_movenet: PersonBoxes) -> People:
+        people, things = by_nanodet
+        boxes, first, second = _agreed(people, by_movenet)
         either = np.maximum(first, second)
         close = np.flatnonzero(either >= _LOOK_CLOSELY)
         joints = np.zeros((len(boxes), 17, 3), np.float32)
         joints[close] = self.thunder(frame, boxes[close])
         limbs = np.sort(joints[:, :, 2], axis=1)[:, -8:].mean(axis=1)
         limbed = (limbs >= _LIMBS) & (either >= _LOOK_CLOSELY)
-        sure = (first >= _SURE_ALONE) | ((first > 0) & (second > 0)) | limbed
+        thing = _rather_things(boxes, first, things) & (limbs < _CERTAIN_LIMBS)
+        sure = ((first >= _SURE_ALONE) | ((first > 0) & (second > 0)) | limbed) & ~thing
         lone = np.flatnonzero(sure & (either < _LOOK_CLOSELY))
         joints[lone] = self.thunder(frame, boxes[lone])
         joints[~sure] = 0
@@ -108,6 +114,12 @@ def _agreed(tight: PersonBoxes, loose: PersonBoxes) -> tuple[np.ndarray, np.ndar
     order = np.concatenate([1 + tight.scores, loose.scores]).astype(np.float32)
     kept = nms(torch.from_numpy(everybody), torch.from_numpy(order), _SAME_BOX).numpy()
     return everybody[kept], first[kept], second[kept]
+
+
+def _rather_things(boxes: np.ndarray, scores: np.ndarray, things: PersonBoxes) -> np.ndarray:
+    """bool [N]: whether one of the things has the person's box, and is more surely what it is."""
+    same = box_iou(boxes, things.boxes) >= _SAME_THING
+    return (same & (things.scores > _RATHER * scores[:, None])).any(axis=1)
 
 
 def _once_each(boxes: np.ndarray, scores: np.ndarray, joints: np.ndarray) -> np.ndarray:

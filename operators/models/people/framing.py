@@ -36,29 +36,33 @@ class Look:
         return (points / self.scale + self.corner).astype(np.float32)
 
 
-def people(
+def boxed(
     frame: np.ndarray,
     look: Callable[[Look], tuple[np.ndarray, np.ndarray]],
     long_sides: Sequence[int],
     tile: int,
     pad: int = 0,
-) -> PersonBoxes:
-    """Whom a network sees in a frame uint8 [H,W,3], surest first, each of them once.
+) -> list[PersonBoxes]:
+    """What a network sees in a frame uint8 [H,W,3], for each of its K classes, surest first, each thing once.
 
-    `look` gives boxes [N,4] in the look's picture, as corners [N,2,2], and scores [N]. The frame is shown to it scaled
-    to each of `long_sides`; one of more than `tile` px also as it is, in tiles of that size which share a quarter.
+    `look` gives boxes in the look's picture, as corners [N,2,2], and scores [N,K], 0 where a box is not of a class. The
+    frame is shown to it scaled to each of `long_sides`; one of more than `tile` px also as it is, in tiles of that size
+    which share a quarter.
     """
-    boxes, scores = [np.zeros((0, 4), np.float32)], [np.zeros(0, np.float32)]
+    boxes, scores = [], []
     for one in _looks(frame, long_sides, tile, pad):
         corners, sure = look(one)
         found = one.in_frame(corners).reshape(-1, 4)
         whole = ((found[:, :2] >= one.inner[:2]) & (found[:, 2:] <= one.inner[2:])).all(axis=1)
         boxes.append(found[whole])
         scores.append(sure[whole])
-    everybody = np.clip(np.concatenate(boxes), 0, np.array([frame.shape[1], frame.shape[0]] * 2, np.float32))
-    surest = np.concatenate(scores)
-    kept = nms(torch.from_numpy(everybody), torch.from_numpy(surest), _SAME_IOU).numpy()
-    return PersonBoxes(everybody[kept], surest[kept])
+    every = np.clip(np.concatenate(boxes), 0, np.array([frame.shape[1], frame.shape[0]] * 2, np.float32))
+    return [_once(every[score > 0], score[score > 0]) for score in np.concatenate(scores).T]
+
+
+def _once(boxes: np.ndarray, scores: np.ndarray) -> PersonBoxes:
+    kept = nms(torch.from_numpy(boxes), torch.from_numpy(scores), _SAME_IOU).numpy()
+    return PersonBoxes(boxes[kept], scores[kept])
 
 
 def _looks(frame: np.ndarray, long_sides: Sequence[int], tile: int, pad: int) -> Iterator[Look]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from operators.models.people.framing import Look, people, squares
+from operators.models.people.framing import Look, boxed, squares
 from operators.models.runtime.onnx_session import OnnxNetwork
 from schemas.cues import PersonBoxes
 
@@ -36,7 +36,7 @@ class MoveNetMultiPose:
         self.confidence, self.long_sides = confidence, long_sides
 
     def __call__(self, frames: np.ndarray) -> list[PersonBoxes]:
-        return [people(frame, self._look, self.long_sides, _NO_TILES) for frame in frames]
+        return [boxed(frame, self._look, self.long_sides, _NO_TILES)[0] for frame in frames]
 
     def _look(self, look: Look) -> tuple[np.ndarray, np.ndarray]:
         centre, size, offset = (one[0] for one in self.network(look.picture.transpose(2, 0, 1)[None]))
@@ -45,7 +45,7 @@ class MoveNetMultiPose:
         # The network says y before x, and height before width.
         middle = np.column_stack([columns, rows]) + offset[::-1, rows, columns].T
         half = np.maximum(size[::-1, rows, columns].T, 0) / 2
-        return np.stack([middle - half, middle + half], axis=1) * _STRIDE, centre[0, rows, columns]
+        return np.stack([middle - half, middle + half], axis=1) * _STRIDE, centre[0, rows, columns][:, None]
 
 
 class MoveNetThunder:

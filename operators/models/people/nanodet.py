@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import softmax
 
-from operators.models.people.framing import Look, people
+from operators.models.people.framing import Look, boxed
 from operators.models.runtime.onnx_session import OnnxNetwork
 from schemas.cues import PersonBoxes
 
@@ -14,6 +14,9 @@ _STRIDES = (8, 16, 32)
 _MEAN = np.array([103.53, 116.28, 123.675], np.float32)  # blue, green, red
 _STD = np.array([57.375, 57.12, 58.395], np.float32)
 _PERSON = 0  # of COCO's 80 classes
+# Vehicles that enclose, street furniture, animals, chairs, plants, kitchens. Not what somebody rides, carries, wears or
+# lies on, nor screens and toys: those have much the same box as a person.
+_THINGS = (2, *range(4, 8), *range(9, 13), 14, 15, 16, 18, 19, *range(21, 24), 56, 58, *range(68, 73), 75)
 _BINS = np.arange(
     11, dtype=np.float32
 )  # a side's distance is the mean of a distribution over 0 to 10 strides
@@ -40,17 +43,23 @@ class NanoDet:
         self.confidence, self.long_sides, self.tile = confidence, long_sides, tile
 
     def __call__(self, frames: np.ndarray) -> list[PersonBoxes]:
-        return [people(frame, self._look, self.long_sides, self.tile, _PAD) for frame in frames]
+        return [people for people, _ in self.people_and_things(frames)]
+
+    def people_and_things(self, frames: np.ndarray) -> list[list[PersonBoxes]]:
+        """T pairs: the people, and the things in a street or a room that a faint person often turns out to be."""
+        return [boxed(frame, self._look, self.long_sides, self.tile, _PAD) for frame in frames]
 
     def _look(self, look: Look) -> tuple[np.ndarray, np.ndarray]:
         picture = (look.picture[..., ::-1].astype(np.float32) - _MEAN) / _STD
         outputs = self.network(picture.transpose(2, 0, 1)[None])
         corners, scores = [], []
         for stride, score, distance in zip(_STRIDES, outputs[::2], outputs[1::2], strict=True):
-            rows, columns = np.nonzero(score[0, _PERSON] >= self.confidence)
+            likely = np.stack([score[0, _PERSON], score[0, _THINGS].max(axis=0)])
+            likely = np.where(likely >= self.confidence, likely, 0)
+            rows, columns = np.nonzero(likely.any(axis=0))
             spread = softmax(distance[0][:, rows, columns].reshape(4, len(_BINS), -1), axis=1)
             away = np.einsum("sbn,b->ns", spread, _BINS) * stride  # left, top, right, bottom
             centres = (np.column_stack([columns, rows]) + 0.5) * stride
             corners.append(np.stack([centres - away[:, :2], centres + away[:, 2:]], axis=1))
-            scores.append(score[0, _PERSON, rows, columns])
+            scores.append(likely[:, rows, columns].T)
         return np.concatenate(corners), np.concatenate(scores)

@@ -120,7 +120,7 @@ def test_a_part_of_somebody_is_not_somebody_else(monkeypatch: pytest.MonkeyPatch
         np.concatenate([tall, upper]).astype(np.float32), np.repeat(np.float32([0.9, 0.6]), len(tall))
     )
     nobody = type(plain)(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
-    monkeypatch.setattr(ensemble, "nanodet", lambda frames: [doubled])
+    monkeypatch.setattr(ensemble.nanodet, "people_and_things", lambda frames: [[doubled, nobody]])
     monkeypatch.setattr(ensemble, "movenet", lambda frames: [nobody])
     (people,) = ensemble(clip.frames[:1])
     assert {tuple(box) for box in people.boxes} == {tuple(box) for box in tall}
