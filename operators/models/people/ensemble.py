@@ -22,12 +22,11 @@ _SAME_BOX = 0.55  # IoU of boxes that are one person's
 _AGREE = 0.5  # IoU of two networks' boxes of one person
 _SAME_JOINTS = 0.7  # similarity of joints,
 _INSIDE = 0.7  # and share of a box within another, that make it a part of one person
-_SURE_ALONE = 0.4  # NanoDet's score that needs no second opinion
+_SURE_ALONE = 0.5  # NanoDet's score that needs no second opinion
 _LOOK_CLOSELY = 0.2  # either score,
 _LIMBS = 0.3  # and the mean of the eight surest joints, that are enough together
-_SAME_THING = 0.7  # IoU of a person's box and a thing's,
-_RATHER = 1.5  # times as sure of the thing, that make it one,
-_CERTAIN_LIMBS = 0.5  # unless the surest joints are as sure as that
+_SAME_THING = 0.7  # IoU of a person's box and of a thing that it rather is,
+_CERTAIN_LIMBS = 0.5  # unless the eight surest joints are as sure as that
 _BELIEVED = 0.5  # the least score of somebody who is sure, above every policy's start_confidence
 _FAINT = 0.19  # the most of somebody who is not, below it: such detections continue tracks and begin none
 _SMALL = 40  # px of height below which a mask says less than the box
@@ -119,7 +118,7 @@ def _agreed(tight: PersonBoxes, loose: PersonBoxes) -> tuple[np.ndarray, np.ndar
 def _rather_things(boxes: np.ndarray, scores: np.ndarray, things: PersonBoxes) -> np.ndarray:
     """bool [N]: whether one of the things has the person's box, and is more surely what it is."""
     same = box_iou(boxes, things.boxes) >= _SAME_THING
-    return (same & (things.scores > _RATHER * scores[:, None])).any(axis=1)
+    return (same & (things.scores > scores[:, None])).any(axis=1)
 
 
 def _once_each(boxes: np.ndarray, scores: np.ndarray, joints: np.ndarray) -> np.ndarray:
