@@ -71,19 +71,20 @@ class PeopleEnsemble:
 
     def _people(self, frame: np.ndarray, by_nanodet: list[PersonBoxes], by_movenet: PersonBoxes) -> People:
         people, things = by_nanodet
-        boxes, first, second = _agreed(people, by_movenet)
-        either = np.maximum(first, second)
-        close = np.flatnonzero(either >= _LOOK_CLOSELY)
+        boxes, said = _listed(people, by_movenet)
+        rather = _rather_things(people, things)
+        meant = PersonBoxes(people.boxes[~rather], people.scores[~rather])
+        first, second = (_of_each(boxes, one) for one in (meant, by_movenet))
         joints = np.zeros((len(boxes), 17, 3), np.float32)
+        close = np.flatnonzero(said >= _LOOK_CLOSELY)
         joints[close] = self.thunder(frame, boxes[close])
         limbs = np.sort(joints[:, :, 2], axis=1)[:, -8:].mean(axis=1)
-        limbed = (limbs >= _LIMBS) & (either >= _LOOK_CLOSELY)
-        thing = _rather_things(boxes, first, things) & (limbs < _CERTAIN_LIMBS)
-        sure = ((first >= _SURE_ALONE) | ((first > 0) & (second > 0)) | limbed) & ~thing
-        lone = np.flatnonzero(sure & (either < _LOOK_CLOSELY))
+        sure = (first >= _SURE_ALONE) | ((first > 0) & (second > 0)) | (limbs >= _LIMBS)
+        sure &= ~_rather_things(PersonBoxes(boxes, first), things) | (limbs >= _CERTAIN_LIMBS)
+        lone = np.flatnonzero(sure & (said < _LOOK_CLOSELY))
         joints[lone] = self.thunder(frame, boxes[lone])
         joints[~sure] = 0
-        scores = np.where(sure, np.maximum(either, _BELIEVED), _FAINT * either).astype(np.float32)
+        scores = np.where(sure, np.maximum(said, _BELIEVED), _FAINT * said).astype(np.float32)
         kept = _once_each(boxes, scores, joints)
         boxes, scores, joints, sure = boxes[kept], scores[kept], joints[kept], sure[kept]
         return People(boxes, scores, joints, self._masks(frame, boxes, sure))
@@ -100,25 +101,24 @@ class PeopleEnsemble:
         return masks
 
 
-def _agreed(tight: PersonBoxes, loose: PersonBoxes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Everybody once: boxes [N,4], and what each detector says of them [N], 0 where it does not see them.
-
-    Of two boxes of one person the first detector's stays.
-    """
+def _listed(tight: PersonBoxes, loose: PersonBoxes) -> tuple[np.ndarray, np.ndarray]:
+    """Everybody once: boxes [N,4] and the surest score [N]; of two boxes of one person the first detector's stays."""
     everybody = np.concatenate([tight.boxes, loose.boxes])
-    first, second = (
-        np.max((box_iou(everybody, one.boxes) >= _AGREE) * one.scores, axis=1, initial=0)
-        for one in (tight, loose)
-    )
+    said = np.maximum(*(_of_each(everybody, one) for one in (tight, loose)))
     order = np.concatenate([1 + tight.scores, loose.scores]).astype(np.float32)
     kept = nms(torch.from_numpy(everybody), torch.from_numpy(order), _SAME_BOX).numpy()
-    return everybody[kept], first[kept], second[kept]
+    return everybody[kept], said[kept]
 
 
-def _rather_things(boxes: np.ndarray, scores: np.ndarray, things: PersonBoxes) -> np.ndarray:
+def _of_each(boxes: np.ndarray, found: PersonBoxes) -> np.ndarray:
+    """What a detector says of each box [N], 0 where it does not see it."""
+    return np.max((box_iou(boxes, found.boxes) >= _AGREE) * found.scores, axis=1, initial=0)
+
+
+def _rather_things(people: PersonBoxes, things: PersonBoxes) -> np.ndarray:
     """bool [N]: whether one of the things has the person's box, and is more surely what it is."""
-    same = box_iou(boxes, things.boxes) >= _SAME_THING
-    return (same & (things.scores > scores[:, None])).any(axis=1)
+    same = box_iou(people.boxes, things.boxes) >= _SAME_THING
+    return (same & (things.scores > people.scores[:, None])).any(axis=1)
 
 
 def _once_each(boxes: np.ndarray, scores: np.ndarray, joints: np.ndarray) -> np.ndarray:
