@@ -23,6 +23,7 @@ from operators.conditioning.prompt import caption_from_cues
 from operators.conditioning.redact import Redactor
 from operators.conditioning.severed import cover_severed
 from operators.conditioning.skeleton import draw_tracks
+from operators.conditioning.stirred import cover_moving
 from operators.conditioning.tube import cut_tube, tube_size, whole_frame
 from operators.gates.people import Detector
 from operators.models.build import (
@@ -172,6 +173,7 @@ class Condition:
         people, gates = track_everybody(frames, cues, detectors, settings, self.policy.gates, scenes)
         people = cover_limbs(frames, people, models.limbs, settings) if models.limbs else people
         people = cover_severed(frames, people, settings)
+        people = cover_moving(frames, people, settings, scenes)
         clock.lap("gate 1")
         every = (
             0 if settings == self.policy.mask else 1

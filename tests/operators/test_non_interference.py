@@ -46,6 +46,7 @@ def conditioned(stages: Stages, frames: np.ndarray) -> Conditioning:
         patch.setattr(operators.condition, "decode", lambda ref, _: (frames, ref))
         # Somebody's colours tell what else is theirs, so they are a cue as well: masks are the same whatever they are.
         patch.setattr(operators.condition, "cover_severed", lambda _, people, __: people)
+        patch.setattr(operators.condition, "cover_moving", lambda _, people, *__: people)
         table = stages.condition(to_table([stages.ref], ClipRef))
     (clip,) = from_table(table, Conditioning, QuarantinedClip, FailedClip)
     assert isinstance(clip, Conditioning), clip

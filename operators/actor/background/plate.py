@@ -4,13 +4,10 @@ import cv2
 import numpy as np
 
 from operators.actor.background.inpaint import inpaint
+from operators.video.camera import camera_motions, shrunk, stands_still
 from schemas.actor import Plate
 
 _GRAY = 128
-_STILL = 0.25  # px that features may wander in a clip whose camera stands still
-_FEATURES, _FEWEST = 400, 12
-_WINDOW = 15  # px of optical flow; features keep this far from masks
-_INLIER = 1.5  # px
 _AGREE = 14.0  # levels by which a frame that is laid over another may differ around the mask
 _RING = 7  # px around a mask, to compare and to match exposure
 _CHUNK = 1 << 16  # pixels of a median at once: memory
@@ -28,8 +25,8 @@ def plate(frames: np.ndarray, mask: np.ndarray) -> Plate:
     if not mask.any():
         return Plate(known, np.zeros_like(mask), True)
     grays = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in known]
-    still = _stands_still(grays, mask)
-    filled, holes = _median(known, mask) if still else _laid_over(known, mask, _motions(grays, mask))
+    still = stands_still(grays, mask)
+    filled, holes = _median(known, mask) if still else _laid_over(known, mask, camera_motions(grays, mask))
     return Plate(filled, holes, still)
 
 
@@ -56,7 +53,7 @@ def _laid_over(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Every hidden pixel from the frame nearest in time that sees it; motions [3,3] lead from the first frame on."""
     filled, holes = frames.copy(), mask.copy()
-    clear = [_shrunk(~hidden) for hidden in mask]  # warping blends neighbours: none of them may be hidden
+    clear = [shrunk(~hidden) for hidden in mask]  # warping blends neighbours: none of them may be hidden
     for t in range(len(frames)):
         for other in np.argsort(np.abs(np.arange(len(frames)) - t), kind="stable"):
             if not holes[t].any():
@@ -114,62 +111,8 @@ def _exposed(background: np.ndarray, frame: np.ndarray, hidden: np.ndarray) -> n
     return np.clip(np.round(background + np.clip(offset, -24, 24)), 0, 255).astype(np.uint8)
 
 
-def _stands_still(grays: list[np.ndarray], mask: np.ndarray) -> bool:
-    steps = np.unique(np.linspace(min(1, len(grays) - 1), len(grays) - 1, 8).astype(int))
-    for t in steps:
-        before, after = _followed(grays[0], grays[t], mask[0], mask[t])
-        if len(before) < _FEWEST:
-            both = ~mask[0] & ~mask[t]
-            apart = np.abs(grays[0][both].astype(np.int16) - grays[t][both]) if both.any() else np.zeros(1)
-            if apart.mean() > 4:
-                return False
-        elif (
-            np.linalg.norm(np.median(after - before, axis=0)) > _STILL
-            or np.median(np.linalg.norm(after - before, axis=1)) > 2 * _STILL
-        ):
-            return False
-    return True
-
-
-def _motions(grays: list[np.ndarray], mask: np.ndarray) -> list[np.ndarray]:
-    """[3,3] of every frame: from pixels of the first one to its own."""
-    motions = [np.eye(3)]
-    for t in range(1, len(grays)):
-        before, after = _followed(grays[t - 1], grays[t], mask[t - 1], mask[t])
-        step = np.eye(3)
-        if len(before) >= 4 * _FEWEST:
-            found, inliers = cv2.findHomography(before, after, cv2.RANSAC, _INLIER)
-            step = found if found is not None and inliers.sum() >= _FEWEST else step
-        elif len(before) >= _FEWEST:
-            found, _ = cv2.estimateAffinePartial2D(before, after, ransacReprojThreshold=_INLIER)
-            step = np.vstack([found, [0, 0, 1]]) if found is not None else step
-        motions.append(step @ motions[-1])
-    return motions
-
-
-def _followed(
-    before: np.ndarray, after: np.ndarray, hidden: np.ndarray, hidden_after: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Background features [K,2] of one frame, and where the other has them."""
-    clear = _shrunk(~hidden, _WINDOW)
-    corners = cv2.goodFeaturesToTrack(before, _FEATURES, 0.01, 6, mask=clear)
-    if corners is None:
-        return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
-    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, None, winSize=(_WINDOW, _WINDOW))
-    back, again, _ = cv2.calcOpticalFlowPyrLK(after, before, there, None, winSize=(_WINDOW, _WINDOW))
-    good = (found[:, 0] > 0) & (again[:, 0] > 0) & (np.linalg.norm(back - corners, axis=2)[:, 0] < 0.5)
-    height, width = hidden.shape
-    places = np.clip(np.round(there[:, 0]), 0, [width - 1, height - 1]).astype(int)
-    good &= _shrunk(~hidden_after, _WINDOW)[places[:, 1], places[:, 0]] > 0
-    return corners[good, 0], there[good, 0]
-
-
 def _ring(hidden: np.ndarray) -> np.ndarray:
     return (cv2.dilate(hidden.astype(np.uint8), _disc(_RING)) > 0) & ~hidden
-
-
-def _shrunk(known: np.ndarray, by: int = 2) -> np.ndarray:
-    return cv2.erode(known.astype(np.uint8), np.ones((2 * by + 1, 2 * by + 1), np.uint8), borderValue=1)
 
 
 def _disc(radius: int) -> np.ndarray:
