@@ -33,7 +33,8 @@ from operators.regenerate import Regenerate
 from operators.training.synthetic_people import RenderedClip, read_people
 from operators.video.encode import decode_bytes, encode_video
 from schemas.arrow import from_table, to_table
-from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.conditioning import Conditioning
 from schemas.cues import InstanceMasks, PoseDetections
 from schemas.track import union
 

@@ -12,7 +12,7 @@ from functools import cache
 
 from ray.util import metrics
 
-from operators.release.shard_writer import VERDICT_OF, Outcome
+from operators.release.shard_writer import VERDICT_OF, EndedClip
 from operators.stopwatch import STAGE_OF
 from schemas.clip import QuarantinedClip, ReleasedClip
 from schemas.profile import Pools
@@ -30,7 +30,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
 Counts = Counter[tuple[str, tuple[str, ...]]]
 
 
-def tally(rows: Iterable[Outcome], counts: Counts, pools: Pools | None) -> Iterator[Outcome]:
+def tally(rows: Iterable[EndedClip], counts: Counts, pools: Pools | None) -> Iterator[EndedClip]:
     """Pass `rows` through and add what they count to `counts`, by name and label values.
 
     What cannot be counted is said in the log and passes all the same: figures for dashboards stop no write.
@@ -43,7 +43,7 @@ def tally(rows: Iterable[Outcome], counts: Counts, pools: Pools | None) -> Itera
         yield row
 
 
-def _count(row: Outcome, counts: Counts, pools: Pools | None) -> None:
+def _count(row: EndedClip, counts: Counts, pools: Pools | None) -> None:
     verdict = VERDICT_OF[type(row)]
     counts["recast_clips_total", (verdict,)] += 1
     counts["recast_frames_total", (verdict,)] += row.ref.frames

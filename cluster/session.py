@@ -11,10 +11,9 @@ import warnings
 from pathlib import Path
 
 import ray
-from ray._private.node import Node
 from ray.data import DataContext
 
-from cluster import spill, stop
+from cluster import ray_internals, spill, stop
 from cluster.placement import require_place
 from operators import isolation
 from schemas.profile import Profile
@@ -59,9 +58,8 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
     # There is no other parameter yet for how often a clip that kills its worker is tried.
     warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
     if not sys.stdout.isatty():
-        progress = logging.getLogger("ray.data._internal.progress.logging_progress")
-        progress.setLevel(logging.INFO)
-        progress.addFilter(PlainProgress())
+        ray_internals.PROGRESS.setLevel(logging.INFO)
+        ray_internals.PROGRESS.addFilter(PlainProgress())
 
 
 def require_room(profile: Profile) -> None:
@@ -79,9 +77,7 @@ def _connect(profile: Profile | None, environment: dict[str, str], log_to_driver
         return
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # Ray would put one into the user's home
     os.environ |= environment  # the workers inherit it, and need no environment of their own
-    # All that this process does without a dashboard is to ask clouds' metadata addresses where it is, for usage
-    # reports, and it asks before it looks whether they are wanted.
-    Node.start_api_server = lambda *_, **__: None
+    ray_internals.start_no_api_server()
     ray.init(
         "local",  # not a cluster that another user of this machine started, or that a crash left in Ray's notes
         num_cpus=_logical_cpus(profile),

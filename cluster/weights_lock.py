@@ -106,13 +106,13 @@ def digests_of(judges: Judges) -> dict[str, str]:
 def checked(operator: type, expected: Mapping[str, str]) -> type:
     """The operator as an actor that loads these weights and no others, wherever it runs."""
 
-    class Checked(operator):
+    class Vouched(operator):
         def __init__(self, *arguments: Any) -> None:
             weights.expect(expected)
             super().__init__(*arguments)
 
-    Checked.__name__ = Checked.__qualname__ = operator.__name__  # Ray shows it
-    return Checked
+    Vouched.__name__ = Vouched.__qualname__ = operator.__name__  # Ray shows it
+    return Vouched
 
 
 def check_licences(profile: Profile, file: str) -> None:

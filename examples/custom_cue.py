@@ -15,10 +15,11 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from operators.condition import Condition, CueModels
+from operators.condition import Condition
+from operators.conditioning.cue_models import CueModels
 from operators.models.build import unite_masks
 from operators.planning.probe import plan_source
-from schemas.clip import Conditioning
+from schemas.conditioning import Conditioning
 from schemas.config import load
 from schemas.cues import InstanceMasks, Patch
 from schemas.policy import Policy

@@ -9,9 +9,10 @@ again: finished shards stay untouched, the rest is done.
 from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import ray
+from pyarrow import fs
 
 from cluster import session, stop, weights_lock
 from cluster.ledger import checkpoint, erasure, failure_budget, lease
@@ -21,6 +22,7 @@ from cluster.ledger.plans import Plan
 from cluster.ledger.repair import repair
 from cluster.ledger.run import Run
 from jobs import options
+from jobs.results import print_dataset
 from operators import storage
 from operators.audit import Audit, Provenance
 from operators.condition import Condition
@@ -37,45 +39,63 @@ from schemas.profile import Pool
 
 def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | None = None) -> None:
     """The pipeline: a block of clip references in, a shard out."""
-    profile, policy, output = run.profile, run.policy, storage.absolute(run.output)
-    pools, key = profile.pools, options.read_release_key(run.plan.uri)
-    provenance = Provenance(weights_lock.check(profile), weights_lock.code_version())
-    digests = weights_lock.digests(profile)
-    condition, regenerate, audit = (
-        weights_lock.checked(operator, digests) for operator in (Condition, Regenerate, Audit)
-    )
-    filesystem, manifest = run.plan.files()
-    attempts = Attempts(profile.clip.max_seconds, output, run.lease)
-    refused = Candidates(storage.absolute(run.review) if run.review else "")
+    ladder = Ladder(run.policy.escalation, storage.absolute(run.output), run.signer)
+    pipeline, plan_files = stages(run, ladder), run.plan.files()
     checkpoint.begin(run, withdraw, decide)
     # What a gate refused is tried again one rung up; what a crash took along clip by clip, with the same ladder, for
     # as long as a pass brings anything.
-    rungs, before = len(policy.escalation), None
-    ladder = Ladder(policy.escalation, output, run.signer)
-    for clips_per_shard in [profile.clips_per_shard] * (1 + rungs) + [1] * (1 + rungs):
+    rungs, before = len(run.policy.escalation), None
+    for clips_per_shard in [run.profile.clips_per_shard] * (1 + rungs) + [1] * (1 + rungs):
         left = checkpoint.missing(run.plan, run.output)
         now = (left.tobytes(), ladder.standing())
         if not left.size or (clips_per_shard == 1 and now == before):
             break
         before = now if clips_per_shard == 1 else None
         failure_budget.require_space(run.output)
-        clips = ray.data.read_parquet(manifest, filesystem=filesystem)
-        clips = clips.repartition(target_num_rows_per_block=clips_per_shard)
-        structure = clips.map_batches(
-            condition, **on(pools.condition, profile, policy, key, attempts, ladder)
-        )
-        together = min(profile.generator.batch, clips_per_shard)
-        candidates = structure.map_batches(
-            regenerate, **on(pools.regenerate, profile, attempts, clips=together)
-        )
-        audited = candidates.map_batches(
-            audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, refused, run.marker)
-        )
-        sink = ShardSink(run.output, pools, run.signer, run.settings, run.lease)
-        audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
+        write_shards(run, plan_files, pipeline, clips_per_shard)
         repair(run.output, run.terms())
     failure_budget.require_space(run.output)  # what a full disk took is not lost, but to be done
     checkpoint.record_lost(run)
+
+
+class Stage(NamedTuple):
+    """An operator, the pool of actors that run it, what each is made with, and how many clips it takes at a time."""
+
+    operator: type
+    pool: Pool
+    arguments: tuple[Any, ...]
+    clips: int = 1
+
+
+def stages(run: Run, ladder: Ladder) -> list[Stage]:
+    """Condition, Regenerate and Audit, which load only what this run was begun with."""
+    profile, policy, pools = run.profile, run.policy, run.profile.pools
+    key = options.read_release_key(run.plan.uri)
+    provenance = Provenance(weights_lock.check(profile), weights_lock.code_version())
+    attempts = Attempts(profile.clip.max_seconds, storage.absolute(run.output), run.lease)
+    refused = Candidates(storage.absolute(run.review) if run.review else "")
+    audit = (profile, policy, provenance, attempts, ladder, refused, run.marker)
+    made = [
+        Stage(Condition, pools.condition, (profile, policy, key, attempts, ladder)),
+        Stage(Regenerate, pools.regenerate, (profile, attempts), profile.generator.batch),
+        Stage(Audit, pools.audit, audit),
+    ]
+    digests = weights_lock.digests(profile)
+    return [stage._replace(operator=weights_lock.checked(stage.operator, digests)) for stage in made]
+
+
+def write_shards(
+    run: Run, plan_files: tuple[fs.FileSystem, list[str]], pipeline: list[Stage], clips_per_shard: int
+) -> None:
+    """One pass over what is missing of the plan: through the stages, into shards."""
+    filesystem, manifest = plan_files
+    rows = ray.data.read_parquet(manifest, filesystem=filesystem)
+    rows = rows.repartition(target_num_rows_per_block=clips_per_shard)
+    for stage in pipeline:
+        together = min(stage.clips, clips_per_shard)
+        rows = rows.map_batches(stage.operator, **on(stage.pool, *stage.arguments, clips=together))
+    sink = ShardSink(run.output, run.profile.pools, run.signer, run.settings, run.lease)
+    rows.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
 
 
 def on(pool: Pool, *constructor_arguments: Any, clips: int = 1) -> dict[str, Any]:
@@ -143,7 +163,7 @@ def main(arguments: Namespace) -> int:
             raise stop.Stopped(let_go(run)) from None
     if run.review:
         write_review(arguments.plan, run.output, run.review, policy.reviewers, arguments.review_clips)
-    options.print_outcome(dataset, arguments.output)
+    print_dataset(dataset, arguments.output)
     return 0
 
 

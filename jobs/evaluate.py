@@ -130,6 +130,37 @@ def publish(output: str, found: dict[str, Any], dataset: bytes, signer: Signer, 
     storage.write_bytes(output, EVIDENCE, evidence.seal(found, digests, signer))
 
 
+def require_fit(output: str, dataset: dict[str, Any], profile: Profile) -> None:
+    """Raises UserError unless the dataset is complete, and made with this profile."""
+    if dataset["state"] != "complete":
+        raise UserError(output, "is not complete", "Run jobs.anonymize again with the same plan and settings")
+    if dataset["profile"]["digest"] != profile.digest():
+        problem = f"was made with another profile than {profile.name}"
+        raise UserError(output, problem, "Give the settings of the run")
+
+
+def signer_of(arguments: Namespace, dataset: dict[str, Any]) -> Signer | None:
+    """Who signs the summary, if anybody. Raises UserError unless it is the dataset's owner."""
+    signer = options.read_signer(arguments)
+    if signer and dataset_signature.key_named(dataset)[0] != signer.public_key:
+        raise UserError("--key", "is not the key that the dataset is signed by", "Give that one, or none")
+    if arguments.card and not signer:
+        raise UserError("--card", "needs --key", "The card is vouched for by the signed summary")
+    return signer
+
+
+def facts_of(dataset: dict[str, Any], sha256: str, judges: Judges, truth: bool) -> dict[str, Any]:
+    """What the summary says of the dataset that was evaluated, and of who judged it by what."""
+    return {
+        "dataset": {
+            "sha256": sha256, "revision": dataset.get("revision", 0), "variant": dataset["variant"],
+            "profile": dataset["profile"]["name"], "policy": dataset["policy"]["name"],
+        },
+        "judges": {"name": judges.name, "digest": judges.digest(), "gates_use": judges.gates_use},
+        "truth": truth,
+    }  # fmt: skip
+
+
 def main(arguments: Namespace) -> int:
     """Measure what is missing, then write the report."""
     output, report = arguments.output.rstrip("/"), arguments.report.rstrip("/")
@@ -137,21 +168,9 @@ def main(arguments: Namespace) -> int:
     options.keep_out_of_datasets(report, "originals")
     profile, _ = options.read_settings(arguments)
     dataset = reader.require_dataset(output, "there is nothing to evaluate")
-    policy, judges, signer = (
-        policy_of(output, dataset),
-        load(Judges, arguments.judges),
-        options.read_signer(arguments),
-    )
-    if dataset["state"] != "complete":
-        raise UserError(output, "is not complete", "Run jobs.anonymize again with the same plan and settings")
-    if dataset["profile"]["digest"] != profile.digest():
-        raise UserError(
-            output, f"was made with another profile than {profile.name}", "Give the settings of the run"
-        )
-    if signer and dataset_signature.key_named(dataset)[0] != signer.public_key:
-        raise UserError("--key", "is not the key that the dataset is signed by", "Give that one, or none")
-    if arguments.card and not signer:
-        raise UserError("--card", "needs --key", "The card is vouched for by the signed summary")
+    policy, judges = policy_of(output, dataset), load(Judges, arguments.judges)
+    require_fit(output, dataset, profile)
+    signer = signer_of(arguments, dataset)
     methods = chosen(arguments.against, BASELINES, "--against")
     attacks = chosen(arguments.attacks, ATTACKS, "--attacks")
     held = storage.read_bytes(output, DATASET)
@@ -164,16 +183,9 @@ def main(arguments: Namespace) -> int:
     key = options.read_release_key(Plan.of(arguments.plan).uri)
     measure(clips, store, profile, digests, policy, key, judges, methods, places)
     measured = [one for one in store.read() if one.source in clips]
-    facts = {
-        "dataset": {
-            "sha256": sha256(held), "revision": dataset.get("revision", 0), "variant": dataset["variant"],
-            "profile": dataset["profile"]["name"], "policy": dataset["policy"]["name"],
-        },
-        "judges": {"name": judges.name, "digest": judges.digest(), "gates_use": judges.gates_use},
-        "truth": bool(arguments.truth),
-    }  # fmt: skip
     attacker = Attacker(measured, JudgeModels.embedders_of(judges))
     own = {"lost": figure(lost), **keyed(places, clips, key)}
+    facts = facts_of(dataset, sha256(held), judges, bool(truth))
     found = summary(measured, attacker, attacks, own, facts)
     page = write_evaluation(report, found, watched(places, clips, worst(measured)))
     if signer:

@@ -1,11 +1,9 @@
 """What the jobs' command lines share: settings, the release key, errors without a traceback, tables."""
 
 import contextlib
-import json
 import secrets
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,9 @@ import cluster
 from cluster import stop, weights_lock
 from cluster.ledger import plans
 from operators import storage
-from operators.release import reader
 from operators.release.c2pa_mark import Marker
 from operators.release.layout import DATASET
 from operators.release.signature import Signer, read_public_key
-from schemas.certificate import Gate
 from schemas.config import load
 from schemas.errors import UserError
 from schemas.policy import Policy
@@ -221,39 +217,3 @@ def table(title: str, rows: Iterable[tuple[str, Any]]) -> None:
     for name, value in rows:
         made.add_row(name, str(value))
     Console().print(made)
-
-
-def print_outcome(dataset: dict[str, Any], output: str) -> None:
-    """The closing table of a run, from what stands in dataset.json."""
-    verdicts = ("planned", "released", "quarantined", "failed")
-    rows: list[tuple[str, Any]] = [
-        (verdict, f"{dataset[verdict]['clips']} clips, {dataset[verdict]['frames']} frames")
-        for verdict in verdicts
-    ]
-    rows += [
-        ("people", f"{dataset['people']}: {dataset['regenerated']} regenerated, {dataset['filled']} filled"),
-        ("frames", f"{dataset['frames_masked']} masked, {dataset['frames_painted']} painted over"),
-        ("diffusion calls", dataset["diffusion_calls"]),
-        ("clips with nothing to replace, bypassed", dataset["bypassed"]),
-    ]
-    rows += [(f"seconds in {stage}", f"{seconds:.1f}") for stage, seconds in dataset["seconds"].items()]
-    rows += [(f"quarantined by {gate}", f"{count} clips") for gate, count in refusals(output).most_common()]
-    table("anonymize", [*rows, ("output", output)])
-    if dataset["planned"]["clips"] and not dataset["released"]["clips"]:
-        print("Nothing was released: every clip was quarantined or failed.")
-    if dataset["quarantined"]["clips"] or dataset["failed"]["clips"]:
-        print(
-            f"Why, clip by clip: python -m jobs.status {output} --clip KEY --plan PLAN; keys: {output}/quarantine"
-        )
-
-
-def refusals(output: str) -> Counter[str]:
-    """How many quarantined clips each gate refused; a clip counts for each of its gates."""
-    rows = reader.read_columns(reader.parquet_files(output, "quarantine"), ["gates"]).to_pylist()
-    held = [json.loads(row["gates"] or "[]") for row in rows]
-    return Counter(gate["name"] for gates in held for gate in gates if not passed(gate))
-
-
-def passed(gate: dict[str, Any]) -> bool:
-    """Of a gate as it stands in OUT/quarantine, where a score is text."""
-    return Gate(**gate | {"score": float(gate["score"])}).passed

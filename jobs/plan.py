@@ -19,41 +19,27 @@ import uuid
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from itertools import chain
 from typing import Any
 
-import pyarrow as pa
 import ray
 
 from cluster import session
 from cluster.ledger import plans
 from jobs import options
-from jobs.anonymize import on
+from jobs.estimate import dry_run
 from operators import storage
-from operators.condition import Condition
-from operators.planning.cost import Estimate, Sampled, estimate, per_petabyte
 from operators.planning.listing import LISTINGS, Files, Source, list_sources, side_by_side
 from operators.planning.probe import plan_source, source_key, unplannable
 from operators.recovery.attempts import time_limit
-from operators.regenerate import Regenerate
-from operators.stopwatch import by_stage
-from schemas.arrow import from_table, to_table
-from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip
-from schemas.errors import UserError
-from schemas.policy import Policy
-from schemas.profile import Clips, Profile
+from schemas.arrow import to_table
+from schemas.clip import ClipRef
+from schemas.profile import Clips
 
 SOURCES_PER_FILE = 100  # of the manifest; one task probes them
 MAX_TASKS = 1000  # at once
-FIGURES = pa.schema(
-    {
-        "people": pa.int64(),
-        "video_seconds": pa.float64(),
-        "stage_seconds": pa.struct({"condition": pa.float64(), "regenerate": pa.float64()}),
-    }
-)
 
 
 def plan(inputs: list[str], output: str, clips: Clips) -> tuple[dict[str, Any], dict[str, int]]:
@@ -62,26 +48,35 @@ def plan(inputs: list[str], output: str, clips: Clips) -> tuple[dict[str, Any], 
     key = options.make_release_key(output)
     forgotten = set(plans.forgotten(output))
     videos = [source for source in listing.videos if source_key(source.name, key) not in forgotten]
-    listing = replace(listing, videos=videos)
     made_from = {
         "inputs": [storage.absolute(one) for one in inputs],
         "clip": clips.model_dump(),
         "format": plans.FORMAT,
     }
     known = plans.read_sources(output, made_from)
-    gone = known.keys() - {source.uri for source in listing.videos}
-    same = {source.uri for source in listing.videos if known.get(source.uri) == source}
-    new = {source.uri for source in listing.videos} - known.keys()
-    changes = {"new": len(new), "changed": len(listing.videos) - len(same) - len(new), "gone": len(gone)}
+    gone = known.keys() - {source.uri for source in videos}
+    same = {source.uri for source in videos if known.get(source.uri) == source}
+    new = {source.uri for source in videos} - known.keys()
+    changes = {"new": len(new), "changed": len(videos) - len(same) - len(new), "gone": len(gone)}
     kept_though_gone = {"gone": sorted(gone)}
-    finished = plans.PLAN_FILE in storage.list_files(output)
-    if finished and len(same) == len(listing.videos):
+    complete = plans.PLAN_FILE in storage.list_files(output)
+    if complete and len(same) == len(videos):
         return json.loads(storage.read_bytes(output, plans.PLAN_FILE)) | kept_though_gone, changes
     session.start()
     storage.delete(output, [plans.PLAN_FILE])
     left = plans.keep_clips(output, same | gone)
-    todo = [source for source in listing.videos if source.uri not in left]
-    # What a crash took along is tried a second time, source by source.
+    left = probe_all([source for source in videos if source.uri not in left], output, key, clips, left)
+    kept = [known[uri] for uri in sorted(gone & left)]
+    plans.write_sources(output, [*videos, *kept], made_from)
+    return plans.account(output, listing.others) | kept_though_gone, changes
+
+
+def probe_all(todo: list[Source], output: str, key: bytes, clips: Clips, planned: set[str]) -> set[str]:
+    """The clips of sources into the plan, beside those `planned`, by address; returns whose are there now.
+
+    What a crash took along is tried a second time, source by source, and then is what cannot be planned.
+    """
+    planned = set(planned)
     for sources_per_file in (SOURCES_PER_FILE, 1):
         pieces = cut(todo, key, sources_per_file)
         if not pieces:
@@ -91,13 +86,11 @@ def plan(inputs: list[str], output: str, clips: Clips) -> tuple[dict[str, Any], 
             .map(partial(probe, output=output, name_key=key, clips=clips), max_retries=1)
             .materialize()
         )
-        left |= plans.keep_clips(output, left | {source.uri for source in todo})
-        todo = [source for source in todo if source.uri not in left]
+        planned |= plans.keep_clips(output, planned | {source.uri for source in todo})
+        todo = [source for source in todo if source.uri not in planned]
     for piece in cut(todo, key, SOURCES_PER_FILE):
         refuse(piece, output, key)
-    kept = [known[uri] for uri in sorted(gone & left)]
-    plans.write_sources(output, [*listing.videos, *kept], made_from)
-    return plans.account(output, listing.others) | kept_though_gone, changes
+    return planned
 
 
 def on_every_node(look: Callable[[str], Files], folders: list[str]) -> Iterable[Files]:
@@ -144,55 +137,6 @@ def refuse(piece: dict[str, Any], output: str, name_key: bytes) -> None:
         for source in piece["sources"]
     ]
     plans.write_clips(output, piece["file"], to_table(refs, ClipRef))
-
-
-def dry_run(profile: Profile, policy: Policy, plan: str, arguments: Namespace) -> list[tuple[str, Any]]:
-    """Figures for the whole plan, and for a petabyte, from `estimate` clips of each of its `parts`."""
-    clips, parts = arguments.estimate, arguments.parts
-    if arguments.empty is not None and not 0 <= arguments.empty <= 1:
-        raise UserError(f"--empty {arguments.empty}", "is no share", "Give a number from 0 to 1")
-    shares = {name: getattr(profile.pools, name).num_gpus for name in ("condition", "regenerate")}
-    if arguments.price and not any(shares.values()):
-        problem = f"is of a GPU's hour, and no stage of profile {profile.name} has a GPU: all would cost 0"
-        raise UserError(f"--price {arguments.price:g}", problem, "Leave it out, or give a profile with GPUs")
-    session.start(profile)
-    chosen = [ref for part in range(1, parts + 1) for ref in plans.Plan(plan, part, parts).sample(clips)]
-    if not chosen:
-        raise UserError(plan, "has no clip that can be read", "See the list of unreadable videos")
-    pools, key = profile.pools, options.read_release_key(plan)
-    ray.data.DataContext.get_current().max_errored_blocks = 0  # a figure of fewer clips would be another's
-    rows = ray.data.from_arrow(to_table(chosen, ClipRef)).repartition(len(chosen))
-    rows = rows.map_batches(Condition, **on(pools.condition, profile, policy, key))
-    rows = rows.map_batches(Regenerate, **on(pools.regenerate, profile))
-    sample = [Sampled(**row) for row in rows.map_batches(figures, batch_format="pyarrow").take_all()]
-    if len(sample) < 2:
-        raise UserError(plan, "gives fewer than two clips to estimate from", "Give --estimate more clips")
-    found = estimate(sample, plans.Plan(plan).planned().ids.size, shares)
-    found |= costs(found, "GPU-hours", "cost", arguments.price)
-    if arguments.megabits:
-        found |= per_petabyte(sample, shares, arguments.megabits, arguments.empty)
-        found |= costs(found, "GPU-hours per petabyte", "cost per petabyte", arguments.price)
-    counted = ("sampled clips, of these quarantined or failed", f"{len(chosen)}, {len(chosen) - len(sample)}")
-    return [counted, *found.items()]
-
-
-def costs(found: dict[str, Estimate], hours: str, name: str, price: float) -> dict[str, Estimate]:
-    """What GPU-hours cost, where a price is given."""
-    return {name: Estimate(found[hours].value * price, found[hours].error * price)} if price else {}
-
-
-def figures(clips: pa.Table) -> pa.Table:
-    """What `Sampled` holds, of each clip that was regenerated."""
-    rows = []
-    for clip in from_table(clips, CandidateClip, QuarantinedClip, FailedClip):
-        if isinstance(clip, CandidateClip):
-            spent = by_stage(clip.evidence.seconds)
-            stages = {stage: spent.get(stage, 0.0) for stage in ("condition", "regenerate")}
-            length = clip.ref.frames * clip.ref.fps_den / clip.ref.fps_num
-            rows.append(
-                {"people": len(clip.evidence.people), "video_seconds": length, "stage_seconds": stages}
-            )
-    return pa.Table.from_pylist(rows, schema=FIGURES)
 
 
 def main(arguments: Namespace) -> int:

@@ -18,7 +18,7 @@ from jobs import options
 from operators.models.witnesses.person_map import STRIDE, PersonMap
 from operators.training.descent import descend
 from operators.training.synthetic_people import read_people
-from operators.training.witness_scenes import leftover_scene
+from operators.training.witness_scenes import partly_masked_scene
 from schemas.recipe import cosine
 
 RATE, BATCH = 2e-3, 16
@@ -47,7 +47,7 @@ def train(folder: Path, steps: int, seed: int) -> PersonMap:
     )
     shown = 0.0
     for step in range(1, steps + 1):
-        pairs = [leftover_scene(streets, crops, rng) for _ in range(BATCH)]
+        pairs = [partly_masked_scene(streets, crops, rng) for _ in range(BATCH)]
         loss = loss_of(network, pairs)
         descend(loss, network.parameters(), optimizer, schedule)
         average.update_parameters(network)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from operators.actor.actor import actor
 from operators.actor.background.plate import plate
 from operators.conditioning.carried import carried
+from operators.conditioning.cue_models import CueModels
 from operators.conditioning.doubles import doubles
 from operators.conditioning.fuse import fuse_structall, fuse_structhuman
 from operators.conditioning.grow import track_everybody
@@ -20,25 +21,10 @@ from operators.conditioning.limbs import cover_limbs
 from operators.conditioning.paint import paint
 from operators.conditioning.persona import sample_persona
 from operators.conditioning.prompt import caption_from_cues
-from operators.conditioning.redact import Redactor
 from operators.conditioning.severed import cover_severed
 from operators.conditioning.skeleton import draw_tracks
 from operators.conditioning.stirred import cover_moving
 from operators.conditioning.tube import cut_tube, tube_size, whole_frame
-from operators.gates.people import Detector
-from operators.models.build import (
-    DepthModel,
-    PoseModel,
-    SceneModel,
-    SegmentModel,
-    depth_model,
-    pose_model,
-    scene_model,
-    segment_model,
-)
-from operators.models.known_answer import beside_nobody, require_sight
-from operators.models.witnesses.centerface import FaceDetector
-from operators.models.witnesses.witness import Witness
 from operators.recovery.attempts import Attempts
 from operators.recovery.escalation import Ladder, larger, tries
 from operators.recovery.fail_closed import each
@@ -49,50 +35,13 @@ from operators.video.shots import shots
 from schemas.actor import Role
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Gate, Step, Timing
-from schemas.clip import ClipRef, Conditioning, Evidence, FailedClip, QuarantinedClip, Tube
+from schemas.clip import ClipRef, Evidence, FailedClip, QuarantinedClip
+from schemas.conditioning import Conditioning, Tube
 from schemas.policy import MaskPolicy, Policy
 from schemas.profile import Profile
 from schemas.track import Track, union
 
 _CONDITIONING_SIDE = 640  # px; the conditioning video is for looking at
-
-
-@dataclass
-class CueModels:
-    """What looks at the footage. `depth` is for StructAll alone."""
-
-    pose: PoseModel
-    segment: SegmentModel
-    depth: DepthModel | None
-    scene: SceneModel
-    witness: Detector
-    faces: Detector
-    limbs: Detector | None
-    redact: Redactor
-
-    @classmethod
-    def load(cls, profile: Profile, policy: Policy) -> "CueModels":
-        """The models that the profile names, where its pool says. Raises UserError if a detector is blind."""
-        device, limits = profile.pools.condition.device, policy.gates
-        made = cls(
-            pose=pose_model(profile.pose, device),
-            segment=segment_model(profile.segment, device),
-            depth=depth_model(profile.depth, device) if policy.variant == "structall" else None,
-            scene=scene_model(profile.caption, device),
-            witness=Witness(profile.witness, device),
-            faces=FaceDetector(limits.grow_face_confidence),
-            limbs=Witness(profile.limbs, device) if profile.limbs else None,
-            redact=Redactor(profile, policy),
-        )
-        require_sight(
-            {
-                "pose": (made.pose, policy.mask.start_confidence),
-                "segment": (made.segment, policy.mask.start_confidence),
-                "witness": (beside_nobody(made.witness), limits.residual_confidence),
-                "faces": (beside_nobody(made.faces), limits.face_confidence),
-            }
-        )
-        return made
 
 
 @dataclass(frozen=True)

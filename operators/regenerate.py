@@ -4,7 +4,6 @@ import hashlib
 import logging
 from dataclasses import replace
 from itertools import islice
-from time import perf_counter
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +16,12 @@ from operators.generation.rate import restored, shown, stride_of, thinned
 from operators.generation.windows import count_windows
 from operators.recovery.attempts import Attempts, Unrecorded
 from operators.recovery.fail_closed import each
+from operators.stopwatch import Stopwatch
 from operators.video.encode import decode_bytes, encode_video
 from schemas.arrow import from_table, to_table
 from schemas.certificate import filled
-from schemas.clip import GRAY, CandidateClip, Conditioning, FailedClip, QuarantinedClip, Tube
+from schemas.clip import GRAY, CandidateClip, FailedClip, QuarantinedClip
+from schemas.conditioning import Conditioning, Tube
 from schemas.generation import Request
 from schemas.profile import Profile
 
@@ -76,12 +77,13 @@ class Regenerate:
         return wanted and not self.attempts.ended_badly("regenerate", clip.ref.clip_id)
 
     def _generate(self, clips: list[Conditioning]) -> dict[int, Generated]:
-        start = perf_counter()
+        clock = Stopwatch()
         results = iter(
             self._all_frames([(tube, self._parts(clip, tube)) for clip in clips for tube in clip.tubes])
         )
         made = {clip.ref.clip_id: list(islice(results, len(clip.tubes))) for clip in clips}
-        share = (perf_counter() - start) / max(1, sum(self._calls(clip) for clip in clips))
+        clock.lap("generate")
+        share = clock.seconds["generate"] / max(1, sum(self._calls(clip) for clip in clips))
         return {clip.ref.clip_id: (made[clip.ref.clip_id], share * self._calls(clip)) for clip in clips}
 
     def _all_frames(self, tubes: list[tuple[Tube, list[list[int]]]]) -> list[np.ndarray | Exception]:
@@ -122,9 +124,10 @@ class Regenerate:
             if isinstance(result, Exception):
                 raise result
             generated.append(result)
-        start = perf_counter()
+        clock = Stopwatch()
         video = self._video(clip, generated)
-        seconds = {"generate": generate_seconds, "composite": perf_counter() - start}
+        clock.lap("composite")
+        seconds = {"generate": generate_seconds, **clock.seconds}
         seeds = ",".join(
             str(seed)
             for seed in [*(tube.seed for tube in clip.tubes), *(role.actor.seed for role in clip.roles)]

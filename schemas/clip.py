@@ -1,4 +1,4 @@
-"""What flows: a clip's reference, its conditioning, a candidate, and the three ways a clip can end."""
+"""What flows: a clip's reference, what is known of it, a candidate, and the three ways a clip can end."""
 
 import hashlib
 from dataclasses import dataclass, field, replace
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Never
 
 import numpy as np
 
-from schemas.actor import Role
 from schemas.certificate import Certificate, Gate, Step, Timing, Variant
 from schemas.due import unproved
 from schemas.policy import Policy
@@ -96,29 +95,6 @@ class ClipRef:
 
 
 @dataclass(frozen=True)
-class Tube:
-    """The space-time region of one tracked person (StructAll: the whole frame), ready for generation.
-
-    first        index of the tube's first frame in the clip's window
-    boxes        int32 [N,4], x0 y0 x1 y1 in source pixels: where each frame of the tube lies; a box may
-                 reach beyond the frame
-    conditioning uint8 [N,h,w,3] RGB at model resolution
-    generate     bool [N,h,w]: VACE's mask, what to generate and not to keep; at model resolution
-    mask         bool [N,H,W] at source resolution: the pixels that the generated tube replaces
-    seed         derived from the pseudo-identity (HMAC of release key, scope, track)
-    """
-
-    track: int
-    first: int
-    boxes: np.ndarray
-    conditioning: np.ndarray
-    generate: np.ndarray
-    mask: np.ndarray
-    prompt: str
-    seed: int
-
-
-@dataclass(frozen=True)
 class Person:
     """One person who was followed: where, and in which pose. No pixel.
 
@@ -168,24 +144,6 @@ class Evidence:
         people = [replace(person, first=person.first - overlap) for person in self.people]
         masks = {name: getattr(self, name)[overlap:] for name in ("mask", "body", "renewed")}
         return replace(self, people=people, **masks)
-
-
-@dataclass(frozen=True)
-class Conditioning:
-    """A clip reduced to structure. Past this point no stage but Audit ever sees a person's pixels.
-
-    background  lossless H.264 of the window, everything inside the mask gray (empty in StructAll)
-    shots       first frame of each shot of the window, and the one after its last
-    tubes       what a diffusion model generates
-    roles       who is drawn, if the profile has people drawn; a person of whose joints nothing is believable has none
-    """
-
-    ref: ClipRef
-    evidence: Evidence
-    background: bytes
-    shots: list[tuple[int, int]]
-    tubes: list[Tube]
-    roles: list[Role]
 
 
 @dataclass(frozen=True)

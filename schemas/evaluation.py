@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from schemas.config import Settings
-from schemas.extractors import Depth, Ensemble
+from schemas.extractors import Depth, EnsembleSettings
 
 Baseline = Literal["blur", "pixelate", "blackout", "inpaint"]
 Attack = Literal["parrot", "reversal", "gait", "linkage"]
@@ -27,7 +27,7 @@ class Judges(Settings):
     """
 
     name: str
-    people: Ensemble
+    people: EnsembleSettings
     embedders: dict[str, str] = Field(min_length=1)
     depth: Depth | None = None
     gates_use: list[str]
@@ -93,7 +93,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Statistic:
     """`value`, and the interval in which it lies with 95 % confidence if other sources like these had been drawn.
 
     `low` and `high` are None where one source, or none, tells nothing about others. `chance` is what guessing gives.

@@ -10,7 +10,7 @@ from pydantic import Discriminator, Field, Tag
 from schemas.config import Settings
 
 
-class Yolo(Settings):
+class YoloSettings(Settings):
     """An ultralytics checkpoint (.pt; AGPL-3.0), run at native resolution up to a longer side of `image_size` px."""
 
     model: Literal["yolo"]
@@ -20,7 +20,7 @@ class Yolo(Settings):
     confidence: float = Field(default=0.25, gt=0, lt=1)
 
 
-class Ensemble(Settings):
+class EnsembleSettings(Settings):
     """People, their joints and masks by NanoDet, MoveNet and BlazePose (Apache-2.0), in a folder, as ONNX.
 
     `confidence` is what either detector's score has to be for somebody to be listed at all.
@@ -39,7 +39,7 @@ class Network(Settings):
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
 
 
-class RtDetr(Network):
+class RtDetrSettings(Network):
     """Boxes of persons by RT-DETR (Apache-2.0), each frame scaled to a square of `image_size` px."""
 
     model: Literal["rt_detr"]
@@ -47,7 +47,7 @@ class RtDetr(Network):
     confidence: float = Field(default=0.25, gt=0, lt=1)
 
 
-class PersonMap(Settings):
+class PersonMapSettings(Settings):
     """Weights of jobs.train_witness, for `batch` frames at a time, larger ones in tiles of `image_size` px.
 
     `reach`: it counts only within so many px of what is masked, and looks for what sticks out there; 0 is everywhere.
@@ -61,7 +61,7 @@ class PersonMap(Settings):
     reach: int = Field(default=0, ge=0)
 
 
-class CocoSsd(Settings):
+class CocoSsdSettings(Settings):
     """Boxes of persons by COCO-SSD (Apache-2.0) as ONNX: the whole frame, and tiles of `tile` px, each as 300 x 300."""
 
     model: Literal["coco_ssd"]
@@ -71,7 +71,7 @@ class CocoSsd(Settings):
     confidence: float = Field(default=0.25, gt=0, lt=1)
 
 
-class FinalLook(Settings):
+class FinalLookSettings(Settings):
     """Boxes of persons by COCO-SSD, in the end, by which no mask was grown: `mirrored`, and with tiles of another size
     than the witness's, if the witness is COCO-SSD as well."""
 
@@ -83,11 +83,11 @@ class FinalLook(Settings):
 
 
 # A detector of the gates that look again. RT-DETR, too, sees large frames in tiles of its `image_size`.
-OneWitness = Annotated[PersonMap | RtDetr | CocoSsd, Field(discriminator="model")]
+OneWitness = Annotated[PersonMapSettings | RtDetrSettings | CocoSsdSettings, Field(discriminator="model")]
 
 # Of a YOLO segmentation checkpoint and of an ensemble, the boxes serve.
-Boxes = Annotated[Yolo | RtDetr | Ensemble, Field(discriminator="model")]
-Things = Annotated[Yolo | RtDetr, Field(discriminator="model")]
+Boxes = Annotated[YoloSettings | RtDetrSettings | EnsembleSettings, Field(discriminator="model")]
+Things = Annotated[YoloSettings | RtDetrSettings, Field(discriminator="model")]
 
 Topic = Literal["plate", "screen"]
 
@@ -103,7 +103,7 @@ class Objects(Settings):
     classes: dict[str, Topic] = Field(min_length=1)
 
 
-class VitPose(Network):
+class VitPoseSettings(Network):
     """Joints of the persons in a detector's boxes by ViTPose (Apache-2.0).
 
     A whole-body checkpoint (133 points) also gives hands; `face` keeps its 68 landmarks of the face, which carry
@@ -115,21 +115,21 @@ class VitPose(Network):
     face: bool = False
 
 
-class DepthAnything(Network):
+class DepthAnythingSettings(Network):
     """Depth Anything V2. Small is Apache-2.0, base and large are CC-BY-NC-4.0. `steady`: smoothed over time."""
 
     model: Literal["depth_anything"]
     steady: bool = True
 
 
-class Sam2Video(Network):
+class Sam2VideoSettings(Network):
     """Masks by SAM 2 video (Apache-2.0), prompted with a detector's boxes in every frame and followed from there."""
 
     model: Literal["sam2"]
     detector: Boxes
 
 
-class Sam3Video(Network):
+class Sam3VideoSettings(Network):
     """Masks by SAM 3 video (Meta's SAM licence) of what `words` say, looked for in every frame.
 
     `confidence` counts for a detection and for beginning to follow somebody; Meta's settings, 0.5 and 0.7, drop
@@ -141,13 +141,13 @@ class Sam3Video(Network):
     confidence: float = Field(default=0.2, gt=0, lt=1)
 
 
-class Template(Settings):
+class TemplateSettings(Settings):
     """No captioner: the prompt is the looks that were sampled."""
 
     model: Literal["template"] = "template"
 
 
-class QwenVl(Settings):
+class QwenVlSettings(Settings):
     """Words for the scene by Qwen3-VL (Apache-2.0), which is shown the footage without its people."""
 
     model: Literal["qwen_vl"]
@@ -155,10 +155,12 @@ class QwenVl(Settings):
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
 
 
-Caption = Annotated[Template | QwenVl, Field(discriminator="model")]
-Pose = Annotated[Yolo | VitPose | Ensemble, Field(discriminator="model")]
-Segment = Annotated[Yolo | Sam2Video | Sam3Video | Ensemble, Field(discriminator="model")]
-Depth = Annotated[Yolo | DepthAnything, Field(discriminator="model")]
+Caption = Annotated[TemplateSettings | QwenVlSettings, Field(discriminator="model")]
+Pose = Annotated[YoloSettings | VitPoseSettings | EnsembleSettings, Field(discriminator="model")]
+Segment = Annotated[
+    YoloSettings | Sam2VideoSettings | Sam3VideoSettings | EnsembleSettings, Field(discriminator="model")
+]
+Depth = Annotated[YoloSettings | DepthAnythingSettings, Field(discriminator="model")]
 
 
 def _one_or_several(value: Any) -> str:

@@ -7,20 +7,8 @@ from pydantic import Field, field_validator, model_validator
 
 from schemas.certificate import Rung, Timing, Variant
 from schemas.config import Settings
+from schemas.rules import THINGS, Action, Rule, Topic
 
-Topic = Literal["person", "face", "plate", "text", "screen", "audio", "metadata", "other_streams"]
-Action = Literal["regenerate", "blackout", "blur", "keep", "drop"]
-_THINGS = ("plate", "text", "screen")
-_ALLOWED: dict[Topic, set[Action]] = {
-    "person": {"regenerate"},
-    "face": {"regenerate"},
-    "plate": {"regenerate", "blackout", "blur", "keep"},
-    "text": {"regenerate", "blackout", "blur", "keep"},
-    "screen": {"regenerate", "blackout", "blur", "keep"},
-    "audio": {"drop"},
-    "metadata": {"drop"},
-    "other_streams": {"drop"},
-}
 # Every gate that there is, see schemas/due.py.
 GATES = (
     *(
@@ -46,40 +34,6 @@ _NEVER_WAIVED = {
     "conditioning copy",
     "accepted",
 }
-
-
-class Rule(Settings):
-    """What is done about one topic in one region; of several rules for a topic the first whose region holds it applies.
-
-    where  everywhere, or a rectangle x0, y0, x1, y1 in shares of the frame's width and height, such as a burnt-in
-           caption: what lies mostly within it
-    do     regenerate  by the generator (a person always is: a face is part of one)
-           blackout, blur  painted over in the source; nothing but the detectors of people sees it before
-           keep        stays as it is
-           drop        is never written: sound, tags, further streams (Recast writes one video stream and nothing else)
-    """
-
-    what: Topic
-    where: Literal["everywhere"] | tuple[float, float, float, float] = "everywhere"
-    do: Action
-
-    @model_validator(mode="after")
-    def _possible(self) -> "Rule":
-        if self.do not in _ALLOWED[self.what]:
-            raise ValueError(f"{self.what} can be: {', '.join(sorted(_ALLOWED[self.what]))}")
-        if self.where != "everywhere":
-            x0, y0, x1, y1 = self.where
-            if not (0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1):
-                raise ValueError("where is everywhere, or x0, y0, x1, y1 in shares of the frame, 0 to 1")
-        return self
-
-    def holds(self, box: np.ndarray, size: tuple[int, int]) -> bool:
-        """Whether more than half of `box` (x0 y0 x1 y1, px) of a frame of `size` (height, width) lies in the region."""
-        if self.where == "everywhere":
-            return True
-        region = np.array(self.where) * [size[1], size[0], size[1], size[0]]
-        inside = np.clip(np.minimum(box[2:], region[2:]) - np.maximum(box[:2], region[:2]), 0, None)
-        return bool(inside.prod() > 0.5 * (box[2:] - box[:2]).prod())
 
 
 class MaskPolicy(Settings):
@@ -167,7 +121,7 @@ class Failures(Settings):
     in_shard: float = Field(ge=0, le=1)
 
 
-class Identity(Settings):
+class IdentityPolicy(Settings):
     """Whose new look is whose.
 
     scope      within which the n-th person has one look: a clip, a video, a rig (the source's folder), the release.
@@ -248,7 +202,7 @@ class Policy(Settings):
     name: str
     variant: Variant
     rules: list[Rule]
-    identity: Identity = Identity()
+    identity: IdentityPolicy = IdentityPolicy()
     persona: dict[str, dict[str, float]] = Field(default_factory=dict)
     mask: MaskPolicy
     gates: Gates
@@ -273,7 +227,7 @@ class Policy(Settings):
 
     def redacted(self) -> list[Rule]:
         """The rules about plates, text and screens that do not keep them."""
-        return [rule for rule in self.rules if rule.what in _THINGS and rule.do != "keep"]
+        return [rule for rule in self.rules if rule.what in THINGS and rule.do != "keep"]
 
     def sought(self) -> list[Rule]:
         """Those of them for which the thing has to be found: where all is made anew, only what is painted over."""

@@ -7,14 +7,14 @@ from pydantic import Field, model_validator
 from schemas.config import Settings
 from schemas.extractors import (
     Caption,
-    CocoSsd,
+    CocoSsdSettings,
     Depth,
-    FinalLook,
+    FinalLookSettings,
     Objects,
-    PersonMap,
+    PersonMapSettings,
     Poses,
     Segments,
-    Template,
+    TemplateSettings,
     Witnesses,
 )
 
@@ -137,7 +137,7 @@ class WanVace(Settings):
 Generator = WanVace  # another generator is another settings class with its `model`, and a union of both here
 
 
-class Likeness(Settings):
+class LikenessSettings(Settings):
     """The network that tells whether somebody could be recognised by their looks; see operators/models/witnesses."""
 
     weights: str
@@ -185,13 +185,13 @@ class Profile(Settings):
     pose: Poses
     segment: Segments
     depth: Depth
-    caption: Caption = Template()
+    caption: Caption = TemplateSettings()
     witness: Witnesses
-    final: FinalLook
-    limbs: PersonMap | None = None
+    final: FinalLookSettings
+    limbs: PersonMapSettings | None = None
     text: Text = Text()
     objects: Objects | None = None
-    likeness: Likeness
+    likeness: LikenessSettings
     generator: Generator
     persona: dict[str, list[str]]
     encoding: Encoding
@@ -209,7 +209,7 @@ class Profile(Settings):
                 raise ValueError(f"{problem}; name a detector that pose and segment do not use")
         same = [one for one in witnesses if one.weights == self.final.weights]
         if any(
-            not self.final.mirrored or (isinstance(one, CocoSsd) and one.tile == self.final.tile)
+            not self.final.mirrored or (isinstance(one, CocoSsdSettings) and one.tile == self.final.tile)
             for one in same
         ):
             raise ValueError("final is the witness again; mirror it and give it tiles of another size")

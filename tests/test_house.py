@@ -3,7 +3,8 @@
 import ast
 import os
 import re
-from collections import Counter
+from collections import Counter, defaultdict
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -18,16 +19,28 @@ SOURCES = [
     path for room in ("schemas", "operators", "jobs", "cluster") for path in (ROOT / room).rglob("*.py")
 ]
 MOST_FILES = 27  # in a folder: as many as the fullest one of the codebases that this one learns from
+LINES = 40  # of a function
+LONGER = {
+    "operators/actor/drawing/garments.py:dress",
+    "operators/actor/looks/sampling.py:sample_outfit",  # draws in an order that shards of rendered people rest on
+    "operators/training/tfjs_onnx.py:_spatial",  # a case for each kind of node
+}
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
     *(path for room in ("docs", "benchmarks", "examples") for path in sorted((ROOT / room).glob("**/*.md"))),
 ]
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """Of a source, all there are."""
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
 def imports(path: Path) -> set[str]:
     """Top-level packages that a file imports, anywhere in it."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -56,7 +69,7 @@ def rooms(deep: bool = False) -> dict[str, set[str]]:
     graph: dict[str, set[str]] = {}
     for path in (ROOT / "operators").rglob("*.py"):
         own = room_of(path, deep)
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "operators":
                 place = ROOT.joinpath(*node.module.split("."))
                 within = [place / alias.name for alias in node.names] if place.is_dir() else [place]
@@ -77,6 +90,38 @@ def test_no_folder_is_so_full_that_nobody_finds_a_file_in_it() -> None:
     } == {}
 
 
+def code_lines(function: ast.FunctionDef) -> int:
+    """Of a function without its docstring."""
+    said = function.body[0] if ast.get_docstring(function) is not None else None
+    docstring = (said.end_lineno or said.lineno) - said.lineno + 1 if said else 0
+    return (function.end_lineno or function.lineno) - function.lineno + 1 - docstring
+
+
+def test_a_function_is_a_list_of_steps_that_fits_a_screen() -> None:
+    """Of LINES, the docstring apart. Those that are longer are one thing, which steps would only scatter."""
+    longer = {
+        f"{path.relative_to(ROOT)}:{node.name}"
+        for path in SOURCES
+        for node in nodes(path)
+        if isinstance(node, ast.FunctionDef) and code_lines(node) > LINES
+    }
+    assert longer == LONGER
+
+
+def test_a_class_has_its_name_for_itself() -> None:
+    places = defaultdict(list)
+    for path in SOURCES:
+        for node in nodes(path):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(str(path.relative_to(ROOT)))
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+def test_what_is_inside_ray_is_taken_in_one_place() -> None:
+    private = re.compile(r"\bray(\.\w+)*\._\w+")
+    assert [path.name for path in SOURCES if private.search(path.read_text())] == ["ray_internals.py"]
+
+
 def test_nothing_that_releases_needs_what_trains() -> None:
     needed = {room: inner for room, inner in rooms().items() if room != "training"}
     assert [room for room, inner in needed.items() if "training" in inner] == []
@@ -89,7 +134,7 @@ def test_only_audit_makes_a_released_clip() -> None:
     makers = [
         path.name
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "ReleasedClip"
     ]
     assert makers == ["audit.py"]

@@ -17,15 +17,8 @@ from operators.recovery.attempts import Attempts
 from operators.recovery.fail_closed import each
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Certificate, Gate
-from schemas.clip import (
-    CandidateClip,
-    ClipRef,
-    Conditioning,
-    Evidence,
-    FailedClip,
-    QuarantinedClip,
-    ReleasedClip,
-)
+from schemas.clip import CandidateClip, ClipRef, Evidence, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.conditioning import Conditioning
 from schemas.config import load
 from schemas.due import due
 from schemas.policy import Policy

@@ -11,8 +11,7 @@ import numpy as np
 import pyarrow as pa
 import ray
 from pyarrow import fs
-from ray.data.checkpoint import CheckpointConfig
-from ray.data.checkpoint.checkpoint_filter import CheckpointManager
+from ray.data.checkpoint import CheckpointConfig, CheckpointManager
 
 from cluster import logs
 from cluster.ledger import chain, dataset_signature, erasure, failure_budget, lease

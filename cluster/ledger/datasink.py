@@ -18,7 +18,7 @@ from cluster.ledger import lease
 from operators import storage
 from operators.release.accounts import COUNTED
 from operators.release.layout import FOLDERS, files_of, shard_name
-from operators.release.shard_writer import VERDICT_OF, Outcome, write_shard
+from operators.release.shard_writer import VERDICT_OF, EndedClip, write_shard
 from operators.release.signature import Signer
 from schemas.arrow import from_table
 from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
@@ -100,7 +100,7 @@ def _log(table: pa.Table, stats: dict[str, Any]) -> None:
     logs.emit("shard", shard=stats["name"], **counts, people=stats["people"], seconds=seconds)
 
 
-def _rows(table: pa.Table) -> Iterator[Outcome]:
+def _rows(table: pa.Table) -> Iterator[EndedClip]:
     """One row in memory at a time."""
     for index in range(table.num_rows):
         yield from from_table(table.slice(index, 1), ReleasedClip, QuarantinedClip, FailedClip)

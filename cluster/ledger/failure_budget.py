@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ray.data import DataContext
-from ray.data._internal.execution.execution_callback import ExecutionCallback
 
+from cluster.ray_internals import ExecutionCallback
 from operators import storage
 from operators.release.accounts import Total
 from schemas.errors import UserError

@@ -7,6 +7,7 @@ are hard: inside, no value of the output depends on the source's pixels.
 import cv2
 import numpy as np
 
+from operators.models.runtime.finite import check_finite
 from schemas.clip import GRAY
 
 _STROKE_LEVEL = 10  # a rendered skeleton shows where its gray value is above this
@@ -30,8 +31,7 @@ def fuse_structall(depth: np.ndarray, mask: np.ndarray, skeleton: np.ndarray) ->
     Raises ValueError for depth that is not finite.
     """
     _check((*depth.shape, 3), mask, skeleton)
-    if not np.isfinite(depth).all():
-        raise ValueError("depth is not finite")
+    check_finite(depth, what="depth")
     fused = np.full((*depth.shape, 3), GRAY, np.uint8)
     for frame, values, person in zip(fused, depth, mask, strict=True):
         outside = values[~person]

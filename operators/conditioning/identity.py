@@ -4,7 +4,7 @@ import hashlib
 import hmac
 
 from schemas.clip import ClipRef
-from schemas.policy import Identity
+from schemas.policy import IdentityPolicy
 
 
 def pseudo_identity(release_key: bytes, scope: str, track: int, tries: int = 0) -> int:
@@ -18,7 +18,7 @@ def pseudo_identity(release_key: bytes, scope: str, track: int, tries: int = 0) 
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def scope_of(ref: ClipRef, identity: Identity) -> str:
+def scope_of(ref: ClipRef, identity: IdentityPolicy) -> str:
     """What the policy's scope is called for this clip. A rig is the folder that its source lies in."""
     match identity.scope:
         case "clip":

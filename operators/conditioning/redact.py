@@ -8,8 +8,9 @@ from operators.conditioning.optical_flow import follow_boxes
 from operators.conditioning.paint import PAINTS
 from operators.models.scene.objects import ObjectDetector
 from operators.models.scene.ocr import TextReader, topic_of
-from schemas.policy import MaskPolicy, Policy, Topic
+from schemas.policy import MaskPolicy, Policy
 from schemas.profile import Profile
+from schemas.rules import Topic
 from schemas.track import Track
 
 _ANEW = -1  # in the column that otherwise holds an index into PAINTS

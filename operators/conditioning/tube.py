@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from operators.conditioning.fuse import fuse_structhuman
 from operators.conditioning.skeleton import ANNOTATED, draw_skeleton
-from schemas.clip import Tube
+from schemas.conditioning import Tube
 from schemas.profile import Size, Skeleton
 from schemas.track import Track
 

@@ -24,11 +24,44 @@ _CONTEXT = {
     "fileProperty": "cr:fileProperty",
 }
 
+_VIDEOS = {
+    "@type": "cr:FileSet", "@id": "shards", "name": "shards", "encodingFormat": "application/x-tar",
+    "includes": "shards/*.tar",
+}  # fmt: skip
+_FIELDS = [
+    {"@type": "cr:Field", "@id": f"clips/{name}", "name": name, "dataType": kind,
+     "source": {"fileSet": {"@id": "shards"}, "extract": {"fileProperty": "content"}}}
+    for name, kind in (("mp4", "sc:VideoObject"), ("json", "sc:Text"))
+]  # fmt: skip
+
 
 def card(dataset: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
     """Of the facts in dataset.json and an evaluation's summary. Names no source."""
-    own = summary["methods"].get("recast", {"figures": {}, "axes": {}})
-    figures = [
+    return {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": ["http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"],
+        "name": f"anonymized-{dataset['policy']['name']}",
+        "description": f"{dataset['released']['clips']} clips whose people were regenerated ({dataset['variant']}).",
+        "version": f"1.0.{dataset.get('revision', 0)}",
+        "license": "; ".join(dataset.get("licence_notes", [])),
+        "distribution": [_VIDEOS],
+        "recordSet": [{"@type": "cr:RecordSet", "@id": "clips", "name": "clips", "field": _FIELDS}],
+        "rai:personalSensitiveInformation": "People were regenerated; places and motion are kept on purpose. "
+        f"An evaluation of {summary['sources']} sources is summarised in variableMeasured.",
+        "rai:dataManipulationProtocol": f"Recast {dataset.get('recast_version', '')}, "
+        f"profile {dataset['profile']['name']}, policy {dataset['policy']['name']}.",
+        "rai:dataLimitations": [f"Not attacked: {one}" for one in summary["not_attacked"]],
+        "rai:dataBiases": "Looks are drawn from the profile's lists, whoever was there.",
+        "rai:dataUseCases": "Training and testing where nobody has to be recognised.",
+        "variableMeasured": _measured(summary),
+    }
+
+
+def _measured(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Recast's own figures, each with its interval."""
+    own = summary["methods"].get("recast", {"figures": {}})
+    return [
         {
             "@type": "PropertyValue",
             "name": name,
@@ -39,31 +72,3 @@ def card(dataset: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, An
         for name, cell in sorted(own["figures"].items())
         if cell["value"] is not None
     ]
-    videos = {
-        "@type": "cr:FileSet", "@id": "shards", "name": "shards", "encodingFormat": "application/x-tar",
-        "includes": "shards/*.tar",
-    }  # fmt: skip
-    fields = [
-        {"@type": "cr:Field", "@id": f"clips/{name}", "name": name, "dataType": kind,
-         "source": {"fileSet": {"@id": "shards"}, "extract": {"fileProperty": "content"}}}
-        for name, kind in (("mp4", "sc:VideoObject"), ("json", "sc:Text"))
-    ]  # fmt: skip
-    return {
-        "@context": _CONTEXT,
-        "@type": "sc:Dataset",
-        "conformsTo": ["http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"],
-        "name": f"anonymized-{dataset['policy']['name']}",
-        "description": f"{dataset['released']['clips']} clips whose people were regenerated ({dataset['variant']}).",
-        "version": f"1.0.{dataset.get('revision', 0)}",
-        "license": "; ".join(dataset.get("licence_notes", [])),
-        "distribution": [videos],
-        "recordSet": [{"@type": "cr:RecordSet", "@id": "clips", "name": "clips", "field": fields}],
-        "rai:personalSensitiveInformation": "People were regenerated; places and motion are kept on purpose. "
-        f"An evaluation of {summary['sources']} sources is summarised in variableMeasured.",
-        "rai:dataManipulationProtocol": f"Recast {dataset.get('recast_version', '')}, "
-        f"profile {dataset['profile']['name']}, policy {dataset['policy']['name']}.",
-        "rai:dataLimitations": [f"Not attacked: {one}" for one in summary["not_attacked"]],
-        "rai:dataBiases": "Looks are drawn from the profile's lists, whoever was there.",
-        "rai:dataUseCases": "Training and testing where nobody has to be recognised.",
-        "variableMeasured": figures,
-    }

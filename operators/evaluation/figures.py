@@ -10,14 +10,14 @@ from operators.evaluation.attacks import Embedder, parrot, reversal
 from operators.evaluation.attributes import attributes
 from operators.evaluation.interval import figure
 from operators.evaluation.recognition import Search, cosines, nearness, rank1_at, search
-from schemas.evaluation import CONTROL, HEIGHTS, RECAST, SOURCE, Attack, Figure, Look, Measured, Scene
+from schemas.evaluation import CONTROL, HEIGHTS, RECAST, SOURCE, Attack, Look, Measured, Scene, Statistic
 
 EXPOSED = ("exposed, all heights", *(f"exposed, {name}" for name in HEIGHTS), "original pixels")
 BESIDE_SOURCE = ("warping", "flicker", "sharpness", "seam")  # over what the source has: no shares
 UTILITY = ("detector recall", "pose", "flow", "depth", "masked")
 SIZES = (2, 5, 10, 20, 50, 100, 200, 500, 1000)  # of galleries
 _BINS = np.linspace(-1, 1, 41)
-Figures = dict[str, Figure]
+Figures = dict[str, Statistic]
 
 
 def ratios(measured: Sequence[Measured], method: str) -> Figures:
@@ -42,7 +42,7 @@ def over(
     value: Callable[[Search], float],
     share: bool = True,
     chance: float | None = None,
-) -> Figure:
+) -> Statistic:
     """The mean of a value of everybody who was looked for."""
     by_source: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     for one in searches:
@@ -52,7 +52,7 @@ def over(
     return figure({source: (pair[0], pair[1]) for source, pair in by_source.items()}, share, chance)
 
 
-def rank1(searches: Sequence[Search]) -> Figure:
+def rank1(searches: Sequence[Search]) -> Statistic:
     """How often somebody is found at the first guess, and how often guessing would."""
     guessed = float(np.mean([one.chance for one in searches])) if searches else None
     return over(searches, lambda one: one.rank1, True, guessed)
@@ -115,7 +115,7 @@ class Attacker:
         scores = self._all(queries, gallery)
         return found_again("clothes-changing", search(queries, gallery, scores, "clothes"))
 
-    def _shuffled(self, queries: list[Look], gallery: list[Look]) -> Figure:
+    def _shuffled(self, queries: list[Look], gallery: list[Look]) -> Statistic:
         """A control of the measure itself: the labels of the gallery dealt anew must give chance."""
         order = np.random.default_rng(0).permutation(len(gallery))
         scores = self._all(queries, gallery)
@@ -128,7 +128,7 @@ class Attacker:
         ]
         return np.asarray(np.mean([cosines(*pair) for pair in vectors], axis=0))
 
-    def _attributes(self, queries: list[Look], gallery: list[Look]) -> Figure:
+    def _attributes(self, queries: list[Look], gallery: list[Look]) -> Statistic:
         """Words for colours of hair, top, legs that are still the same."""
         originals = {(look.clip, look.person): attributes(look.picture) for look in gallery}
         by_source: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
@@ -183,7 +183,7 @@ def _vectors(some: Sequence[Look], part: str, number: int) -> np.ndarray:
     return np.stack([getattr(look, part)[number] for look in some]) if some else np.zeros((0, 1))
 
 
-def _place(shown: Sequence[Scene], known: Sequence[Scene]) -> Figure:
+def _place(shown: Sequence[Scene], known: Sequence[Scene]) -> Statistic:
     """How often the source is told by what surrounds the people."""
     by_source: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     owners = [one.source for one in known]

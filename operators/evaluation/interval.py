@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.stats import binomtest, bootstrap
 
-from schemas.evaluation import Figure
+from schemas.evaluation import Statistic
 
 CONFIDENCE, DRAWS = 0.95, 2000
 
 
 def figure(
     by_source: Mapping[str, tuple[float, float]], share: bool = True, chance: float | None = None
-) -> Figure:
+) -> Statistic:
     """Sum of numerators over sum of denominators, given both by source.
 
     The interval is a percentile bootstrap that draws whole sources with replacement (Efron 1979). Where a `share`, a
@@ -22,13 +22,13 @@ def figure(
     pairs = np.array([pair for pair in by_source.values() if pair[1] > 0], float).reshape(-1, 2)
     count, total = len(pairs), float(pairs[:, 1].sum())
     if not count:
-        return Figure(None, None, None, 0, 0, chance)
+        return Statistic(None, None, None, 0, 0, chance)
     value = float(pairs[:, 0].sum() / total)
     low, high = _drawn(pairs) if count > 1 else (None, None)
     if share and value in (0.0, 1.0):
         exact = binomtest(round(value * count), count).proportion_ci(CONFIDENCE, method="exact")
         low, high = float(exact.low), float(exact.high)
-    return Figure(value, low, high, count, total, chance)
+    return Statistic(value, low, high, count, total, chance)
 
 
 def _drawn(pairs: np.ndarray) -> tuple[float, float]:

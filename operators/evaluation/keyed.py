@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from operators.evaluation.interval import figure
 from operators.planning.probe import source_hmac
 from operators.release.layout import source_of
-from schemas.evaluation import Figure
+from schemas.evaluation import Statistic
 
 
-def linked_by_key(digests: Mapping[str, str], published: Mapping[str, str], key: bytes) -> Figure:
+def linked_by_key(digests: Mapping[str, str], published: Mapping[str, str], key: bytes) -> Statistic:
     """How often an attacker names the file of a published clip who has every file, and takes `key` for the release key.
 
     digests    sha256 in hex of the clip's source, by the clip's key: what whoever has the file can compute

@@ -48,16 +48,16 @@ class Places:
     truth: str = ""
 
 
-class Told(Ladder):
+class CertifiedSteps(Ladder):
     """The steps that a clip's certificate names, so that its masks are made again as they were."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.told: list[Step] = []
+        self.certified: list[Step] = []
 
     def steps(self, clip_id: int) -> list[Step]:
         """Whatever clip: one is asked at a time."""
-        return self.told
+        return self.certified
 
 
 class Measure:
@@ -80,7 +80,7 @@ class Measure:
         condition: Condition | None = None,
     ) -> None:
         self.profile, self.methods, self.places, self.store = profile, methods, places, store
-        self.ladder = Told()
+        self.ladder = CertifiedSteps()
         self.condition = condition or Condition(profile, policy, release_key, ladder=self.ladder)
         self.condition.ladder = self.ladder
         self.models = models or JudgeModels.load(judges, profile.pools.audit.device)
@@ -138,7 +138,7 @@ class Measure:
         return ratios, seen, scenes
 
     def _evidence(self, ref: ClipRef, record: bytes) -> Evidence:
-        self.ladder.told = [Step(**step) for step in json.loads(record)["certificate"]["steps"]]
+        self.ladder.certified = [Step(**step) for step in json.loads(record)["certificate"]["steps"]]
         conditioned = self.condition.condition(ref)
         evidence: Evidence | None = getattr(conditioned, "evidence", None)
         if evidence is None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from operators.evaluation.figures import Attacker, Figures, methods_of, ratios
-from schemas.evaluation import RECAST, SOURCE, Attack, Figure, Measured
+from schemas.evaluation import RECAST, SOURCE, Attack, Measured, Statistic
 
 # What an attacker may find by looks, and counts for privacy; places and motion are kept on purpose, and stated.
 BY_LOOKS = (
@@ -82,7 +82,7 @@ def axes(figures: Figures) -> dict[str, float | None]:
     }
 
 
-def gain(one: Figure) -> float:
+def gain(one: Statistic) -> float:
     """From 0, as good as guessing, to 1, always right."""
     chance = one.chance or 0.0
     return float(np.clip(((one.value or 0.0) - chance) / max(1 - chance, 1e-9), 0, 1))

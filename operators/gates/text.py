@@ -8,8 +8,9 @@ import numpy as np
 
 from operators.models.scene.ocr import LEAST, TextReader, characters, topic_of
 from schemas.certificate import Gate
-from schemas.policy import Policy, Topic
+from schemas.policy import Policy
 from schemas.profile import Profile
+from schemas.rules import Topic
 
 _WRITTEN: tuple[Topic, ...] = ("plate", "text")
 _ALIKE = str.maketrans("OQDILSBZG", "000115826")  # what readers take for each other

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from schemas.clip import Tube
+from schemas.conditioning import Tube
 
 
 def composite(

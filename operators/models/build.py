@@ -36,14 +36,14 @@ def pose_model(settings: choice.Poses, device: str) -> PoseModel:
         models = [pose_model(one, device) for one in settings]
         return lambda frames: [unite_poses(found) for found in _by_frame(models, frames)]
     match settings:
-        case choice.Yolo():
+        case choice.YoloSettings():
             return PoseEstimator(
                 settings.weights, settings.confidence, settings.image_size, device, settings.batch
             )
-        case choice.VitPose():
+        case choice.VitPoseSettings():
             detect = detector(settings.detector, device)
             return VitPose(settings.weights, detect, device, settings.batch, settings.dtype, settings.face)
-        case choice.Ensemble():
+        case choice.EnsembleSettings():
             look = detector(settings, device)
             return lambda frames: [
                 PoseDetections(one.boxes, one.scores, one.keypoints) for one in look(frames)
@@ -56,16 +56,16 @@ def segment_model(settings: choice.Segments, device: str) -> SegmentModel:
         models = [segment_model(one, device) for one in settings]
         return lambda frames: [unite_masks(found) for found in _by_frame(models, frames)]
     match settings:
-        case choice.Yolo():
+        case choice.YoloSettings():
             return PersonSegmenter(
                 settings.weights, settings.confidence, settings.image_size, device, settings.batch
             )
-        case choice.Sam2Video():
+        case choice.Sam2VideoSettings():
             detect = detector(settings.detector, device)
             return Sam2Video(settings.weights, detect, device, settings.batch, settings.dtype)
-        case choice.Sam3Video():
+        case choice.Sam3VideoSettings():
             return Sam3Video(settings.weights, settings.words, settings.confidence, device, settings.dtype)
-        case choice.Ensemble():
+        case choice.EnsembleSettings():
             look = detector(settings, device)
             return lambda frames: [InstanceMasks(one.boxes, one.scores, one.masks) for one in look(frames)]
 
@@ -73,18 +73,18 @@ def segment_model(settings: choice.Segments, device: str) -> SegmentModel:
 def depth_model(settings: choice.Depth, device: str) -> DepthModel:
     """The depth estimator that the profile names."""
     match settings:
-        case choice.Yolo():
+        case choice.YoloSettings():
             return DepthEstimator(settings.weights, settings.image_size, device, settings.batch)
-        case choice.DepthAnything():
+        case choice.DepthAnythingSettings():
             return DepthAnything(settings.weights, device, settings.batch, settings.dtype, settings.steady)
 
 
 def scene_model(settings: choice.Caption, device: str) -> SceneModel:
     """From the masked frames and their rate to words for the scene; None with the template."""
     match settings:
-        case choice.Template():
+        case choice.TemplateSettings():
             return lambda _frames, _fps: None
-        case choice.QwenVl():
+        case choice.QwenVlSettings():
             describe = SceneDescriber(settings.weights, device, settings.dtype)
             return lambda frames, fps: without_appearance(describe(frames, fps))
 
@@ -96,12 +96,12 @@ def detector(settings: choice.Boxes, device: str) -> Callable[[np.ndarray], Sequ
     Those with equal settings are one, which looks at a picture once for all who ask.
     """
     match settings:
-        case choice.Yolo():
+        case choice.YoloSettings():
             return Once(segment_model(settings, device))
-        case choice.RtDetr():
+        case choice.RtDetrSettings():
             size, batch = settings.image_size, settings.batch
             return Once(RtDetr(settings.weights, settings.confidence, size, device, batch, settings.dtype))
-        case choice.Ensemble():
+        case choice.EnsembleSettings():
             return Once(PeopleEnsemble(settings.weights, settings.confidence, device))
 
 

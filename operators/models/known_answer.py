@@ -13,10 +13,10 @@ _PICTURES = Path(__file__).parent / "pictures"
 _MARGIN = 0.8  # of the confidence asked for: the picture is rendered, and most networks know photographs
 
 # One frame uint8 [1,H,W,3] -> what a detector sees in it, and with which scores.
-Look = Callable[[np.ndarray], Any]
+Sight = Callable[[np.ndarray], Any]
 
 
-def require_sight(detectors: Mapping[str, tuple[Look, float]]) -> None:
+def require_sight(detectors: Mapping[str, tuple[Sight, float]]) -> None:
     """Show every detector people and an empty scene; each comes with the confidence from which on it counts.
 
     Raises UserError that names whoever sees nobody in the one, or somebody in the other.
@@ -29,7 +29,7 @@ def require_sight(detectors: Mapping[str, tuple[Look, float]]) -> None:
             raise _blind(name, "sees somebody in a picture of nobody")
 
 
-def beside_nobody(detector: Callable[[np.ndarray, np.ndarray], Any]) -> Look:
+def beside_nobody(detector: Callable[[np.ndarray, np.ndarray], Any]) -> Sight:
     """A detector of whoever is not accounted for, asked where nobody is."""
     return lambda frame: detector(frame, np.zeros(frame.shape[:3], bool))
 

@@ -21,7 +21,7 @@ ROWS = 200  # of what was not released, in one page
 PAGE_BYTES = 96_000_000  # of video in one page; what does not fit is counted, not shown
 
 
-def finished(output: str) -> dict[str, Any]:
+def require_complete(output: str) -> dict[str, Any]:
     """The facts of a dataset that is complete. Raises UserError if there is none, or it is not."""
     facts = reader.require_dataset(output, "there is nothing to show")
     if facts["state"] != "complete":

@@ -7,7 +7,8 @@ from dataclasses import replace
 import av
 
 from operators import stamps
-from operators.planning.frames import REPLACE, Frames, Unreadable, frames_of, numbered
+from operators.planning.frames import Frames, frames_of, numbered
+from operators.planning.streams import REPLACE, Unreadable
 from operators.video import source
 from schemas.clip import ClipRef
 from schemas.profile import Clips

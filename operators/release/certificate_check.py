@@ -45,7 +45,7 @@ def read_certificate(data: dict[str, Any]) -> Certificate:
     return certificate
 
 
-def other_record(record: dict[str, Any], row: ManifestRow, signed: bool) -> str:
+def record_problem(record: dict[str, Any], row: ManifestRow, signed: bool) -> str:
     """How a clip's record is not what was written of it, in words; empty if it is, but for its certificate."""
     unit, moments = record.get("time_base"), record.get("timestamps")
     if not _whole_numbers(unit) or len(unit) != 2 or min(unit) < 1:
@@ -79,7 +79,7 @@ def _whole_numbers(value: Any) -> TypeGuard[list[int]]:
     return isinstance(value, list) and all(type(one) is int for one in value)
 
 
-def uncertified(
+def certificate_problems(
     record: dict[str, Any],
     row: ManifestRow,
     policy: Policy,

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from operators.release import json_form, parquet_form
 from operators.release.accounts import account
 from operators.release.c2pa_mark import faults
-from operators.release.certificate_check import other_record, read_certificate, uncertified
+from operators.release.certificate_check import certificate_problems, read_certificate, record_problem
 from operators.release.checked import CLIPS, Checked, Demands, reading
 from operators.release.layout import CONDITION, RECORD, VIDEO, files_of, is_key, is_shard_name
 from operators.release.shard_writer import tar_digest
@@ -33,65 +33,89 @@ def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Ch
     Never raises for what it reads: a file that cannot be read or understood is a breach.
     """
     checked, paths = Checked(name), files_of(name)
-    with reading(checked, paths["stats"]):
-        written = read(paths["stats"])
-        stats = json_form.read(written)
-        checked.files = [paths["stats"], *stats["files"]]
-        checked.stats, checked.stats_sha256 = stats, hashlib.sha256(written).hexdigest()
-        checked.demand(set(stats["files"]) < set(paths.values()), paths["stats"], "lists files of no shard")
-        checked.demand(
-            is_shard_name(name) and stats["name"] == name, paths["stats"], "has the name of no shard"
-        )
+    _check_stats(checked, paths, read)
     if not checked.stats:
         return checked
-    with reading(checked, paths["stats"]):
-        vouched = shard_holds(stats, demands.public_key, demands.settings)
-        checked.demand(vouched, paths["stats"], "was not signed by the dataset's owner when it was committed")
+    _check_signature(checked, paths["stats"], demands)
+    data = _check_files(checked, read)
+    rows = _check_manifest(checked, paths, data, demands)
+    _check_quarantine(checked, paths["quarantine"], data.get(paths["quarantine"]), rows)
+    released = [row for row in rows if row.verdict == "released"]
+    _check_waivers(checked, paths["manifest"], released, demands)
+    _check_tar(checked, paths["shards"], data.get(paths["shards"]), released, demands)
+    return checked
+
+
+def _check_stats(checked: Checked, paths: dict[str, str], read: Callable[[str], bytes]) -> None:
+    """The stats, which list the shard's other files: what is checked is what they say."""
+    path = paths["stats"]
+    with reading(checked, path):
+        written = read(path)
+        stats = json_form.read(written)
+        checked.files = [path, *stats["files"]]
+        checked.stats, checked.stats_sha256 = stats, hashlib.sha256(written).hexdigest()
+        checked.demand(set(stats["files"]) < set(paths.values()), path, "lists files of no shard")
+        named = is_shard_name(checked.name) and stats["name"] == checked.name
+        checked.demand(named, path, "has the name of no shard")
+
+
+def _check_signature(checked: Checked, path: str, demands: Demands) -> None:
+    with reading(checked, path):
+        vouched = shard_holds(checked.stats, demands.public_key, demands.settings)
+        checked.demand(vouched, path, "was not signed by the dataset's owner when it was committed")
+
+
+def _check_files(checked: Checked, read: Callable[[str], bytes]) -> dict[str, bytes]:
+    """What can be read of the files that the stats list, by path."""
     data: dict[str, bytes] = {}
-    rows: list[ManifestRow] = []
-    for path, stated in stats["files"].items():
+    for path, stated in checked.stats["files"].items():
         with reading(checked, path):
             data[path] = read(path)
             if size_and_digest(data[path]) != stated:
                 checked.breach(path, "is not what was written: its size or digest differs from the stats")
-    with reading(checked, paths["manifest"]):
-        manifest = _table(data.get(paths["manifest"], b""))
+    return data
+
+
+def _check_manifest(
+    checked: Checked, paths: dict[str, str], data: dict[str, bytes], demands: Demands
+) -> list[ManifestRow]:
+    """The manifest's rows, none if it cannot be read: the stats are what they add up to, and no more."""
+    path, rows = paths["manifest"], list[ManifestRow]()
+    with reading(checked, path):
+        manifest = _table(data.get(path, b""))
         rows = from_table(manifest, ManifestRow)
         checked.clips = manifest.select(CLIPS.names).cast(CLIPS)
-        counted = {
-            "name": name,
-            **account(rows),
-            "files": {path: size_and_digest(held) for path, held in data.items()},
-        }
-        beside = {key: stats[key] for key in ("settings", "signature") if demands.public_key}
-        same = json_form.written(counted | beside) == json_form.written(stats)
+        files = {path: size_and_digest(held) for path, held in data.items()}
+        beside = {key: checked.stats[key] for key in ("settings", "signature") if demands.public_key}
+        due = {"name": checked.name, **account(rows), "files": files} | beside
+        same = json_form.written(due) == json_form.written(checked.stats)
         checked.demand(same, paths["stats"], "states other counts than the manifest adds up to, or more")
-        checked.demand(
-            {row.shard for row in rows} == {name}, paths["manifest"], "lists clips of other shards"
-        )
-        checked.demand(all(is_key(row.key) for row in rows), paths["manifest"], "has keys that no clip has")
-        _demand_rows_alone(checked, paths["manifest"], data[paths["manifest"]], to_table(rows, ManifestRow))
-    with reading(checked, paths["quarantine"]):
-        quarantine = data.get(paths["quarantine"])
-        held = from_table(_table(quarantine), QuarantineRow) if quarantine is not None else []
+        checked.demand({row.shard for row in rows} == {checked.name}, path, "lists clips of other shards")
+        checked.demand(all(is_key(row.key) for row in rows), path, "has keys that no clip has")
+        _demand_rows_alone(checked, path, data[path], to_table(rows, ManifestRow))
+    return rows
+
+
+def _check_quarantine(checked: Checked, path: str, data: bytes | None, rows: list[ManifestRow]) -> None:
+    """The quarantine list names whom the manifest calls not released, and nobody else."""
+    with reading(checked, path):
+        held = from_table(_table(data), QuarantineRow) if data is not None else []
         due = [_end(row) for row in rows if row.verdict != "released"]
-        checked.demand(
-            due == [_end(row) for row in held],
-            paths["quarantine"],
-            "does not list the clips that the manifest calls not released",
-        )
-        if quarantine is not None:
-            table = to_table(held, QuarantineRow)
-            _demand_rows_alone(checked, paths["quarantine"], quarantine, table)
-    released = [row for row in rows if row.verdict == "released"]
-    accepted = ((row.key, step) for row in released for step in row.steps if step.name == "accept")
-    for key, step in accepted:
-        checked.waived.append((key, step))
-        problem = "was accepted past a gate that the policy lets no reviewer waive"
-        may_waive = set(demands.policy.reviewers.may_waive)
-        checked.demand(may_waive >= set(step.waives), f"{paths['manifest']}: {key}", problem)
-    _check_tar(checked, paths["shards"], data.get(paths["shards"]), released, demands)
-    return checked
+        same = due == [_end(row) for row in held]
+        checked.demand(same, path, "does not list the clips that the manifest calls not released")
+        if data is not None:
+            _demand_rows_alone(checked, path, data, to_table(held, QuarantineRow))
+
+
+def _check_waivers(checked: Checked, path: str, released: list[ManifestRow], demands: Demands) -> None:
+    """Nobody accepted a clip past a gate that the policy lets no reviewer waive."""
+    may_waive = set(demands.policy.reviewers.may_waive)
+    for row in released:
+        for step in row.steps:
+            if step.name == "accept":
+                checked.waived.append((row.key, step))
+                problem = "was accepted past a gate that the policy lets no reviewer waive"
+                checked.demand(may_waive >= set(step.waives), f"{path}: {row.key}", problem)
 
 
 def _check_tar(
@@ -147,11 +171,11 @@ def _check_clip(
     record = json_form.read(found[RECORD])
     marked = demands.marked and generated(row.tracks, row.steps)
     settings = {"profile_digest": demands.profile, "marked": marked}
-    for problem in uncertified(record, row, demands.policy, settings, demands.public_key):
+    for problem in certificate_problems(record, row, demands.policy, settings, demands.public_key):
         checked.breach(where, problem)
     untouched = not (row.tracks or row.frames_masked or row.frames_painted)
     checked.demand(row.bypassed == untouched, where, "bypass and what was replaced disagree")
-    if problem := other_record(record, row, bool(demands.public_key)):
+    if problem := record_problem(record, row, bool(demands.public_key)):
         checked.breach(where, problem)
         return
     _check_video(checked, f"{where}.mp4", found[VIDEO], record, marked)

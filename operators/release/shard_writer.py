@@ -30,12 +30,12 @@ VERDICT_OF: dict[type, Verdict] = {
     FailedClip: "failed",
 }
 
-Outcome = ReleasedClip | QuarantinedClip | FailedClip
+EndedClip = ReleasedClip | QuarantinedClip | FailedClip
 OpenOutput = Callable[[str], IO[bytes]]
 
 
 def write_shard(
-    rows: Iterable[Outcome],
+    rows: Iterable[EndedClip],
     clip_ids: Sequence[int],
     name: str,
     open_output: OpenOutput,
@@ -51,28 +51,11 @@ def write_shard(
     by then is an uncommitted shard without stats.
     """
     paths = files_of(name)
-    files: dict[str, Any] = {}
-    manifest: list[ManifestRow] = []
-    quarantine: list[QuarantineRow] = []
     shard = _Tar(paths["shards"], open_output)
     with shard:
-        for row in rows:
-            if type(row) not in VERDICT_OF:
-                raise TypeError(f"the sink takes no {type(row).__name__}")
-            record = condition = b""
-            if isinstance(row, ReleasedClip):
-                record = written(_record(row, signer))
-                condition = row.conditioning_video
-                for extension, data in ((VIDEO, row.video), (RECORD, record), (CONDITION, condition)):
-                    if data:
-                        shard.add(f"{row.ref.key}.{extension}", data)
-            else:
-                quarantine.append(_quarantine_row(row))
-            manifest.append(_manifest_row(row, name, record, condition))
-    came, keys = [row.clip_id for row in manifest], {row.key for row in manifest}
-    if came != list(clip_ids) or not len(keys) == len(set(came)) == len(came):
-        raise ValueError(f"shard {name}: the clips that came are not the clips that were due, each once")
-    files |= shard.digest()
+        manifest, quarantine = _add_rows(rows, shard, name, signer)
+    _check_due(manifest, clip_ids, name)
+    files = shard.digest()
     files |= _write(paths["manifest"], parquet_form.written(to_table(manifest, ManifestRow)), open_output)
     if quarantine:
         held = parquet_form.written(to_table(quarantine, QuarantineRow))
@@ -83,6 +66,34 @@ def write_shard(
         stats["signature"] = signer.sign("shard", stats)
     _write(paths["stats"], written(stats), open_output)
     return stats
+
+
+def _add_rows(
+    rows: Iterable[EndedClip], shard: "_Tar", name: str, signer: Signer | None
+) -> tuple[list[ManifestRow], list[QuarantineRow]]:
+    """Add the released clips' members to the tar; returns the rows of manifest and quarantine list."""
+    manifest: list[ManifestRow] = []
+    quarantine: list[QuarantineRow] = []
+    for row in rows:
+        if type(row) not in VERDICT_OF:
+            raise TypeError(f"the sink takes no {type(row).__name__}")
+        record = condition = b""
+        if isinstance(row, ReleasedClip):
+            record, condition = written(_record(row, signer)), row.conditioning_video
+            for extension, data in ((VIDEO, row.video), (RECORD, record), (CONDITION, condition)):
+                if data:
+                    shard.add(f"{row.ref.key}.{extension}", data)
+        else:
+            quarantine.append(_quarantine_row(row))
+        manifest.append(_manifest_row(row, name, record, condition))
+    return manifest, quarantine
+
+
+def _check_due(manifest: list[ManifestRow], clip_ids: Sequence[int], name: str) -> None:
+    """Raises ValueError unless the clips that came are those that were due, in that order, with a key each."""
+    came, keys = [row.clip_id for row in manifest], {row.key for row in manifest}
+    if came != list(clip_ids) or not len(keys) == len(set(came)) == len(came):
+        raise ValueError(f"shard {name}: the clips that came are not the clips that were due, each once")
 
 
 def tar_digest(members: Iterable[tuple[str, bytes]]) -> str:
@@ -176,7 +187,7 @@ def _changed(ref: ClipRef) -> dict[str, str]:
     return mapped | ({"deinterlaced": DEINTERLACER} if ref.interlaced else {})
 
 
-def _manifest_row(row: Outcome, shard: str, record: bytes, condition: bytes) -> ManifestRow:
+def _manifest_row(row: EndedClip, shard: str, record: bytes, condition: bytes) -> ManifestRow:
     ref = row.ref
     certificate = row.certificate if isinstance(row, ReleasedClip) else None
     if certificate and certificate.frames != ref.frames:
@@ -222,7 +233,7 @@ def _touched(certificate: Certificate) -> bool:
     return bool(certificate.tracks or certificate.frames_masked or certificate.frames_painted)
 
 
-def _gates_and_steps(row: Outcome) -> tuple[list[Gate], list[Step]]:
+def _gates_and_steps(row: EndedClip) -> tuple[list[Gate], list[Step]]:
     if isinstance(row, FailedClip):
         return [], []
     held = row.certificate if isinstance(row, ReleasedClip) else row

@@ -13,7 +13,8 @@ from operators.recovery.fail_closed import Rejected
 from operators.training.degrade import degrade_condition
 from operators.training.synthetic_people import RenderedClip
 from operators.video.decode import DecodeError, decode_clip
-from schemas.clip import ClipRef, Conditioning, FailedClip, Tube
+from schemas.clip import ClipRef, FailedClip
+from schemas.conditioning import Conditioning, Tube
 from schemas.pair import TrainingPair
 from schemas.profile import Generator, Size
 

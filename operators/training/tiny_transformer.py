@@ -47,53 +47,71 @@ def start_from_regression(
     work on. Two constant channels keep the last layer norm
     nearly linear, one that stays zero gives back the mean that it takes off.
     """
-    carried = LATENT * PATCH[0] * PATCH[1] * PATCH[2]
-    steady, zero = 12.0, carried
+    _start_as_identity(model)
+    _carry_prediction(model, pairs)
+    _read_prediction(model)
+
+
+_CARRIED = (
+    LATENT * PATCH[0] * PATCH[1] * PATCH[2]
+)  # channels of a token's prediction; three more follow them:
+_ZERO, _STEADY = _CARRIED, 12.0  # one that stays zero, one of this value, one of its negative
+
+
+def _start_as_identity(model: WanVACETransformer3DModel) -> None:
+    """Blocks give back what they get, with open gates, and look at neighbouring tokens; time counts for nothing."""
     for block in [*model.blocks, *model.vace_blocks]:
         block.scale_shift_table.zero_()
         block.scale_shift_table[:, [2, 5]] = 1
         for layer in (block.attn1.to_out[0], block.attn2.to_out[0], block.ffn.net[2]):
             layer.weight.zero_()
             layer.bias.zero_()
-    for block, distance in (
-        (model.vace_blocks[0], 1),
-        (model.vace_blocks[1], 2),
-        (model.blocks[1], 1),
-        (model.blocks[2], 2),
-    ):
+    (near, far), (_, also_near, also_far) = model.vace_blocks, model.blocks
+    for block, distance in ((near, 1), (far, 2), (also_near, 1), (also_far, 2)):
         look_around(block.attn1, distance)
     for block in model.vace_blocks:
         block.proj_out.weight.zero_()
         block.proj_out.bias.zero_()
-    first = model.vace_blocks[0]
+    model.condition_embedder.time_proj.weight.zero_()
+    model.condition_embedder.time_proj.bias.zero_()
+    model.condition_embedder.time_embedder.linear_2.weight.mul_(0.1)
+    model.condition_embedder.time_embedder.linear_2.bias.zero_()
+
+
+def _carry_prediction(
+    model: WanVACETransformer3DModel, pairs: Iterable[tuple[torch.Tensor, torch.Tensor]]
+) -> None:
+    """From the condition to channels of their own of the first hint; the latents keep clear of these."""
+    own, first = slice(_CARRIED, _CARRIED + 3), model.vace_blocks[0]
     first.proj_in.weight.copy_(torch.eye(len(first.proj_in.weight)))
     first.proj_in.bias.zero_()
     first.proj_out.weight.copy_(torch.eye(len(first.proj_out.weight)))
-    first.proj_out.weight[carried : carried + 3] = 0
-    model.condition_embedder.time_proj.weight.zero_()
-    model.condition_embedder.time_proj.bias.zero_()
+    first.proj_out.weight[own] = 0
     model.patch_embedding.weight.mul_(0.2)
-    model.patch_embedding.weight[: carried + 3] = 0
+    model.patch_embedding.weight[: own.stop] = 0
     model.patch_embedding.bias.zero_()
-    model.patch_embedding.bias[carried + 1], model.patch_embedding.bias[carried + 2] = steady, -steady
+    model.patch_embedding.bias[own] = torch.tensor([0.0, _STEADY, -_STEADY])
     control = model.vace_patch_embedding
     width = len(control.bias)
-    predicted, components = regress(pairs, width - carried - 3)
-    for part, (weights, bias) in ((slice(carried), predicted), (slice(carried + 3, width), components)):
+    predicted, components = regress(pairs, width - own.stop)
+    for part, (weights, bias) in ((slice(_CARRIED), predicted), (slice(own.stop, width), components)):
         control.weight[part] = weights.view(len(weights), -1, *PATCH)
         control.bias[part] = bias
-    control.weight[carried : carried + 3] = 0
-    control.bias[carried : carried + 3] = 0
-    # Outputs are ordered (time, row, column, channel), inputs (channel, time, row, column).
-    order = torch.arange(carried).view(LATENT, -1).T.flatten()
-    spread = ((2 * steady**2 + carried / 2 + width - carried) / width) ** 0.5
+    control.weight[own] = 0
+    control.bias[own] = 0
+
+
+def _read_prediction(model: WanVACETransformer3DModel) -> None:
+    """From those channels to the output: outputs are ordered (time, row, column, channel), inputs (channel, time, row,
+    column)."""
+    width = len(model.vace_patch_embedding.bias)
+    order = torch.arange(_CARRIED).view(LATENT, -1).T.flatten()
+    spread = ((2 * _STEADY**2 + _CARRIED / 2 + width - _CARRIED) / width) ** 0.5
     model.proj_out.weight.zero_()
     model.proj_out.bias.zero_()
-    model.proj_out.weight[torch.arange(carried), order] = spread
-    model.proj_out.weight[:, zero] = -spread
+    model.proj_out.weight[torch.arange(_CARRIED), order] = spread
+    model.proj_out.weight[:, _ZERO] = -spread
     model.scale_shift_table.zero_()
-    model.condition_embedder.time_embedder.linear_2.weight.mul_(0.1)
-    model.condition_embedder.time_embedder.linear_2.bias.zero_()
 
 
 @torch.no_grad()

@@ -36,35 +36,13 @@ class Trainee:
         self.recipe = recipe
         self.bf16 = torch.device(device).type == "cuda" and torch.cuda.is_bf16_supported()
         torch.manual_seed(recipe.seed)
-        if recipe.mode == "scratch":
-            self.transformer = small_transformer()
-        else:
-            folder = Path(recipe.base) / "transformer"
-            if not (folder / "config.json").is_file():
-                remedy = "Name a folder saved by diffusers' WanVACEPipeline in the recipe (base)"
-                raise UserError(recipe.base, "holds no transformer", remedy)
-            dtype = "bfloat16" if self.bf16 else "float32"
-            self.transformer = load_whole(WanVACETransformer3DModel, folder, dtype)
-            self.transformer.requires_grad_(False)
-            settings = LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules=TARGETS)
-            self.transformer.add_adapter(settings)
-            for weight in self.transformer.parameters():
-                if weight.requires_grad:
-                    weight.data = weight.data.float()
+        self.transformer = small_transformer() if recipe.mode == "scratch" else _adapted(recipe, self.bf16)
         if recipe.gradient_checkpointing:
             self.transformer.enable_gradient_checkpointing()
         self.transformer.to(device).train()
-        trained = {name: w for name, w in self.transformer.named_parameters() if w.requires_grad}
-        edges = {name for name in trained if recipe.mode == "scratch" and any(e in name for e in _EDGES)}
-        groups = [
-            {"params": [w for name, w in trained.items() if name not in edges], "lr": recipe.rate},
-            {"params": [w for name, w in trained.items() if name in edges], "lr": 0.2 * recipe.rate},
-        ]
-        self.parameters = list(trained.values())
+        self.parameters = [weight for weight in self.transformer.parameters() if weight.requires_grad]
         self.optimizer = torch.optim.AdamW(
-            [group for group in groups if group["params"]],
-            betas=(0.9, 0.98),
-            weight_decay=recipe.weight_decay,
+            _groups(self.transformer, recipe), betas=(0.9, 0.98), weight_decay=recipe.weight_decay
         )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, recipe.rate_at)
         self.average = EMAModel(self.parameters, decay=recipe.ema)
@@ -154,3 +132,29 @@ class Trainee:
             tokenizer=None, text_encoder=None, vae=vae, scheduler=scheduler, transformer=self.transformer
         )
         pipeline.to(torch.float16).save_pretrained(folder / "generator")
+
+
+def _adapted(recipe: Recipe, bf16: bool) -> WanVACETransformer3DModel:
+    """The recipe's base with an adapter in float32, which alone is trained. Raises UserError if there is none."""
+    folder = Path(recipe.base) / "transformer"
+    if not (folder / "config.json").is_file():
+        remedy = "Name a folder saved by diffusers' WanVACEPipeline in the recipe (base)"
+        raise UserError(recipe.base, "holds no transformer", remedy)
+    model = load_whole(WanVACETransformer3DModel, folder, "bfloat16" if bf16 else "float32")
+    model.requires_grad_(False)
+    model.add_adapter(LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules=TARGETS))
+    for weight in model.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.float()
+    return model
+
+
+def _groups(model: torch.nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """What is trained by its rate: from scratch, the edges slower."""
+    trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    edges = {name for name in trained if recipe.mode == "scratch" and any(e in name for e in _EDGES)}
+    groups = [
+        {"params": [weight for name, weight in trained.items() if name not in edges], "lr": recipe.rate},
+        {"params": [weight for name, weight in trained.items() if name in edges], "lr": 0.2 * recipe.rate},
+    ]
+    return [group for group in groups if group["params"]]

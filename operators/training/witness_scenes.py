@@ -10,7 +10,7 @@ from schemas.clip import GRAY
 _SIDE = 256  # px of a picture
 
 
-def leftover_scene(
+def partly_masked_scene(
     streets: list[RenderedClip], crops: list[RenderedClip], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """One picture uint8 [256,256,3] and where in it is anything of a person, bool [256,256].

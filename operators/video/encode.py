@@ -54,27 +54,14 @@ def encode_video(
     """
     if len(frames) != len(pts) or frames.dtype != np.uint8:
         raise ValueError(f"{len(frames)} frames of {frames.dtype} with {len(pts)} timestamps")
-    height, width = frames.shape[1:3]
     file = io.BytesIO()
-    options = {
-        "fflags": "+bitexact",
-        "movflags": "+faststart",
-        "video_track_timescale": str(time_base.denominator),
-    }
     # To put the index first, the muxer reads back what it has written.
     with av.open(
-        file, "w", format="mp4", options=options, io_open=lambda *_: io.BytesIO(file.getvalue())
+        file, "w", format="mp4", options=_muxing(time_base), io_open=lambda *_: io.BytesIO(file.getvalue())
     ) as out:
         stream = out.add_stream("libx264", rate=fps)
-        stream.width, stream.height, stream.time_base = width, height, time_base
-        stream.codec_context.time_base = time_base
-        stream.pix_fmt = "yuv444p" if width % 2 or height % 2 else "yuv420p"
-        # No B-frames: a first timestamp other than 0 needs an edit list, which not every reader applies.
-        stream.options = {"crf": str(crf), "preset": preset, "threads": "1", "bf": "0", "flags": "+bitexact"}
-        stream.options |= {"coder": "cavlc"}  # so that nothing can follow a slice: h264_slices.py
-        _declare_bt709(stream.codec_context)
-        if sample_aspect != 1:
-            stream.codec_context.sample_aspect_ratio = sample_aspect
+        stream.height, stream.width = frames.shape[1:3]
+        _settings(stream, time_base, crf, preset, sample_aspect)
         packets = []
         for picture, moment in zip(frames, pts, strict=True):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
@@ -87,6 +74,29 @@ def encode_video(
         for packet in packets:
             out.mux(strip.filter(packet))
     return file.getvalue()
+
+
+def _muxing(time_base: Fraction) -> dict[str, str]:
+    """Of the muxer: nothing of the moment or the machine, the index first, times as given."""
+    return {
+        "fflags": "+bitexact",
+        "movflags": "+faststart",
+        "video_track_timescale": str(time_base.denominator),
+    }
+
+
+def _settings(
+    stream: av.VideoStream, time_base: Fraction, crf: int, preset: str, sample_aspect: Fraction
+) -> None:
+    """Of the encoder: one thread, so that the same input gives the same bytes."""
+    stream.time_base = stream.codec_context.time_base = time_base
+    stream.pix_fmt = "yuv444p" if stream.width % 2 or stream.height % 2 else "yuv420p"
+    # No B-frames: a first timestamp other than 0 needs an edit list, which not every reader applies.
+    stream.options = {"crf": str(crf), "preset": preset, "threads": "1", "bf": "0", "flags": "+bitexact"}
+    stream.options |= {"coder": "cavlc"}  # so that nothing can follow a slice: h264_slices.py
+    _declare_bt709(stream.codec_context)
+    if sample_aspect != 1:
+        stream.codec_context.sample_aspect_ratio = sample_aspect
 
 
 def _declare_bt709(context: av.VideoCodecContext) -> None:

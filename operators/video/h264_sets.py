@@ -75,9 +75,36 @@ class _Bits:
             raise ValueError("more than its fields")
 
 
-def sequence(unit: bytes) -> Sequence:
+def read_sequence(unit: bytes) -> Sequence:
     """Read an SPS. Raises ValueError unless it is one as our encoder writes it, and nothing else."""
     bits = _Bits(unit, 7)
+    profile, chroma = _profile(bits)
+    bits.ue(13)
+    if order := bits.ue(3):
+        if order == 1:
+            raise ValueError("an unknown order of pictures")
+    else:
+        bits.ue(13)
+    bits.ue(17)
+    bits.due(1)
+    wide, high = _sides(bits, chroma)
+    bits.due(1, 1)  # and more, on display and time
+    aspect = _aspect(bits) if bits.u(1) else Fraction(1)
+    bits.due(1)
+    bits.due(1 + 3 + 1 + 1 + 24, 0b1_101_0_1 << 24 | 0x010101)  # limited range, BT.709
+    bits.due(2, 0b01)
+    tick, scale = bits.u(32), bits.u(32)
+    bits.u(1)
+    bits.due(3)
+    bits.due(2, 0b11)
+    for below in (1, 1, _SMALL, _SMALL, 1, 17):
+        bits.ue(below)
+    bits.end()
+    return Sequence(profile, chroma, wide, high, tick, scale, aspect)
+
+
+def _profile(bits: _Bits) -> tuple[int, int]:
+    """The profile, and how chroma is sampled."""
     profile, chroma = bits.u(8), 1
     if profile not in _PROFILES:
         raise ValueError("an unknown profile")
@@ -93,37 +120,20 @@ def sequence(unit: bytes) -> Sequence:
         bits.ue(1)
         bits.u(1)
         bits.due(1)
-    bits.ue(13)
-    if order := bits.ue(3):
-        if order == 1:
-            raise ValueError("an unknown order of pictures")
-    else:
-        bits.ue(13)
-    bits.ue(17)
-    bits.due(1)
+    return profile, chroma
+
+
+def _sides(bits: _Bits, chroma: int) -> tuple[int, int]:
+    """Width and height, px: of whole macroblocks, cropped by less than one, so no picture fits beside the picture."""
     wide, high = 16 * (bits.ue(_SIDE) + 1), 16 * (bits.ue(_SIDE) + 1)
     bits.due(2, 0b11)  # no interlacing
     if bits.u(1):
         unit_size = 2 if chroma == 1 else 1
         bits.ue(1)
-        wide -= (
-            bits.ue(-(-16 // unit_size)) * unit_size
-        )  # less than a macroblock: no picture fits beside the picture
+        wide -= bits.ue(-(-16 // unit_size)) * unit_size
         bits.ue(1)
         high -= bits.ue(-(-16 // unit_size)) * unit_size
-    bits.due(1, 1)  # and more, on display and time
-    aspect = _aspect(bits) if bits.u(1) else Fraction(1)
-    bits.due(1)
-    bits.due(1 + 3 + 1 + 1 + 24, 0b1_101_0_1 << 24 | 0x010101)  # limited range, BT.709
-    bits.due(2, 0b01)
-    tick, scale = bits.u(32), bits.u(32)
-    bits.u(1)
-    bits.due(3)
-    bits.due(2, 0b11)
-    for below in (1, 1, _SMALL, _SMALL, 1, 17):
-        bits.ue(below)
-    bits.end()
-    return Sequence(profile, chroma, wide, high, tick, scale, aspect)
+    return wide, high
 
 
 def _aspect(bits: _Bits) -> Fraction:

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 
 from operators.video import mp4_layout
-from operators.video.h264_sets import check_picture, sequence
+from operators.video.h264_sets import check_picture, read_sequence
 from operators.video.h264_slices import overlong
 from operators.video.mp4_layout import Layout
 
@@ -97,7 +97,7 @@ def _read(boxes: list[tuple[str, bytes]]) -> Layout:
     held = dict(reversed(boxes))  # of two, the first
     try:
         sps, pps = _parameter_sets(held[f"{_TABLES}/stsd"])
-        told = sequence(sps)
+        sequence = read_sequence(sps)
         check_picture(pps)
     except (IndexError, ValueError):
         raise _Foreign(f"{_TABLES}/stsd") from None
@@ -105,9 +105,9 @@ def _read(boxes: list[tuple[str, bytes]]) -> Layout:
     slices = _slices(held["mdat"])
     if len(slices) != len(durations):
         raise _Foreign("mdat")
-    if told.scale % 2 or not told.tick or any(each % told.tick for each in durations[:-1]):
+    if sequence.scale % 2 or not sequence.tick or any(each % sequence.tick for each in durations[:-1]):
         raise _Foreign(f"{_TABLES}/stsd")
-    return Layout(told, sps, pps, durations, slices)
+    return Layout(sequence, sps, pps, durations, slices)
 
 
 def _parameter_sets(stsd: bytes) -> tuple[bytes, bytes]:

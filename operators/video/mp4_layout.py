@@ -27,7 +27,7 @@ NAMES |= {f"moov/trak/mdia/minf/stbl/{name}" for name in ("stsd", "stts", "stss"
 class Layout:
     """What differs between files: parameter sets with what the first says, and duration and slice of each frame."""
 
-    told: Sequence
+    sequence: Sequence
     sps: bytes
     pps: bytes
     durations: list[int]
@@ -59,9 +59,9 @@ def _box(name: str, *parts: bytes | tuple[int, ...]) -> bytes:
 def _moov(layout: Layout, start: int) -> bytes:
     """The index of frames that begin at the byte `start`."""
     total = sum(layout.durations)
-    timescale = layout.told.scale // 2
+    timescale = layout.sequence.scale // 2
     lasts = -(-1000 * total // timescale)  # ms
-    sides = layout.told.width << 16, layout.told.height << 16
+    sides = layout.sequence.width << 16, layout.sequence.height << 16
     mvhd = _box("mvhd", (0, 0, 0, 1000, lasts, 1 << 16, 1 << 24, 0, 0), _MATRIX, (0,) * 6, (2,))
     tkhd = _box("tkhd", (3, 0, 0, 1, 0, lasts, 0, 0, 0, 0), _MATRIX, sides)
     edts = _box("edts", _box("elst", (0, 1, lasts, 0, 1 << 16)))
@@ -106,22 +106,22 @@ def _tables(layout: Layout, start: int) -> bytes:
 
 def config(layout: Layout) -> bytes:
     """What a decoder is told before the first frame: the content of avcC."""
-    sps, pps, told = layout.sps, layout.pps, layout.told
+    sps, pps, sequence = layout.sps, layout.pps, layout.sequence
     made = b"\1" + sps[1:4] + b"\xff\xe1" + struct.pack(">H", len(sps)) + sps
     made += b"\1" + struct.pack(">H", len(pps)) + pps
-    if told.profile in _HIGH:
-        made += bytes([0xFC | told.chroma, 0xF8, 0xF8, 0])
+    if sequence.profile in _HIGH:
+        made += bytes([0xFC | sequence.chroma, 0xF8, 0xF8, 0])
     return made
 
 
 def _avc1(layout: Layout) -> bytes:
     """The one description of samples: H.264 of this size, in BT.709 with limited range."""
     total = sum(layout.durations)
-    rate = sum(layout.sizes) * 8 * (layout.told.scale // 2) // total if total else 0
-    sides = struct.pack(">HH", layout.told.width, layout.told.height)
+    rate = sum(layout.sizes) * 8 * (layout.sequence.scale // 2) // total if total else 0
+    sides = struct.pack(">HH", layout.sequence.width, layout.sequence.height)
     entry = (0, 1, 0, 0, 0, 0), sides, (72 << 16, 72 << 16, 0), b"\0\1", bytes(32), b"\0\x18\xff\xff"
     colours = _box("colr", b"nclx", struct.pack(">3HB", 1, 1, 1, 0))
-    aspect = layout.told.aspect
+    aspect = layout.sequence.aspect
     pixels = _box("pasp", (aspect.numerator, aspect.denominator)) if aspect != 1 else b""
     bits = _box("btrt", (0, rate, 0)) if rate else b""
     return _box("avc1", *entry, _box("avcC", config(layout)), colours, pixels, bits)

@@ -11,7 +11,7 @@ import webdataset as wds
 from examples.custom_cue import movers, with_movers
 from examples.custom_gate import flicker, main
 from examples.trainer_reader import loader
-from operators.condition import CueModels
+from operators.conditioning.cue_models import CueModels
 from operators.video.encode import encode_video
 from tests.operators.stages import BODY, Stages
 

@@ -26,7 +26,8 @@ from operators import storage
 from operators.recovery.attempts import LIMIT, Attempts
 from operators.recovery.fail_closed import each
 from schemas.arrow import from_table, to_table
-from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.conditioning import Conditioning
 from tests.cluster import toy
 from tests.operators.clips import evidence
 

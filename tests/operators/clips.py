@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from schemas.clip import CandidateClip, Conditioning, Evidence, Person
+from schemas.clip import CandidateClip, Evidence, Person
+from schemas.conditioning import Conditioning
 
 C = TypeVar("C", Conditioning, CandidateClip)
 SOMEBODY = Person(1, 0, np.zeros((1, 4), np.float32), np.zeros((1, 17, 3), np.float32))

@@ -14,8 +14,10 @@ import operators.audit
 import operators.condition
 import operators.regenerate
 from operators.audit import Audit, GateModels, Provenance
-from operators.condition import Condition, CueModels
+from operators.condition import Condition
+from operators.conditioning.cue_models import CueModels
 from operators.conditioning.redact import Redactor
+from operators.models.runtime.once import Once
 from operators.planning.probe import plan_source
 from operators.regenerate import Regenerate
 from operators.release.shard_writer import write_shard
@@ -96,7 +98,7 @@ class Stages:
             witness=nobody,
             faces=nobody,
             limbs=nobody,
-            redact=Redactor(self.profile, self.policy),
+            redact=redactor(variant),
         )
         self.condition = Condition(self.profile, self.policy, b"key", models=cues)
         self.regenerate = Regenerate(self.profile)
@@ -141,7 +143,17 @@ def policy_of(variant: str) -> Policy:
 @cache
 def gate_models(variant: str) -> GateModels:
     """Loaded once for all stages of these tests: what loading takes is most of what making the stages does."""
-    return GateModels.load(load(Profile, "cluster/profiles/embedded.yaml"), policy_of(variant))
+    models = GateModels.load(load(Profile, "cluster/profiles/embedded.yaml"), policy_of(variant))
+    models.text.read = Once(models.text.read)  # most tests show it the same pictures
+    return models
+
+
+@cache
+def redactor(variant: str) -> Redactor:
+    """Likewise."""
+    made = Redactor(load(Profile, "cluster/profiles/embedded.yaml"), policy_of(variant))
+    made.read = Once(made.read)
+    return made
 
 
 def owner_of_models(stage: Any) -> Any:

@@ -14,7 +14,8 @@ import operators.conditioning.grow
 import operators.regenerate
 from operators.video.decode import DecodeError, decode_clip
 from operators.video.encode import decode_bytes
-from schemas.clip import Conditioning, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
+from schemas.conditioning import Conditioning
 from tests.operators.sightings import nobody, seeing
 from tests.operators.stages import (
     BODY,

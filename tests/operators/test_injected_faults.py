@@ -19,15 +19,7 @@ from schemas.clip import (
 from tests.operators.stages import ACTED, STAGES, Stages, owner_of_models, written
 
 ELSEWHERE = {
-    *(
-        "depth_model",
-        "pose_model",
-        "scene_model",
-        "segment_model",
-        "build_generator",
-        "beside_nobody",
-        "require_sight",
-    ),  # load models before there is a clip, and test them
+    *("build_generator", "beside_nobody", "require_sight"),  # before there is a clip; tested beside them
     "generated",  # asked for marks, which are an option: tests/operators/release/test_c2pa_mark.py
 }
 BESIDE = (

@@ -14,7 +14,8 @@ import pytest
 import operators.gates
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Gate
-from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.conditioning import Conditioning
 from tests.operators.stages import OUTCOMES, Stages, written
 
 ONLY_WHERE_MARKED = {"_marked"}  # tests/operators/release/test_c2pa_mark.py

@@ -9,7 +9,8 @@ import pytest
 from operators.video.decode import decode_clip
 from operators.video.encode import decode_bytes
 from schemas.arrow import from_table, to_table
-from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.conditioning import Conditioning
 from schemas.generation import Request
 from tests.operators.stages import Cues, Stages
 

@@ -7,7 +7,8 @@ from hypothesis.extra import numpy as arrays
 
 from schemas.actor import Actor, Motion, Role
 from schemas.arrow import from_table, schema_of, to_table
-from schemas.clip import ClipRef, Conditioning, FailedClip, QuarantinedClip, Tube
+from schemas.clip import ClipRef, FailedClip, QuarantinedClip
+from schemas.conditioning import Conditioning, Tube
 from tests.operators.clips import SOMEBODY, evidence
 
 

@@ -54,14 +54,7 @@ def draw(
     width, height = box[2] - box[0], box[3] - box[1]
     vertices, normals = figure.posed(torch.from_numpy(rotations).float(), torch.from_numpy(heads).float())
     vertices = vertices + torch.from_numpy(root).float()
-    depth = vertices[:, 1].clamp(min=_NEAREST)
-    places = torch.stack(
-        [
-            camera.centre[0] + camera.focal * vertices[:, 0] / depth - box[0],
-            camera.centre[1] - camera.focal * vertices[:, 2] / depth - box[1],
-        ],
-        1,
-    )
+    places, depth = _projected(vertices, camera, box)
     tall = float(places[:, 1].max() - places[:, 1].min())
     samples = 2 if tall <= _HUGE else 1
     x0, y0, x1, y1 = _extent(places, width, height)
@@ -79,14 +72,31 @@ def draw(
     colours = torch.ones(len(seen.pixel), 4)
     colours[rest, :3] = tone(_colour(figure, seen.where(rest), vertices, normals, light, fine))
     colours[alike] = colours[first]
-    row, column = seen.pixel // grid[1] // samples, seen.pixel % grid[1] // samples
-    picture = torch.zeros(size[0] * size[1], 4).index_add_(0, row * size[1] + column, colours)
-    cover = picture[:, 3:]
     drawing = Drawing(np.zeros((height, width, 4), np.float32), np.full((height, width), np.inf, np.float32))
-    rgba = torch.cat([picture[:, :3] / cover.clamp(min=1e-6), cover / samples**2], 1)
-    drawing.rgba[y0:y1, x0:x1] = rgba.view(*size, 4).numpy()
+    drawing.rgba[y0:y1, x0:x1] = _averaged(seen.pixel, colours, size, samples).view(*size, 4).numpy()
     drawing.depth[y0:y1, x0:x1] = deep.view(size[0], samples, size[1], samples).amin((1, 3)).numpy()
     return drawing
+
+
+def _projected(
+    vertices: torch.Tensor, camera: Camera, box: tuple[int, int, int, int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where vertices [V,3] lie in the box, [V,2] px, and their depths [V] in metres."""
+    depth = vertices[:, 1].clamp(min=_NEAREST)
+    across = camera.centre[0] + camera.focal * vertices[:, 0] / depth - box[0]
+    down = camera.centre[1] - camera.focal * vertices[:, 2] / depth - box[1]
+    return torch.stack([across, down], 1), depth
+
+
+def _averaged(
+    pixel: torch.Tensor, colours: torch.Tensor, size: tuple[int, int], samples: int
+) -> torch.Tensor:
+    """Samples' colours [N,4] in a grid `samples` times as fine -> RGBA [h*w,4], colour not multiplied by coverage."""
+    across = size[1] * samples
+    row, column = pixel // across // samples, pixel % across // samples
+    picture = torch.zeros(size[0] * size[1], 4).index_add_(0, row * size[1] + column, colours)
+    cover = picture[:, 3:]
+    return torch.cat([picture[:, :3] / cover.clamp(min=1e-6), cover / samples**2], 1)
 
 
 def _extent(places: torch.Tensor, width: int, height: int) -> tuple[int, int, int, int]:

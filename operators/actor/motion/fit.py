@@ -20,6 +20,7 @@ from operators.actor.motion.solve import (
     solve,
     usual_smoothness,
 )
+from operators.models.runtime.finite import check_finite
 from schemas.actor import Motion
 
 FOCAL = 1.2  # longer sides of the frame; what ordinary cameras have, about
@@ -57,8 +58,7 @@ def fit(
     relations count. Raises ValueError for what is not finite.
     """
     for name, values in (("joints", joints), ("boxes", boxes), ("lifted", lifted)):
-        if values is not None and not np.isfinite(values).all():
-            raise ValueError(f"{name} are not finite")
+        check_finite(values, what=name)
     problem = _problem(body, joints.astype(float), boxes.astype(float), size, fps, lifted)
     if problem is None:
         return None

@@ -1,5 +1,7 @@
 """A first guess of a track: which way the person faces, how large they are and where, from a rigid template."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, median_filter
 
@@ -38,29 +40,18 @@ def first_guess(
     frames, yaws = len(joints), np.arange(_BINS) * 2 * np.pi / _BINS - np.pi
     template = skeleton.pose(yaws, np.tile(USUAL, (_BINS, 1))).joints
     flat = template[..., [0, 2]] * [1, -1]
-    trust = weights * _TRUST
-    total = trust.sum(1) + 1e-9
-    middle = (trust[..., None] * joints).sum(1) / total[:, None]
-    centred = joints - middle[:, None]
-    means = np.einsum("tk,bkd->tbd", trust, flat) / total[:, None, None]
-    spread = flat[None] - means[:, :, None]
-    along = np.einsum("tk,tkd,tbkd->tb", trust, centred, spread)
-    own = np.einsum("tk,tbkd->tb", trust, spread**2) + 1e-9
-    size = np.einsum("tk,tkd->t", trust, centred**2)
-    scales = np.maximum(along / own, 1e-6)
-    misfit = (size[:, None] - scales**2 * own) / (scales**2 * total[:, None] + 1e-9)
-    scale = _steady_scale(scales[np.arange(frames), misfit.argmin(1)], total)
+    fits = _Fits.of(flat, joints, weights * _TRUST)
+    scale = _steady_scale(fits.best_scales(), fits.total)
     scale = np.exp(_smooth(np.log(np.clip(scale, 0.75 * tall / height, 5 * tall / height)), 2))
-    cost = (size[:, None] - 2 * scale[:, None] * along + scale[:, None] ** 2 * own) / scale[:, None] ** 2
-    cost = cost / _MISFIT**2
-    known = total > 0.6
+    cost = fits.cost(scale)
+    known = fits.total > 0.6
     if known.sum() > 4:
-        cost = cost + _walks_forwards(_fill(middle, known), scale, fps, yaws)
+        cost = cost + _walks_forwards(_fill(fits.middle, known), scale, fps, yaws)
     if lifted is not None:
         unlike = np.linalg.norm(lifted[:, None, _TRUNK] - _from_hips(template)[None, :, _TRUNK], axis=-1)
         cost = cost + _LIFTER * unlike.sum(2) * weights[:, _TRUNK].mean(1)[:, None]
     path = _cheapest(cost, yaws)
-    root = middle - scale[:, None] * means[np.arange(frames), path]
+    root = fits.middle - scale[:, None] * fits.means[np.arange(frames), path]
     root = _fill(root, known) if known.any() else root
     parameters = np.zeros((frames, PARAMETERS))
     parameters[:, 0] = _smooth(np.unwrap(yaws[path]), 1.5)
@@ -69,6 +60,46 @@ def first_guess(
     parameters[:, UP] = (camera.centre[1] - root[:, 1]) / camera.focal
     parameters[:, DEPTH] = np.log(camera.focal / scale)
     return parameters, scale * height
+
+
+@dataclass(frozen=True)
+class _Fits:
+    """How the template in each of B yaws fits the joints of each of T frames, by least squares.
+
+    total [T] trust; middle [T,2] px of the joints; means [T,B,2] m of the template; size [T] px² of the joints, own
+    [T,B] m² of the template, along [T,B] px m of both: sums of what they lie from their middles, by trust.
+    """
+
+    total: np.ndarray
+    middle: np.ndarray
+    means: np.ndarray
+    along: np.ndarray
+    own: np.ndarray
+    size: np.ndarray
+
+    @classmethod
+    def of(cls, flat: np.ndarray, joints: np.ndarray, trust: np.ndarray) -> "_Fits":
+        """flat [B,17,2] m, joints [T,17,2] px, trust [T,17]."""
+        total = trust.sum(1) + 1e-9
+        middle = (trust[..., None] * joints).sum(1) / total[:, None]
+        centred = joints - middle[:, None]
+        means = np.einsum("tk,bkd->tbd", trust, flat) / total[:, None, None]
+        spread = flat[None] - means[:, :, None]
+        along = np.einsum("tk,tkd,tbkd->tb", trust, centred, spread)
+        own = np.einsum("tk,tbkd->tb", trust, spread**2) + 1e-9
+        return cls(total, middle, means, along, own, np.einsum("tk,tkd->t", trust, centred**2))
+
+    def best_scales(self) -> np.ndarray:
+        """[T] px a metre, in the yaw that fits best."""
+        scales = np.maximum(self.along / self.own, 1e-6)
+        misfit = (self.size[:, None] - scales**2 * self.own) / (scales**2 * self.total[:, None] + 1e-9)
+        return np.asarray(scales[np.arange(len(scales)), misfit.argmin(1)])
+
+    def cost(self, scale: np.ndarray) -> np.ndarray:
+        """[T,B]: how ill it fits at scale [T] px a metre."""
+        scale = scale[:, None]
+        cost = (self.size[:, None] - 2 * scale * self.along + scale**2 * self.own) / scale**2
+        return np.asarray(cost / _MISFIT**2)
 
 
 def _steady_scale(scale: np.ndarray, total: np.ndarray) -> np.ndarray:

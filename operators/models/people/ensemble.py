@@ -118,7 +118,7 @@ def _of_each(boxes: np.ndarray, found: PersonBoxes) -> np.ndarray:
 def _rather_things(people: PersonBoxes, things: PersonBoxes) -> np.ndarray:
     """bool [N]: whether one of the things has the person's box, and is more surely what it is."""
     same = box_iou(people.boxes, things.boxes) >= _SAME_THING
-    return (same & (things.scores > people.scores[:, None])).any(axis=1)
+    return np.asarray((same & (things.scores > people.scores[:, None])).any(axis=1))
 
 
 def _once_each(boxes: np.ndarray, scores: np.ndarray, joints: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ _SAME_IOU = 0.6  # of two boxes of one person
 
 
 @dataclass(frozen=True)
-class Look:
+class Framed:
     """A part of a frame, scaled.
 
     picture  uint8 [h,w,3] RGB, padded on the right and below
@@ -38,7 +38,7 @@ class Look:
 
 def boxed(
     frame: np.ndarray,
-    look: Callable[[Look], tuple[np.ndarray, np.ndarray]],
+    look: Callable[[Framed], tuple[np.ndarray, np.ndarray]],
     long_sides: Sequence[int],
     tile: int,
     pad: int = 0,
@@ -65,7 +65,7 @@ def _once(boxes: np.ndarray, scores: np.ndarray) -> PersonBoxes:
     return PersonBoxes(boxes[kept], scores[kept])
 
 
-def _looks(frame: np.ndarray, long_sides: Sequence[int], tile: int, pad: int) -> Iterator[Look]:
+def _looks(frame: np.ndarray, long_sides: Sequence[int], tile: int, pad: int) -> Iterator[Framed]:
     height, width = frame.shape[:2]
     everything = np.array([-np.inf] * 2 + [np.inf] * 2)
     for side in long_sides:
@@ -81,7 +81,7 @@ def _looks(frame: np.ndarray, long_sides: Sequence[int], tile: int, pad: int) ->
         yield _look(frame[rows, columns], 1.0, pad, corner, np.array(low + high))
 
 
-def _look(part: np.ndarray, scale: float, pad: int, corner: np.ndarray, inner: np.ndarray) -> Look:
+def _look(part: np.ndarray, scale: float, pad: int, corner: np.ndarray, inner: np.ndarray) -> Framed:
     height, width = (max(1, round(side * scale)) for side in part.shape[:2])
     exact = np.array([width / part.shape[1], height / part.shape[0]], np.float32)
     if (height, width) != part.shape[:2]:
@@ -89,7 +89,7 @@ def _look(part: np.ndarray, scale: float, pad: int, corner: np.ndarray, inner: n
         part = cv2.resize(part, (width, height), interpolation=how)
     bottom, right = -height % _STRIDE, -width % _STRIDE
     picture = cv2.copyMakeBorder(part, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(pad,) * 3)
-    return Look(picture, exact, corner.astype(np.float32), inner.astype(np.float32))
+    return Framed(picture, exact, corner.astype(np.float32), inner.astype(np.float32))
 
 
 def squares(frame: np.ndarray, boxes: np.ndarray, side: int, margin: float) -> tuple[np.ndarray, np.ndarray]:

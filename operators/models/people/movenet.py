@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from operators.models.people.framing import Look, boxed, squares
+from operators.models.people.framing import Framed, boxed, squares
 from operators.models.runtime.onnx_session import OnnxNetwork
 from schemas.cues import PersonBoxes
 
@@ -38,7 +38,7 @@ class MoveNetMultiPose:
     def __call__(self, frames: np.ndarray) -> list[PersonBoxes]:
         return [boxed(frame, self._look, self.long_sides, _NO_TILES)[0] for frame in frames]
 
-    def _look(self, look: Look) -> tuple[np.ndarray, np.ndarray]:
+    def _look(self, look: Framed) -> tuple[np.ndarray, np.ndarray]:
         centre, size, offset = (one[0] for one in self.network(look.picture.transpose(2, 0, 1)[None]))
         peaks = (centre[0] >= self.confidence) & (centre[0] == cv2.dilate(centre[0], _PEAK))
         rows, columns = np.nonzero(peaks)

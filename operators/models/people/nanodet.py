@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import softmax
 
-from operators.models.people.framing import Look, boxed
+from operators.models.people.framing import Framed, boxed
 from operators.models.runtime.onnx_session import OnnxNetwork
 from schemas.cues import PersonBoxes
 
@@ -49,7 +49,7 @@ class NanoDet:
         """T pairs: the people, and the things in a street or a room that a faint person often turns out to be."""
         return [boxed(frame, self._look, self.long_sides, self.tile, _PAD) for frame in frames]
 
-    def _look(self, look: Look) -> tuple[np.ndarray, np.ndarray]:
+    def _look(self, look: Framed) -> tuple[np.ndarray, np.ndarray]:
         picture = (look.picture[..., ::-1].astype(np.float32) - _MEAN) / _STD
         outputs = self.network(picture.transpose(2, 0, 1)[None])
         corners, scores = [], []

@@ -13,13 +13,14 @@ def finite(array: Any) -> np.ndarray:
     return values
 
 
-def check_finite(*outputs: Any) -> None:
-    """Raises ValueError for NaN or infinity in tensors, arrays, or lists, tuples and values of dicts of them."""
+def check_finite(*outputs: Any, what: str = "a model's output") -> None:
+    """Raises ValueError, which says `what`, for NaN or infinity in tensors, arrays, or lists, tuples and values of
+    dicts of them."""
     for output in outputs:
         if isinstance(output, dict | list | tuple):
-            check_finite(*(output.values() if isinstance(output, dict) else output))
+            check_finite(*(output.values() if isinstance(output, dict) else output), what=what)
         elif isinstance(output, torch.Tensor):
             if not bool(torch.isfinite(output).all()):
-                raise ValueError("a model's output is not finite")
+                raise ValueError(f"not finite: {what}")
         elif isinstance(output, np.ndarray) and not np.isfinite(output).all():
-            raise ValueError("a model's output is not finite")
+            raise ValueError(f"not finite: {what}")

@@ -22,11 +22,11 @@ class ObjectDetector:
         one, classes = settings.detector, list(self.topics)
         self.model: RtDetr | Yolo
         match one:
-            case choice.RtDetr():
+            case choice.RtDetrSettings():
                 self.model = RtDetr(
                     one.weights, one.confidence, one.image_size, device, one.batch, one.dtype, classes
                 )
-            case choice.Yolo():
+            case choice.YoloSettings():
                 self.model = Yolo(one.weights, "detect", one.image_size, device, one.batch, one.confidence)
                 names = {name.lower() for name in self.model.model.names.values()}
                 if lacking := set(classes) - names:

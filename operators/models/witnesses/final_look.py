@@ -13,7 +13,7 @@ class FinalLook:
     Raises UserError for unusable weights, ValueError if the network's output is not finite.
     """
 
-    def __init__(self, settings: choice.FinalLook, device: str = "cpu") -> None:
+    def __init__(self, settings: choice.FinalLookSettings, device: str = "cpu") -> None:
         self.mirrored = settings.mirrored
         self.detect = CocoSsd(settings.weights, settings.confidence, device, settings.tile)
 

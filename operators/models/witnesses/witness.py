@@ -51,20 +51,20 @@ class Witness:
 
 def _look(settings: choice.OneWitness, device: str) -> _Look:
     match settings:
-        case choice.PersonMap():
+        case choice.PersonMapSettings():
             model = PersonMap.load(settings.weights, device)
             return lambda frames, hidden: _by_map(model, settings, frames, hidden)
-        case choice.RtDetr(weights=weights, confidence=confidence, image_size=size, dtype=dtype):
+        case choice.RtDetrSettings(weights=weights, confidence=confidence, image_size=size, dtype=dtype):
             detector = RtDetr(weights, confidence, size, device, settings.batch, dtype)
             boxes = Once(lambda frames: _tiled(detector, frames, size))
             return lambda frames, hidden: _left(boxes(frames), hidden)
-        case choice.CocoSsd(weights=weights, confidence=confidence, tile=tile):
+        case choice.CocoSsdSettings(weights=weights, confidence=confidence, tile=tile):
             ssd = Once(CocoSsd(weights, confidence, device, tile))  # cuts tiles of its own
             return lambda frames, hidden: _left(ssd(frames), hidden)
 
 
 def _by_map(
-    model: PersonMap, settings: choice.PersonMap, frames: np.ndarray, hidden: np.ndarray
+    model: PersonMap, settings: choice.PersonMapSettings, frames: np.ndarray, hidden: np.ndarray
 ) -> list[InstanceMasks]:
     """What is seen of each place in any tile, as one map in steps of 4 px, and the parts of that."""
     count, height, width = frames.shape[:3]

@@ -12,9 +12,9 @@ from operators.actor.looks.colours import SKINS
 from operators.actor.looks.looks import BEARDS, CHILD, OLD, Looks
 from operators.actor.looks.sampling import sample_looks
 from operators.actor.looks.words import garments, hair_words
-from operators.training.render.body import Body, BodyShape, Posed
+from operators.training.render.body import BodyModel, BodyShape, Posed
 from operators.training.render.gestures import Gestures, sample_gestures
-from operators.training.render.motion import Motion, sample_motion
+from operators.training.render.motion import Movement, sample_motion
 from operators.training.render.rig import pose_matrices
 from operators.training.render.template import SKIN_VERTICES
 
@@ -23,7 +23,7 @@ _HEEL_HEIGHT = 0.06  # metres by which a standing foot's joint is above its toes
 
 
 @dataclass(frozen=True)
-class Person:
+class SeededPerson:
     """Nobody real: the looks and the body of two seeds."""
 
     identity_seed: int
@@ -32,7 +32,7 @@ class Person:
     shape: BodyShape
 
     @classmethod
-    def of(cls, body: Body, identity_seed: int, outfit_seed: int) -> "Person":
+    def of(cls, body: BodyModel, identity_seed: int, outfit_seed: int) -> "SeededPerson":
         """The same seeds give the same person."""
         looks = sample_looks(identity_seed, outfit_seed)
         return cls(identity_seed, outfit_seed, looks, body.shape(identity_seed, looks.identity.shape))
@@ -70,11 +70,11 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class Actor:
+class Performer:
     """A person in motion: vertices and normals float32 [T,V,3], keypoints float32 [T,17,3] (COCO), path float32 [T,2]
     on the ground. Metres, in the world."""
 
-    person: Person
+    person: SeededPerson
     kind: str
     gestures: Gestures
     vertices: np.ndarray
@@ -92,12 +92,14 @@ class Actor:
         moves = {"motion": self.kind, "arms": self.gestures.words()}
         return {"id": number, **self.person.record(), **moves}
 
-    def distance(self, other: "Actor") -> float:
+    def distance(self, other: "Performer") -> float:
         """The nearest that two come to each other, in metres."""
         return float(np.linalg.norm(self.path - other.path, axis=1).min())
 
 
-def act(body: Body, person: Person, kind: str, spot: Spot, frames: int, fps: float, rng: Generator) -> Actor:
+def act(
+    body: BodyModel, person: SeededPerson, kind: str, spot: Spot, frames: int, fps: float, rng: Generator
+) -> Performer:
     """A random motion of that kind, on the ground at that spot."""
     gestures = sample_gestures(rng)
     motion = sample_motion(kind, gestures, frames, fps, rng)
@@ -115,7 +117,7 @@ def act(body: Body, person: Person, kind: str, spot: Spot, frames: int, fps: flo
     def placed(vectors: torch.Tensor) -> torch.Tensor:
         return torch.einsum("tij,tvj->tvi", rotation, vectors)
 
-    return Actor(
+    return Performer(
         person=person,
         kind=kind,
         gestures=gestures,
@@ -126,7 +128,7 @@ def act(body: Body, person: Person, kind: str, spot: Spot, frames: int, fps: flo
     )
 
 
-def _path(body: Body, posed: Posed, motion: Motion, heading: np.ndarray) -> np.ndarray:
+def _path(body: BodyModel, posed: Posed, motion: Movement, heading: np.ndarray) -> np.ndarray:
     """Where the body moves to over the ground from (0, 0) on, float64 [T,2]."""
     steps = np.zeros((motion.frames, 2))
     if motion.travels and motion.frames > 1:

@@ -9,7 +9,7 @@ import torch
 
 from operators.actor.looks.looks import FACE_CHANGES, Shape
 from operators.training.render.packages import need
-from operators.training.render.template import SKIN_VERTICES, Template
+from operators.training.render.template import SKIN_VERTICES, MeshTemplate
 
 _KEPT_SHAPES = 128
 
@@ -35,10 +35,10 @@ class Posed:
     joints: torch.Tensor
 
 
-class Body:
+class BodyModel:
     """Makes people's shapes and poses them. Raises UserError if anny is not installed."""
 
-    def __init__(self, template: Template) -> None:
+    def __init__(self, template: MeshTemplate) -> None:
         anny = need("anny")
         self.template = template
         self.model: Any = anny.Anny(

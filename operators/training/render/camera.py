@@ -11,7 +11,7 @@ _NEAR, _FAR = 0.1, 120.0  # metres; nothing outside is drawn
 
 
 @dataclass(frozen=True)
-class Camera:
+class SceneCamera:
     """At `eye` float64 [3], looking at `target` float64 [3]. `fov` is the vertical angle in degrees, `aspect` width by
     height; with a `window`, that part of the picture fills the frame."""
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from operators.training.render.acting import Actor, Person, Spot, act
-from operators.training.render.body import Body
-from operators.training.render.camera import Camera, ahead, project
+from operators.training.render.acting import Performer, SeededPerson, Spot, act
+from operators.training.render.body import BodyModel
+from operators.training.render.camera import SceneCamera, ahead, project
 from operators.training.render.scenery.places import Place
 from operators.training.render.seeds import Split
 
@@ -20,7 +20,7 @@ REID_SCENES, _REID_IDENTITIES, _REID_FROM = 12, 6, 5000
 
 
 @dataclass(frozen=True)
-class Role:
+class SeededRole:
     """Seeds of who is to be in the scene; `reid` is "same" or "changed" (clothes) if re-identification is to find
     them."""
 
@@ -41,9 +41,9 @@ class View:
     aspect: float
 
     @property
-    def camera(self) -> Camera:
+    def camera(self) -> SceneCamera:
         """It, at mid-clip."""
-        return Camera(self.eye, self.eye + ahead(self.yaw, self.pitch), self.fov, self.aspect)
+        return SceneCamera(self.eye, self.eye + ahead(self.yaw, self.pitch), self.fov, self.aspect)
 
 
 @dataclass(frozen=True)
@@ -69,32 +69,32 @@ def reid_plan(seed: int) -> list[tuple[int, int, str]]:
     return plan
 
 
-def roles_of(rng: Generator, seed: int, split: Split, reid: bool) -> list[Role]:
+def roles_of(rng: Generator, seed: int, split: Split, reid: bool) -> list[SeededRole]:
     """Those who must be there, then passers-by."""
     if reid:
         roles = [
-            Role(split.identity(_REID_FROM + index), split.outfit(_REID_FROM + index, outfit), clothes)
+            SeededRole(split.identity(_REID_FROM + index), split.outfit(_REID_FROM + index, outfit), clothes)
             for index, outfit, clothes in reid_plan(seed)
         ]
         others = int(rng.integers(0, 3)) if roles else 0
     else:
         roles, others = [], int(rng.choice(6, p=[0.1, 0.2, 0.25, 0.2, 0.15, 0.1]))
-    return roles + [Role(*split.pick(rng)) for _ in range(others)]
+    return roles + [SeededRole(*split.pick(rng)) for _ in range(others)]
 
 
 @dataclass(frozen=True)
-class Stage:
+class StreetScene:
     """A street before a camera, to which people are added one by one."""
 
-    body: Body
+    body: BodyModel
     place: Place
     view: View
     frames: int
     fps: int
 
-    def cast(self, rng: Generator, roles: list[Role]) -> list[tuple[Actor, Role]] | None:
+    def cast(self, rng: Generator, roles: list[SeededRole]) -> list[tuple[Performer, SeededRole]] | None:
         """Whoever found room; None if somebody did not who must be seen."""
-        cast: list[tuple[Actor, Role]] = []
+        cast: list[tuple[Performer, SeededRole]] = []
         for role in roles:
             actor = self._place(rng, role, [other for other, _ in cast])
             if actor:
@@ -103,9 +103,9 @@ class Stage:
                 return None
         return cast
 
-    def _place(self, rng: Generator, role: Role, others: list[Actor]) -> Actor | None:
+    def _place(self, rng: Generator, role: SeededRole, others: list[Performer]) -> Performer | None:
         """Somebody in motion where there is room and the camera sees them; None if no spot was found."""
-        person = Person.of(self.body, role.identity_seed, role.outfit_seed)
+        person = SeededPerson.of(self.body, role.identity_seed, role.outfit_seed)
         smallest = _SMALLEST_REID if role.reid else _SMALLEST
         for attempt in range(_TRIES):
             if attempt % _TRIES_A_HEIGHT == 0:  # no room at this height in the picture: try another
@@ -123,7 +123,7 @@ class Stage:
                 return actor
         return None
 
-    def _beside(self, rng: Generator, others: list[Actor]) -> _Stand | None:
+    def _beside(self, rng: Generator, others: list[Performer]) -> _Stand | None:
         """So close to somebody that they overlap."""
         other = others[int(rng.integers(len(others)))]
         at = other.path[self.frames // 2] + rng.normal(size=2) * [0.8, 0.8]
@@ -147,7 +147,7 @@ class Stage:
         """The greatest y where somebody may be: in a park, or `gap` metres before the houses."""
         return self.place.front + (_PARK_DEPTH if self.place.is_park else -gap)
 
-    def _in_frame(self, actor: Actor, at_edge: bool) -> bool:
+    def _in_frame(self, actor: Performer, at_edge: bool) -> bool:
         """Most of the body is inside the frame at mid-clip; at the edge, part of it at some time."""
         matrix, shares = self.view.camera.matrix, []
         for t in (0, self.frames // 2, self.frames - 1):
@@ -155,7 +155,7 @@ class Stage:
             shares.append(((away > 0.3) & (x > 0) & (y > 0) & (x < 1) & (y < 1)).mean())
         return bool(max(shares) > 0.3 if at_edge else shares[1] > 0.75)
 
-    def _has_room(self, actor: Actor, others: list[Actor]) -> bool:
+    def _has_room(self, actor: Performer, others: list[Performer]) -> bool:
         """Inside the street, not at the camera, through no obstacle and nobody else."""
         x, y = actor.path.T
         return bool(

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from operators.training.render.acting import Actor, Person, Spot, act
-from operators.training.render.camera import Camera, Window, project, sway
+from operators.training.render.acting import Performer, SeededPerson, Spot, act
+from operators.training.render.camera import SceneCamera, Window, project, sway
 from operators.training.render.film import Rendering, Studio
 from operators.training.render.scenery.occluders import KINDS, POLE_HEIGHT, Occluder
 from operators.training.render.scenery.places import plain, room, street
@@ -42,12 +42,12 @@ def make_crop(studio: Studio, seed: int, split: Split, settings: CropSize) -> Re
 
 
 def _draw(studio: Studio, rng: Generator, split: Split, settings: CropSize) -> Rendering:
-    main = Person.of(studio.body, *split.pick(rng))
+    main = SeededPerson.of(studio.body, *split.pick(rng))
     kind, azimuth, turning = _kind(rng), float(rng.uniform(-0.5, 0.5)), float(rng.normal() * 0.25)
     spot = Spot(np.zeros(2), _heading(rng, kind), turning)
     actors = [act(studio.body, main, kind, spot, settings.frames, settings.fps, rng)]
     for _ in range(int(rng.choice([0, 1, 2], p=[0.5, 0.42, 0.08]))):
-        person = Person.of(studio.body, *split.pick(rng))
+        person = SeededPerson.of(studio.body, *split.pick(rng))
         if companion := _companion(studio, rng, person, actors, azimuth, settings):
             actors.append(companion)
     place = (street, room, plain)[int(rng.choice(3, p=[0.55, 0.33, 0.12]))](rng)
@@ -88,11 +88,11 @@ def _heading(rng: Generator, kind: str) -> float:
 def _companion(
     studio: Studio,
     rng: Generator,
-    person: Person,
-    actors: list[Actor],
+    person: SeededPerson,
+    actors: list[Performer],
     azimuth: float,
     settings: CropSize,
-) -> Actor | None:
+) -> Performer | None:
     """Somebody near the main person, partly before or behind them; None if there is no room."""
     right = np.array([np.cos(azimuth), np.sin(azimuth)])
     away = np.array([-np.sin(azimuth), np.cos(azimuth)])
@@ -111,7 +111,7 @@ def _companion(
 
 def _cameras(
     rng: Generator, indoors: bool, azimuth: float, height: float, settings: CropSize
-) -> tuple[np.ndarray, list[Camera], dict[str, Any]]:
+) -> tuple[np.ndarray, list[SceneCamera], dict[str, Any]]:
     """Where the camera stands, the camera of every frame, and what to note of it; `height` is the main person's."""
     distance = float(rng.uniform(2.8, 8.0))
     distance = min(distance, 2.9) if indoors else distance
@@ -125,7 +125,7 @@ def _cameras(
     seconds = np.arange(settings.frames) / settings.fps - settings.frames / settings.fps / 2
     target = np.array([0, 0, height * 0.5])
     cameras = [
-        Camera(eye + eye_sway[t] + dolly * seconds[t], target + target_sway[t], fov, aspect=1.0)
+        SceneCamera(eye + eye_sway[t] + dolly * seconds[t], target + target_sway[t], fov, aspect=1.0)
         for t in range(settings.frames)
     ]
     facts = {
@@ -151,7 +151,9 @@ def _occluder(rng: Generator, eye: np.ndarray, height: float) -> Occluder:
     return Occluder(kind, tall, float(place[0]), float(place[1]))
 
 
-def _follow(rng: Generator, main: Actor, cameras: list[Camera]) -> tuple[list[Camera], dict[str, Any]]:
+def _follow(
+    rng: Generator, main: Performer, cameras: list[SceneCamera]
+) -> tuple[list[SceneCamera], dict[str, Any]]:
     """The cameras with square windows around the main person, which follow them or stand still."""
     seen = [project(camera.matrix, skin[::8])[:, :2] for camera, skin in zip(cameras, main.skin, strict=True)]
     low, high = np.array([points.min(0) for points in seen]), np.array([points.max(0) for points in seen])

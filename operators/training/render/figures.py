@@ -11,13 +11,13 @@ import torch
 from operators.actor.drawing.parts import Part, bare_skin, surfaces, worn
 from operators.actor.looks.looks import Looks, Outfit
 from operators.training.render.shading import set_uniforms, source, uniforms
-from operators.training.render.template import Template
+from operators.training.render.template import MeshTemplate
 
 _KEPT_OUTFITS = 64
 
 
 @dataclass(frozen=True)
-class Figure:
+class PosedFigure:
     """Somebody at one moment: vertices and normals float32 [V,3] in the world; `number` is theirs in the masks."""
 
     vertices: np.ndarray
@@ -29,7 +29,7 @@ class Figure:
 class Figures:
     """Draws people into whatever framebuffer is bound."""
 
-    def __init__(self, context: Any, depth_program: Any, template: Template) -> None:
+    def __init__(self, context: Any, depth_program: Any, template: MeshTemplate) -> None:
         self.context, self.template = context, template
         self.programs = {
             part: context.program(
@@ -50,7 +50,7 @@ class Figures:
         }
         self.skin = lru_cache(_KEPT_OUTFITS)(self._skin)
 
-    def draw(self, figure: Figure, scene: Mapping[str, Any]) -> None:
+    def draw(self, figure: PosedFigure, scene: Mapping[str, Any]) -> None:
         """Every part of somebody; `scene` are the uniforms of camera and light."""
         looks = figure.looks
         values = dict(uniforms("identity", looks.identity)) | dict(uniforms("outfit", looks.outfit))
@@ -59,7 +59,7 @@ class Figures:
             set_uniforms(self.programs[part], {**scene, **values, "person": float(figure.number)})
             (self.skin(looks.outfit) if part is Part.SKIN else self.arrays[part]).render()
 
-    def draw_shadow(self, figure: Figure) -> None:
+    def draw_shadow(self, figure: PosedFigure) -> None:
         """Depth of what casts a shadow; clothes stand for the body in them."""
         self._load(figure)
         for part in (Part.TOP, Part.TROUSERS, Part.SHOES, Part.SKIN):
@@ -67,7 +67,7 @@ class Figures:
         if figure.looks.outfit.skirt:
             self.shadows[Part.SKIRT].render()
 
-    def _load(self, figure: Figure) -> None:
+    def _load(self, figure: PosedFigure) -> None:
         self.moving.write(np.concatenate([figure.vertices, figure.normals], 1).astype("f4").tobytes())
 
     def _skin(self, outfit: Outfit) -> Any:
@@ -85,7 +85,7 @@ class Figures:
         return self.context.buffer(np.ascontiguousarray(triangles, "i4").tobytes())
 
 
-def _never_covered(template: Template) -> np.ndarray:
+def _never_covered(template: MeshTemplate) -> np.ndarray:
     """Triangles int32 [N,3] of hands and head."""
     body = template.body
     return body[(template.arm_along[body].mean(1) > 1.75) | (template.head_weight[body].mean(1) > 0.5)]

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from operators.training.render.acting import Actor
-from operators.training.render.body import Body
-from operators.training.render.camera import Camera, project
-from operators.training.render.figures import Figure
+from operators.training.render.acting import Performer
+from operators.training.render.body import BodyModel
+from operators.training.render.camera import SceneCamera, project
+from operators.training.render.figures import PosedFigure
 from operators.training.render.renderer import Renderer
 from operators.training.render.scenery.places import Place
-from operators.training.render.template import Template
+from operators.training.render.template import MeshTemplate
 
 _INSIDE = 0.16  # metres: a joint is inside the body, and the surface before it may be that much nearer
 _NEAR, _SEEN_FROM = 0.1, 0.2  # metres before the camera from which on a joint counts, and a whole body
@@ -45,11 +45,16 @@ class Studio:
     """The body model and the renderer: made once in a process. Raises UserError if what they need is missing."""
 
     def __init__(self) -> None:
-        template = Template.load()
-        self.body, self.renderer = Body(template), Renderer(template)
+        template = MeshTemplate.load()
+        self.body, self.renderer = BodyModel(template), Renderer(template)
 
     def film(
-        self, actors: Sequence[Actor], cameras: Sequence[Camera], place: Place, width: int, height: int
+        self,
+        actors: Sequence[Performer],
+        cameras: Sequence[SceneCamera],
+        place: Place,
+        width: int,
+        height: int,
     ) -> Take:
         """One camera a frame."""
         self.renderer.set_scenery(place.triangles)
@@ -60,7 +65,7 @@ class Studio:
         heights = np.full((len(actors), len(cameras)), np.nan)
         for t, camera in enumerate(cameras):
             figures = [
-                Figure(actor.vertices[t], actor.normals[t], actor.person.looks, number)
+                PosedFigure(actor.vertices[t], actor.normals[t], actor.person.looks, number)
                 for number, actor in enumerate(actors, 1)
             ]
             picture = self.renderer.draw(figures, camera, place.light, width, height)
@@ -72,7 +77,7 @@ class Studio:
         return Take(frames, masks, keypoints, depth, seen)
 
 
-def label(camera: Camera, joints: np.ndarray, depth: np.ndarray) -> np.ndarray:
+def label(camera: SceneCamera, joints: np.ndarray, depth: np.ndarray) -> np.ndarray:
     """Joints [17,3] in the world to x, y in pixels and visibility, float32 [17,3]; depth float32 [H,W] in metres."""
     height, width = depth.shape
     x, y, away = project(camera.matrix, joints, width, height).T
@@ -86,7 +91,7 @@ def label(camera: Camera, joints: np.ndarray, depth: np.ndarray) -> np.ndarray:
     return np.stack([*limited, visibility], 1).astype(np.float32)
 
 
-def _height(camera: Camera, skin: np.ndarray, width: int, height: int) -> float:
+def _height(camera: SceneCamera, skin: np.ndarray, width: int, height: int) -> float:
     """Pixels from the top to the bottom of a body, hidden or not; NaN if part of it is behind the camera."""
     points = project(camera.matrix, skin[::8], width, height)
     return float(np.ptp(points[:, 1])) if (points[:, 2] > _SEEN_FROM).all() else np.nan

@@ -40,7 +40,7 @@ _WANDER = {
 
 
 @dataclass
-class Motion:
+class Movement:
     """Curves float64 [T] by angle. `kind`: walk, jog, stand, step (from side to side) or squat."""
 
     kind: str
@@ -84,9 +84,9 @@ class _Gait:
     swing: float
 
 
-def sample_motion(kind: str, gestures: Gestures, frames: int, fps: float, rng: Generator) -> Motion:
+def sample_motion(kind: str, gestures: Gestures, frames: int, fps: float, rng: Generator) -> Movement:
     """A random motion of that kind; the same generator gives the same curves."""
-    motion = Motion(kind, frames, fps, rng)
+    motion = Movement(kind, frames, fps, rng)
     gait = _Gait(rng.uniform(0.8, 1.05), rng.uniform(0.75, 1.15), rng.random(), rng.uniform(0.6, 1.3))
     stoop = rng.normal() * 3
     for side in SIDES:
@@ -123,7 +123,7 @@ def periodic(samples: tuple[float, ...], cycles: np.ndarray) -> np.ndarray:
     return (weights * waves * np.exp(2j * np.pi * np.outer(cycles, k))).sum(1).real
 
 
-def _go(motion: Motion, gait: _Gait, swings: bool) -> None:
+def _go(motion: Movement, gait: _Gait, swings: bool) -> None:
     """Walk or jog: legs half a cycle apart, arms against them, pelvis and trunk turning with the stride."""
     angles, jogs, seconds = motion.angles, motion.kind == "jog", motion.seconds
     hips, knees, ankles = _JOG if jogs else _WALK
@@ -144,7 +144,7 @@ def _go(motion: Motion, gait: _Gait, swings: bool) -> None:
         angles["spine"] += 8
 
 
-def _swing_arm(motion: Motion, side: str, other_hip: np.ndarray, swing: float) -> None:
+def _swing_arm(motion: Movement, side: str, other_hip: np.ndarray, swing: float) -> None:
     """An arm goes with the hip of the other side, float64 [T] about 0; bent if jogging."""
     if motion.kind == "walk":
         shoulder, elbow = other_hip * 0.75 * swing, 14 + np.maximum(other_hip, 0) * 0.7 * swing
@@ -155,7 +155,7 @@ def _swing_arm(motion: Motion, side: str, other_hip: np.ndarray, swing: float) -
     motion.angles[f"arm_out_{side}"] = 7 + motion.noise(1.5)
 
 
-def _stand(motion: Motion) -> None:
+def _stand(motion: Movement) -> None:
     """Weight on one leg or the other."""
     angles, rng = motion.angles, motion.rng
     lean = motion.noise(3, 0.25) + rng.normal() * 3
@@ -169,7 +169,7 @@ def _stand(motion: Motion) -> None:
     angles["side"] -= lean * 0.6
 
 
-def _squat(motion: Motion) -> None:
+def _squat(motion: Movement) -> None:
     """Down and up again, more than once if there is time."""
     angles, rng = motion.angles, motion.rng
     down = 0.5 - 0.5 * np.cos(2 * np.pi * (rng.uniform(0.25, 0.6) * motion.seconds + rng.random()))
@@ -182,7 +182,7 @@ def _squat(motion: Motion) -> None:
     angles["spine"] += 25 * down
 
 
-def _step(motion: Motion, gait: _Gait) -> None:
+def _step(motion: Movement, gait: _Gait) -> None:
     """From one foot to the other, as in a dance."""
     angles = motion.angles
     circle = 2 * np.pi * (gait.cadence * 0.6 * motion.seconds + gait.phase)
@@ -198,7 +198,7 @@ def _step(motion: Motion, gait: _Gait) -> None:
     angles["pelvis_drop"] += 4 * np.sin(circle)
 
 
-def _gesture(motion: Motion, gestures: Gestures) -> None:
+def _gesture(motion: Movement, gestures: Gestures) -> None:
     """Arms that do not swing do what they are to do; then one of them changes, smoothly."""
     angles, rng = motion.angles, motion.rng
     for side, what in zip(SIDES, gestures.both(), strict=True):

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from operators.training.render.camera import Camera, orthographic, view
-from operators.training.render.figures import Figure, Figures
+from operators.training.render.camera import SceneCamera, orthographic, view
+from operators.training.render.figures import Figures, PosedFigure
 from operators.training.render.packages import need
-from operators.training.render.scenery.light import Light
+from operators.training.render.scenery.light import SceneLight
 from operators.training.render.scenery.solids import Material
 from operators.training.render.shading import set_uniforms, source, uniforms
-from operators.training.render.template import SKIN_VERTICES, Template
+from operators.training.render.template import SKIN_VERTICES, MeshTemplate
 from schemas.errors import UserError
 
 _SHADOW_TEXELS = 1024
@@ -36,7 +36,7 @@ class Renderer:
     Pictures are averaged over `samples` x `samples` points a pixel; labels are of the one in the middle.
     """
 
-    def __init__(self, template: Template, samples: int = 2) -> None:
+    def __init__(self, template: MeshTemplate, samples: int = 2) -> None:
         moderngl = need("moderngl")
         try:
             self.context = context = moderngl.create_context(standalone=True, backend="egl")
@@ -79,7 +79,7 @@ class Renderer:
             self.place.append((program, array, depth))
 
     def draw(
-        self, figures: Sequence[Figure], camera: Camera, light: Light, width: int, height: int
+        self, figures: Sequence[PosedFigure], camera: SceneCamera, light: SceneLight, width: int, height: int
     ) -> Picture:
         """One frame."""
         light = replace(light, sun=light.sun / np.linalg.norm(light.sun))
@@ -128,7 +128,7 @@ class Renderer:
             self.buffers[width, height] = self.context.framebuffer([colour, label], depth)
         return self.buffers[width, height]
 
-    def _shadows(self, figures: Sequence[Figure], sun: np.ndarray) -> np.ndarray:
+    def _shadows(self, figures: Sequence[PosedFigure], sun: np.ndarray) -> np.ndarray:
         """Draw the shadow map; float64 [4,4] from the world to it."""
         skins = [figure.vertices[:SKIN_VERTICES] for figure in figures]
         centre = np.mean([skin.mean(0) for skin in skins], 0) if skins else np.zeros(3)
@@ -144,7 +144,7 @@ class Renderer:
             self.figures.draw_shadow(figure)
         return matrix
 
-    def _feet(self, figures: Sequence[Figure]) -> list[tuple[float, ...]]:
+    def _feet(self, figures: Sequence[PosedFigure]) -> list[tuple[float, ...]]:
         """Where feet touch the ground, or hover above it."""
         places = []
         for figure in figures[: _FEET // 2]:

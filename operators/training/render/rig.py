@@ -5,8 +5,8 @@ The template faces -Y, Z is up, X is its left. A bone's matrix turns it from the
 
 import numpy as np
 
-from operators.training.render.motion import SIDES, Motion
-from operators.training.render.template import Template
+from operators.training.render.motion import SIDES, Movement
+from operators.training.render.template import MeshTemplate
 
 _X, _Y, _Z = np.eye(3)
 # How bending and turning are shared out over the bones of spine, neck and head.
@@ -17,7 +17,7 @@ _ARM = ("upperarm01", "lowerarm01", "wrist")  # their heads: shoulder, elbow, wr
 _FINGERS = [f"finger{finger}-{part}" for finger in (2, 3, 4, 5) for part in (1, 2, 3)]
 
 
-def pose_matrices(motion: Motion, template: Template) -> np.ndarray:
+def pose_matrices(motion: Movement, template: MeshTemplate) -> np.ndarray:
     """float64 [T,104,4,4], one matrix for every bone and frame."""
     rotations = {
         "root": turn(_Z, motion.angles["pelvis_turn"]) @ turn(_Y, motion.angles["pelvis_drop"]),

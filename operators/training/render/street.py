@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from operators.training.render.acting import Actor
-from operators.training.render.camera import Camera, ahead, sway
-from operators.training.render.casting import Role, Stage, View, roles_of
+from operators.training.render.acting import Performer
+from operators.training.render.camera import SceneCamera, ahead, sway
+from operators.training.render.casting import SeededRole, StreetScene, View, roles_of
 from operators.training.render.film import Rendering, Studio
 from operators.training.render.scenery import occluders, places
 from operators.training.render.scenery.occluders import Occluder
@@ -43,11 +43,11 @@ def make_street(studio: Studio, seed: int, split: Split, settings: StreetSize) -
     raise RuntimeError(f"no usable street scene for seed {seed}")
 
 
-def _draw(studio: Studio, rng: Generator, roles: list[Role], settings: StreetSize) -> Rendering | None:
+def _draw(studio: Studio, rng: Generator, roles: list[SeededRole], settings: StreetSize) -> Rendering | None:
     """None if somebody who must be seen is not, or nobody of those wanted found room."""
     place = places.street(rng)
     view = _look(rng, settings.width / settings.height)
-    cast = Stage(studio.body, place, view, settings.frames, settings.fps).cast(rng, roles)
+    cast = StreetScene(studio.body, place, view, settings.frames, settings.fps).cast(rng, roles)
     if cast is None or (roles and not cast):
         return None
     actors = [actor for actor, _ in cast]
@@ -94,7 +94,9 @@ def _look(rng: Generator, aspect: float) -> View:
     return View(name, eye, yaw, float(-rng.uniform(0.2, 0.38)), fov, aspect)
 
 
-def _occlude(rng: Generator, place: Place, actors: list[Actor], view: View, middle: int) -> list[Occluder]:
+def _occlude(
+    rng: Generator, place: Place, actors: list[Performer], view: View, middle: int
+) -> list[Occluder]:
     """Put up to two things between the camera and somebody, where nobody walks."""
     added: list[Occluder] = []
     for actor in actors:
@@ -113,7 +115,7 @@ def _occlude(rng: Generator, place: Place, actors: list[Actor], view: View, midd
     return added
 
 
-def _cameras(rng: Generator, view: View, settings: StreetSize) -> tuple[list[Camera], dict[str, Any]]:
+def _cameras(rng: Generator, view: View, settings: StreetSize) -> tuple[list[SceneCamera], dict[str, Any]]:
     """The camera of every frame, standing, panning, moving or held by hand, and what to note of it."""
     fixed = view.name == "overhead"
     handheld = float(rng.choice([0, 0.6, 1.6], p=[0.4, 0.3, 0.3])) if not fixed else 0.0
@@ -125,7 +127,7 @@ def _cameras(rng: Generator, view: View, settings: StreetSize) -> tuple[list[Cam
         seconds = t / settings.fps - settings.frames / settings.fps / 2
         eye = view.eye + eye_sway[t] + dolly * seconds
         target = eye + ahead(view.yaw + pan * seconds, view.pitch) * 4 + target_sway[t]
-        cameras.append(Camera(eye, target, view.fov, view.aspect))
+        cameras.append(SceneCamera(eye, target, view.fov, view.aspect))
     facts = {
         "view": view.name,
         "eye_height_m": round(float(view.eye[2]), 2),

@@ -13,7 +13,7 @@ SKIN_VERTICES = (
 
 
 @dataclass(frozen=True)
-class Template:
+class MeshTemplate:
     """The body model's mesh in its own pose: metres, facing -Y, Z up, X its left; z is 0 at the hips.
 
     Triangles int32 [N,3] of body, eyes, tights (the shell for all clothes but skirts), skirt, hair and lashes. By
@@ -37,7 +37,7 @@ class Template:
     joint_names: list[str]
 
     @classmethod
-    def load(cls) -> "Template":
+    def load(cls) -> "MeshTemplate":
         """As it lies beside this file."""
         with np.load(FILE) as stored:
             arrays = {field.name: stored[field.name] for field in fields(cls)}

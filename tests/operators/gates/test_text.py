@@ -10,7 +10,8 @@ import pytest
 from rapidocr.inference_engine.onnxruntime import OrtInferSession
 
 from operators.audit import Audit, GateModels, Provenance
-from operators.condition import Condition, CueModels
+from operators.condition import Condition
+from operators.conditioning.cue_models import CueModels
 from operators.conditioning.optical_flow import follow_boxes
 from operators.conditioning.paint import paint
 from operators.conditioning.redact import Redactor
@@ -20,7 +21,8 @@ from operators.planning.probe import plan_source
 from operators.regenerate import Regenerate
 from operators.video.encode import decode_bytes, encode_video
 from schemas.arrow import from_table, to_table
-from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.conditioning import Conditioning
 from schemas.config import load
 from schemas.cues import InstanceMasks, PoseDetections
 from schemas.policy import Policy

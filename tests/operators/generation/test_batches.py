@@ -18,7 +18,8 @@ from operators.generation.generator import WanVaceGenerator
 from operators.generation.windows import Windows
 from operators.recovery.attempts import LIMIT, Attempts
 from schemas.arrow import from_table, to_table
-from schemas.clip import CandidateClip, ClipRef, Conditioning, FailedClip, QuarantinedClip
+from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip
+from schemas.conditioning import Conditioning
 from schemas.generation import Request, Window
 from tests.operators.stages import Stages
 from tests.tiny import save_wan, settings_of

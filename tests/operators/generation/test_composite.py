@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from operators.generation.composite import composite
-from schemas.clip import Tube
+from schemas.conditioning import Tube
 
 BACKGROUND = np.full((2, 40, 60, 3), 90, np.uint8)
 

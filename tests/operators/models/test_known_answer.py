@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import operators.audit
-import operators.condition
+import operators.conditioning.cue_models
 from operators.audit import GateModels
-from operators.condition import CueModels
+from operators.conditioning.cue_models import CueModels
 from operators.models.known_answer import picture, require_sight
 from schemas.config import load
 from schemas.cues import PersonBoxes
@@ -48,10 +48,10 @@ def test_who_sees_nobody_or_somebody_everywhere_is_named(sight: str) -> None:
 
 
 LOADED: dict[str, tuple[Any, str, Any]] = {
-    "pose": (operators.condition, "pose_model", CueModels),
-    "segment": (operators.condition, "segment_model", CueModels),
-    "condition's witness": (operators.condition, "Witness", CueModels),
-    "condition's faces": (operators.condition, "FaceDetector", CueModels),
+    "pose": (operators.conditioning.cue_models, "pose_model", CueModels),
+    "segment": (operators.conditioning.cue_models, "segment_model", CueModels),
+    "condition's witness": (operators.conditioning.cue_models, "Witness", CueModels),
+    "condition's faces": (operators.conditioning.cue_models, "FaceDetector", CueModels),
     "audit's witness": (operators.audit, "Witness", GateModels),
     "audit's faces": (operators.audit, "FaceDetector", GateModels),
     "final": (operators.audit, "FinalLook", GateModels),

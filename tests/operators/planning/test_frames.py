@@ -9,8 +9,9 @@ import av
 import numpy as np
 import pytest
 
-from operators.planning.frames import container_size, frames_of
+from operators.planning.frames import frames_of
 from operators.planning.probe import plan_source
+from operators.planning.streams import container_size
 from operators.video.decode import DecodeError, decode_clip
 from schemas.clip import ClipRef
 from schemas.profile import Clips

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from operators.video import mp4_layout
 from operators.video.encode import encode_video, inspect_video
-from operators.video.h264_sets import sequence
+from operators.video.h264_sets import read_sequence
 from operators.video.mp4_boxes import _parameter_sets, _read, _walk, foreign_boxes
 
 FRAMES = np.random.default_rng(0).integers(0, 255, (9, 48, 64, 3), np.uint8)
@@ -138,13 +138,13 @@ def test_no_picture_fits_beside_the_picture() -> None:
     frames = FRAMES[:1, :34, :34]
     video = encode_video(frames, [0], Fraction(1, 10), Fraction(10), 30, "ultrafast")
     (sps, _) = _parameter_sets(dict(_walk(video, ""))["moov/trak/mdia/minf/stbl/stsd"])
-    assert (sequence(sps).width, sequence(sps).height) == (34, 34)
+    assert (read_sequence(sps).width, read_sequence(sps).height) == (34, 34)
     bits = "".join(f"{byte:08b}" for byte in sps)
     due = "1" + 2 * "10001000"  # by 7 units of 2 px, each way
     assert bits.count(due) == 1
     forged = bits.replace(due, "1" + "10001001" + "10001000")
     with pytest.raises(ValueError, match="out of its range"):
-        sequence(int(forged, 2).to_bytes(len(sps), "big"))
+        read_sequence(int(forged, 2).to_bytes(len(sps), "big"))
 
 
 def unit(kind: int, content: bytes) -> bytes:

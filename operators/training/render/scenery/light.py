@@ -9,7 +9,7 @@ from operators.actor.looks.colours import Color, linear
 
 
 @dataclass(frozen=True)
-class Light:
+class SceneLight:
     """One sun (or lamp) and light from all around, in linear light.
 
     `sun` points towards it and has any length. `sky_colour` comes from above, `ground_colour` from below; the sky goes
@@ -45,7 +45,7 @@ _WEATHER = {
 }
 
 
-def daylight(rng: Generator) -> tuple[str, Light]:
+def daylight(rng: Generator) -> tuple[str, SceneLight]:
     """Outdoor light and its name: sunny, overcast, golden (an hour before sunset) or dusk."""
     name = str(rng.choice(list(_WEATHER), p=[weather.odds for weather in _WEATHER.values()]))
     weather = _WEATHER[name]
@@ -55,7 +55,7 @@ def daylight(rng: Generator) -> tuple[str, Light]:
     sun = np.array([rng.uniform(-1, 1), -rng.uniform(0.25, 1), height])
     power = rng.uniform(0.75, 1.5) * (1 - 0.35 * cloud)
     around = np.array(weather.around)
-    light = Light(
+    light = SceneLight(
         sun=sun,
         sun_colour=tuple(np.array(weather.sun) * power),
         sky_colour=tuple(around * rng.uniform(0.7, 1.15)),
@@ -68,12 +68,12 @@ def daylight(rng: Generator) -> tuple[str, Light]:
     return name, light
 
 
-def lamplight(rng: Generator) -> Light:
+def lamplight(rng: Generator) -> SceneLight:
     """A room's: one strong lamp, more or less warm."""
     power = rng.uniform(0.5, 1.15)
     warm = np.array([1.1, 1.0, rng.uniform(0.7, 1.05)])
     walls = linear((0.8, 0.8, 0.8))
-    return Light(
+    return SceneLight(
         sun=np.array([rng.uniform(-0.8, 0.8), -rng.uniform(0.2, 0.9), rng.uniform(1, 2)]),
         sun_colour=tuple(warm * power),
         sky_colour=tuple(np.array([0.55, 0.52, 0.48]) * rng.uniform(0.6, 1.2)),

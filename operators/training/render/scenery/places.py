@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import Generator
 
 from operators.actor.looks.colours import Color, hsv, linear
-from operators.training.render.scenery.light import Light, daylight, lamplight
+from operators.training.render.scenery.light import SceneLight, daylight, lamplight
 from operators.training.render.scenery.solids import Material, box, car, gray, some_colour, tree
 
 _WINDOW: Color = (0.05, 0.07, 0.1)
@@ -20,7 +20,7 @@ class Place:
 
     name: str
     triangles: np.ndarray
-    light: Light
+    light: SceneLight
     front: float
     obstacles: list[Circle] = field(default_factory=list)
 

@@ -7,11 +7,11 @@ import torch
 
 from operators.actor.drawing.parts import bare_skin
 from operators.actor.looks.sampling import sample_looks
-from operators.training.render.camera import Camera, project, sway
+from operators.training.render.camera import SceneCamera, project, sway
 from operators.training.render.film import label
-from operators.training.render.template import Template
+from operators.training.render.template import MeshTemplate
 
-CAMERA = Camera(np.array([0.0, -5.0, 1.0]), np.array([0.0, 0.0, 1.0]), fov=40.0, aspect=2.0)
+CAMERA = SceneCamera(np.array([0.0, -5.0, 1.0]), np.array([0.0, 0.0, 1.0]), fov=40.0, aspect=2.0)
 
 
 def test_what_a_camera_looks_at_is_in_the_middle() -> None:
@@ -53,7 +53,7 @@ def test_joints_are_visible_hidden_or_outside() -> None:
 
 
 def test_clothes_hide_the_trunk_but_never_the_head_or_the_hands() -> None:
-    template = Template.load()
+    template = MeshTemplate.load()
     attributes = torch.from_numpy(template.attributes)
     everywhere = set(map(tuple, template.body.tolist()))
     for seed in range(4):

@@ -5,9 +5,9 @@ import pytest
 
 from operators.training.render.acting import steps_of
 from operators.training.render.gestures import Gestures, sample_gestures
-from operators.training.render.motion import Motion, periodic, sample_motion
+from operators.training.render.motion import Movement, periodic, sample_motion
 from operators.training.render.rig import pose_matrices
-from operators.training.render.template import Template
+from operators.training.render.template import MeshTemplate
 
 KINDS = ("walk", "jog", "stand", "step", "squat")
 LIMITS = {  # of the joints, in degrees, somewhat below what healthy people reach
@@ -28,7 +28,7 @@ LIMITS = {  # of the joints, in degrees, somewhat below what healthy people reac
 }
 
 
-def motions(kind: str, fps: float, frames: int) -> list[Motion]:
+def motions(kind: str, fps: float, frames: int) -> list[Movement]:
     """Forty of a kind."""
     made = []
     for seed in range(40):
@@ -89,7 +89,7 @@ def test_periodic_curves_close() -> None:
 
 def test_matrices_turn_bones_and_nothing_else() -> None:
     motion = sample_motion("jog", Gestures("swing"), 9, 12, np.random.default_rng(0))
-    turns = pose_matrices(motion, Template.load())[..., :3, :3]
+    turns = pose_matrices(motion, MeshTemplate.load())[..., :3, :3]
     assert turns.shape == (9, 104, 3, 3)
     np.testing.assert_allclose(
         turns @ turns.swapaxes(-1, -2), np.broadcast_to(np.eye(3), turns.shape), atol=1e-9

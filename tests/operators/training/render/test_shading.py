@@ -11,7 +11,7 @@ from operators.actor.drawing.parts import Part
 from operators.actor.looks.looks import Identity, Outfit, Pattern
 from operators.actor.looks.sampling import sample_looks
 from operators.training.render.packages import need
-from operators.training.render.scenery.light import Light
+from operators.training.render.scenery.light import SceneLight
 from operators.training.render.scenery.solids import Material
 from operators.training.render.shading import set_uniforms, source, uniforms
 from schemas.errors import UserError
@@ -20,7 +20,7 @@ STRUCTS = {
     Identity: "person.frag.glsl",
     Outfit: "person.vert.glsl",
     Pattern: "person.frag.glsl",
-    Light: "sky.frag.glsl",
+    SceneLight: "sky.frag.glsl",
 }
 
 

@@ -1,0 +1,56 @@
+"""The rules of a policy: what is done about whatever of a video could tell of somebody, and where."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import model_validator
+
+from schemas.config import Settings
+
+Topic = Literal["person", "face", "plate", "text", "screen", "audio", "metadata", "other_streams"]
+Action = Literal["regenerate", "blackout", "blur", "keep", "drop"]
+THINGS = ("plate", "text", "screen")  # that are looked for where a rule does not keep them
+_ALLOWED: dict[Topic, set[Action]] = {
+    "person": {"regenerate"},
+    "face": {"regenerate"},
+    "plate": {"regenerate", "blackout", "blur", "keep"},
+    "text": {"regenerate", "blackout", "blur", "keep"},
+    "screen": {"regenerate", "blackout", "blur", "keep"},
+    "audio": {"drop"},
+    "metadata": {"drop"},
+    "other_streams": {"drop"},
+}
+
+
+class Rule(Settings):
+    """What is done about one topic in one region; of several rules for a topic the first whose region holds it applies.
+
+    where  everywhere, or a rectangle x0, y0, x1, y1 in shares of the frame's width and height, such as a burnt-in
+           caption: what lies mostly within it
+    do     regenerate  by the generator (a person always is: a face is part of one)
+           blackout, blur  painted over in the source; nothing but the detectors of people sees it before
+           keep        stays as it is
+           drop        is never written: sound, tags, further streams (Recast writes one video stream and nothing else)
+    """
+
+    what: Topic
+    where: Literal["everywhere"] | tuple[float, float, float, float] = "everywhere"
+    do: Action
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Rule":
+        if self.do not in _ALLOWED[self.what]:
+            raise ValueError(f"{self.what} can be: {', '.join(sorted(_ALLOWED[self.what]))}")
+        if self.where != "everywhere":
+            x0, y0, x1, y1 = self.where
+            if not (0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1):
+                raise ValueError("where is everywhere, or x0, y0, x1, y1 in shares of the frame, 0 to 1")
+        return self
+
+    def holds(self, box: np.ndarray, size: tuple[int, int]) -> bool:
+        """Whether more than half of `box` (x0 y0 x1 y1, px) of a frame of `size` (height, width) lies in the region."""
+        if self.where == "everywhere":
+            return True
+        region = np.array(self.where) * [size[1], size[0], size[1], size[0]]
+        inside = np.clip(np.minimum(box[2:], region[2:]) - np.maximum(box[:2], region[:2]), 0, None)
+        return bool(inside.prod() > 0.5 * (box[2:] - box[:2]).prod())
