@@ -23,6 +23,7 @@ _AGREE = 0.5  # IoU of two networks' boxes of one person
 _SAME_JOINTS = 0.7  # similarity of joints,
 _INSIDE = 0.7  # and share of a box within another, that make it a part of one person
 _SURE_ALONE = 0.5  # NanoDet's score that needs no second opinion
+_TOGETHER = 0.6  # the sum of both scores that makes two faint opinions one
 _LOOK_CLOSELY = 0.2  # either score,
 _LIMBS = 0.3  # and the mean of the eight surest joints, that are enough together
 _SAME_THING = 0.7  # IoU of a person's box and of a thing that it rather is,
@@ -51,11 +52,11 @@ class PeopleEnsemble:
     """Frames uint8 [T,H,W,3] RGB -> T People.
 
     `weights` is a folder with nanodet, movenet_multipose, movenet_thunder and blazepose_full as .onnx. Whoever either
-    detector sees with `confidence` is listed. Sure, with a score of 0.5 or more, is who NanoDet is sure of alone, whom
-    both see, or whom either sees and who has limbs in a close look, as long as NanoDet does not rather call the very
-    same box a chair, a car or the like; all others score less than 0.2. A hard rule about joints would lose people from
-    behind, and those who are just entering. Raises UserError for unusable weights, ValueError if the output of a
-    network is not finite.
+    detector sees with `confidence` is listed. Sure, with a score of 0.5 or more, is who NanoDet is sure of alone, of
+    whom both together are sure enough, or whom either sees and who has limbs in a close look, as long as NanoDet does
+    not rather call the very same box a chair, a car or the like; all others score less than 0.2. A hard rule about
+    joints would lose people from behind, and those who are just entering. Raises UserError for unusable weights,
+    ValueError if the output of a network is not finite.
     """
 
     def __init__(self, weights: str | Path, confidence: float = 0.15, device: str = "cpu") -> None:
@@ -79,7 +80,8 @@ class PeopleEnsemble:
         close = np.flatnonzero(said >= _LOOK_CLOSELY)
         joints[close] = self.thunder(frame, boxes[close])
         limbs = np.sort(joints[:, :, 2], axis=1)[:, -8:].mean(axis=1)
-        sure = (first >= _SURE_ALONE) | ((first > 0) & (second > 0)) | (limbs >= _LIMBS)
+        agree = (first > 0) & (second > 0) & (first + second >= _TOGETHER)
+        sure = (first >= _SURE_ALONE) | agree | (limbs >= _LIMBS)
         sure &= ~_rather_things(PersonBoxes(boxes, first), things) | (limbs >= _CERTAIN_LIMBS)
         lone = np.flatnonzero(sure & (said < _LOOK_CLOSELY))
         joints[lone] = self.thunder(frame, boxes[lone])
