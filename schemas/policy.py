@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from schemas.certificate import Rung, Timing, Variant
 from schemas.config import Settings
+from schemas.measures import MEASURES
 
 Topic = Literal["person", "face", "plate", "text", "screen", "audio", "metadata", "other_streams"]
 Action = Literal["regenerate", "blackout", "blur", "keep", "drop"]
@@ -21,22 +22,6 @@ _ALLOWED: dict[Topic, set[Action]] = {
     "metadata": {"drop"},
     "other_streams": {"drop"},
 }
-# Every gate that there is, see schemas/due.py.
-GATES = (
-    *(
-        "nobody left",
-        "no face left",
-        "final look",
-        "mask grown",
-        "mark",
-        "frames",
-        "timestamps",
-        "size",
-        "container",
-    ),
-    *("text", "copy", "blank", "conditioning container", "conditioning copy", "content", "black", "frozen"),
-    *("body likeness", "head likeness", "background", "nobody new", "no new face", "accepted"),
-)
 _NEVER_WAIVED = {
     "frames",
     "timestamps",
@@ -214,8 +199,8 @@ class Reviewers(Settings):
     @field_validator("may_waive")
     @classmethod
     def _possible(cls, names: list[str]) -> list[str]:
-        if unknown := sorted(set(names) - set(GATES)):
-            known = ", ".join(name for name in GATES if name not in _NEVER_WAIVED)
+        if unknown := sorted(set(names) - set(MEASURES)):
+            known = ", ".join(name for name in MEASURES if name not in _NEVER_WAIVED)
             raise ValueError(f"there is no gate {', '.join(unknown)}; those that can be waived: {known}")
         if never := sorted(_NEVER_WAIVED & set(names)):
             raise ValueError(f"nobody may waive {', '.join(never)}")

@@ -16,6 +16,7 @@ import operators.regenerate
 from operators.audit import Audit, GateModels, Provenance
 from operators.condition import Condition, CueModels
 from operators.conditioning.redact import Redactor
+from operators.models.known_answer import Sight
 from operators.planning.probe import plan_source
 from operators.regenerate import Regenerate
 from operators.release.shard_writer import write_shard
@@ -97,10 +98,11 @@ class Stages:
             faces=nobody,
             limbs=nobody,
             redact=Redactor(self.profile, self.policy),
+            sight=Sight({}),
         )
         self.condition = Condition(self.profile, self.policy, b"key", models=cues)
         self.regenerate = Regenerate(self.profile)
-        gates = replace(gate_models(variant), witness=nobody, faces=nobody, final=no_boxes)
+        gates = replace(gate_models(variant), witness=nobody, faces=nobody, final=no_boxes, sight=Sight({}))
         self.audit = Audit(self.profile, self.policy, Provenance("w", "c"), models=gates)
         path = folder / "a.mp4"
         pts = list(range(FRAMES))

@@ -26,7 +26,8 @@ ELSEWHERE = {
         "segment_model",
         "build_generator",
         "beside_nobody",
-        "require_sight",
+        "reads_writing",
+        "sees_people",
     ),  # load models before there is a clip, and test them
     "generated",  # asked for marks, which are an option: tests/operators/release/test_c2pa_mark.py
 }
