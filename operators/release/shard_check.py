@@ -17,6 +17,7 @@ from operators.release.c2pa_mark import faults
 from operators.release.certificate_check import other_record, read_certificate, uncertified
 from operators.release.checked import CLIPS, Checked, Demands, reading
 from operators.release.layout import CONDITION, RECORD, VIDEO, files_of, is_key, is_shard_name
+from operators.release.said_check import unsayable, unsayable_held
 from operators.release.shard_writer import tar_digest
 from operators.release.signature import shard_holds
 from operators.release.spot_check import doubts, draw
@@ -71,6 +72,7 @@ def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Ch
         )
         checked.demand(all(is_key(row.key) for row in rows), paths["manifest"], "has keys that no clip has")
         _demand_rows_alone(checked, paths["manifest"], data[paths["manifest"]], to_table(rows, ManifestRow))
+        _demand_sayable(checked, paths["manifest"], {row.key: unsayable(row) for row in rows})
     with reading(checked, paths["quarantine"]):
         quarantine = data.get(paths["quarantine"])
         held = from_table(_table(quarantine), QuarantineRow) if quarantine is not None else []
@@ -83,6 +85,7 @@ def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Ch
         if quarantine is not None:
             table = to_table(held, QuarantineRow)
             _demand_rows_alone(checked, paths["quarantine"], quarantine, table)
+            _demand_sayable(checked, paths["quarantine"], {row.key: unsayable_held(row) for row in held})
     released = [row for row in rows if row.verdict == "released"]
     accepted = ((row.key, step) for row in released for step in row.steps if step.name == "accept")
     for key, step in accepted:
@@ -137,6 +140,8 @@ def _take(
         checked.demand(
             held == digest, f"{where}.{extension}", "is missing or not the bytes that the manifest states"
         )
+    size = len(found.get(VIDEO, b""))
+    checked.demand(size == row.video_bytes, where, "is not of as many bytes as the manifest states")
     return found
 
 
@@ -210,6 +215,12 @@ def _end(row: ManifestRow | QuarantineRow) -> tuple[int, str, str, str, str]:
 def _demand_rows_alone(checked: Checked, path: str, data: bytes, table: pa.Table) -> None:
     alone = parquet_form.same(data, parquet_form.written(table))
     checked.demand(alone, path, "holds more than its rows")
+
+
+def _demand_sayable(checked: Checked, path: str, found: dict[str, list[str]]) -> None:
+    """Nothing is said in public in other words than those that are listed; `found` are fields by the clip's key."""
+    for key, fields in found.items():
+        checked.demand(not fields, f"{path}: {key}", f"says what is not to be said in {', '.join(fields)}")
 
 
 def _audit_again(checked: Checked, where: str, found: dict[str, bytes]) -> None:
