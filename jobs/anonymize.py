@@ -24,6 +24,7 @@ from jobs import options
 from operators import storage
 from operators.audit import Audit, Provenance
 from operators.condition import Condition
+from operators.conditioning.identity import looks_key
 from operators.pages.candidates import Candidates
 from operators.pages.report import write_report
 from operators.pages.review import write_review
@@ -38,7 +39,7 @@ from schemas.profile import Pool
 def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | None = None) -> None:
     """The pipeline: a block of clip references in, a shard out."""
     profile, policy, output = run.profile, run.policy, storage.absolute(run.output)
-    pools, key = profile.pools, options.read_release_key(run.plan.uri)
+    pools, key = profile.pools, looks_key(options.read_release_key(run.plan.uri))
     provenance = Provenance(weights_lock.check(profile), weights_lock.code_version())
     digests = weights_lock.digests(profile)
     condition, regenerate, audit = (
@@ -59,7 +60,7 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
             break
         before = now if clips_per_shard == 1 else None
         failure_budget.require_space(run.output)
-        clips = ray.data.read_parquet(manifest, filesystem=filesystem)
+        clips = ray.data.read_parquet(manifest, filesystem=filesystem, ray_remote_args=run.on_writers)
         clips = clips.repartition(target_num_rows_per_block=clips_per_shard)
         structure = clips.map_batches(
             condition, **on(pools.condition, profile, policy, key, attempts, ladder)
@@ -72,7 +73,7 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
             audit, **on(pools.audit, profile, policy, provenance, attempts, ladder, refused, run.marker)
         )
         sink = ShardSink(run.output, pools, run.signer, run.settings, run.lease)
-        audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
+        audited.write_datasink(sink, ray_remote_args={"num_cpus": 0.05, **run.on_writers})
         repair(run.output, run.terms())
     failure_budget.require_space(run.output)  # what a full disk took is not lost, but to be done
     checkpoint.record_lost(run)
