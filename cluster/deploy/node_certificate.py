@@ -40,6 +40,9 @@ def write(authority: Path, target: Path, addresses: list[str]) -> None:
         .not_valid_after(now + LASTS)
         .add_extension(x509.SubjectAlternativeName([*names, x509.DNSName("localhost")]), critical=False)
         .add_extension(x509.ExtendedKeyUsage(both), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False
+        )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .sign(signing, hashes.SHA256())
     )
