@@ -1,22 +1,25 @@
 """Weights are pinned: what `weights.lock` lists must have its digest, and a licence that the profile allows."""
 
 import hashlib
+import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from safetensors import safe_open
 
 from operators import weights
 from operators.actor.body.body import WEIGHTS as BODY
+from operators.models.known_answer import Blind
 from operators.models.scene.ocr import text_weights
 from operators.models.witnesses.centerface import FACES, face_weights
-from schemas.config import Settings
+from schemas.config import Settings, parsed
 from schemas.errors import UserError
 from schemas.evaluation import Judges
 from schemas.profile import Profile
 
+log = logging.getLogger("recast")
 LOCK = Path(__file__).parent / "weights.lock"
 # Of models: what allows any use and passing on, with no more than naming the authors.
 PERMISSIVE = {"Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "CC0-1.0", "CC-BY-4.0"}
@@ -26,7 +29,7 @@ _FIELDS = ("weights", "adapter", "distilled", "vae")  # of a profile that name a
 
 def read_lock() -> dict[str, dict[str, Any]]:
     """The entries of weights.lock by path."""
-    return yaml.safe_load(LOCK.read_text()) or {}
+    return parsed(LOCK.read_text(), LOCK.name) or {}
 
 
 def digest(path: str | Path) -> str:
@@ -104,12 +107,23 @@ def digests_of(judges: Judges) -> dict[str, str]:
 
 
 def checked(operator: type, expected: Mapping[str, str]) -> type:
-    """The operator as an actor that loads these weights and no others, wherever it runs."""
+    """The operator as an actor that loads these weights and no others, wherever it runs.
+
+    One that has gone blind ends its process: Ray starts another, which sees before it works, and gives it the clip.
+    """
 
     class Vouched(operator):
         def __init__(self, *arguments: Any) -> None:
             weights.expect(expected)
             super().__init__(*arguments)
+
+        def __call__(self, batch: Any) -> Any:
+            try:
+                return super().__call__(batch)
+            except Blind as error:
+                log.critical("this process ends, as it sees nothing any more: %s", error)
+                logging.shutdown()
+                os._exit(1)
 
     Vouched.__name__ = Vouched.__qualname__ = operator.__name__  # Ray shows it
     return Vouched

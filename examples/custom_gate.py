@@ -11,7 +11,8 @@ a line in `due` of schemas/due.py, or whatever carries the gate is refused,
 
     (True, "flicker", "at most", limits.flicker),
 
-and the threshold `flicker` in `Gates` of schemas/policy.py and in the policy's YAML.
+its measure in schemas/measures.py, and the threshold `flicker` in `Gates` of schemas/policy.py and in the
+policy's YAML.
 """
 
 import sys
@@ -34,7 +35,7 @@ def flicker(output: np.ndarray, most: float) -> Gate:
     brightness = np.array([frame.mean() for frame in output])
     jumps = np.abs(np.diff(brightness, 2))
     score = float(jumps.max()) if len(jumps) else float("nan")  # of two frames nobody can tell
-    return Gate.at_most("flicker", "largest jump of a frame's mean brightness, levels", score, most)
+    return Gate("flicker", "largest jump of a frame's mean brightness, levels", score, most, "at most")
 
 
 def main(dataset: Path) -> None:

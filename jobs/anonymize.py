@@ -26,6 +26,7 @@ from jobs.results import print_dataset
 from operators import storage
 from operators.audit import Audit, Provenance
 from operators.condition import Condition
+from operators.conditioning.identity import looks_key
 from operators.pages.candidates import Candidates
 from operators.pages.report import write_report
 from operators.pages.review import write_review
@@ -70,7 +71,7 @@ class Stage(NamedTuple):
 def stages(run: Run, ladder: Ladder) -> list[Stage]:
     """Condition, Regenerate and Audit, which load only what this run was begun with."""
     profile, policy, pools = run.profile, run.policy, run.profile.pools
-    key = options.read_release_key(run.plan.uri)
+    key = looks_key(options.read_release_key(run.plan.uri))
     provenance = Provenance(weights_lock.check(profile), weights_lock.code_version())
     attempts = Attempts(profile.clip.max_seconds, storage.absolute(run.output), run.lease)
     refused = Candidates(storage.absolute(run.review) if run.review else "")
@@ -89,13 +90,13 @@ def write_shards(
 ) -> None:
     """One pass over what is missing of the plan: through the stages, into shards."""
     filesystem, manifest = plan_files
-    rows = ray.data.read_parquet(manifest, filesystem=filesystem)
+    rows = ray.data.read_parquet(manifest, filesystem=filesystem, ray_remote_args=run.on_writers)
     rows = rows.repartition(target_num_rows_per_block=clips_per_shard)
     for stage in pipeline:
         together = min(stage.clips, clips_per_shard)
         rows = rows.map_batches(stage.operator, **on(stage.pool, *stage.arguments, clips=together))
     sink = ShardSink(run.output, run.profile.pools, run.signer, run.settings, run.lease)
-    rows.write_datasink(sink, ray_remote_args={"num_cpus": 0.05})
+    rows.write_datasink(sink, ray_remote_args={"num_cpus": 0.05, **run.on_writers})
 
 
 def on(pool: Pool, *constructor_arguments: Any, clips: int = 1) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from cluster.ledger import plans
 from jobs import options
 from jobs.anonymize import on
 from operators.condition import Condition
+from operators.conditioning.identity import looks_key
 from operators.planning.cost import Estimate, Sampled, estimate, per_petabyte
 from operators.regenerate import Regenerate
 from operators.stopwatch import by_stage
@@ -42,7 +43,7 @@ def dry_run(profile: Profile, policy: Policy, plan: str, arguments: Namespace) -
     chosen = [ref for part in range(1, parts + 1) for ref in plans.Plan(plan, part, parts).sample(clips)]
     if not chosen:
         raise UserError(plan, "has no clip that can be read", "See the list of unreadable videos")
-    pools, key = profile.pools, options.read_release_key(plan)
+    pools, key = profile.pools, looks_key(options.read_release_key(plan))
     ray.data.DataContext.get_current().max_errored_blocks = 0  # a figure of fewer clips would be another's
     rows = ray.data.from_arrow(to_table(chosen, ClipRef)).repartition(len(chosen))
     rows = rows.map_batches(Condition, **on(pools.condition, profile, policy, key))

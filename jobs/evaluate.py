@@ -23,6 +23,7 @@ from cluster.ledger.plans import Plan
 from jobs import options
 from jobs.verify import policy_of
 from operators import storage
+from operators.conditioning.identity import looks_key
 from operators.evaluation.card import card
 from operators.evaluation.figures import Attacker, Figures
 from operators.evaluation.interval import figure
@@ -181,7 +182,7 @@ def main(arguments: Namespace) -> int:
     clips, lost = clips_of(output, arguments.sources)
     session.start(profile)
     key = options.read_release_key(Plan.of(arguments.plan).uri)
-    measure(clips, store, profile, digests, policy, key, judges, methods, places)
+    measure(clips, store, profile, digests, policy, looks_key(key), judges, methods, places)
     measured = [one for one in store.read() if one.source in clips]
     attacker = Attacker(measured, JudgeModels.embedders_of(judges))
     own = {"lost": figure(lost), **keyed(places, clips, key)}

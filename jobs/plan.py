@@ -24,6 +24,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+import pyarrow as pa
 import ray
 
 from cluster import session
@@ -32,17 +33,17 @@ from jobs import options
 from jobs.estimate import dry_run
 from operators import storage
 from operators.planning.listing import LISTINGS, Files, Source, list_sources, side_by_side
-from operators.planning.probe import plan_source, source_key, unplannable
+from operators.planning.probe import named, probe_source, source_key, unplannable
 from operators.recovery.attempts import time_limit
-from schemas.arrow import to_table
+from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef
-from schemas.profile import Clips
+from schemas.profile import Clips, Profile
 
 SOURCES_PER_FILE = 100  # of the manifest; one task probes them
 MAX_TASKS = 1000  # at once
 
 
-def plan(inputs: list[str], output: str, clips: Clips) -> tuple[dict[str, Any], dict[str, int]]:
+def plan(inputs: list[str], output: str, profile: Profile) -> tuple[dict[str, Any], dict[str, int]]:
     """List, probe wherever Ray finds room, write the manifest; returns what plan.json says, and what has changed."""
     listing = list_sources(inputs, on_every_node if "RAY_ADDRESS" in os.environ else side_by_side)
     key = options.make_release_key(output)
@@ -50,7 +51,7 @@ def plan(inputs: list[str], output: str, clips: Clips) -> tuple[dict[str, Any], 
     videos = [source for source in listing.videos if source_key(source.name, key) not in forgotten]
     made_from = {
         "inputs": [storage.absolute(one) for one in inputs],
-        "clip": clips.model_dump(),
+        "clip": profile.clip.model_dump(),
         "format": plans.FORMAT,
     }
     known = plans.read_sources(output, made_from)
@@ -65,13 +66,13 @@ def plan(inputs: list[str], output: str, clips: Clips) -> tuple[dict[str, Any], 
     session.start()
     storage.delete(output, [plans.PLAN_FILE])
     left = plans.keep_clips(output, same | gone)
-    left = probe_all([source for source in videos if source.uri not in left], output, key, clips, left)
+    left = probe_all([source for source in videos if source.uri not in left], output, key, profile, left)
     kept = [known[uri] for uri in sorted(gone & left)]
     plans.write_sources(output, [*videos, *kept], made_from)
     return plans.account(output, listing.others) | kept_though_gone, changes
 
 
-def probe_all(todo: list[Source], output: str, key: bytes, clips: Clips, planned: set[str]) -> set[str]:
+def probe_all(todo: list[Source], output: str, key: bytes, profile: Profile, planned: set[str]) -> set[str]:
     """The clips of sources into the plan, beside those `planned`, by address; returns whose are there now.
 
     What a crash took along is tried a second time, source by source, and then is what cannot be planned.
@@ -83,7 +84,8 @@ def probe_all(todo: list[Source], output: str, key: bytes, clips: Clips, planned
             break
         (
             ray.data.from_items(pieces, override_num_blocks=min(len(pieces), MAX_TASKS))
-            .map(partial(probe, output=output, name_key=key, clips=clips), max_retries=1)
+            .map(partial(probe, clips=profile.clip), max_retries=1, **where(profile.pools.audit.resources))
+            .map(partial(keep, output=output, name_key=key), **where(profile.writers))
             .materialize()
         )
         planned |= plans.keep_clips(output, planned | {source.uri for source in todo})
@@ -91,6 +93,11 @@ def probe_all(todo: list[Source], output: str, key: bytes, clips: Clips, planned
     for piece in cut(todo, key, SOURCES_PER_FILE):
         refuse(piece, output, key)
     return planned
+
+
+def where(resources: dict[str, float]) -> dict[str, Any]:
+    """Ray's arguments of a task that only some nodes may do, if there are any."""
+    return {"resources": resources} if resources else {}
 
 
 def on_every_node(look: Callable[[str], Files], folders: list[str]) -> Iterable[Files]:
@@ -107,7 +114,8 @@ def cut(sources: list[Source], name_key: bytes, size: int) -> list[dict[str, Any
     """Up to `size` sources of one bucket each, and the name of the file that will hold their clips."""
     buckets = defaultdict(list)
     for source in sources:
-        buckets[plans.bucket(source_key(source.name, name_key))].append(asdict(source))
+        key = source_key(source.name, name_key)
+        buckets[plans.bucket(key)].append(asdict(source) | {"key": key})
     return [
         {"file": f"{bucket}-{uuid.uuid4().hex}", "sources": own[first : first + size]}
         for bucket, own in sorted(buckets.items())
@@ -115,17 +123,29 @@ def cut(sources: list[Source], name_key: bytes, size: int) -> list[dict[str, Any
     ]
 
 
-def probe(piece: dict[str, Any], output: str, name_key: bytes, clips: Clips) -> dict[str, Any]:
-    """A piece's sources -> its file of clip references. One that hangs takes the worker with it, not the plan."""
+def probe(piece: dict[str, Any], clips: Clips) -> dict[str, Any]:
+    """A piece's sources -> their clips' references, as an Arrow stream. One that hangs takes the worker with it.
+
+    Sources are not to be trusted: whoever opens them has neither the release key nor the plan.
+    """
     refs = []
     for source in piece["sources"]:
         if source["problem"]:
-            key, remedy = source_key(source["name"], name_key), "Rename it, and plan again"
-            refs.append(unplannable(source["uri"], key, name_key, source["problem"], remedy))
+            remedy = "Rename it, and plan again"
+            refs.append(unplannable(source["uri"], source["key"], source["problem"], remedy))
             continue
         with time_limit(clips.max_seconds):
-            refs += plan_source(source["uri"], source["name"], name_key, clips)
-    plans.write_clips(output, piece["file"], to_table(refs, ClipRef))
+            refs += probe_source(source["uri"], source["key"], clips)
+    table, buffer = to_table(refs, ClipRef), pa.BufferOutputStream()
+    with pa.ipc.new_stream(buffer, table.schema) as stream:
+        stream.write_table(table)
+    return {"file": piece["file"], "clips": buffer.getvalue().to_pybytes()}
+
+
+def keep(piece: dict[str, Any], output: str, name_key: bytes) -> dict[str, Any]:
+    """Give clips their names and ids, and write them as a file of the plan."""
+    refs = from_table(pa.ipc.open_stream(piece["clips"]).read_all(), ClipRef)
+    plans.write_clips(output, piece["file"], to_table([named(ref, name_key) for ref in refs], ClipRef))
     return {"file": piece["file"]}
 
 
@@ -133,7 +153,7 @@ def refuse(piece: dict[str, Any], output: str, name_key: bytes) -> None:
     """Sources that took their worker down, twice: in the plan, as what cannot be planned."""
     problem, remedy = "it crashed or hung whatever probed it", "Transcode it, or leave it out of the input"
     refs = [
-        unplannable(source["uri"], source_key(source["name"], name_key), name_key, problem, remedy)
+        named(unplannable(source["uri"], source["key"], problem, remedy), name_key)
         for source in piece["sources"]
     ]
     plans.write_clips(output, piece["file"], to_table(refs, ClipRef))
@@ -144,7 +164,7 @@ def main(arguments: Namespace) -> int:
     profile, policy = options.read_settings(arguments)
     output = arguments.plan.rstrip("/")
     options.keep_out_of_datasets(output, "source names and keys")
-    made, changes = plan(arguments.inputs, output, profile.clip)
+    made, changes = plan(arguments.inputs, output, profile)
     rows = [
         ("videos", made["sources"]),
         ("of these new, changed", f"{changes['new']}, {changes['changed']}"),

@@ -24,6 +24,7 @@ from cluster import session
 from jobs import options
 from operators import storage
 from operators.condition import Condition
+from operators.conditioning.identity import looks_key
 from operators.training.pair_members import members_of
 from operators.training.pairs import pair_of_people, pairs_of_clip
 from operators.training.synthetic_people import RenderedClip, read_people
@@ -44,7 +45,9 @@ class Prepare:
         self.profile = profile.model_copy(update={"generator": generator})
         self.work, self.output = work, output
         if work["plan"]:
-            self.condition = Condition(self.profile, policy, options.read_release_key(work["plan"]))
+            self.condition = Condition(
+                self.profile, policy, looks_key(options.read_release_key(work["plan"]))
+            )
         self.scenes: list[RenderedClip] = []
         self.latents = LatentsOf(profile.generator.weights) if work["latents"] else None
 

@@ -25,7 +25,7 @@ from cluster.ledger.checkpoint import LICENCE_NOTES
 from cluster.ledger.completeness import AGAIN, Whole, in_order
 from jobs import options
 from operators import storage
-from operators.release import json_form, layout, parquet_form, reader
+from operators.release import head_form, json_form, layout, parquet_form, reader
 from operators.release.accounts import COUNTED
 from operators.release.attestation import sha256
 from operators.release.checked import Checked, Demands, reading
@@ -119,7 +119,7 @@ def _head(output: str, dataset: dict[str, Any], policy: Policy, least_revision: 
     if (policy.digest(), policy.variant) != (dataset["policy"]["digest"], dataset["variant"]):
         problem = "states another digest or variant than its policy has"
         found.append(Breach(where, problem, AGAIN))
-    if said := _says_more(dataset, policy):
+    if said := sorted({*_says_more(dataset, policy), *head_form.unsayable(dataset)}):
         found.append(Breach(where, f"says what no dataset says: {', '.join(said)}", AGAIN))
     return found
 

@@ -18,7 +18,7 @@ from operators.gates.reid import not_recognised
 from operators.gates.scenery import scenery
 from operators.gates.source_copy import source_copy
 from operators.gates.text import TextGate
-from operators.models.known_answer import beside_nobody, require_sight
+from operators.models.known_answer import Sight, beside_nobody, reads_writing, sees_people
 from operators.models.witnesses.centerface import FaceDetector
 from operators.models.witnesses.final_look import FinalLook
 from operators.models.witnesses.reid import Likeness
@@ -51,33 +51,34 @@ class Provenance:
 
 @dataclass
 class GateModels:
-    """What looks at source and result."""
+    """What looks at source and result, and whether it still does."""
 
     text: TextGate
     likeness: Likeness
     witness: Detector
     faces: Detector
     final: Callable[[np.ndarray], list[PersonBoxes]]
+    sight: Sight
 
     @classmethod
     def load(cls, profile: Profile, policy: Policy) -> "GateModels":
         """The models that the profile names, where its pool says. Raises UserError if a detector is blind."""
         device, limits = profile.pools.audit.device, policy.gates
-        made = cls(
-            text=TextGate(profile, policy),
+        witness, faces = Witness(profile.witness, device), FaceDetector(limits.grow_face_confidence)
+        text, final = TextGate(profile, policy), FinalLook(profile.final, device)
+        checks = {
+            "witness": sees_people(beside_nobody(witness), limits.residual_confidence),
+            "faces": sees_people(beside_nobody(faces), limits.face_confidence),
+            "final": sees_people(final, limits.final_confidence),
+        }
+        return cls(
+            text=text,
             likeness=Likeness(profile.likeness.weights, device),
-            witness=Witness(profile.witness, device),
-            faces=FaceDetector(limits.grow_face_confidence),
-            final=FinalLook(profile.final, device),
+            witness=witness,
+            faces=faces,
+            final=final,
+            sight=Sight(checks | ({"text": reads_writing(text.read)} if text.read else {})),
         )
-        require_sight(
-            {
-                "witness": (beside_nobody(made.witness), limits.residual_confidence),
-                "faces": (beside_nobody(made.faces), limits.face_confidence),
-                "final": (made.final, limits.final_confidence),
-            }
-        )
-        return made
 
 
 class Audit:
@@ -105,12 +106,17 @@ class Audit:
         return to_table(done, ReleasedClip, QuarantinedClip, FailedClip)
 
     def audit(self, clip: CandidateClip) -> ReleasedClip:
-        """Raises Rejected, with all scores, unless every gate passes or is waived. The refused are kept for review."""
+        """Raises Rejected, with all scores, unless every gate passes or is waived. The refused are kept for review.
+
+        Raises Blind if a detector that looked at it no longer sees.
+        """
         try:
             return self._audit(clip)
         except Exception:
             self.candidates.write(clip)
             raise
+        finally:
+            self.models.sight.again()
 
     def _audit(self, clip: CandidateClip) -> ReleasedClip:
         clock = Stopwatch()
@@ -205,4 +211,4 @@ def _accepted(steps: list[Step], digest: str) -> list[Gate]:
     if not accepted:
         return []
     other = len(accepted) - accepted.count(digest)
-    return [Gate.at_most("accepted", "videos that a reviewer accepted, other than this one", other, 0)]
+    return [Gate.at_most("accepted", other, 0)]

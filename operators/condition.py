@@ -77,9 +77,18 @@ class Condition:
         return to_table(rows, Conditioning, QuarantinedClip, FailedClip)
 
     def condition(self, ref: ClipRef) -> Conditioning | FailedClip:
-        """One clip. A source that could not be planned ends here, with the plan's reason."""
+        """One clip. A source that could not be planned ends here, with the plan's reason.
+
+        Raises Blind if a detector that looked at it no longer sees.
+        """
         if ref.problem:
             return FailedClip(ref, "plan", ref.problem, ref.remedy, {})
+        try:
+            return self._condition(ref)
+        finally:
+            self.models.sight.again()
+
+    def _condition(self, ref: ClipRef) -> Conditioning:
         clock, steps = Stopwatch(), self.ladder.steps(ref.clip_id)
         frames, ref = decode(ref, self.policy.sources)
         clock.lap("decode")

@@ -12,8 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from schemas.config import parsed
 from schemas.errors import UserError
 
 LOCK = Path(__file__).parent.parent / "cluster/weights.lock"
@@ -77,7 +76,7 @@ def name_of(path: str | Path) -> str:
 @cache
 def lock() -> dict[str, dict[str, Any]]:
     """The entries of weights.lock by path."""
-    return yaml.safe_load(LOCK.read_text()) or {}
+    return parsed(LOCK.read_text(), LOCK.name) or {}
 
 
 def digest(path: str | Path) -> str:

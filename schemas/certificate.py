@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from schemas.measures import MEASURES
+
 Variant = Literal["structhuman", "structall"]
 Timing = Literal["source", "nominal"]
 Rung = Literal["other seed", "larger mask", "opaque fill"]
@@ -26,7 +28,7 @@ def number(value: object) -> float:
 
 @dataclass(frozen=True)
 class Gate:
-    """One check of one clip. `score` and `threshold` are in the unit that `measure` names."""
+    """One check of one clip. `score` and `threshold` are in the unit that `measure` names, see measures.py."""
 
     name: str
     measure: str
@@ -38,6 +40,10 @@ class Gate:
         """Raises TypeError for what is no number: a stage that says nothing has failed, and so has its clip."""
         if not is_number(self.score) or not is_number(self.threshold):
             raise TypeError(f"gate {self.name}: score and threshold are numbers")
+        if type(self) is not Gate:
+            raise TypeError(f"gate {self.name}: whether it passed is for no other class to say")
+        for name in ("score", "threshold"):  # plain ones: a number of another class might compare as it likes
+            object.__setattr__(self, name, float(getattr(self, name)) + 0.0)  # and of zeros the one
 
     @property
     def passed(self) -> bool:
@@ -52,14 +58,14 @@ class Gate:
         return False
 
     @classmethod
-    def at_most(cls, name: str, measure: str, score: float, threshold: float) -> "Gate":
-        """Passes up to the threshold."""
-        return cls(name, measure, number(score), number(threshold), "at most")
+    def at_most(cls, name: str, score: float, threshold: float) -> "Gate":
+        """Passes up to the threshold. Raises KeyError for a gate that there is not."""
+        return cls(name, MEASURES[name], number(score), number(threshold), "at most")
 
     @classmethod
-    def at_least(cls, name: str, measure: str, score: float, threshold: float) -> "Gate":
-        """Passes from the threshold on."""
-        return cls(name, measure, number(score), number(threshold), "at least")
+    def at_least(cls, name: str, score: float, threshold: float) -> "Gate":
+        """Passes from the threshold on. Raises KeyError for a gate that there is not."""
+        return cls(name, MEASURES[name], number(score), number(threshold), "at least")
 
     @classmethod
     def read(cls, written: Mapping[str, Any]) -> "Gate":

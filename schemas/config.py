@@ -29,7 +29,7 @@ def load(cls: type[T], path: str | Path, overrides: list[str] | None = None) -> 
     Raises UserError naming the file, the field and the remedy.
     """
     try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        data = parsed(Path(path).read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise UserError(
             str(path), f"cannot be read ({error.strerror})", "Give the path of a YAML file"
@@ -37,8 +37,6 @@ def load(cls: type[T], path: str | Path, overrides: list[str] | None = None) -> 
     except UnicodeDecodeError as error:
         before = Path(path).read_bytes()[: error.start].count(b"\n")
         raise UserError(f"{path}: line {before + 1}", "is not UTF-8", "Save the file as UTF-8") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}{_line(error)}", f"is not YAML ({_reason(error)})", "Mend the file") from None
     if not isinstance(data, dict):
         raise UserError(str(path), "holds no settings", "It must be a YAML mapping")
     for override in overrides or []:
@@ -55,6 +53,36 @@ def load(cls: type[T], path: str | Path, overrides: list[str] | None = None) -> 
         known = ", ".join(cls.model_fields) if first["type"] == "extra_forbidden" else ""
         remedy = f"Known here: {known}" if known and len(first["loc"]) == 1 else "Mend this field"
         raise UserError(f"{path}: {field}", f"{first['msg']} (got {first['input']!r})", remedy) from None
+
+
+def parsed(text: str, where: str, remedy: str = "Mend the file") -> Any:
+    """What YAML says. Raises UserError that names `where` it stands for what is none, and for a key that is there
+    twice: readers take the last and say nothing, so that a policy may demand something else than one reads in it."""
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        if tree and (twice := _twice(tree, "", set())):
+            name, line = twice
+            raise UserError(f"{where}: {name}", f"is there twice, again in line {line}", "Leave one of them")
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"{where}{_line(error)}", f"is not YAML ({_reason(error)})", remedy) from None
+
+
+def _twice(node: yaml.Node, name: str, seen: set[int]) -> tuple[str, int] | None:
+    """Dotted name and line of the first key of a tree that its mapping has already."""
+    if id(node) in seen or isinstance(node, yaml.ScalarNode):  # an anchor's node is wherever it is named
+        return None
+    seen.add(id(node))
+    keys = set[str]()
+    for number, part in enumerate(node.value):
+        key, value = part if isinstance(node, yaml.MappingNode) else (None, part)
+        inner = f"{name}.{number if key is None else key.value}".lstrip(".")
+        if key is not None and str(key.value) in keys:
+            return inner, key.start_mark.line + 1
+        keys |= {str(key.value)} if key is not None else set()
+        if found := _twice(value, inner, seen):
+            return found
+    return None
 
 
 def _line(error: yaml.YAMLError) -> str:
@@ -88,8 +116,4 @@ def _override(data: dict[str, Any], override: str) -> None:
             raise UserError(
                 f"--set {override}", f"{part} is a value, not a section", "See the profile's YAML file"
             )
-    try:
-        data[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        remedy = "Write the value as in the YAML file, quoted if need be"
-        raise UserError(f"--set {override}", f"is not YAML ({_reason(error)})", remedy) from None
+    data[last] = parsed(value, f"--set {override}", "Write the value as in the YAML file, quoted if need be")

@@ -1,15 +1,24 @@
 """What a reviewer decided about clips: the file that the review page saves and the next run honours."""
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
+from schemas import words
 from schemas.certificate import Step
 from schemas.config import Settings
 from schemas.errors import UserError
 
+
+def _published(text: str) -> str:
+    if not words.written(text):
+        raise ValueError(f"is published: no path, address or file's name, and up to {words.MOST} characters")
+    return text
+
+
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Said = Annotated[Text, AfterValidator(_published)]
 _STEPS: dict[str, Literal["accept", "other seed", "opaque fill"]] = {
     "accept": "accept",
     "redo": "other seed",
@@ -19,6 +28,7 @@ _STEPS: dict[str, Literal["accept", "other seed", "opaque fill"]] = {
 
 class Decision(Settings):
     """One clip's. `output_sha256` is the video that the reviewer looked at, empty if there was only the original.
+    `reason` and `by` are published with the clip.
 
     accept    release this very video although gates refused it
     redo      make it again with another seed
@@ -27,8 +37,8 @@ class Decision(Settings):
 
     key: Text
     decision: Literal["accept", "redo", "blackout"]
-    reason: Text
-    by: Text
+    reason: Said
+    by: Said
     output_sha256: str = Field(default="", pattern="^([0-9a-f]{64})?$")
 
     def step(self, waives: list[str]) -> Step:
@@ -40,10 +50,11 @@ class Decision(Settings):
 def read_decisions(where: str, data: bytes) -> list[Decision]:
     """The decisions in a JSON file. Raises UserError that names the file `where`, the entry and the remedy."""
     try:
-        found = TypeAdapter(list[Decision]).validate_python(json.loads(data))
+        read = json.loads(data, object_pairs_hook=_each_once)
+        found = TypeAdapter(list[Decision]).validate_python(read)
     except ValueError as error:
         if not isinstance(error, ValidationError):
-            problem = "is not JSON"
+            problem = "is not JSON, or says a thing twice"
             raise UserError(where, problem, "Give the file that the review page saved") from None
         first = error.errors()[0]
         entry, *field = first["loc"] or [""]
@@ -57,3 +68,10 @@ def read_decisions(where: str, data: bytes) -> list[Decision]:
             problem = f"decides about clip {key}, as entry {keys.index(key) + 1} does"
             raise UserError(f"{where}: entry {number + 1}", problem, "Leave one of them")
     return found
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of a key that is there twice readers take the last. Raises ValueError."""
+    if len(held := dict(pairs)) < len(pairs):
+        raise ValueError("a key twice")
+    return held

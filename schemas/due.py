@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from schemas.certificate import Certificate, Direction, Gate, Step, filled, refused
+from schemas.measures import MEASURES
 from schemas.policy import Policy
 
 
@@ -62,6 +63,12 @@ def other_gates(gates: list[Gate], wanted: list[Due]) -> list[str]:
             problems.append(f"gate {one.name} is not {limit.direction} {limit.threshold:g}")
         elif times > 1:
             problems.append(f"gate {one.name} is there {times} times")
+    problems += [f"gate {gate.name} is none" for gate in gates if type(gate) is not Gate]
+    problems += [
+        f"gate {gate.name} measures something else"
+        for gate in gates
+        if gate.name in asked and gate.measure != MEASURES[gate.name]
+    ]
     return problems
 
 

@@ -7,24 +7,9 @@ from pydantic import Field, field_validator, model_validator
 
 from schemas.certificate import Rung, Timing, Variant
 from schemas.config import Settings
+from schemas.measures import MEASURES
 from schemas.rules import THINGS, Action, Rule, Topic
 
-# Every gate that there is, see schemas/due.py.
-GATES = (
-    *(
-        "nobody left",
-        "no face left",
-        "final look",
-        "mask grown",
-        "mark",
-        "frames",
-        "timestamps",
-        "size",
-        "container",
-    ),
-    *("text", "copy", "blank", "conditioning container", "conditioning copy", "content", "black", "frozen"),
-    *("body likeness", "head likeness", "background", "nobody new", "no new face", "accepted"),
-)
 _NEVER_WAIVED = {
     "frames",
     "timestamps",
@@ -168,8 +153,8 @@ class Reviewers(Settings):
     @field_validator("may_waive")
     @classmethod
     def _possible(cls, names: list[str]) -> list[str]:
-        if unknown := sorted(set(names) - set(GATES)):
-            known = ", ".join(name for name in GATES if name not in _NEVER_WAIVED)
+        if unknown := sorted(set(names) - set(MEASURES)):
+            known = ", ".join(name for name in MEASURES if name not in _NEVER_WAIVED)
             raise ValueError(f"there is no gate {', '.join(unknown)}; those that can be waived: {known}")
         if never := sorted(_NEVER_WAIVED & set(names)):
             raise ValueError(f"nobody may waive {', '.join(never)}")

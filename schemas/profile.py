@@ -174,6 +174,8 @@ class Profile(Settings):
 
     `spill` is the folder into which Ray on this machine writes what does not fit into memory, frames among it: on an
     encrypted mount, if there is one. A cluster has its own setting (`ray start --object-spilling-directory`).
+    `writers` are resources of Ray's by name, as those of a pool, which only the nodes have that may read the plan and
+    write the dataset: the tasks that do so ask for them, and no other stage runs there.
     `licences: permissive` refuses weights whose entry in weights.lock says otherwise, or that have none.
     `witness` looks again in the gates; what `limbs` finds beside the masks makes them grow, and refuses nothing. No
     mask grows over what the `final` look finds, which refuses: it is another model than the witness, or another view.
@@ -197,6 +199,7 @@ class Profile(Settings):
     encoding: Encoding
     clips_per_shard: int = Field(ge=1)
     spill: str = ""
+    writers: dict[str, float] = Field(default_factory=dict)
     pools: Pools
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from pyarrow import fs
 from ray.data.checkpoint import CheckpointConfig, CheckpointManager
 
 from cluster import logs
-from cluster.ledger import chain, dataset_signature, erasure, failure_budget, lease
+from cluster.ledger import chain, dataset_signature, decisions, erasure, failure_budget, lease, memory
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.plans import Plan, Planned
 from cluster.ledger.repair import repair
@@ -82,10 +82,11 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
         withdraw_changed(run.plan, run.output, run.signer)
     if decide:
         decide()
+    decisions.insist(run.plan, run.output, run.signer)
     done = reader.clip_ids(run.output)
     _require_planned(run, done, planned.ids)
     if made is None or done.size < planned.ids.size:
-        revision = dataset_signature.last_revision(run.output, made, run.signer)
+        revision = _last_revision(run, made)
         header = _header(run, planned) | {"revision": revision}
         storage.write_bytes(run.output, DATASET, json_form.written(header))
     ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(run.output)
@@ -154,6 +155,8 @@ def _vouched(run: Run) -> Iterator[chain.Shard]:
     for stats, digest in reader.stats(run.output):
         if not shard_holds(stats, terms.public_key, dict(terms.settings)):
             raise UserError(run.output, "holds a shard that was not signed when it was committed", remedy)
+        if stats["name"] in terms.withdrawn:
+            raise UserError(run.output, "holds a shard that was withdrawn", remedy)
         try:
             due, record = reader.commit_record(run.output, stats), commit_of(stats["name"])
             if storage.read_bytes(run.output, record) != due:
@@ -179,9 +182,10 @@ def record_lost(run: Run) -> int:
     if lost:
         ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(output)
         filesystem, paths = plan.files()
-        clips = ray.data.read_parquet(paths, filesystem=filesystem)
+        clips = ray.data.read_parquet(paths, filesystem=filesystem, ray_remote_args=run.on_writers)
         clips.map_batches(_lost, batch_format="pyarrow", batch_size=None).write_datasink(
-            ShardSink(output, signer=run.signer, settings=run.settings, owner=run.lease)
+            ShardSink(output, signer=run.signer, settings=run.settings, owner=run.lease),
+            ray_remote_args=run.on_writers,
         )
     return int(lost)
 
@@ -199,6 +203,9 @@ def finish(run: Run, report: Callable[[str], object] | None = None) -> dict[str,
     if not np.array_equal(ids, planned.ids):
         problem = f"accounts for {ids.size} clips where {planned.ids.size} are planned, or not for each once"
         raise UserError(output, problem, "Run the same command again")
+    if lost := decisions.insist(run.plan, output, run.signer):
+        problem = f"held {lost} clips that were made otherwise than a reviewer decided"
+        raise UserError(output, problem, "Run the same command again: it makes them anew")
     budget = failure_budget.Budget(run.policy.failures)
     shards = chain.listed(budget.over(_vouched(run)))
     totals = budget.done.account()
@@ -211,15 +218,22 @@ def finish(run: Run, report: Callable[[str], object] | None = None) -> dict[str,
         attempts.forget(storage.absolute(output), folder)
     made |= {"chain": chain.write(output, shards), "licence_notes": LICENCE_NOTES}
     before = reader.read_dataset(output)
-    revision = dataset_signature.last_revision(output, before, run.signer)
+    revision = _last_revision(run, before)
     made["revision"] = revision if before == made | {"revision": revision} else revision + 1
     storage.write_bytes(output, DATASET, json_form.written(made))
     if report:
         report(output)
     beside = [SHARD_LIST, REPORT] if report else [SHARD_LIST]
     dataset_signature.seal(output, made["revision"], run.signer, beside)
+    memory.reached(run.plan.uri, output, made["revision"])
     logs.emit("complete", **{name: made[name]["clips"] for name in COUNTED})
     return made
+
+
+def _last_revision(run: Run, made: dict[str, Any] | None) -> int:
+    """Of what was finished here before, however much of it somebody has put back since."""
+    there = dataset_signature.last_revision(run.output, made, run.signer)
+    return max(there, memory.last(run.plan.uri, run.output))
 
 
 def _lost(clips: pa.Table) -> pa.Table:

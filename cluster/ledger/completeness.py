@@ -77,7 +77,7 @@ def breaches(output: str, dataset: dict[str, Any], whole: Whole) -> list[Breach]
         )
     entries = [whole.entries[name] for name in sorted(whole.entries)]
     found += chain.breaches(output, dataset["chain"], entries)
-    for name, value in whole.total.account().items():
+    for name, value in (whole.total.account() | {"shards": len(entries)}).items():
         if dataset[name] != value:
             found.append(Breach(where, f"states {name} {dataset[name]}, the shards add up to {value}", AGAIN))
     return found

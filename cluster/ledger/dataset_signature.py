@@ -72,8 +72,9 @@ def seal(output: str, revision: int, signer: Signer | None, beside: Iterable[str
 
 
 def last_revision(output: str, made: dict[str, Any] | None, signer: Signer | None) -> int:
-    """Of what was finished here before; 0 if nothing was. It can be no lower than what the owner vouched for last."""
-    found = [(made or {}).get("revision")]
+    """Of what was finished here before; 0 if nothing was. Of a signed dataset what its owner vouched for last: anybody
+    who may write there could let dataset.json name a number beyond which none can grow."""
+    found = [] if signer else [(made or {}).get("revision")]
     try:
         _, revision, vouched = opened(
             storage.read_bytes(output, ATTESTATION), signer.public_key if signer else ""

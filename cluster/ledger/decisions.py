@@ -1,11 +1,14 @@
 """A reviewer's decisions: clips that have ended are taken out of a dataset and made again as decided."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import pyarrow.compute as pc
 
+from cluster.ledger import memory
 from cluster.ledger.plans import Plan
 from cluster.ledger.withdraw import withdraw_shards
 from operators import storage
@@ -31,22 +34,51 @@ def honour(
     To `accept` what is released changes nothing. Raises UserError, and changes nothing, if one of them cannot be
     honoured: `where` is the file, named with the entry.
     """
-    ids, held, ladder = (
-        _planned(plan, decisions),
-        _held(output, decisions),
-        Ladder(output=storage.absolute(output), signer=signer),
-    )
+    planned, held = _planned(plan, decisions), _held(output, decisions)
+    ids = {key: clip_id for key, (clip_id, _) in planned.items()}
+    ladder = Ladder(output=storage.absolute(output), signer=signer)
     due: dict[int, list[Step]] = {}
     for number, decision in enumerate(decisions):
         try:
+            _require_unnamed(decision, planned)
             steps = _steps(decision, ids, held.get(decision.key), ladder, reviewers)
         except _Impossible as error:
             raise UserError(f"{where}: entry {number + 1}: clip {decision.key}", *error.args) from None
         if steps:
             due[ids[decision.key]] = steps
     names = [row["shard"] for row in held.values() if row["clip_id"] in due]
-    withdraw_shards(output, names, due, signer)
+    withdraw_shards(plan, output, names, due, signer)
     return {"to do": len(due), "done": len(decisions) - len(due)}
+
+
+def insist(plan: Plan, output: str, signer: Signer | None = None) -> int:
+    """See to it that all that was decided before is done; returns for how many clips it was not.
+
+    Between a decision and the clip that is made by it, only OUT/escalation says so, where others may write.
+    """
+    if not (decided := memory.decided(plan.uri)):
+        return 0
+    planned = set(plan.planned().ids.tolist())
+    due = {clip: steps for clip, steps in decided.items() if clip in planned}
+    columns, wanted = ["clip_id", "verdict", "shard", "steps"], pc.field("clip_id").isin(list(due))
+    held = {row["clip_id"]: row for row in reader.manifest(output, columns, wanted).to_pylist()}
+    ladder, again = Ladder(output=storage.absolute(output), signer=signer), dict[int, list[Step]]()
+    lost = 0
+    for clip, steps in due.items():
+        row = held.get(clip)
+        there = [Step(**step) for step in row["steps"]] if row else ladder.steps(clip)
+        done = {(step.name, step.reason, step.by) for step in there}
+        if (row and row["verdict"] == "failed") or done >= {
+            (one.name, one.reason, one.by) for one in steps if one.by
+        }:
+            continue
+        lost += 1
+        if row:
+            again[clip] = steps
+        else:
+            ladder.write(clip, steps)
+    withdraw_shards(plan, output, {held[clip]["shard"] for clip in again}, again, signer)
+    return lost
 
 
 class _Impossible(Exception):
@@ -94,6 +126,18 @@ def _require_waivable(failed: Sequence[str], decision: Decision, reviewers: Revi
         raise _Impossible(problem, "Decide redo or blackout; see reviewers.may_waive in the policy")
 
 
+def _require_unnamed(decision: Decision, planned: Mapping[str, tuple[int, str]]) -> None:
+    """A reviewer sees the original beside its result, and what they write about it is published."""
+    name = PurePath(planned.get(decision.key, (0, ""))[1])
+    said = f"{decision.reason}\n{decision.by}"
+    if any(
+        word and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", said, re.IGNORECASE)
+        for word in (name.name, name.stem)
+    ):
+        problem = "its reason, or its reviewer's name, says what the source is called"
+        raise _Impossible(problem, "Say it in other words: both are published with the clip")
+
+
 def _same(decision: Decision, steps: Sequence[Step]) -> bool:
     """Whether one of the steps is this decision."""
     wanted = decision.step([])
@@ -104,11 +148,11 @@ def _same(decision: Decision, steps: Sequence[Step]) -> bool:
     )
 
 
-def _planned(plan: Plan, decisions: Sequence[Decision]) -> dict[str, int]:
-    """Ids by key of those clips that the plan names."""
+def _planned(plan: Plan, decisions: Sequence[Decision]) -> dict[str, tuple[int, str]]:
+    """Id and source by key of those clips that the plan names."""
     wanted = pc.field("key").isin([decision.key for decision in decisions])
-    rows = reader.read_columns(plan.files(), ["key", "clip_id"], wanted)
-    return dict(zip(rows["key"].to_pylist(), rows["clip_id"].to_pylist(), strict=True))
+    rows = reader.read_columns(plan.files(), ["key", "clip_id", "uri"], wanted).to_pylist()
+    return {row["key"]: (row["clip_id"], row["uri"]) for row in rows}
 
 
 def _held(output: str, decisions: Sequence[Decision]) -> dict[str, dict[str, Any]]:

@@ -58,7 +58,7 @@ def erase(plan: Plan, output: str, signer: Signer | None = None) -> list[str]:
     made |= {"state": "running", "forgotten": plan.forgotten()}
     storage.write_bytes(output, DATASET, json_form.written(made))
     shards = pc.unique(gone["shard"]).to_pylist()
-    withdraw_shards(output, shards, {clip: [] for clip in np.asarray(gone["clip_id"]).tolist()}, signer)
+    withdraw_shards(plan, output, shards, {clip: [] for clip in np.asarray(gone["clip_id"]).tolist()}, signer)
     return keys
 
 

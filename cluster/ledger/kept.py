@@ -31,12 +31,13 @@ _TOGETHER = 64  # shards in one task
 class Terms:
     """What is asked of a shard beside its size: a signature by `public_key` (PEM), none if empty; made with `settings`.
 
-    With `digests` every byte of it is read.
+    With `digests` every byte of it is read. Those of `withdrawn` were taken out: whatever they hold, they stay out.
     """
 
     public_key: str = ""
     settings: tuple[tuple[str, str], ...] = ()
     digests: bool = False
+    withdrawn: frozenset[str] = frozenset()
 
 
 def kept(output: str, committed: Iterable[str], sizes: dict[str, int], terms: Terms) -> set[str]:
@@ -46,7 +47,7 @@ def kept(output: str, committed: Iterable[str], sizes: dict[str, int], terms: Te
     finished dataset goes before what came later.
     """
     before = _listed(output)
-    order = sorted(committed, key=lambda name: (name not in before, name))
+    order = sorted(set(committed) - terms.withdrawn, key=lambda name: (name not in before, name))
     look = partial(_clips_of_all, output, sizes=sizes, terms=terms)
     found = zip(order, _everywhere(look, order, terms.digests), strict=True)
     whole = {name: clips for name, clips in found if clips is not None}

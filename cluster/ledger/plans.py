@@ -4,6 +4,7 @@
     clips/BB-ID.parquet       clip references; BB is the bucket of their sources, by the first byte of their keys
     sources.parquet           the listing that the clips were made from: what has changed since is probed again
     forgotten.json            keys of sources that are never to be planned again (erasure.py)
+    withdrawn/, decided/, revisions/    what it remembers of its datasets (memory.py)
     plan.json                 counts; written last, so a plan that was interrupted has none
 
 A source's bucket depends on its name and the release key alone, so a part keeps its sources as the plan grows.

@@ -1,7 +1,9 @@
 """A run: which clips, by which settings, into which dataset, in whose name."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from cluster.ledger import memory
 from cluster.ledger.kept import Terms
 from cluster.ledger.plans import Plan
 from operators.release.c2pa_mark import Marker
@@ -34,6 +36,12 @@ class Run:
         digests = {"profile_digest": self.profile.digest(), "policy_digest": self.policy.digest()}
         return {"variant": self.policy.variant, **digests}
 
+    @property
+    def on_writers(self) -> dict[str, Any]:
+        """Ray's arguments of tasks that read the plan or write the dataset: where they may."""
+        return {"resources": self.profile.writers} if self.profile.writers else {}
+
     def terms(self, digests: bool = False) -> Terms:
         """What it asks of shards that it finds in its output."""
-        return Terms(self.signer.public_key if self.signer else "", tuple(self.settings.items()), digests)
+        key, out = self.signer.public_key if self.signer else "", memory.withdrawn(self.plan.uri)
+        return Terms(key, tuple(self.settings.items()), digests, out)

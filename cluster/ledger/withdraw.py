@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cluster.ledger import memory
 from cluster.ledger.plans import Plan
 from operators import storage
 from operators.recovery.escalation import Ladder
@@ -29,16 +30,19 @@ def withdraw_changed(plan: Plan, output: str, signer: Signer | None = None) -> i
     if here and not here & _sources(known):
         problem = f"holds clips of {len(here)} videos, of which {plan.uri}, part {plan.partition}, names none"
         raise UserError(output, problem, "Give the plan that it was begun with, or choose another output")
-    return withdraw_shards(output, pc.unique(rows["shard"].filter(pa.array(old))).to_pylist(), signer=signer)
+    return withdraw_shards(
+        plan, output, pc.unique(rows["shard"].filter(pa.array(old))).to_pylist(), signer=signer
+    )
 
 
 def withdraw_shards(
+    plan: Plan,
     output: str,
     shards: Iterable[str],
     due: Mapping[int, Sequence[Step]] | None = None,
     signer: Signer | None = None,
 ) -> int:
-    """Remove these shards; returns how many.
+    """Remove these shards; returns how many. The plan remembers them: none of them is taken for finished again.
 
     Their clips are made again with the steps that led to their verdicts; those of `due` with the steps given there.
     """
@@ -50,8 +54,11 @@ def withdraw_shards(
     held = {row["clip_id"]: [Step(**step) for step in row["steps"]] for row in rows}
     ladder = Ladder(output=storage.absolute(output), signer=signer)
     for clip_id, steps in (held | dict(due or {})).items():
+        if any(step.by for step in steps):
+            memory.decide(plan.uri, clip_id, steps)
         if steps:
             ladder.write(clip_id, steps)
+    memory.withdraw(plan.uri, names)
     # The record goes last: an interruption leaves a shard that is not whole, which the next repair removes.
     storage.delete(output, [path for name in names for path in files_of(name).values()])
     storage.delete(output, [commit_of(name) for name in names])

@@ -14,7 +14,7 @@ from operators.models.build import (
     scene_model,
     segment_model,
 )
-from operators.models.known_answer import beside_nobody, require_sight
+from operators.models.known_answer import Sight, beside_nobody, reads_writing, sees_people
 from operators.models.witnesses.centerface import FaceDetector
 from operators.models.witnesses.witness import Witness
 from schemas.policy import Policy
@@ -23,7 +23,7 @@ from schemas.profile import Profile
 
 @dataclass
 class CueModels:
-    """What looks at the footage. `depth` is for StructAll alone."""
+    """What looks at the footage, and whether it still does. `depth` is for StructAll alone."""
 
     pose: PoseModel
     segment: SegmentModel
@@ -33,27 +33,29 @@ class CueModels:
     faces: Detector
     limbs: Detector | None
     redact: Redactor
+    sight: Sight
 
     @classmethod
     def load(cls, profile: Profile, policy: Policy) -> "CueModels":
         """The models that the profile names, where its pool says. Raises UserError if a detector is blind."""
         device, limits = profile.pools.condition.device, policy.gates
-        made = cls(
-            pose=pose_model(profile.pose, device),
-            segment=segment_model(profile.segment, device),
+        pose, segment = pose_model(profile.pose, device), segment_model(profile.segment, device)
+        witness, faces = Witness(profile.witness, device), FaceDetector(limits.grow_face_confidence)
+        redact = Redactor(profile, policy)
+        checks = {
+            "pose": sees_people(pose, policy.mask.start_confidence),
+            "segment": sees_people(segment, policy.mask.start_confidence),
+            "witness": sees_people(beside_nobody(witness), limits.residual_confidence),
+            "faces": sees_people(beside_nobody(faces), limits.face_confidence),
+        }
+        return cls(
+            pose=pose,
+            segment=segment,
             depth=depth_model(profile.depth, device) if policy.variant == "structall" else None,
             scene=scene_model(profile.caption, device),
-            witness=Witness(profile.witness, device),
-            faces=FaceDetector(limits.grow_face_confidence),
+            witness=witness,
+            faces=faces,
             limbs=Witness(profile.limbs, device) if profile.limbs else None,
-            redact=Redactor(profile, policy),
+            redact=redact,
+            sight=Sight(checks | ({"text": reads_writing(redact.read)} if redact.read else {})),
         )
-        require_sight(
-            {
-                "pose": (made.pose, policy.mask.start_confidence),
-                "segment": (made.segment, policy.mask.start_confidence),
-                "witness": (beside_nobody(made.witness), limits.residual_confidence),
-                "faces": (beside_nobody(made.faces), limits.face_confidence),
-            }
-        )
-        return made

@@ -54,7 +54,7 @@ def track_everybody(
     persons, faces = zip(*left.values(), strict=True)
     gates = [
         *nobody_left(persons, faces, limits),
-        Gate.at_most("mask grown", "times, as somebody was left outside it", growth, policy.growths),
+        Gate.at_most("mask grown", growth, policy.growths),
     ]
     if not all(gate.passed for gate in gates):
         raise Rejected("somebody may be left in the conditioning", gates)

@@ -7,6 +7,11 @@ from schemas.clip import ClipRef
 from schemas.policy import IdentityPolicy
 
 
+def looks_key(release_key: bytes) -> bytes:
+    """What the stages are given in the release key's place: looks follow from it, and no clip's name or id does."""
+    return hmac.digest(release_key, b"looks", hashlib.sha256)
+
+
 def pseudo_identity(release_key: bytes, scope: str, track: int, tries: int = 0) -> int:
     """Seed of a person's new look: HMAC-SHA256 of scope and track. Destroying the key ends all linkage.
 

@@ -10,7 +10,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 def background(output: np.ndarray, source: np.ndarray, region: np.ndarray, least: float) -> Gate:
     """At least `least` dB of luma PSNR over the pixels `region` bool [T,H,W] of uint8 [T,H,W,3] frames."""
-    return Gate.at_least("background", "luma PSNR outside the mask, dB", _psnr(output, source, region), least)
+    return Gate.at_least("background", _psnr(output, source, region), least)
 
 
 def _psnr(output: np.ndarray, source: np.ndarray, region: np.ndarray) -> float:

@@ -25,12 +25,12 @@ def nothing_else(name: str, facts: ContainerFacts, allowed: Set[str] = frozenset
     """One video stream, no tag, and no box but those `allowed` beside what an mp4 needs."""
     boxes = set(facts.boxes) - allowed
     count = len(facts.streams) - (facts.streams == ["video"]) + len(facts.tags) + len(boxes)
-    return Gate.at_most(name, "streams other than one video, tags, boxes", count, 0)
+    return Gate.at_most(name, count, 0)
 
 
 def _marked(clip: CandidateClip) -> Gate:
     wrong = faults(clip.video, clip.evidence.variant)
-    return Gate.at_most("mark", "faults of the C2PA manifest", len(wrong), 0)
+    return Gate.at_most("mark", len(wrong), 0)
 
 
 def _accounting(ref: ClipRef, timing: Timing, facts: ContainerFacts) -> list[Gate]:
@@ -46,9 +46,7 @@ def _accounting(ref: ClipRef, timing: Timing, facts: ContainerFacts) -> list[Gat
         + abs(float(facts.sample_aspect - ref.sample_aspect)),
     )
     return [
-        Gate.at_most(
-            "frames", "frames more or fewer than the source's", abs(len(facts.pts) - len(wanted)), 0
-        ),
-        Gate.at_most("timestamps", "largest deviation from those due, s", most, 0),
-        Gate.at_most("size", "pixels wider or higher than the source, in number or shape", other, 0),
+        Gate.at_most("frames", abs(len(facts.pts) - len(wanted)), 0),
+        Gate.at_most("timestamps", most, 0),
+        Gate.at_most("size", other, 0),
     ]

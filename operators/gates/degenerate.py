@@ -30,9 +30,9 @@ def degenerate(
     slowest = _slowest(luma[0], luma[1], mask, filled)
     empty = 0 if filled else _empty(output, source, mask, limits.empty_spread)
     return [
-        Gate.at_most("content", "frames left empty", empty, 0),
-        Gate.at_least("black", "luma of the darkest frame", darkest, limits.black_level),
-        Gate.at_least("frozen", "least motion / the source's", slowest, limits.frozen_share),
+        Gate.at_most("content", empty, 0),
+        Gate.at_least("black", darkest, limits.black_level),
+        Gate.at_least("frozen", slowest, limits.frozen_share),
     ]
 
 
@@ -41,8 +41,7 @@ def blank(
 ) -> Gate:
     """How much of a frame is neither the source's nor generated; arguments as of `blank_share`."""
     share = blank_share(output, painted, made, first, filled)
-    measure = "largest share of a frame that is neither the source's nor generated"
-    return Gate.at_most("blank", measure, share, limits.blank_share)
+    return Gate.at_most("blank", share, limits.blank_share)
 
 
 def _empty(output: np.ndarray, source: np.ndarray, mask: np.ndarray, least: float) -> int:

@@ -28,8 +28,8 @@ def look(detectors: Sequence[Detector], frames: np.ndarray, mask: np.ndarray) ->
 def nobody_left(people: Sequence[InstanceMasks], faces: Sequence[InstanceMasks], limits: Gates) -> list[Gate]:
     """Gate 1, coverage: of what the two detectors see in the source's untouched frames, nothing is outside the mask."""
     return [
-        _surest("nobody left", "a person outside the mask", people, limits.residual_confidence),
-        _surest("no face left", "a face outside the mask", faces, limits.face_confidence),
+        _surest("nobody left", people, limits.residual_confidence),
+        _surest("no face left", faces, limits.face_confidence),
     ]
 
 
@@ -45,8 +45,8 @@ def nobody_new(
     """
     people, faces = look(detectors, output, mask)
     return [
-        _surest("nobody new", "a person outside the mask", people, limits.new_person_confidence),
-        _surest("no new face", "a face outside the mask", faces, limits.face_confidence),
+        _surest("nobody new", people, limits.new_person_confidence),
+        _surest("no new face", faces, limits.face_confidence),
     ]
 
 
@@ -57,8 +57,7 @@ def final_look(seen: Sequence[PersonBoxes], mask: np.ndarray, limits: Gates) -> 
     """
     left = [unaccounted(*pair).scores for pair in zip(seen, mask, strict=True)]
     worst = float(np.max(np.concatenate(left), initial=0.0))
-    measure = "confidence of a person outside the mask, in another view of the source"
-    return Gate.at_most("final look", measure, worst, limits.final_confidence)
+    return Gate.at_most("final look", worst, limits.final_confidence)
 
 
 def bodies(seen: Sequence[PersonBoxes], body: np.ndarray, least: float) -> np.ndarray:
@@ -97,7 +96,7 @@ def _overlap(box: np.ndarray, boxes: np.ndarray) -> float:
     return float(box_iou(box[None], boxes).max(initial=0.0))
 
 
-def _surest(name: str, what: str, found: Sequence[InstanceMasks], threshold: float) -> Gate:
+def _surest(name: str, found: Sequence[InstanceMasks], threshold: float) -> Gate:
     """The highest score of all frames, 0 if there is none."""
     worst = float(np.max(np.concatenate([one.scores for one in found]), initial=0.0))
-    return Gate.at_most(name, f"confidence of {what}", worst, threshold)
+    return Gate.at_most(name, worst, threshold)

@@ -11,9 +11,8 @@ def not_recognised(
     likeness: Likeness, output: np.ndarray, source: np.ndarray, body: np.ndarray, limits: Gates
 ) -> list[Gate]:
     """Likeness of bodies and heads, by their embeddings, against the policy's limits; arguments as of `Likeness`."""
-    measure = "cosine of who was there and who is shown"
     whole, head = likeness(output, source, body)
     return [
-        Gate.at_most("body likeness", measure, whole, limits.body_likeness),
-        Gate.at_most("head likeness", measure, head, limits.head_likeness),
+        Gate.at_most("body likeness", whole, limits.body_likeness),
+        Gate.at_most("head likeness", head, limits.head_likeness),
     ]

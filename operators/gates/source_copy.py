@@ -23,7 +23,7 @@ def source_copy(
     """At most the share `most` of each region may be the source's; arguments as of `copied_share`. A small region
     beside a large one is asked on its own, or it would hardly count."""
     share = float(np.max([copied_share(output, source, region, offset) for region in regions]))
-    return Gate.at_most(name, "share of textured body area equal to the source", share, most)
+    return Gate.at_most(name, share, most)
 
 
 def copied_share(output: np.ndarray, source: np.ndarray, region: np.ndarray, offset: int) -> float:

@@ -47,8 +47,7 @@ class TextGate:
         left = {text for frame, painted in shown for text in self._readable(frame, painted)}
         most = self.policy.gates.text_similarity
         score = max((_similarity(one, other) for one in secret for other in left), default=0.0)
-        measure = "similarity of a redacted string to one that is published, 1 is equal"
-        return [Gate.at_most("text", measure, score, most)]
+        return [Gate.at_most("text", score, most)]
 
     def _redacted(self, frame: np.ndarray, painted: np.ndarray) -> Iterator[str]:
         for text, score, box in self._lines(frame):

@@ -1,7 +1,9 @@
 """A source -> clip references: probe, cut. Nothing is decoded that need not be, no frame is left out."""
 
+import errno
 import hashlib
 import hmac
+import os
 from dataclasses import replace
 
 import av
@@ -19,7 +21,12 @@ def plan_source(uri: str, name: str, name_key: bytes, clips: Clips) -> list[Clip
 
     `name` is the source's name below the input prefix: keys depend on it and not on where the data lies.
     """
-    key, digest = source_key(name, name_key), ""
+    return [named(ref, name_key) for ref in probe_source(uri, source_key(name, name_key), clips)]
+
+
+def probe_source(uri: str, key: str, clips: Clips) -> list[ClipRef]:
+    """The same, given the source's `key`, and not `named` yet: whoever opens a source does without the release key."""
+    digest = ""
     try:
         stamp = stamps.stamp(uri)
         if not (digest := source.digest(uri)):
@@ -27,18 +34,21 @@ def plan_source(uri: str, name: str, name_key: bytes, clips: Clips) -> list[Clip
         made = _cut(frames_of(uri), clips, nothing(uri, key, digest, stamp))
         if stamps.stamp(uri) != stamp:
             raise Unreadable("it was changed while it was planned", "Plan again when nobody writes into it")
-        return [_named(ref, name_key) for ref in made]
+        return made
     except Unreadable as error:
         problem, remedy = error.problem, error.remedy
     except av.error.FFmpegError as error:
         problem, remedy = f"no readable video ({type(error).__name__})", REPLACE
     except OSError as error:
-        problem = f"the file cannot be read ({error.strerror or type(error).__name__})"
+        # The system's word for it: what a store's client says in its place may quote the address.
+        number = error.errno or 0
+        word = os.strerror(number) if number in errno.errorcode else type(error).__name__
+        problem = f"the file cannot be read ({word})"
         remedy = "Check that it is still there and may be read, and plan again"
     except Exception as error:  # whatever a file or its store provokes, the other files are planned
         problem = f"it cannot be probed ({type(error).__name__})"
         remedy = "Plan again; if it stays so, replace the file"
-    return [unplannable(uri, key, name_key, problem, remedy, digest)]
+    return [unplannable(uri, key, problem, remedy, digest)]
 
 
 def source_key(name: str, name_key: bytes) -> str:
@@ -56,9 +66,9 @@ def _keyed(name_key: bytes, what: str) -> bytes:
     return hmac.digest(name_key, what.encode(), hashlib.sha256)
 
 
-def unplannable(uri: str, key: str, name_key: bytes, problem: str, remedy: str, digest: str = "") -> ClipRef:
+def unplannable(uri: str, key: str, problem: str, remedy: str, digest: str = "") -> ClipRef:
     """The one reference, without frames, of a source that cannot be planned."""
-    return _named(replace(nothing(uri, key, digest), problem=problem, remedy=remedy), name_key)
+    return replace(nothing(uri, key, digest), problem=problem, remedy=remedy)
 
 
 def nothing(uri: str, key: str, digest: str, stamp: str = "") -> ClipRef:
@@ -155,7 +165,7 @@ def _missing(whole: ClipRef, source: Frames) -> ClipRef:
     )
 
 
-def _named(ref: ClipRef, name_key: bytes) -> ClipRef:
+def named(ref: ClipRef, name_key: bytes) -> ClipRef:
     """With what is an HMAC of something.
 
     The key, and in it the source's name, is part of the id: two copies of one file are two sources. All else in it is

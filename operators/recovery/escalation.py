@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any, Literal, Protocol
 
 from operators import stamps, storage
+from schemas import words
 from schemas.certificate import Rung, Step
 from schemas.policy import MaskPolicy
 
@@ -64,7 +65,7 @@ class Ladder:
         masks = stage == "condition" or failed <= _MASKS
         rung = next((rung for rung in left if not masks or rung == "larger mask"), None)
         if rung:
-            self.write(clip_id, [*steps, Step(rung, f"{stage}: {reason}")])
+            self.write(clip_id, [*steps, Step(rung, f"{stage}: {words.reason(reason)}")])
         return rung is not None
 
     def write(self, clip_id: int, steps: Sequence[Step]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from operators.models.known_answer import Blind
 from operators.recovery.attempts import Attempts, Exhausted, Unrecorded
 from operators.recovery.escalation import Ladder
 from operators.video.decode import DecodeError
@@ -40,7 +41,8 @@ def each(
     goes wrong a quarantined one. Neither holds a pixel. A clip that a gate refuses is left out of the result while
     the ladder has a rung for it: it has no verdict yet. Condition, which begins anew anyway, tries again at once.
     An unexpected exception's message may quote file names or data, so the record only says what was raised and
-    where in our code. Raises Unrecorded: a clip is not tried without a record.
+    where in our code. Raises Unrecorded: a clip is not tried without a
+    record; and Blind: of a clip that nobody saw there is nothing to say.
     """
     results = []
     for row in rows:
@@ -59,7 +61,7 @@ def _one(
     try:
         with attempts.attempt(stage, ref.clip_id):
             return process(row)
-    except Unrecorded:
+    except (Blind, Unrecorded):
         raise
     except Exhausted as error:
         remedy = "See the workers' logs; give the stage more memory or time, or leave the source out"

@@ -10,10 +10,11 @@ from typing import Any, TypeGuard
 from pydantic import TypeAdapter
 
 from operators.release.json_form import written
+from operators.release.said_check import unsayable_steps
 from operators.release.shard_writer import shape_of
 from operators.release.signature import is_signed
 from operators.video.picture import DEINTERLACER
-from schemas.certificate import Certificate
+from schemas.certificate import Certificate, margin
 from schemas.due import unproved
 from schemas.manifest import ManifestRow
 from schemas.policy import Policy
@@ -107,9 +108,13 @@ def certificate_problems(
         found.append("certificate counts other people than those regenerated or filled")
     if certificate.steps != row.steps:
         found.append("certificate and manifest differ in steps")
+    if unsayable_steps(certificate.steps):
+        found.append("certificate has steps for reasons that are not to be published")
     accepted = [step for step in certificate.steps if step.name == "accept"]
     if any(not step.by.strip() or step.output_sha256 != certificate.output_sha256 for step in accepted):
         found.append("certificate has been accepted for another video, or by nobody")
+    if margin(certificate.gates) != row.margin:
+        found.append("certificate and manifest differ in margin")
     if certificate.output_sha256 != row.sha256:
         found.append("certificate is of another video")
     found += [f"certificate: {problem}" for problem in unproved(certificate, policy)]

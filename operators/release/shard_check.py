@@ -17,6 +17,7 @@ from operators.release.c2pa_mark import faults
 from operators.release.certificate_check import certificate_problems, read_certificate, record_problem
 from operators.release.checked import CLIPS, Checked, Demands, reading
 from operators.release.layout import CONDITION, RECORD, VIDEO, files_of, is_key, is_shard_name
+from operators.release.said_check import unsayable, unsayable_held
 from operators.release.shard_writer import tar_digest
 from operators.release.signature import shard_holds
 from operators.release.spot_check import doubts, draw
@@ -93,6 +94,7 @@ def _check_manifest(
         checked.demand({row.shard for row in rows} == {checked.name}, path, "lists clips of other shards")
         checked.demand(all(is_key(row.key) for row in rows), path, "has keys that no clip has")
         _demand_rows_alone(checked, path, data[path], to_table(rows, ManifestRow))
+        _demand_sayable(checked, path, {row.key: unsayable(row) for row in rows})
     return rows
 
 
@@ -105,6 +107,7 @@ def _check_quarantine(checked: Checked, path: str, data: bytes | None, rows: lis
         checked.demand(same, path, "does not list the clips that the manifest calls not released")
         if data is not None:
             _demand_rows_alone(checked, path, data, to_table(held, QuarantineRow))
+            _demand_sayable(checked, path, {row.key: unsayable_held(row) for row in held})
 
 
 def _check_waivers(checked: Checked, path: str, released: list[ManifestRow], demands: Demands) -> None:
@@ -161,6 +164,8 @@ def _take(
         checked.demand(
             held == digest, f"{where}.{extension}", "is missing or not the bytes that the manifest states"
         )
+    size = len(found.get(VIDEO, b""))
+    checked.demand(size == row.video_bytes, where, "is not of as many bytes as the manifest states")
     return found
 
 
@@ -234,6 +239,12 @@ def _end(row: ManifestRow | QuarantineRow) -> tuple[int, str, str, str, str]:
 def _demand_rows_alone(checked: Checked, path: str, data: bytes, table: pa.Table) -> None:
     alone = parquet_form.same(data, parquet_form.written(table))
     checked.demand(alone, path, "holds more than its rows")
+
+
+def _demand_sayable(checked: Checked, path: str, found: dict[str, list[str]]) -> None:
+    """Nothing is said in public in other words than those that are listed; `found` are fields by the clip's key."""
+    for key, fields in found.items():
+        checked.demand(not fields, f"{path}: {key}", f"says what is not to be said in {', '.join(fields)}")
 
 
 def _audit_again(checked: Checked, where: str, found: dict[str, bytes]) -> None:

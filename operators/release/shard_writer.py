@@ -19,10 +19,12 @@ from operators.release.json_form import written
 from operators.release.layout import CONDITION, RECORD, VIDEO, files_of
 from operators.release.signature import Signer
 from operators.video.picture import DEINTERLACER
+from schemas import words
 from schemas.arrow import to_table
 from schemas.certificate import Certificate, Gate, Step, margin
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.manifest import ManifestRow, QuarantineRow, Verdict
+from schemas.measures import MEASURES
 
 VERDICT_OF: dict[type, Verdict] = {
     ReleasedClip: "released",
@@ -201,7 +203,7 @@ def _manifest_row(row: EndedClip, shard: str, record: bytes, condition: bytes) -
         verdict=VERDICT_OF[type(row)],
         shard=shard,
         stage="" if isinstance(row, ReleasedClip) else row.stage,
-        reason="" if isinstance(row, ReleasedClip) else row.reason,
+        reason="" if isinstance(row, ReleasedClip) else words.reason(row.reason),
         source_hmac=ref.source_hmac,
         first_frame=ref.first_frame,
         frames=ref.frames,
@@ -243,11 +245,18 @@ def _gates_and_steps(row: EndedClip) -> tuple[list[Gate], list[Step]]:
 def _quarantine_row(row: QuarantinedClip | FailedClip) -> QuarantineRow:
     ref, gates = row.ref, ""
     if isinstance(row, QuarantinedClip):
-        gates = json.dumps([{**asdict(gate), "score": str(gate.score)} for gate in row.gates])
+        gates = gates_text(row.gates)
         remedy = "Look at the source beside the reason; a changed policy or better models may release it in a new run"
     else:
-        remedy = row.remedy
+        remedy = words.remedy(row.remedy)
     sha256 = row.output_sha256 if isinstance(row, QuarantinedClip) else ""
+    reason = words.reason(row.reason)
     return QuarantineRow(
-        ref.clip_id, ref.key, VERDICT_OF[type(row)], row.stage, row.reason, remedy, gates, sha256
+        ref.clip_id, ref.key, VERDICT_OF[type(row)], row.stage, reason, remedy, gates, sha256
     )
+
+
+def gates_text(gates: Sequence[Gate]) -> str:
+    """Scores as they stand in the quarantine, as JSON in which a number is a word; of the gates that there are."""
+    known = [gate for gate in gates if MEASURES.get(gate.name) == gate.measure]
+    return json.dumps([{**asdict(gate), "score": str(float(gate.score))} for gate in known])

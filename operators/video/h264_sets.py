@@ -171,6 +171,15 @@ def check_picture(unit: bytes) -> None:
     bits.end()
 
 
+def plainly_escaped(unit: bytes) -> bool:
+    """Whether a unit has emulation prevention where it is due and nowhere else; a decoder drops any."""
+    return _escaped(_unescaped(unit)) == unit
+
+
+def _unescaped(unit: bytes) -> bytes:
+    return re.sub(rb"\x00\x00\x03", b"\0\0", unit)
+
+
 def _escaped(body: bytes) -> bytes:
     """With emulation prevention, where it is due and nowhere else."""
     return re.sub(rb"\x00\x00(?=[\x00-\x03])", b"\0\0\3", body)

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 
 from operators.video import mp4_layout
-from operators.video.h264_sets import check_picture, read_sequence
+from operators.video.h264_sets import check_picture, plainly_escaped, read_sequence
 from operators.video.h264_slices import overlong
 from operators.video.mp4_layout import Layout
 
@@ -136,7 +136,13 @@ def _slices(mdat: bytes) -> list[bytes]:
     while at < len(mdat):
         size = int.from_bytes(mdat[at : at + 4], "big")
         unit = mdat[at + 4 : at + 4 + size]
-        if size < 2 or len(unit) != size or unit[0] not in _SLICES or not unit[-1]:
+        if (
+            size < 2
+            or len(unit) != size
+            or unit[0] not in _SLICES
+            or not unit[-1]
+            or not plainly_escaped(unit)
+        ):
             raise _Foreign("mdat")
         units.append(unit)
         at += 4 + size

@@ -38,13 +38,14 @@ from schemas.certificate import Certificate, Gate, Step
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.config import load
 from schemas.due import due
+from schemas.measures import MEASURES
 from schemas.policy import Policy
 from schemas.profile import Profile
 
 ROOT = Path(__file__).parents[2]
 PROFILE = load(Profile, ROOT / "cluster/profiles/embedded.yaml")
 POLICY = load(Policy, ROOT / "cluster/policies/driving.yaml")
-GATE = Gate("toy", "always 0", 0.0, 1.0, "at most")
+GATE = Gate("copy", MEASURES["copy"], 0.0, 1.0, "at most")
 
 Ended = ReleasedClip | QuarantinedClip | FailedClip
 
@@ -76,7 +77,7 @@ def passing(policy: Policy = POLICY, steps: Sequence[Step] = (), marked: bool = 
     return [
         Gate(
             one.name,
-            "toy",
+            MEASURES[one.name],
             2 * one.threshold if one.direction == "at least" else 0.0,
             one.threshold,
             one.direction,
@@ -143,13 +144,13 @@ def run_of(plan: str, output: str, signer: Signer | None = None, policy: Policy 
 
 def failed(ref: ClipRef) -> Ended:
     """No video comes of it."""
-    return FailedClip(ref, "decode", "toy", "none", {})
+    return FailedClip(ref, "condition", "not one frame can be decoded", "Plan it again", {})
 
 
 def ended(ref: ClipRef, seed: int | None = None) -> Ended:
     """The verdict follows from the number."""
     if ref.clip_id % 10 == 0:
-        return QuarantinedClip(ref, "audit", "toy", [GATE], [], {"audit": 0.125})
+        return QuarantinedClip(ref, "audit", "gate failed: copy", [GATE], [], {"audit": 0.125})
     if ref.clip_id % 10 == 1:
         return failed(ref)
     return released(ref, noise(ref, seed), noise(ref, 0))
@@ -215,7 +216,7 @@ class Toy:
         self.seconds, self.crash, self.hang, self.foreign = seconds, crash, hang, foreign
 
     def __call__(self, clips: pa.Table) -> pa.Table:
-        rows = each("toy", self.process, from_table(clips, ClipRef), self.attempts)
+        rows = each("condition", self.process, from_table(clips, ClipRef), self.attempts)
         table = to_table(rows, ReleasedClip, QuarantinedClip, FailedClip)
         if self.foreign in table["clip_id"].to_pylist():
             unknown = pa.array(

@@ -20,12 +20,19 @@ from operators.storage import write_bytes
 from operators.video.decode import decode_clip
 from schemas.arrow import from_table
 from schemas.clip import ClipRef
+from schemas.config import load
 from schemas.errors import UserError
-from schemas.profile import Clips
+from schemas.profile import Clips, Profile
 from tests.jobs.small import cut_video, job, settings
 from tests.videos import pictures, write
 
 CLIPS = Clips(frames=9, overlap=1, max_bytes=10**9)
+PROFILE = load(Profile, "cluster/profiles/embedded.yaml").model_copy(update={"clip": CLIPS})
+
+
+def with_clips(**others: float) -> Profile:
+    """The same profile, whose sources are cut otherwise."""
+    return PROFILE.model_copy(update={"clip": CLIPS.model_copy(update=others)})
 
 
 @pytest.fixture
@@ -47,7 +54,7 @@ def clips(folder: str) -> list[ClipRef]:
 @pytest.mark.usefixtures("cluster")
 def test_a_folder_is_planned_whole_and_again_the_same(videos: Path, tmp_path: Path) -> None:
     output = str(tmp_path / "plan")
-    made, changes = plan([str(videos)], output, CLIPS)
+    made, changes = plan([str(videos)], output, PROFILE)
     assert changes == {"new": 3, "changed": 0, "gone": 0}
     assert (made["sources"], made["clips"], made["frames"], made["other_files"]) == (3, 7, 40, 1)
     (problem,) = made["problems"]
@@ -59,12 +66,12 @@ def test_a_folder_is_planned_whole_and_again_the_same(videos: Path, tmp_path: Pa
     assert sum(len(decode_clip(ref)[ref.overlap :]) for ref in first if not ref.problem) == 40
 
     before = {path: path.stat().st_mtime_ns for path in Path(output).rglob("*")}
-    assert plan([str(videos)], output, CLIPS) == (made, {"new": 0, "changed": 0, "gone": 0})
+    assert plan([str(videos)], output, PROFILE) == (made, {"new": 0, "changed": 0, "gone": 0})
     assert {path: path.stat().st_mtime_ns for path in Path(output).rglob("*")} == before
 
     moved = tmp_path / "elsewhere"
     videos.rename(moved)
-    plan([str(moved)], output, CLIPS)
+    plan([str(moved)], output, PROFILE)
     assert sorted((ref.clip_id, ref.key) for ref in clips(output)) == sorted(
         (ref.clip_id, ref.key) for ref in first
     )
@@ -74,9 +81,9 @@ def test_a_folder_is_planned_whole_and_again_the_same(videos: Path, tmp_path: Pa
 def test_what_was_forgotten_is_not_planned_again(videos: Path, tmp_path: Path) -> None:
     """By its path or its name below the input, whether its file is still there or not; nothing names it any more."""
     output = str(tmp_path / "plan")
-    made, _ = plan([str(videos)], output, CLIPS)
+    made, _ = plan([str(videos)], output, PROFILE)
     (videos / "a.mp4").unlink()
-    assert plan([str(videos)], output, CLIPS)[0]["gone"] == [str(videos / "a.mp4")]
+    assert plan([str(videos)], output, PROFILE)[0]["gone"] == [str(videos / "a.mp4")]
     forget(
         Plan(output),
         str(tmp_path / "out"),
@@ -88,7 +95,7 @@ def test_what_was_forgotten_is_not_planned_again(videos: Path, tmp_path: Path) -
     assert {ref.uri for ref in clips(output)} == {str(videos / "bad.mp4")}
     listed = str(pq.read_table(Path(output, "sources.parquet")).to_pylist())
     assert "a.mp4" not in listed and "bad.mp4" in listed
-    again, changes = plan([str(videos)], output, CLIPS)
+    again, changes = plan([str(videos)], output, PROFILE)
     assert changes == {"new": 0, "changed": 0, "gone": 0} and again["sources"] == 1
     forget(Plan(output), str(tmp_path / "out"), ["a.mp4", "bad.mp4"], options.make_release_key(output))
     assert Plan(output).planned().ids.size == 0, "all may be forgotten"
@@ -98,13 +105,13 @@ def test_what_was_forgotten_is_not_planned_again(videos: Path, tmp_path: Path) -
 def test_a_growing_folder_is_planned_by_what_is_new(videos: Path, tmp_path: Path) -> None:
     """New and changed sources are probed, one that is gone stays; an interrupted run leaves nothing twice."""
     output = str(tmp_path / "plan")
-    plan([str(videos)], output, CLIPS)
+    plan([str(videos)], output, PROFILE)
     first = {(ref.uri, ref.clip_id) for ref in clips(output)}
     files = {path: path.read_bytes() for path in Path(output, "clips").iterdir()}
     write(videos / "new.mp4", pictures(12))
     write(videos / "deep/a.mp4", pictures(9))
     (videos / "a.mp4").unlink()
-    made, changes = plan([str(videos)], output, CLIPS)
+    made, changes = plan([str(videos)], output, PROFILE)
     assert changes == {"new": 1, "changed": 1, "gone": 1} and made["gone"] == [str(videos / "a.mp4")]
     now = {(ref.uri, ref.clip_id) for ref in clips(output)}
     stay = {(uri, number) for uri, number in first if not uri.endswith("deep/a.mp4")}
@@ -118,21 +125,21 @@ def test_a_growing_folder_is_planned_by_what_is_new(videos: Path, tmp_path: Path
     # Killed before the listing was written, and before the counts were.
     shutil.copy(videos / "new.mp4", videos / "newer.mp4")
     shutil.copy(Path(output, "sources.parquet"), tmp_path / "sources.parquet")
-    plan([str(videos)], output, CLIPS)
+    plan([str(videos)], output, PROFILE)
     shutil.copy(tmp_path / "sources.parquet", Path(output, "sources.parquet"))
     Path(output, "plan.json").unlink()
-    made, changes = plan([str(videos)], output, CLIPS)
+    made, changes = plan([str(videos)], output, PROFILE)
     assert changes == {"new": 1, "changed": 0, "gone": 1} and made["frames"] == 20 + 12 + 9 + 12
     Path(output, "plan.json").unlink()
-    assert plan([str(videos)], output, CLIPS)[0] == made
-    assert plan([str(videos)], output, CLIPS.model_copy(update={"frames": 5}))[0]["sources"] == 4
+    assert plan([str(videos)], output, PROFILE)[0] == made
+    assert plan([str(videos)], output, with_clips(frames=5))[0]["sources"] == 4
 
 
 @pytest.mark.usefixtures("cluster")
 def test_a_source_that_hangs_its_prober_is_in_the_plan_as_unreadable(videos: Path, tmp_path: Path) -> None:
     """Nobody ever writes into this pipe. Its neighbours in the same bucket, if any, are planned all the same."""
     os.mkfifo(videos / "pipe.mp4")
-    made, _ = plan([str(videos)], str(tmp_path / "plan"), CLIPS.model_copy(update={"max_seconds": 2}))
+    made, _ = plan([str(videos)], str(tmp_path / "plan"), with_clips(max_seconds=2))
     problems = {row["uri"]: row["problem"] for row in made["problems"]}
     assert problems[str(videos / "pipe.mp4")] == "it crashed or hung whatever probed it"
     assert (made["sources"], len(problems), made["frames"]) == (4, 2, 40)
@@ -166,7 +173,7 @@ def test_a_plan_that_was_interrupted_is_not_run(tmp_path: Path) -> None:
 def test_a_missing_place_leaves_an_earlier_plan_alone(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text("{}")
     with pytest.raises(UserError, match="does not exist"):
-        plan([str(tmp_path / "nothing")], str(tmp_path), CLIPS)
+        plan([str(tmp_path / "nothing")], str(tmp_path), PROFILE)
     assert (tmp_path / "plan.json").exists()
 
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from operators.audit import Audit, GateModels, Provenance
+from operators.models.known_answer import Sight
 from operators.video.encode import encode_video
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Gate
@@ -22,17 +23,9 @@ RNG = np.random.default_rng(5)
 PROFILE = load(Profile, "cluster/profiles/embedded.yaml")
 POLICY = load(Policy, "cluster/policies/driving.yaml")
 GATE_1 = [
-    Gate(
-        "nobody left",
-        "confidence of a person outside the mask",
-        0.0,
-        POLICY.gates.residual_confidence,
-        "at most",
-    ),
-    Gate(
-        "no face left", "confidence of a face outside the mask", 0.0, POLICY.gates.face_confidence, "at most"
-    ),
-    Gate("mask grown", "times", 0, POLICY.mask.growths, "at most"),
+    Gate.at_most("nobody left", 0.0, POLICY.gates.residual_confidence),
+    Gate.at_most("no face left", 0.0, POLICY.gates.face_confidence),
+    Gate.at_most("mask grown", 0, POLICY.mask.growths),
 ]
 
 
@@ -77,7 +70,9 @@ def audit(
 ) -> ReleasedClip | QuarantinedClip | FailedClip:
     """Through the operator as a job calls it, tables in and out."""
     cases = (ReleasedClip, QuarantinedClip, FailedClip)
-    models = replace(loaded(policy.model_dump_json()), witness=nobody, faces=nobody, final=no_boxes)
+    models = replace(
+        loaded(policy.model_dump_json()), witness=nobody, faces=nobody, final=no_boxes, sight=Sight({})
+    )
     gatekeeper = Audit(PROFILE, policy, Provenance("w", "c"), models=replace(models, **others))
     table = gatekeeper(to_table([clip], CandidateClip, QuarantinedClip, FailedClip))
     (result,) = from_table(table, *cases)

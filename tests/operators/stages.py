@@ -17,6 +17,7 @@ from operators.audit import Audit, GateModels, Provenance
 from operators.condition import Condition
 from operators.conditioning.cue_models import CueModels
 from operators.conditioning.redact import Redactor
+from operators.models.known_answer import Sight
 from operators.models.runtime.once import Once
 from operators.planning.probe import plan_source
 from operators.regenerate import Regenerate
@@ -99,10 +100,11 @@ class Stages:
             faces=nobody,
             limbs=nobody,
             redact=redactor(variant),
+            sight=Sight({}),
         )
         self.condition = Condition(self.profile, self.policy, b"key", models=cues)
         self.regenerate = Regenerate(self.profile)
-        gates = replace(gate_models(variant), witness=nobody, faces=nobody, final=no_boxes)
+        gates = replace(gate_models(variant), witness=nobody, faces=nobody, final=no_boxes, sight=Sight({}))
         self.audit = Audit(self.profile, self.policy, Provenance("w", "c"), models=gates)
         path = folder / "a.mp4"
         pts = list(range(FRAMES))

@@ -19,7 +19,12 @@ from schemas.clip import (
 from tests.operators.stages import ACTED, STAGES, Stages, owner_of_models, written
 
 ELSEWHERE = {
-    *("build_generator", "beside_nobody", "require_sight"),  # before there is a clip; tested beside them
+    *(
+        "build_generator",
+        "beside_nobody",
+        "reads_writing",
+        "sees_people",
+    ),  # before there is a clip; tested beside them
     "generated",  # asked for marks, which are an option: tests/operators/release/test_c2pa_mark.py
 }
 BESIDE = (

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.planning.probe import plan_source, unplannable
+from operators.planning.probe import named, plan_source, unplannable
 from operators.video.encode import encode_video, inspect_video
 from schemas import certificate, clip, manifest, pair
 from schemas.certificate import Timing
@@ -90,9 +90,10 @@ def test_whoever_has_the_file_but_not_the_key_can_make_none_of_its_ids(
 
 
 def test_a_source_that_could_not_be_read_is_keyed_too() -> None:
-    one, other = (unplannable("/a/b.mp4", "key", secret, "p", "r", "d" * 32) for secret in (b"key", b"other"))
+    bad = unplannable("/a/b.mp4", "key", "p", "r", "d" * 32)
+    one, other = (named(bad, secret) for secret in (b"key", b"other"))
     assert one.clip_id != other.clip_id and one.source_hmac != other.source_hmac
-    assert unplannable("/a/b.mp4", "key", b"key", "p", "r").source_hmac == ""
+    assert named(unplannable("/a/b.mp4", "key", "p", "r"), b"key").source_hmac == ""
 
 
 @pytest.mark.parametrize("timing", ["source", "nominal"])

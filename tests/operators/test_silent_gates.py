@@ -5,7 +5,7 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import ModuleType
 from typing import Any
 
@@ -38,6 +38,21 @@ def judges() -> list[tuple[ModuleType, str]]:
 JUDGES = judges()
 
 
+class Waved(Gate):
+    """Passes whatever its score is."""
+
+    passed = True  # type: ignore[assignment]
+
+
+def waved(gate: Gate) -> Gate:
+    """The same gate, of that class, which its constructor would not let be."""
+    made: Gate = object.__new__(Waved)
+    for field in fields(Gate):
+        object.__setattr__(made, field.name, getattr(gate, field.name))
+    object.__setattr__(made, "score", 1e9 if gate.direction == "at most" else -1e9)
+    return made
+
+
 def told_otherwise(gates: Any) -> Iterator[Any]:
     """What a judge may say by mistake instead of its gate or gates."""
     several = isinstance(gates, list)
@@ -54,6 +69,8 @@ def told_otherwise(gates: Any) -> Iterator[Any]:
         ],
         [replace(gate, score=float("nan")) for gate in listed],
         [replace(gate, name=gate.name + "!") for gate in listed],
+        [replace(gate, measure="something else") for gate in listed],
+        [waved(gate) for gate in listed],
         [True for _ in listed],
     ):
         yield changed if several or len(changed) != 1 else changed[0]

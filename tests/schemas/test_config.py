@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from jobs.options import read_settings
-from schemas.config import load
+from schemas.config import Settings, load
 from schemas.errors import UserError
 from schemas.policy import Policy
 from schemas.profile import Profile
+from schemas.recipe import Recipe
 
 PROFILE = "cluster/profiles/embedded.yaml"
 POLICY = "cluster/policies/driving.yaml"
@@ -92,3 +93,43 @@ def test_a_file_that_is_no_profile_names_the_file(tmp_path: Path, text: str) -> 
 def test_a_mask_thinner_than_a_codec_block_is_refused() -> None:
     with pytest.raises(UserError, match=r"mask\.dilate_px"):
         load(Policy, POLICY, ["mask.dilate_px=4"])
+
+
+@pytest.mark.parametrize(
+    ("file", "cls", "above", "more", "named"),
+    [
+        (POLICY, Policy, "", "variant: structall\n", "variant"),
+        (POLICY, Policy, "  copied_share:", "  copied_share: 0.99\n", "gates.copied_share"),
+        (POLICY, Policy, "  copied_share:", "  'copied_share': 0.99\n", "gates.copied_share"),
+        (PROFILE, Profile, "encoding:", "encoding: {crf: 51, preset: slow}\n", "encoding"),
+        ("cluster/recipes/lora.yaml", Recipe, "", "steps: 1\n", "steps"),
+    ],
+)
+def test_a_key_that_is_there_twice_is_named_with_its_file(
+    tmp_path: Path, file: str, cls: type[Settings], above: str, more: str, named: str
+) -> None:
+    """Whoever reads the file sees the first, a program the last: 0.1 demanded, 0.99 allowed."""
+    lines = Path(file).read_text().splitlines(keepends=True)
+    at = 1 + next((n for n, line in enumerate(lines) if line.startswith(above) and above), len(lines) - 1)
+    path = tmp_path / "mine.yaml"
+    path.write_text("".join([*lines[:at], more, *lines[at:]]))
+    with pytest.raises(UserError, match=rf"mine\.yaml: {named}: is there twice, again in line {at + 1}"):
+        load(cls, path)
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("mask={dilate_px: 8, dilate_px: 9}", "dilate_px"),
+        ("rules=[{what: text, do: keep}, {what: text, do: blur, do: keep}]", "1.do"),
+    ],
+)
+def test_nor_may_an_option_say_it_twice(override: str, named: str) -> None:
+    with pytest.raises(UserError, match=rf"{named}: is there twice"):
+        load(Policy, POLICY, [override])
+
+
+def test_what_an_anchor_names_again_is_there_once(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(Path(PROFILE).read_text().replace("encoding:", "encoding: &same"))
+    assert load(Profile, path).encoding.crf == load(Profile, PROFILE).encoding.crf

@@ -8,7 +8,8 @@ from jobs.options import named, read_settings
 from schemas.config import load
 from schemas.due import due
 from schemas.errors import UserError
-from schemas.policy import GATES, Policy
+from schemas.measures import MEASURES
+from schemas.policy import Policy
 
 POLICY = "cluster/policies/driving.yaml"
 
@@ -51,7 +52,7 @@ def test_what_the_file_has_wrong_is_blamed_on_the_file(tmp_path: Path) -> None:
 def test_every_gate_that_can_be_due_has_its_name_in_the_policys_list() -> None:
     policy = load(Policy, POLICY)
     names = {one.name for one in due(policy, [], marked=True)}
-    assert names | {"accepted"} == set(GATES)
+    assert names | {"accepted"} == set(MEASURES)
 
 
 def test_what_is_shipped_goes_by_its_name() -> None:

@@ -1,7 +1,9 @@
 """The IAM examples allow what the jobs do and nothing else, by IAM's rules: a deny wins, silence is a no."""
 
+import copy
 import json
 import re
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,19 @@ import pytest
 IAM = Path(__file__).parents[3] / "cluster/deploy/iam"
 # Of the S3 actions in AWS's Service Authorization Reference those that may be granted here.
 KNOWN = {"s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"}
+KNOWN |= {"kms:Decrypt", "kms:GenerateDataKey"}
+BUCKET = IAM / "bucket.json"  # of whose statements each names whom it is about, as one of a bucket has to
+ROLES = sorted(set(IAM.glob("*.json")) - {BUCKET})
+# Operators of IAM's conditions that are used here, as tests of what a request says by what a policy does.
+OPERATORS: dict[str, Callable[[str | None, str], bool]] = {
+    "StringEquals": lambda said, due: said == due,
+    "StringLike": lambda said, due: said is not None and fnmatchcase(said, due),
+    "StringNotEqualsIfExists": lambda said, due: said is None or said != due,
+    "Bool": lambda said, due: said == due,
+}
+PLAIN, STORE = {"aws:SecureTransport": "true"}, "s3.eu-central-1.amazonaws.com"
 TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
-STATEMENT = {
+STATEMENT: dict[str, Any] = {
     "type": "object",
     "required": ["Sid", "Effect", "Resource"],
     "properties": {
@@ -22,11 +35,22 @@ STATEMENT = {
         "Action": TEXTS,
         "NotAction": TEXTS,
         "Resource": TEXTS,
+        "Condition": {
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"enum": sorted(OPERATORS)},
+            "additionalProperties": {
+                "type": "object",
+                "minProperties": 1,
+                "propertyNames": {"pattern": "^(aws|s3|kms):[A-Za-z0-9:-]+$"},
+                "additionalProperties": TEXTS,
+            },
+        },
     },
     "oneOf": [{"required": ["Action"]}, {"required": ["NotAction"]}],
     "additionalProperties": False,
 }
-POLICY = {
+POLICY: dict[str, Any] = {
     "type": "object",
     "required": ["Version", "Statement"],
     "properties": {
@@ -45,93 +69,211 @@ def texts(value: str | list[str]) -> list[str]:
 def policy(name: str) -> dict[str, Any]:
     """A policy of the folder; raises jsonschema.ValidationError for an unknown field."""
     document: dict[str, Any] = json.loads((IAM / name).read_text())
-    jsonschema.Draft202012Validator(POLICY).validate(document)
+    statement = copy.deepcopy(STATEMENT)
+    if name == BUCKET.name:
+        statement["required"].append("Principal")
+        statement["properties"]["Principal"] = {"const": "*"}
+    schema = copy.deepcopy(POLICY)
+    schema["properties"]["Statement"]["items"] = statement
+    jsonschema.Draft202012Validator(schema).validate(document)
     return document
 
 
-def allowed(document: dict[str, Any], action: str, uri: str) -> bool:
-    """Whether a role with this policy alone may do `action` on s3://BUCKET[/KEY]."""
-    arn = "arn:aws:s3:::" + uri.removeprefix("s3://")
+def holds(condition: dict[str, dict[str, str | list[str]]], request: dict[str, str]) -> bool:
+    """Whether every test of a condition says yes to a request; of several values one is enough, or none may be."""
+    return all(
+        (all if "Not" in name else any)(OPERATORS[name](request.get(key), each) for each in texts(value))
+        for name, keys in condition.items()
+        for key, value in keys.items()
+    )
+
+
+def allowed(document: dict[str, Any], action: str, uri: str, **says: str) -> bool:
+    """Whether a role with this policy alone may do `action` on s3://BUCKET[/KEY] or the ARN of a key.
+
+    What the request says beside that: it comes by TLS, and a list has the prefix DATASET/, unless `says` has others.
+    """
+    arn = uri if uri.startswith("arn:") else "arn:aws:s3:::" + uri.removeprefix("s3://")
+    request = PLAIN | ({"s3:prefix": "dataset/"} if action == "s3:ListBucket" else {}) | says
     effects = set()
     for statement in document["Statement"]:
         named = any(
             fnmatchcase(action, each) for each in texts(statement.get("Action", statement.get("NotAction")))
         )
         on_it = any(fnmatchcase(arn, each) for each in texts(statement["Resource"]))
-        if on_it and named == ("Action" in statement):
+        if on_it and named == ("Action" in statement) and holds(statement.get("Condition", {}), request):
             effects.add(statement["Effect"])
     return effects == {"Allow"}
 
 
-@pytest.mark.parametrize("path", sorted(IAM.glob("*.json")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", ROLES, ids=lambda path: path.name)
 def test_every_policy_is_valid_and_grants_known_actions_only(path: Path) -> None:
     for statement in policy(path.name)["Statement"]:
-        assert all(
-            re.fullmatch(r"arn:aws:s3:::[a-z-]+(/\S+)?", each) for each in texts(statement["Resource"])
-        )
-        if statement["Effect"] == "Allow":
-            assert set(texts(statement["Action"])) <= KNOWN
-            lists = "s3:ListBucket" in texts(statement["Action"])
-            # A bucket's own action on its keys, or a key's on a bucket, would grant nothing.
-            assert all(("/" in each) != lists for each in texts(statement["Resource"]))
+        resources, actions = texts(statement["Resource"]), texts(statement.get("Action", []))
+        if statement["Effect"] == "Deny":
+            continue
+        assert set(actions) <= KNOWN
+        keys = [each for each in resources if each.startswith("arn:aws:kms:")]
+        assert all(re.fullmatch(r"arn:aws:(s3:::[a-z-]+(/\S+)?|kms:\S+:key/\S+)", each) for each in resources)
+        assert keys == (resources if any(action.startswith("kms:") for action in actions) else [])
+        # A bucket's own action on its keys, or a key's on a bucket, would grant nothing.
+        lists = "s3:ListBucket" in actions
+        assert keys or all(("/" in each) != lists for each in resources)
+
+
+@pytest.mark.parametrize("path", ROLES, ids=lambda path: path.name)
+def test_nothing_is_done_but_by_tls(path: Path) -> None:
+    document = policy(path.name)
+    everything = {"Sid": "Admin", "Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    with_more = {"Statement": [*document["Statement"], everything]}
+    for uri in ("s3://another-bucket/file", f"{OUT}/dataset.json", f"{RAW}/street.mp4"):
+        assert not allowed(with_more, "s3:GetObject", uri, **{"aws:SecureTransport": "false"})
+    assert allowed(with_more, "s3:GetObject", "s3://another-bucket/file")
+
+
+@pytest.mark.parametrize("path", ROLES, ids=lambda path: path.name)
+def test_keys_are_used_through_the_store_and_for_its_own_buckets_alone(path: Path) -> None:
+    """With SSE-KMS a role without them can read and write nothing; with more it could open what others encrypted."""
+    document = policy(path.name)
+    (statement,) = [each for each in document["Statement"] if "kms:Decrypt" in texts(each.get("Action", []))]
+    (key,) = texts(statement["Resource"])
+    context, by = "kms:EncryptionContext:aws:s3:arn", "kms:ViaService"
+    read = {
+        each.split(":::")[1].split("/")[0]
+        for other in document["Statement"]
+        if other["Effect"] == "Allow"
+        and {"s3:GetObject", "s3:PutObject"} & set(texts(other.get("Action", [])))
+        for each in texts(other["Resource"])
+    }
+    writes = "s3:PutObject" in json.dumps(document)
+    for bucket in ("raw-videos", "anonymized", "recast-plans", "recast-review"):
+        for arn in (f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/dataset/x"):
+            ok = {by: STORE, context: arn}
+            assert allowed(document, "kms:Decrypt", key, **ok) == (bucket in read)
+            assert allowed(document, "kms:GenerateDataKey", key, **ok) == (bucket in read and writes)
+            assert not allowed(document, "kms:Decrypt", key, **{context: arn})
+            assert not allowed(document, "kms:Decrypt", key, **(ok | {by: "ebs.eu-central-1.amazonaws.com"}))
+    assert not allowed(document, "kms:Decrypt", key, **{by: STORE})
+    assert not allowed(
+        document, "kms:Decrypt", key[:-1] + "1", **{by: STORE, context: "arn:aws:s3:::anonymized"}
+    )
+    assert not allowed(document, "kms:ScheduleKeyDeletion", key, **{by: STORE})
+
+
+def test_a_bucket_takes_nothing_without_tls_or_under_another_key() -> None:
+    document = policy(BUCKET.name)
+    everybody = {"Sid": "Admin", "Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    with_more = {"Statement": [*document["Statement"], everybody]}
+    (encrypted,) = [each for each in document["Statement"] if each["Sid"] == "NothingEncryptedByAnotherKey"]
+    ((name, key),) = encrypted["Condition"]["StringNotEqualsIfExists"].items()
+    assert name == "s3:x-amz-server-side-encryption-aws-kms-key-id"
+    assert {statement["Effect"] for statement in document["Statement"]} == {"Deny"}
+    assert not allowed(with_more, "s3:GetObject", f"{OUT}/dataset.json", **{"aws:SecureTransport": "false"})
+    assert not allowed(with_more, "s3:PutObject", f"{OUT}/dataset.json", **{name: key + "1"})
+    assert allowed(with_more, "s3:PutObject", f"{OUT}/dataset.json", **{name: key})
 
 
 PLAN, OUT, RAW = "s3://recast-plans/dataset", "s3://anonymized/dataset", "s3://raw-videos"
 
 
+KEY, REVIEW = f"{PLAN}/release.key", "s3://recast-review/dataset"
+SHARD = [
+    f"{OUT}/{path}" for path in ("shards/a.tar", "manifest/a.parquet", "quarantine/a.parquet", "stats/a.json")
+]
+RECORD, CLIPS, MARK = (
+    f"{OUT}/checkpoint/a.pending.parquet",
+    f"{PLAN}/clips/0a-1.parquet",
+    f"{OUT}/attempts/0.condition.1",
+)
+HEAD = [
+    f"{OUT}/{path}"
+    for path in ("dataset.json", "dataset.dsse.json", "shards.jsonl", "report.html", "lease.json")
+]
+G, P, D = "s3:GetObject", "s3:PutObject", "s3:DeleteObject"
+# What each role does; of the places here it may do nothing else.
+DOES: dict[str, list[tuple[str, str]]] = {
+    "driver": [
+        (G, f"{RAW}/street.mp4"),
+        *((G, place) for place in (*HEAD, *SHARD, RECORD, MARK, CLIPS, KEY, f"{PLAN}/plan.json")),
+        *((P, place) for place in (*HEAD, RECORD, CLIPS, f"{PLAN}/plan.json", f"{PLAN}/withdrawn/a")),
+        *((D, place) for place in (*SHARD, RECORD, MARK, HEAD[-1], CLIPS, f"{PLAN}/plan.json")),
+        (G, f"{PLAN}/withdrawn/a"),
+        (P, f"{OUT}/escalation/0.json"),
+        (D, f"{OUT}/escalation/0.json"),
+        (G, f"{OUT}/escalation/0.json"),
+        (P, f"{REVIEW}/review.html"),
+        (P, f"{REVIEW}/candidates/a.mp4"),
+        (G, f"{REVIEW}/candidates/a.mp4"),
+    ],
+    "sink": [
+        *((G, place) for place in (*HEAD, *SHARD, RECORD, MARK, CLIPS, f"{OUT}/escalation/0.json")),
+        *((P, place) for place in (*SHARD, RECORD, CLIPS)),
+        *((D, place) for place in (*SHARD, RECORD)),
+    ],
+    "decode": [
+        (G, f"{RAW}/street.mp4"),
+        *((G, place) for place in (*HEAD, *SHARD, RECORD, MARK, f"{OUT}/escalation/0.json")),
+        (P, MARK),
+        (D, MARK),
+        (P, f"{OUT}/escalation/0.json"),
+        (P, f"{REVIEW}/candidates/a.mp4"),
+    ],
+    "regenerate": [
+        *((G, place) for place in (*HEAD, *SHARD, RECORD, MARK, f"{OUT}/escalation/0.json")),
+        (P, MARK),
+        (D, MARK),
+    ],
+}
+PLACES = {place for does in DOES.values() for _, place in does} | {KEY, f"{REVIEW}/review.html"}
+PLACES |= {
+    "s3://anonymized/other/shards/a.tar",
+    "s3://recast-plans/other/clips/a",
+    "s3://another-bucket/file",
+}
+
+
+@pytest.mark.parametrize("role", DOES)
+def test_a_role_may_do_what_it_does_and_nothing_else(role: str) -> None:
+    """So nobody overwrites another dataset or the release key, and who opens sources has neither shards nor plan."""
+    document = policy(f"{role}.json")
+    may = {(action, place) for action in (G, P, D) for place in PLACES if allowed(document, action, place)}
+    assert sorted(may ^ set(DOES[role])) == []
+    for other in ("s3:DeleteBucket", "s3:PutBucketPolicy", "s3:PutObjectAcl", "s3:PutLifecycleConfiguration"):
+        assert not any(allowed(document, other, place) for place in (*PLACES, RAW, "s3://anonymized"))
+
+
 @pytest.mark.parametrize(
-    ("action", "uri"),
+    ("role", "lists"),
     [
-        ("s3:ListBucket", RAW),
-        ("s3:GetObject", f"{RAW}/street.mp4"),
-        ("s3:ListBucket", "s3://recast-plans"),
-        ("s3:GetObject", f"{PLAN}/release.key"),
-        ("s3:PutObject", f"{PLAN}/release.key"),
-        ("s3:PutObject", f"{PLAN}/clips/0a-1.parquet"),
-        ("s3:DeleteObject", f"{PLAN}/clips/0a-1.parquet"),
-        ("s3:DeleteObject", f"{PLAN}/plan.json"),
-        ("s3:ListBucket", "s3://anonymized"),
-        ("s3:GetObject", f"{OUT}/dataset.json"),
-        ("s3:PutObject", f"{OUT}/shards/a.tar"),
-        ("s3:AbortMultipartUpload", f"{OUT}/shards/a.tar"),
-        ("s3:DeleteObject", f"{OUT}/shards/a.tar"),
-        ("s3:DeleteObject", f"{OUT}/checkpoint/a.pending.parquet"),
-        ("s3:DeleteObject", f"{OUT}/attempts/0.condition.1"),
-        ("s3:DeleteObject", f"{OUT}/escalation/0.json"),
-        ("s3:DeleteObject", f"{OUT}/lease.json"),
-        ("s3:PutObject", "s3://recast-review/dataset/index.html"),
-        ("s3:PutObject", "s3://recast-review/dataset/candidates/a.mp4"),
-        ("s3:GetObject", "s3://recast-review/dataset/candidates/a.mp4"),
+        ("driver", {RAW, "s3://anonymized", "s3://recast-plans", "s3://recast-review"}),
+        ("sink", {"s3://anonymized", "s3://recast-plans"}),
+        ("decode", {RAW, "s3://anonymized"}),
+        ("regenerate", {"s3://anonymized"}),
     ],
 )
-def test_the_job_may_do_what_it_does(action: str, uri: str) -> None:
-    assert allowed(policy("job.json"), action, uri)
+def test_a_role_lists_its_own_dataset_alone(role: str, lists: set[str]) -> None:
+    document = policy(f"{role}.json")
+    for bucket in (RAW, "s3://anonymized", "s3://recast-plans", "s3://recast-review"):
+        assert allowed(document, "s3:ListBucket", bucket) == (bucket in lists)
+        others = allowed(document, "s3:ListBucket", bucket, **{"s3:prefix": "other/"})
+        assert others == (bucket in lists and bucket == RAW)
 
 
-@pytest.mark.parametrize(
-    ("action", "uri"),
-    [
-        ("s3:PutObject", f"{RAW}/street.mp4"),
-        ("s3:DeleteObject", f"{RAW}/street.mp4"),
-        ("s3:DeleteObjectVersion", f"{RAW}/street.mp4"),
-        ("s3:PutObjectAcl", f"{RAW}/street.mp4"),
-        ("s3:PutBucketPolicy", RAW),
-        ("s3:DeleteBucket", RAW),
-        ("s3:PutLifecycleConfiguration", RAW),
-        ("s3:DeleteObject", f"{PLAN}/release.key"),
-        ("s3:DeleteObject", f"{OUT}/dataset.json"),
-        ("s3:GetObject", "s3://recast-review/dataset/index.html"),
-        ("s3:DeleteBucket", "s3://anonymized"),
-        ("s3:GetObject", "s3://another-bucket/file"),
-    ],
-)
-def test_the_job_may_do_nothing_else(action: str, uri: str) -> None:
-    assert not allowed(policy("job.json"), action, uri)
-
-
-def test_no_grant_beside_it_lets_the_job_touch_raw_videos() -> None:
+def test_no_grant_beside_it_lets_who_opens_sources_read_the_plan_or_write_a_shard() -> None:
     everything = {"Sid": "Admin", "Effect": "Allow", "Action": "s3:*", "Resource": "*"}
-    with_more = {"Statement": [*policy("job.json")["Statement"], everything]}
+    for role in ("decode", "regenerate"):
+        with_more = {"Statement": [*policy(f"{role}.json")["Statement"], everything]}
+        for action in (G, P, D):
+            assert not allowed(with_more, action, KEY) and not allowed(with_more, action, CLIPS)
+    for role in ("driver", "sink"):
+        with_more = {"Statement": [*policy(f"{role}.json")["Statement"], everything]}
+        assert not allowed(with_more, P, KEY) and not allowed(with_more, D, KEY)
+
+
+@pytest.mark.parametrize("role", DOES)
+def test_no_grant_beside_it_lets_a_role_touch_raw_videos(role: str) -> None:
+    everything = {"Sid": "Admin", "Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    with_more = {"Statement": [*policy(f"{role}.json")["Statement"], everything]}
     assert allowed(with_more, "s3:DeleteObject", "s3://another-bucket/file")
     for action in ("s3:DeleteObject", "s3:PutObject", "s3:DeleteObjectVersion"):
         assert not allowed(with_more, action, f"{RAW}/street.mp4")
@@ -179,7 +321,7 @@ def test_a_reviewer_reads_the_review_pages_and_nothing_else() -> None:
 
 
 def test_a_misspelled_field_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    document = policy("job.json")
+    document = policy("driver.json")
     document["Statement"][0]["Resources"] = document["Statement"][0].pop("Resource")
     (tmp_path / "bad.json").write_text(json.dumps(document))
     monkeypatch.setattr("tests.cluster.deploy.test_iam.IAM", tmp_path)

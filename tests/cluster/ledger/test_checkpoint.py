@@ -41,7 +41,9 @@ def test_a_clip_that_kills_or_hangs_its_worker_is_recorded_and_costs_no_other(
     dataset = toy.run(f"{tmp_path}/plan", f"{tmp_path}/out", crash=6, hang=3)
     rows = {row["clip_id"]: row for row in toy.manifest(f"{tmp_path}/out")}
     assert sorted(rows) == list(range(9))
-    assert all((rows[number]["verdict"], rows[number]["stage"]) == ("failed", "toy") for number in (3, 6))
+    assert all(
+        (rows[number]["verdict"], rows[number]["stage"]) == ("failed", "condition") for number in (3, 6)
+    )
     assert all("3 attempts ended with the worker" in str(rows[number]["reason"]) for number in (3, 6))
     assert [rows[number]["verdict"] for number in (2, 4, 5, 7, 8)] == ["released"] * 5
     assert dataset["failed"] == {"clips": 3, "frames": 15}

@@ -21,7 +21,7 @@ from schemas.decision import Decision
 from schemas.errors import UserError
 from tests.cluster import toy
 
-REFUSED = Gate("background", "dB", 20.0, 26.0, "at least")
+REFUSED = Gate.at_least("background", 20.0, 26.0)
 FIRST = Step("other seed", "audit: gate failed: background")
 SHA, KEY = "5" * 64, {number: toy.make_ref(number).key for number in range(20)}
 WAIVE = toy.POLICY.reviewers.model_copy(update={"may_waive": ["background"]})

@@ -34,7 +34,7 @@ class Gated:
         self.attempts, self.ladder = Attempts(60, output), ladder
 
     def __call__(self, clips: pa.Table) -> pa.Table:
-        rows = each("toy", self.process, from_table(clips, ClipRef), self.attempts, self.ladder)
+        rows = each("audit", self.process, from_table(clips, ClipRef), self.attempts, self.ladder)
         return to_table(rows, ReleasedClip, QuarantinedClip, FailedClip)
 
     def process(self, ref: ClipRef) -> ReleasedClip:
@@ -42,7 +42,7 @@ class Gated:
         if ref.clip_id == 9 and steps:
             raise RuntimeError("not a gate")
         if len(steps) < ref.clip_id:
-            raise Rejected("gate failed: toy", [GATE])
+            raise Rejected("gate failed: copy", [GATE])
         return toy.released(ref, toy.noise(ref, 0))
 
 
@@ -90,12 +90,12 @@ def test_every_clip_ends_once_on_its_rung(tmp_path: Path) -> None:
     verdicts = {number: (row["verdict"], row["reason"]) for number, row in rows.items()}
     assert sorted(rows) == list(range(10))
     assert all(verdicts[number] == ("released", "") for number in range(4))
-    assert all(verdicts[number] == ("quarantined", "gate failed: toy") for number in range(4, 9))
+    assert all(verdicts[number] == ("quarantined", "gate failed: copy") for number in range(4, 9))
     assert verdicts[9][0] == "quarantined" and "RuntimeError" in str(verdicts[9][1])
     for number in range(4, 9):
         steps = [Step(**step) for step in rows[number]["steps"]]  # type: ignore[attr-defined]
         assert [step.name for step in steps] == RUNGS
-        assert {step.reason for step in steps} == {"toy: gate failed: toy"}
+        assert {step.reason for step in steps} == {"audit: gate failed: copy"}
     assert [step["name"] for step in rows[9]["steps"]] == RUNGS[:1]  # type: ignore[attr-defined]
     assert checkpoint.record_lost(Run(plan, output, PROFILE, POLICY)) == 0
     dataset = checkpoint.finish(Run(plan, output, PROFILE, POLICY))

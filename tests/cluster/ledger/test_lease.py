@@ -99,3 +99,45 @@ def test_who_lost_it_commits_nothing_and_finishes_nothing(tmp_path: Path) -> Non
     with pytest.raises(UserError, match="was taken over by another run"):
         ShardSink(output, owner="mine").write_block(BlockAccessor.for_block(rows), 0, task)
     assert toy.contents(output) == before
+
+
+@pytest.mark.parametrize("until", ["1e300", "Infinity", "NaN", '"tomorrow"', "[]", "1e12"])
+def test_a_lease_that_never_ends_is_none_that_a_run_has_written(tmp_path: Path, until: str) -> None:
+    """It is refused in a sentence, as what cannot be read is, and not by a clock that has no such date."""
+    written = f'{{"owner": "x", "until": {until}, "place": "elsewhere", "process": 1}}'
+    storage.write_bytes(str(tmp_path), LEASE, written.encode())
+    with pytest.raises(UserError, match="is being written by another run"), lease.held(str(tmp_path)):
+        raise AssertionError("taken")
+
+
+def test_an_expired_run_that_goes_on_commits_nothing_and_the_other_finishes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was silent for too long, was taken over, and wakes up while its shard is on the way."""
+    monkeypatch.setattr(lease, "PAUSE", 0.01)
+    plan, output = f"{tmp_path}/plan", f"{tmp_path}/out"
+    toy.write_output(plan, output, 4)
+    rows = to_table([toy.ended(toy.make_ref(2))], ReleasedClip, QuarantinedClip, FailedClip)
+    task = SimpleNamespace(kwargs={"write_uuid": "0" * 32}, task_idx=0)
+    with lease.held(output, lasts=0.05, renewed=60) as expired:
+        time.sleep(0.1)
+        with lease.held(output) as owner:
+            sink = ShardSink(output, owner=expired)
+            with pytest.raises(UserError, match="was taken over by another run"):
+                sink.write_block(BlockAccessor.for_block(rows), 0, task)
+            # Between its last look and Ray's commit it loses the lease: the files lie there, and the commit comes late.
+            looks = iter([None])
+            monkeypatch.setattr(lease, "require", lambda *_: next(looks, None))
+            sink.write_block(BlockAccessor.for_block(rows), 0, task)
+            monkeypatch.undo()
+            record = storage.read_bytes(output, sorted(storage.list_files(output))[0])
+            storage.write_bytes(output, f"checkpoint/{'0' * 32}-00000000.parquet", record)
+            before = {path: data for path, data in toy.contents(output).items() if "0" * 32 not in path}
+            run = replace(toy.run_of(plan, output), lease=owner)
+            checkpoint.begin(run)
+            checkpoint.finish(run)
+            after = toy.contents(output)
+            assert {path: after[path] for path in before if path != LEASE} == {
+                path: data for path, data in before.items() if path != LEASE
+            }
+            assert [path for path in after if "0" * 32 in path] == []

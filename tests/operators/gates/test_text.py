@@ -16,6 +16,7 @@ from operators.conditioning.optical_flow import follow_boxes
 from operators.conditioning.paint import paint
 from operators.conditioning.redact import Redactor
 from operators.gates.text import TextGate
+from operators.models.known_answer import Sight
 from operators.models.scene.ocr import TextReader, topic_of
 from operators.planning.probe import plan_source
 from operators.regenerate import Regenerate
@@ -65,6 +66,7 @@ class Pipeline:
         cues.segment = lambda frames: [NO_MASK] * len(frames)
         cues.witness = cues.faces = gates.witness = gates.faces = nobody
         gates.final = no_boxes
+        cues.sight = gates.sight = Sight({})
         self.condition = Condition(PROFILE, chosen, b"key", models=cues)
         self.regenerate = Regenerate(PROFILE)
         self.audit = Audit(PROFILE, chosen, Provenance("w", "c"), models=gates)

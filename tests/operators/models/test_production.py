@@ -7,6 +7,7 @@ import pytest
 from benchmarks.standins.random_qwen import save_random_qwen
 from benchmarks.standins.random_sam import save_sam2
 from operators.condition import Condition
+from operators.models.known_answer import Sight
 from operators.planning.probe import plan_source
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip
@@ -69,7 +70,7 @@ def _short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _random_weights_may_see_anything(monkeypatch: pytest.MonkeyPatch) -> None:
     """tests/operators/models/test_known_answer.py has who is refused for it."""
-    monkeypatch.setattr("operators.conditioning.cue_models.require_sight", lambda _: None)
+    monkeypatch.setattr("operators.conditioning.cue_models.Sight", lambda _: Sight({}))
 
 
 @pytest.mark.parametrize("variant", ["structhuman", "structall"])

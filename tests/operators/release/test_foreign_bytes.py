@@ -26,7 +26,8 @@ from operators.release.shard_check import check_shard, size_and_digest
 from operators.release.shard_writer import write_shard
 from operators.video.encode import encode_video
 from schemas.arrow import from_table, to_table
-from schemas.manifest import ManifestRow
+from schemas.certificate import Step
+from schemas.manifest import ManifestRow, QuarantineRow
 from tests.cluster import toy
 
 NAME = "0" * 32 + "-00000000"
@@ -281,3 +282,196 @@ def test_the_conditioning_has_the_clips_moments() -> None:
 
     found = problems(shard(late))
     assert len(found) == 3 and all("condition.mp4: has other timestamps" in problem for problem in found)
+
+
+def rows_with(files: Files, folder: str, case: type, verdict: str, **more: Any) -> None:
+    """Set fields of the first row with that verdict, and let the table be as written."""
+    rows = from_table(table_of(files[PATHS[folder]]), case)
+    number = next(n for n, row in enumerate(rows) if row.verdict == verdict)
+    rows[number] = replace(rows[number], **more)
+    files[PATHS[folder]] = parquet_form.written(to_table(rows, case))
+
+
+@pytest.mark.parametrize("verdict", ["quarantined", "failed"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"reason": SECRET},
+        {"reason": "the source cannot be decoded (JANE ROE)"},
+        {"reason": "gate failed: JANE ROE"},
+        {"stage": SECRET},
+        {"sha256": SECRET},
+        {"sha256": SECRET.encode().hex().ljust(64, "0")},
+        {"record_sha256": SECRET},
+        {"condition_sha256": SECRET},
+        {"source_hmac": SECRET},
+        {"video_bytes": 20260314082653},
+        {"people": 1205},
+        {"tracks": 1205},
+        {"bypassed": True},
+        {"seconds": {SECRET: 1.0}},
+        {"steps": [Step("other seed", SECRET)]},
+        {"steps": [Step("other seed", "audit: gate failed: copy", "", SECRET)]},
+        {"steps": [Step("accept", "see /videos/Monday.mp4", "R. Viewer", "0" * 64)]},
+        {"steps": [Step("accept", "fine", "jane@example.org", "0" * 64)]},
+    ],
+)
+def test_of_what_was_not_released_the_manifest_says_what_is_due_alone(
+    files: Files, verdict: str, more: dict[str, Any]
+) -> None:
+    rows_with(files, "manifest", ManifestRow, verdict, **more)
+    if more.keys() & {"reason", "stage"}:
+        rows_with(files, "quarantine", QuarantineRow, verdict, **more)
+    found = problems(files)
+    assert any(
+        "says what is not to be said" in problem or "states other counts" in problem for problem in found
+    )
+    if not more.keys() & {"people", "tracks", "bypassed", "seconds"}:  # which have to add up as well
+        assert any("says what is not to be said" in problem for problem in found)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"remedy": SECRET},
+        {"gates": SECRET},
+        {"gates": json.dumps([{"name": SECRET}])},
+        {"gates": "[ ]"},
+        {
+            "gates": json.dumps(
+                [
+                    {
+                        "name": "copy",
+                        "measure": SECRET,
+                        "score": "0.0",
+                        "threshold": 1.0,
+                        "direction": "at most",
+                    }
+                ]
+            )
+        },
+        {"output_sha256": SECRET},
+    ],
+)
+def test_nor_does_the_quarantine(files: Files, more: dict[str, Any]) -> None:
+    rows_with(files, "quarantine", QuarantineRow, "quarantined", **more)
+    assert any("says what is not to be said" in problem for problem in problems(files))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"video_bytes": 20260314082653},
+        {"margin": 0.20260314},
+        {"reason": "not one frame can be decoded"},
+        {"seconds": {"audit": 1.0, SECRET: 0.0}},
+    ],
+)
+def test_nor_the_manifest_of_what_was_released(files: Files, more: dict[str, Any]) -> None:
+    rows_with(files, "manifest", ManifestRow, "released", **more)
+    assert problems(files)
+
+
+def with_measure(record: dict[str, Any]) -> None:
+    record["certificate"]["gates"][0]["measure"] = SECRET
+
+
+def test_a_gate_measures_what_it_measures(files: Files) -> None:
+    record_with(files, with_measure)
+    assert any("measures something else" in problem for problem in problems(files))
+
+
+def raw_header(data: bytes, at: int, value: bytes) -> bytes:
+    """Bytes of the first member's header, with a checksum that fits."""
+    head = bytearray(data[:512])
+    head[at : at + len(value)] = value
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(head) + data[512:]
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        (157, b"JANE ROE"),  # where a link leads
+        (329, b"0000017"),  # numbers of a device
+        (337, b"0000017"),
+        (345, b"JANE"),  # before the name
+        (500, b"JANE ROE"),  # behind the last field
+        (99, b"R"),  # in the name, behind its end
+        (257, b"ustar  \0"),
+        (136, b"14567012345"),
+    ],
+)
+def test_no_byte_of_a_tars_header_is_free(files: Files, at: int, value: bytes) -> None:
+    changed = raw_header(files[PATHS["shards"]], at, value)
+    assert changed != files[PATHS["shards"]]
+    files[PATHS["shards"]] = changed
+    assert any(PATHS["shards"] in problem for problem in problems(files))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data + b" ",
+        lambda data: b"\n" + data,
+        lambda data: data.replace(b": ", b":  ", 1),
+        lambda data: data.replace(b'"frames"', b'"\\u0066rames"', 1),
+        lambda data: data.replace(b"{", b'{"frames": "JANE ROE", ', 1),
+        lambda data: data.replace(b"\n", b"\r\n"),
+        lambda data: b"\xef\xbb\xbf" + data,
+        lambda data: data.replace(b"0.0", b"0e0", 1),
+        lambda data: data.replace(b"0.0", b"-0.0", 1),
+    ],
+)
+def test_a_record_is_written_in_one_way(files: Files, change: Callable[[bytes], bytes]) -> None:
+    held = members(files[PATHS["shards"]])
+    number = next(n for n, (member, _) in enumerate(held) if member.name.endswith(".json"))
+    data = change(held[number][1])
+    assert data != held[number][1]
+    held[number][0].size = len(data)
+    key, held[number] = held[number][0].name.removesuffix(".json"), (held[number][0], data)
+    files[PATHS["shards"]] = tarred(held, format=tarfile.USTAR_FORMAT)
+    digest = size_and_digest(data)["sha256"]
+    rows = from_table(table_of(files[PATHS["manifest"]]), ManifestRow)
+    rows = [replace(row, record_sha256=digest) if row.key == key else row for row in rows]
+    files[PATHS["manifest"]] = parquet_form.written(to_table(rows, ManifestRow))
+    assert any(".tar: " in problem for problem in problems(files))
+
+
+@pytest.mark.parametrize("folder", ["manifest", "quarantine"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compression": "snappy"},
+        {"compression": "zstd", "compression_level": 19},
+        {"compression": "zstd", "row_group_size": 1},
+        {"compression": "zstd", "write_statistics": False},
+        {"compression": "zstd", "use_dictionary": False},
+        {"compression": "zstd", "write_page_index": True},
+        {"compression": "zstd", "version": "1.0"},
+        {"compression": "zstd", "data_page_size": 1},
+        {"compression": "zstd", "store_schema": False},
+        {"compression": "zstd", "sorting_columns": [pq.SortingColumn(0)]},
+    ],
+    ids=str,
+)
+def test_a_table_is_written_in_one_way(files: Files, folder: str, options: dict[str, Any]) -> None:
+    """How it could be otherwise tells what somebody wants told, a bit at a time."""
+    buffer = io.BytesIO()
+    pq.write_table(table_of(files[PATHS[folder]]), buffer, **options)
+    if buffer.getvalue() == files[PATHS[folder]]:
+        pytest.skip("which changes nothing of so small a table")
+    files[PATHS[folder]] = buffer.getvalue()
+    assert f"{PATHS[folder]}: holds more than its rows" in problems(files)
+
+
+def test_a_file_with_a_key_of_its_own_in_the_footer_is_found(files: Files) -> None:
+    """Metadata of the file, which Arrow hands on as the schema's, and which `replace_schema_metadata` would miss."""
+    for folder in ("manifest", "quarantine"):
+        table, buffer = table_of(files[PATHS[folder]]), io.BytesIO()
+        with pq.ParquetWriter(buffer, table.schema, compression="zstd") as writer:
+            writer.write_table(table)
+            writer.add_key_value_metadata({"by": SECRET})
+        files[PATHS[folder]] = buffer.getvalue()
+        assert f"{PATHS[folder]}: holds more than its rows" in problems(files)

@@ -89,7 +89,7 @@ def test_any_other_gate_is_a_breach(name: str, fault: str) -> None:
 
 
 def test_an_attackers_certificate_of_one_gate_named_toy_is_a_breach() -> None:
-    assert f"certificate: gate {'copy'} is missing" in check([toy.GATE])
+    assert f"certificate: gate {'copy'} is missing" in check([Gate("toy", "always 0", 0.0, 1.0, "at most")])
     assert check([])
 
 
@@ -130,7 +130,7 @@ def test_no_gate_can_be_made_of_no_number(value: Any) -> None:
     with pytest.raises(TypeError):
         Gate("a", "b", 0.5, value, "at most")
     with pytest.raises((TypeError, ValueError)):
-        Gate.at_most("a", "b", value if value != "0" else "no number", 0.5)
+        Gate.at_most("copy", value if value != "0" else "no number", 0.5)
 
 
 def test_what_is_due_follows_policy_steps_and_mark() -> None:
@@ -154,3 +154,25 @@ def test_every_limit_of_the_policy_is_one_of_a_gate_that_is_due() -> None:
         other = toy.POLICY.gates.model_copy(update={name: value * 0.5})
         gates = toy.passing(toy.POLICY.model_copy(update={"gates": other}))
         assert bool(other_gates(gates, due(toy.POLICY, [], False))) == (name not in beside), name
+
+
+def test_whether_a_gate_passed_is_for_no_other_class_to_say() -> None:
+    class Lenient(Gate):
+        @property
+        def passed(self) -> bool:
+            return True
+
+    with pytest.raises(TypeError, match="no other class"):
+        Lenient("copy", "share", 0.99, 0.1, "at most")
+
+
+def test_a_number_that_compares_as_it_likes_is_a_plain_one() -> None:
+    class Small(float):
+        def __le__(self, _: object) -> bool:
+            return True
+
+        __ge__ = __lt__ = __gt__ = __le__
+
+    gate = Gate("copy", "share", Small(0.99), 0.1, "at most")
+    assert type(gate.score) is float and not gate.passed
+    assert not Gate("copy", "share", 0.99, Small(0.1), "at most").passed

@@ -15,6 +15,7 @@ from operators.release.accounts import total
 from operators.release.shard_writer import write_shard
 from schemas.certificate import Gate
 from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.measures import MEASURES
 from tests.cluster.toy import make_ref, released
 
 NAME = "0" * 32 + "-00000007"
@@ -37,12 +38,12 @@ def mixed() -> list[Any]:
         QuarantinedClip(
             make_ref(2),
             "audit",
-            "gate failed: copied",
-            [Gate("copied", "share", 0.4, 0.1, "at most")],
+            "gate failed: copy",
+            [Gate("copy", MEASURES["copy"], 0.4, 0.1, "at most")],
             [],
             {"audit": 1.0},
         ),
-        FailedClip(make_ref(3), "plan", "holds no video", "Remove it", {}),
+        FailedClip(make_ref(3), "plan", "the file is empty", "Plan it again", {}),
         released(make_ref(2**62), b"second video", diffusion_calls=0),
     ]
 
@@ -69,10 +70,10 @@ def test_manifest_has_every_clip_and_quarantine_those_held_back(opener: Any, tmp
     assert manifest["bypassed"].to_pylist() == [False, False, False, True]
     quarantine = pq.read_table(tmp_path / f"quarantine/{NAME}.parquet").to_pylist()
     assert [(row["clip_id"], row["verdict"], row["reason"]) for row in quarantine] == [
-        (2, "quarantined", "gate failed: copied"),
-        (3, "failed", "holds no video"),
+        (2, "quarantined", "gate failed: copy"),
+        (3, "failed", "the file is empty"),
     ]
-    assert json.loads(quarantine[0]["gates"])[0]["name"] == "copied"
+    assert json.loads(quarantine[0]["gates"])[0]["name"] == "copy"
 
 
 def test_stats_account_for_every_clip_and_frame(opener: Any, tmp_path: Path) -> None:

@@ -214,3 +214,22 @@ def test_nothing_hides_behind_the_end_of_a_slice(kind: tuple[str, np.ndarray], p
                 slices[number] = one + added
                 forged = mp4_layout.write(replace(layout, slices=slices))
                 assert foreign_boxes(forged) == ["mdat"], (number, added)
+
+
+def test_no_byte_that_a_decoder_drops_is_let_into_a_slice() -> None:
+    """Emulation prevention where none is due: a decoder takes it out, wherever it stands, and shows the same."""
+    rng = np.random.default_rng(1)
+    for crf in range(1, 40, 3):
+        frames = rng.integers(0, 255, (3, 96, 128, 3), np.uint8)
+        video = encode_video(frames, [0, 1, 2], Fraction(1, 10), Fraction(10), crf, "ultrafast")
+        layout = _read(list(_walk(video, "")))
+        for number, unit in enumerate(layout.slices):
+            if not (place := re.search(rb"\x00\x00(?=[\x04-\xff])", unit)):
+                continue
+            slices = list(layout.slices)
+            slices[number] = unit[: place.end()] + b"\3" + unit[place.end() :]
+            forged = mp4_layout.write(replace(layout, slices=slices))
+            assert inspect_video(forged).streams == ["video"]
+            assert foreign_boxes(video) == [] and "mdat" in foreign_boxes(forged)
+            return
+    raise AssertionError("no place to try it at")

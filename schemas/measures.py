@@ -1,0 +1,27 @@
+"""Every gate that there is, and what it measures, in words and with its unit: no other words stand in certificates."""
+
+MEASURES = {
+    "nobody left": "confidence of a person outside the mask",
+    "no face left": "confidence of a face outside the mask",
+    "final look": "confidence of a person outside the mask, in another view of the source",
+    "mask grown": "times, as somebody was left outside it",
+    "mark": "faults of the C2PA manifest",
+    "frames": "frames more or fewer than the source's",
+    "timestamps": "largest deviation from those due, s",
+    "size": "pixels wider or higher than the source, in number or shape",
+    "container": "streams other than one video, tags, boxes",
+    "text": "similarity of a redacted string to one that is published, 1 is equal",
+    "copy": "share of textured body area equal to the source",
+    "blank": "largest share of a frame that is neither the source's nor generated",
+    "conditioning container": "streams other than one video, tags, boxes",
+    "conditioning copy": "share of textured body area equal to the source",
+    "content": "frames left empty",
+    "black": "luma of the darkest frame",
+    "frozen": "least motion / the source's",
+    "body likeness": "cosine of who was there and who is shown",
+    "head likeness": "cosine of who was there and who is shown",
+    "background": "luma PSNR outside the mask, dB",
+    "nobody new": "confidence of a person outside the mask",
+    "no new face": "confidence of a face outside the mask",
+    "accepted": "videos that a reviewer accepted, other than this one",
+}
