@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional
 
 from operators.actor.body.body import Body, template
+from operators.actor.body.skeleton import BONES
 from operators.actor.drawing.edges import (
     FRAY,
     bareness,
@@ -31,6 +32,7 @@ _WAYS, _SLICE, _SPAN = (
     0.02,
     0.04,
 )  # directions of a hull; m of its thickness; m that cloth lies off at most
+_SHOULDER, _PAD = 0.09, 0.026  # m around a shoulder's joint, and how much of it is taken off there at most
 _LINED = 0.06  # m from its edge that the inside of a garment can be seen
 
 
@@ -79,6 +81,7 @@ def dress(body: Body, looks: Looks, curl: float = 0.5) -> Figure:
     )
     shell, attributes = torch.from_numpy(shared.faces["tights"]), torch.from_numpy(shared.attributes)
     faces = torch.from_numpy(np.concatenate(list(shared.faces.values())))
+    bare = _sloped(bare, outward(bare, faces), body, scale)
     taut, hung = (_draped(bare, shell, attributes, scale, low) for low in (_HIPS, _HEM))
     hanging_normals = outward(hung, faces)
     cloth = _Cloth(taut, attributes, torch.from_numpy(shared.skinning), openness(), outward(taut, faces))
@@ -121,6 +124,18 @@ def dress(body: Body, looks: Looks, curl: float = 0.5) -> Figure:
         (edge < -FRAY)[faces].all(1),
         torch.from_numpy(body.skeleton.heads).float(),
     )
+
+
+def _sloped(points: torch.Tensor, normals: torch.Tensor, body: Body, scale: float) -> torch.Tensor:
+    """[V,3]: lower and narrower at the shoulders. The body is made with its arms held out; as they hang, what is then
+    the top of the shoulder turns outwards and would stand off like a pad."""
+    moved = points.clone()
+    for side, sign in (("L", 1.0), ("R", -1.0)):
+        joint = torch.from_numpy(body.skeleton.heads[BONES.index(f"upperarm01.{side}")]).float()
+        near = torch.exp(-(((points - joint).norm(dim=1) / (_SHOULDER * scale)) ** 2))
+        outer = (0.8 * sign * normals[:, 0] + 0.6 * normals[:, 2]).clamp(0, 1)
+        moved -= (_PAD * scale * near * outer)[:, None] * torch.tensor([0.8 * sign, 0.0, 0.6])
+    return moved
 
 
 def _draped(
