@@ -36,6 +36,7 @@ from schemas.certificate import refused
 from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 
 _OUTCOMES = (ReleasedClip, QuarantinedClip, FailedClip)
+_CUES = Path("cluster/weights/embedded/cues")  # of the detector that finds people again, whatever the profile
 _SHOWN = 6  # frames of a sheet
 _LOOKED_AT = 3  # of so many frames, one is looked at for people and their joints
 
@@ -68,7 +69,7 @@ class Stages:
         self.profile, policy = options.read_settings(arguments)
         self.policy, self.folder = policy, tempfile.mkdtemp()
         self.ladder = Ladder(policy.escalation, self.folder)
-        self.detector = PeopleEnsemble(self.profile.pose.weights)
+        self.detector = PeopleEnsemble(_CUES)
         self.stages: dict[str, Callable[[pa.Table], pa.Table]] = {
             "condition": Condition(self.profile, policy, b"key", ladder=self.ladder),
             "regenerate": Regenerate(self.profile),
