@@ -95,7 +95,6 @@ def _put(
     colours = torch.ones(len(seen.pixel), 4)
     colours[rest, :3] = tone(_colour(posed, seen.where(rest)))
     colours[alike] = colours[first]
-    drawing = Drawing(np.zeros((height, width, 4), np.float32), np.full((height, width), np.inf, np.float32))
     drawing.rgba[y0:y1, x0:x1] = _averaged(seen.pixel, colours, size, samples).view(*size, 4).numpy()
     drawing.depth[y0:y1, x0:x1] = deep.view(size[0], samples, size[1], samples).amin((1, 3)).numpy()
 

@@ -22,7 +22,7 @@ from operators.actor.drawing.knot import knot
 from operators.actor.drawing.noise import noise, ramp
 from operators.actor.drawing.occlusion import openness, outward
 from operators.actor.drawing.parts import Part, surfaces, worn
-from operators.actor.looks.looks import CAP, LONG, SHOULDER, TIED, Looks
+from operators.actor.looks.looks import CAP, LONG, SHOULDER, TIED, Identity, Looks
 
 _TOGETHER = 0.4  # of the fingers' spread
 _HIPS, _NECK = (-0.11, -0.04), 0.5  # z from which on cloth is taut around the trunk, and up to where
@@ -237,20 +237,26 @@ def _thickness(part: Part, looks: Looks, attributes: torch.Tensor) -> torch.Tens
     if part == Part.SKIRT:
         return 0.012 + 0.01 * fold
     if part == Part.SCALP:
-        if identity.hair_style in (SHOULDER, LONG):
-            thick = min(identity.hair_thickness, 0.006) * (0.35 + 0.65 * ramp(0.60, 0.74, z))
-        elif identity.curly:  # stands off all around
-            thick = (
-                max(identity.hair_thickness, 0.02) * (0.5 + 0.5 * ramp(0.60, 0.70, z)) * (1 + 0.8 * crease)
-            )
-        elif identity.hair_style == TIED:  # drawn to the back
-            thick = identity.hair_thickness * (0.6 + 0.4 * ramp(0.60, 0.74, z)) * (1 + 0.3 * crease)
-        else:  # shorter at the sides
-            sides = min(identity.hair_thickness, 0.007 + 0.01 * identity.texture)
-            tousled = 1 + (0.7 * crease + 0.5 * fold) * (identity.hair_thickness > 0.015)
-            thick = (sides + (min(identity.hair_thickness, 0.034) - sides) * ramp(0.69, 0.755, z)) * tousled
-        return thick * ramp(-0.004, 0.035, -bareness(attributes)) + 0.002
+        return _hair_thickness(identity, attributes, fold, crease)
     return torch.zeros(len(attributes))
+
+
+def _hair_thickness(
+    identity: Identity, attributes: torch.Tensor, fold: torch.Tensor, crease: torch.Tensor
+) -> torch.Tensor:
+    """[V] metres of hair on the skull; `fold` and `crease` [V] are noise about 0, coarse and fine."""
+    z = attributes[:, 2]
+    if identity.hair_style in (SHOULDER, LONG):
+        thick = min(identity.hair_thickness, 0.006) * (0.35 + 0.65 * ramp(0.60, 0.74, z))
+    elif identity.curly:  # stands off all around
+        thick = max(identity.hair_thickness, 0.02) * (0.5 + 0.5 * ramp(0.60, 0.70, z)) * (1 + 0.8 * crease)
+    elif identity.hair_style == TIED:  # drawn to the back
+        thick = identity.hair_thickness * (0.6 + 0.4 * ramp(0.60, 0.74, z)) * (1 + 0.3 * crease)
+    else:  # shorter at the sides
+        sides = min(identity.hair_thickness, 0.007 + 0.01 * identity.texture)
+        tousled = 1 + (0.7 * crease + 0.5 * fold) * (identity.hair_thickness > 0.015)
+        thick = (sides + (min(identity.hair_thickness, 0.034) - sides) * ramp(0.69, 0.755, z)) * tousled
+    return thick * ramp(-0.004, 0.035, -bareness(attributes)) + 0.002
 
 
 def beyond(part: Part, looks: Looks, attributes: torch.Tensor) -> torch.Tensor:
