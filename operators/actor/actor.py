@@ -17,6 +17,9 @@ from operators.actor.motion.fit import fit
 from operators.actor.motion.solve import Camera
 from schemas.actor import Actor, Light
 
+_COCO = 17
+# Knuckles of index finger, little finger and thumb of the left and of the right hand among PoseDetections' points.
+_KNUCKLES = [17 + 5, 17 + 17, 17 + 3, 38 + 5, 38 + 17, 38 + 3]
 _REACH = 0.12  # of the body's height: what skin, clothes and hair reach beyond the bones
 
 
@@ -31,13 +34,22 @@ def actor(
 ) -> Actor | None:
     """The actor for one track, or None where the joints show nobody: such a track gets a fill and no actor.
 
-    joints float32 [N,17,3] COCO, x, y in px and score (points beyond the 17th are ignored); boxes [N,4] x0 y0 x1 y1
-    px; size (height, width) of the frame; lifted [N,17,3], a 3D lifter's joints in metres, as a hint. The same
-    arguments give the same actor. Raises ValueError for what is not finite, UserError for a persona that nobody can
-    look like.
+    joints float32 [N,K,3] as in schemas/cues.PoseDetections, x, y in px and score; of a hand three knuckles count;
+    boxes [N,4] x0 y0 x1 y1 px; size (height, width) of the frame; lifted [N,17,3], a 3D lifter's joints in metres, as a
+    hint. The same arguments give the same actor. Raises ValueError for what is not finite, UserError for a persona that
+    nobody can look like.
     """
-    motion = fit(_body(persona, seed), joints[:, :17], boxes, size, fps, lifted)
+    motion = fit(_body(persona, seed), _points(joints), boxes, size, fps, lifted)
     return None if motion is None else Actor(motion, size, seed, persona)
+
+
+def _points(joints: np.ndarray) -> np.ndarray:
+    """[N,23,3]: the body's joints and the hands' knuckles, whose score is 0 where `joints` has no hands."""
+    points = np.zeros((len(joints), _COCO + len(_KNUCKLES), 3), joints.dtype)
+    points[:, :_COCO] = joints[:, :_COCO]
+    if joints.shape[1] > max(_KNUCKLES):
+        points[:, _COCO:] = joints[:, _KNUCKLES]
+    return points
 
 
 def draw(
@@ -67,7 +79,7 @@ def keypoints(actor: Actor) -> np.ndarray:
     place = actor.motion.place.astype(float)
     depth = np.exp(place[:, 2])
     root = np.stack([place[:, 0] * depth, depth, place[:, 1] * depth], 1)
-    return _camera(actor).project(pose.joints + root[:, None]).astype(np.float32)
+    return _camera(actor).project(pose.joints[:, :_COCO] + root[:, None]).astype(np.float32)
 
 
 def reach(actor: Actor, t: int) -> tuple[int, int, int, int]:

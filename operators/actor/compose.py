@@ -5,6 +5,7 @@ The plain composite: a whole anonymization without a generator, and what a gener
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from schemas.actor import Actor, Light, Plate
 _SOFT = 0.45  # px of blur at a drawing's edge, as every lens has it
 _FEATHER = 2.0  # px within the mask over which an actor who reaches beyond it fades
 _FADE = 0.06  # of a person's height within the mask over which their shadow does
-_ANKLES, _SHADOW, _HALO = [15, 16], 0.45, 0.22
+_HIPS, _ANKLES, _SHADOW, _HALO = [11, 12], [15, 16], 0.45, 0.22
 _CLOSED = 0.12  # of a person's height: a gap in the body so narrow is something in front of it
 _COARSE = 250  # px
 _CLEAR = 0.012  # of the height around the body that is still body
@@ -34,6 +35,11 @@ class Cast:
     def stop(self) -> int:
         """One past the last frame."""
         return self.first + len(self.actor.motion.pose)
+
+    @cached_property
+    def points(self) -> np.ndarray:
+        """float32 [N,17,2] px: the actor's joints."""
+        return keypoints(self.actor)
 
 
 def cast(actor: Actor, first: int, frames: np.ndarray, mask: np.ndarray) -> Cast:
@@ -93,11 +99,13 @@ def _paste(frame: np.ndarray, within: np.ndarray, one: Cast, t: int) -> None:
 def _shadow(
     one: Cast, t: int, box: tuple[int, int, int, int], cover: np.ndarray, within: np.ndarray
 ) -> np.ndarray:
-    """[h,w]: how much darker it is beside the body and under the feet, and no more at the mask's edge."""
-    points = keypoints(one.actor)[t - one.first]
+    """[h,w]: how much darker it is beside the legs and under the feet, and no more at the mask's edge."""
+    points = one.points[t - one.first]
     tall = max(float(np.ptp(points[:, 1])), 4.0)
-    dark = _HALO * cv2.GaussianBlur(cover, (0, 0), max(1.0, tall * 0.03))
     rows, columns = np.mgrid[box[1] : box[3], box[0] : box[2]].astype(np.float32)
+    hips, ankles = points[_HIPS, 1].mean(), points[_ANKLES, 1].mean()
+    low = np.clip((rows - hips) / max(float(ankles - hips), 4.0), 0, 1)  # a wall behind a chest is far away
+    dark = _HALO * low * cv2.GaussianBlur(cover, (0, 0), max(1.0, tall * 0.03))
     wide, flat = tall * 0.10, tall * 0.035
     for x, y in points[_ANKLES]:
         foot = ((columns - x) / wide) ** 2 + ((rows - y - tall * 0.04) / flat) ** 2

@@ -32,7 +32,7 @@ def utility(
     """
     some = output[before.moments]
     for was, found in zip(before.seen, people, strict=True):
-        yield from _people(was, found)
+        yield from still_there(was, found)
     for t, motion in before.flows.items():
         if before.mask[t].any():
             apart = np.linalg.norm(flow(output[t - 1], output[t]) - motion, axis=2)
@@ -44,7 +44,8 @@ def utility(
     yield "masked", float(before.mask.sum()), float(before.mask.size)
 
 
-def _people(was: People, found: People) -> Iterator[tuple[str, float, float]]:
+def still_there(was: People, found: People) -> Iterator[tuple[str, float, float]]:
+    """(name, numerator, denominator) of "detector recall" and "pose", as in `utility`, of one frame."""
     sure = np.flatnonzero(was.scores >= _SURE)
     there = found.scores >= _SURE
     boxes, joints = found.boxes[there], found.keypoints[there]

@@ -45,9 +45,7 @@ def pose_model(settings: choice.Poses, device: str) -> PoseModel:
             return VitPose(settings.weights, detect, device, settings.batch, settings.dtype, settings.face)
         case choice.EnsembleSettings():
             look = detector(settings, device)
-            return lambda frames: [
-                PoseDetections(one.boxes, one.scores, one.keypoints) for one in look(frames)
-            ]
+            return lambda frames: [PoseDetections(one.boxes, one.scores, one.points) for one in look(frames)]
 
 
 def segment_model(settings: choice.Segments, device: str) -> SegmentModel:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
+from operators.actor.body.hands import knuckles, together
 from operators.actor.body.skeleton import Skeleton
 from operators.actor.looks.looks import FACE_CHANGES, Shape
 from operators.weights import vouched
@@ -38,13 +39,16 @@ class Template:
     faces       int64 [F,3] by surface: body, eyes, tights (a shell for clothes), skirt, hair
     attributes  float32 [V,8]: place in the template's rest pose, arm coordinate (0 shoulder, 1 elbow, 2 wrist),
                 membership of arm and of head, lips, eyelids
-    skinning    float32 [V,23]; curl float32 [V,3] closes the hands
+    skinning    float32 [V,23]; curl float32 [V,3] closes the hands, and together [V,3] their fingers' spread
+    knuckles    vertices around three knuckles of each hand, see operators/actor/body/hands.py
     """
 
     faces: dict[str, np.ndarray]
     attributes: np.ndarray
     skinning: np.ndarray
     curl: np.ndarray
+    together: np.ndarray
+    knuckles: list[np.ndarray]
     arrays: dict[str, np.ndarray]
 
 
@@ -65,11 +69,15 @@ def template(path: Path = WEIGHTS) -> Template:
     rows = np.arange(len(skinning))[:, None]
     np.add.at(skinning, (rows, arrays["skin_bones"].astype(int)), arrays["skin_weights"].astype(np.float32))
     columns = ("arm_along", "arm", "head", "lips", "lids")
+    faces = {name[6:]: faces.astype(np.int64) for name, faces in arrays.items() if name.startswith("faces.")}
+    attributes = np.concatenate([arrays["rest"], np.stack([arrays[name] for name in columns], 1)], 1)
     return Template(
-        {name[6:]: faces.astype(np.int64) for name, faces in arrays.items() if name.startswith("faces.")},
-        np.concatenate([arrays["rest"], np.stack([arrays[name] for name in columns], 1)], 1),
+        faces,
+        attributes,
         skinning / skinning.sum(1, keepdims=True),
         arrays["curl"].astype(np.float32),
+        together(attributes),
+        knuckles(attributes, np.unique(faces["body"])),
         arrays,
     )
 
@@ -82,10 +90,20 @@ def make_body(shape: Shape, path: Path = WEIGHTS) -> Body:
     coefficients = (weights @ arrays["mapping"][:-1] + arrays["mapping"][-1]).astype(np.float32)
     vertices = arrays["mean"] + np.tensordot(coefficients, arrays["basis"].astype(np.float32), 1)
     heads = arrays["heads_mean"] + np.tensordot(coefficients, arrays["heads_basis"], 1)
-    keyed = arrays["key_vertices"]
-    skeleton = Skeleton.of_mesh(heads, vertices[keyed], shared.skinning[keyed], arrays["key_weights"])
+    keyed, regressor = _regressor(shared)
+    skeleton = Skeleton.of_mesh(heads, vertices[keyed], shared.skinning[keyed], regressor)
     naked = vertices[: int(arrays["skin_vertices"][0])]
     return Body(vertices, skeleton, float(np.ptp(naked[:, 2])))
+
+
+def _regressor(shared: Template) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices [K] and their weights [23,K] in COCO's joints, and then in the hands' knuckles."""
+    coco = shared.arrays["key_weights"]
+    weights = np.zeros((len(coco) + len(shared.knuckles), coco.shape[1] + sum(map(len, shared.knuckles))))
+    weights[: len(coco), : coco.shape[1]], column = coco, coco.shape[1]
+    for row, around in enumerate(shared.knuckles, len(coco)):
+        weights[row, column : column + len(around)], column = 1 / len(around), column + len(around)
+    return np.concatenate([shared.arrays["key_vertices"].astype(int), *shared.knuckles]), weights
 
 
 def blend_weights(shape: Shape, mask: np.ndarray) -> np.ndarray:

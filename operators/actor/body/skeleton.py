@@ -48,6 +48,9 @@ _LIMB_ANGLES = {
     "stw": (10, 30, -90, 90),
     "elb": (25, 45, 0, 150),
     "clav": (0, 5, -8, 28),
+    "pron": (0, 30, -90, 90),  # the forearm's twist
+    "wflex": (0, 20, -65, 65),
+    "wdev": (0, 8, -20, 20),
 }
 _ANGLES = _TRUNK_ANGLES | {name + side: row for side in "LR" for name, row in _LIMB_ANGLES.items()}
 ANGLES = tuple(_ANGLES)
@@ -73,8 +76,9 @@ class _Turn:
 class Pose:
     """A body posed over T frames, its root at the origin.
 
-    rotations [T,23,3,3] and heads [T,23,3] of the bones, joints [T,17,3] COCO; slopes [T,17,3,1+28] of the joints by
-    yaw and ANGLES, if they were asked for.
+    rotations [T,23,3,3] and heads [T,23,3] of the bones; joints [T,23,3]: COCO's 17, then the knuckles of index finger,
+    little finger and thumb of the left and of the right hand; slopes [T,23,3,1+34] of them by yaw and ANGLES, if they
+    were asked for.
     """
 
     rotations: np.ndarray
@@ -85,9 +89,9 @@ class Pose:
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Bones of one body and its COCO joints, each a weighted mean of points that ride on bones.
+    """Bones of one body and its 23 joints (see Pose), each a weighted mean of points that ride on bones.
 
-    heads [23,3] in the reference pose; shares [17,23] of the bones in each joint, arms [17,23,3] their first moments
+    heads [23,3] in the reference pose; shares [23,23] of the bones in each joint, arms [23,23,3] their first moments
     about the bones' heads. All float64.
     """
 
@@ -99,14 +103,14 @@ class Skeleton:
     def of_mesh(
         cls, heads: np.ndarray, vertices: np.ndarray, skinning: np.ndarray, regressor: np.ndarray
     ) -> "Skeleton":
-        """From the vertices [K,3] that joints are regressed from (regressor [17,K]) and their skinning [K,23]."""
+        """From the vertices [K,3] that joints are regressed from (regressor [23,K]) and their skinning [K,23]."""
         heads, points = heads.astype(np.float64), vertices.astype(np.float64)
         shares = regressor @ skinning.astype(np.float64)
         moments = np.einsum("jk,kb,kd->jbd", regressor, skinning, points)
         return cls(heads, shares, moments - shares[..., None] * heads)
 
     def pose(self, yaw: np.ndarray, angles: np.ndarray, slopes: bool = False) -> Pose:
-        """Forward kinematics of T frames: yaw [T], angles [T,28] in radians."""
+        """Forward kinematics of T frames: yaw [T], angles [T,34] in radians."""
         frames = len(yaw)
         values = dict(zip(ANGLES, angles.T, strict=True)) | {_YAW: yaw}
         rotations = np.zeros((frames, len(BONES), 3, 3))
@@ -154,12 +158,18 @@ class Skeleton:
             )
             upper, fore = _unit(elbow - shoulder), _unit(wrist - elbow)
             bend = np.cross(upper, fore)
+            index, pinky = (self._knuckle(side, which) for which in (0, 1))
+            palm = _unit(pinky - index)
             bent, raised = np.arcsin(np.linalg.norm(bend)), np.arctan2(abs(upper[0]), -upper[2])
             limbs: list[list[tuple]] = [
                 [("clav", -sign, y)],
                 [("sflex", -1, x), ("sabd", -sign, y, sign * raised), ("stw", sign, upper)],
-                [("elb", 1, _unit(bend), -bent), ("", 0, fore, -sign * _FOREARM_TURN)],
-                [("", 0, fore, -sign * _WRIST_TURN)],
+                [("elb", 1, _unit(bend), -bent), ("pron", 0.5 * sign, fore, -sign * _FOREARM_TURN)],
+                [
+                    ("pron", 0.5 * sign, fore, -sign * _WRIST_TURN),
+                    ("wflex", sign, palm),
+                    ("wdev", 1, _unit(np.cross(palm, (index + pinky) / 2))),
+                ],
                 [("hip", -1, x), ("habd", -sign, y, sign * _HIP_SPREAD), ("htw", sign, z)],
                 [("knee", 1, x)],
                 [("ank", -1, x)],
@@ -167,6 +177,12 @@ class Skeleton:
             for name, limb in zip(_LIMBS, limbs, strict=True):
                 rows[f"{name}.{side}"] = [(angle and angle + side, *rest) for angle, *rest in limb]
         return [[_Turn(bone, *row) for row in rows[name]] for bone, name in enumerate(BONES)]
+
+    def _knuckle(self, side: str, which: int) -> np.ndarray:
+        """From the wrist to the knuckle of index finger (0) or little finger (1), in the reference pose."""
+        row = 17 + 3 * "LR".index(side) + which
+        points = self.arms[row] + self.shares[row][:, None] * self.heads
+        return np.asarray(points.sum(0) - self.heads[BONES.index(f"wrist.{side}")])
 
 
 def rotation_about(axis: np.ndarray, angle: np.ndarray) -> np.ndarray:

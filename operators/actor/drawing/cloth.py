@@ -10,6 +10,7 @@ from operators.actor.looks.looks import Looks, Pattern
 
 _STEP = 0.3  # of noise's unit: over which a fold's slope is taken
 _FLAT, _DEEP = 30.0, 130.0  # px a metre below which folds are not to be seen, from which they are whole
+_CREASED = 160.0  # px a metre from which the small ones between them show
 
 
 def top(looks: Looks, attributes: torch.Tensor) -> torch.Tensor:
@@ -58,7 +59,13 @@ def fold(
     where[:, 0] += 2.5 * rest[:, 2]  # folds run aslant
     level = _crease(where)
     slope = torch.stack([_crease(where + step) - level for step in torch.eye(3) * _STEP], 1)
-    amount = depth * (0.30 + 0.8 * (knee + elbow + waist)) * float(ramp(_FLAT, _DEEP, torch.tensor(fine)))
+    amount = depth * (0.55 + 0.9 * (knee + elbow + waist)) * float(ramp(_FLAT, _DEEP, torch.tensor(fine)))
+    if fine > _CREASED:
+        small = where * 2.7 + 3
+        level = _crease(small)
+        slope = slope + 0.45 * torch.stack(
+            [_crease(small + step) - level for step in torch.eye(3) * _STEP], 1
+        )
     return functional.normalize(normals - amount[:, None] * slope, dim=-1)
 
 

@@ -1,6 +1,7 @@
 """What skin, eyes and hair look like before light falls on them."""
 
 import torch
+from torch.nn import functional
 
 from operators.actor.drawing.edges import bareness, bottom_distance, top_distance
 from operators.actor.drawing.noise import blend, noise, octaves, ramp, rgb
@@ -19,6 +20,7 @@ def skin(looks: Looks, attributes: torch.Tensor) -> torch.Tensor:
     colour = tone * (0.95 + 0.1 * mottle)[:, None]
     face = ramp(0.4, 0.6, attributes[:, 5])
     colour = blend(colour, tone * torch.tensor([[1.04, 0.84, 0.80]]), 0.5 * face * _blush(x, y, z))
+    colour = blend(colour, tone * torch.tensor([[0.70, 0.58, 0.56]]), 0.4 * face * _hollows(x, y, z))
     colour = _mouth(looks, colour, attributes)
     colour = _brows(looks, colour, attributes)
     lids = attributes[:, 7]
@@ -39,6 +41,14 @@ def _blush(x: torch.Tensor, y: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
     nose = 1 - ramp(0.006, 0.020, torch.hypot(x, z - 0.612))
     ear = ramp(0.072, 0.082, x) * (z < 0.66)
     return torch.where(y < -0.06, torch.maximum(cheek, 0.7 * nose), ear)
+
+
+def _hollows(x: torch.Tensor, y: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    """[F]: where a face lies in its own shade: around the eyes, beside the nose, under the lower lip."""
+    socket = 1 - ramp(0.008, 0.024, torch.hypot((x - _EYE[0]) * 0.8, z - _EYE[1] - 0.004))
+    wing = 1 - ramp(0.002, 0.007, torch.hypot(x - 0.0185, (z - 0.607) * 0.7))
+    chin = (1 - ramp(0.003, 0.009, (z - 0.563).abs())) * (1 - ramp(0.010, 0.020, x))
+    return torch.maximum(torch.maximum(socket, 0.8 * wing), 0.7 * chin) * (y < -0.07)
 
 
 def _mouth(looks: Looks, colour: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
@@ -95,21 +105,44 @@ def eyes(looks: Looks, attributes: torch.Tensor) -> torch.Tensor:
     return colour * (1 - shadow)[:, None]
 
 
-def hair(looks: Looks, attributes: torch.Tensor) -> torch.Tensor:
-    """[F,3]: strands, darker at the roots and within, or the knit of a cap."""
+def scalp(looks: Looks, attributes: torch.Tensor) -> torch.Tensor:
+    """[F,3]: hair on the skull, which thins out to the skin at its line; or the knit of a cap."""
     identity, rest = looks.identity, attributes[:, :3]
     if identity.hair_style == CAP:
         knit = 0.85 + 0.15 * torch.sin(rest[:, 2] * 900)
         return rgb(looks.outfit.top_colours[1]) * knit[:, None]
+    single = noise(rest * torch.tensor([420.0, 420, 150]) + identity.texture)
+    grown = ramp(-0.004, 0.009, -bareness(attributes) + 0.009 * (single - 0.5))
+    return blend(rgb(identity.skin) * 0.7, hair(looks, attributes), 0.45 + 0.55 * grown)
+
+
+def strands(looks: Looks, attributes: torch.Tensor, normals: torch.Tensor) -> torch.Tensor:
+    """Normals of hair that lies in locks, or in curls."""
+    identity, rest = looks.identity, attributes[:, :3]
     if identity.curly:
-        strands = octaves(rest * 130)
+        bumps = [noise(rest * 150 + shift) for shift in (0.0, 11.0, 23.0)]
+        return functional.normalize(normals + 1.3 * (torch.stack(bumps, 1) - 0.5), dim=-1)
+    around = torch.atan2(rest[:, 0], -rest[:, 1] - 0.03)
+    locks = noise(torch.stack([around * 11, rest[:, 2] * 7, torch.full_like(around, identity.texture)], 1))
+    hairs = noise(torch.stack([around * 48, rest[:, 2] * 10, torch.full_like(around, 5.5)], 1))
+    across = functional.normalize(
+        torch.linalg.cross(normals, torch.tensor([[0.0, 0, 1]]).expand_as(normals)), dim=-1
+    )
+    return functional.normalize(normals + (0.7 * locks + 0.7 * hairs - 0.7)[:, None] * across, dim=-1)
+
+
+def hair(looks: Looks, attributes: torch.Tensor) -> torch.Tensor:
+    """[F,3]: strands, darker at the roots and within."""
+    identity, rest = looks.identity, attributes[:, :3]
+    if identity.curly:
+        lie = octaves(rest * 130)
     else:
         around = torch.atan2(rest[:, 0], -rest[:, 1] - 0.03)
         locks = torch.stack([around * 16, rest[:, 2] * 5, torch.full_like(around, identity.texture)], 1)
         hairs = torch.stack([around * 75, rest[:, 2] * 9, torch.full_like(around, 9.5)], 1)
         single = torch.stack([around * 260, rest[:, 2] * 16, torch.full_like(around, 3.5)], 1)
-        strands = 0.35 * noise(locks) + 0.35 * noise(hairs) + 0.30 * noise(single)
-    level = 0.55 + 0.9 * strands
+        lie = 0.35 * noise(locks) + 0.35 * noise(hairs) + 0.30 * noise(single)
+    level = 0.5 + 1.0 * lie
     if identity.hair_style in (SHOULDER, LONG):
         level = level * (0.8 + 0.2 * ramp(0.0, 0.5, attributes[:, 3].clamp(min=0)))
     return rgb(identity.hair) * level[:, None]

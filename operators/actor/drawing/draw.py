@@ -14,11 +14,8 @@ from operators.actor.drawing.shade import Surface, shade, tone
 from operators.actor.motion.solve import Camera
 from schemas.actor import Light
 
-_FINE, _LARGE, _HUGE = (
-    200,
-    400,
-    1400,
-)  # px of height up to which all samples are shaded, a head's, and there are 2x2
+# px of height up to which all samples are shaded; a head's; there are 2x2 a pixel; a head has them
+_FINE, _LARGE, _PLAIN, _HUGE = 200, 400, 560, 1400
 _APART = 0.03  # m between samples of a pixel that show different things
 _NEAREST = 0.05  # m
 _SHADOW = 160  # px of the body's shadow map
@@ -56,26 +53,50 @@ def draw(
     vertices = vertices + torch.from_numpy(root).float()
     places, depth = _projected(vertices, camera, box)
     tall = float(places[:, 1].max() - places[:, 1].min())
-    samples = 2 if tall <= _HUGE else 1
-    x0, y0, x1, y1 = _extent(places, width, height)
+    fine = camera.focal / max(float(root[1]), _NEAREST)
+    posed = _Posed(figure, vertices, normals, places, depth, _shadow(figure, vertices, light), light, fine)
+    drawing = Drawing(np.zeros((height, width, 4), np.float32), np.full((height, width), np.inf, np.float32))
+    _put(drawing, posed, _extent(places, width, height), 2 if tall <= _PLAIN else 1, tall)
+    if _PLAIN < tall <= _HUGE:  # what one sample a pixel would show coarsely
+        head = places[figure.attributes[:, 5] > 0.5]
+        _put(drawing, posed, _extent(head, width, height), 2, tall)
+    return drawing
+
+
+@dataclass(frozen=True)
+class _Posed:
+    """A figure in its pose: vertices and normals [V,3], their places [V,2] px and depth [V]; what lights it."""
+
+    figure: Figure
+    vertices: torch.Tensor
+    normals: torch.Tensor
+    places: torch.Tensor
+    depth: torch.Tensor
+    shadow: "_Shadow"
+    light: Light
+    fine: float
+
+
+def _put(
+    drawing: Drawing, posed: _Posed, extent: tuple[int, int, int, int], samples: int, tall: float
+) -> None:
+    """Draws what lies in the extent x0 y0 x1 y1 px, with samples x samples a pixel."""
+    figure, (x0, y0, x1, y1) = posed.figure, extent
     size = (y1 - y0, x1 - x0)
     grid = (size[0] * samples, size[1] * samples)
-    shifted = (places - torch.tensor([x0, y0])) * samples
-    fragments = rasterise(shifted, depth, figure.triangles, grid, figure.closed)
-    if not (depth > _NEAREST).all():
+    shifted = (posed.places - torch.tensor([x0, y0])) * samples
+    fragments = rasterise(shifted, posed.depth, figure.triangles, grid, figure.closed)
+    if not (posed.depth > _NEAREST).all():
         fragments = fragments.where(fragments.depth > _NEAREST)
     seen, deep = _cut(figure, fragments).nearest(grid[0] * grid[1])
-    fine = camera.focal / max(float(root[1]), _NEAREST)
     alike, first = _alike(figure, seen, size, samples, tall > _FINE, tall > _LARGE)
     rest = torch.ones(len(seen.pixel), dtype=torch.bool)
     rest[alike] = False
     colours = torch.ones(len(seen.pixel), 4)
-    colours[rest, :3] = tone(_colour(figure, seen.where(rest), vertices, normals, light, fine))
+    colours[rest, :3] = tone(_colour(posed, seen.where(rest)))
     colours[alike] = colours[first]
-    drawing = Drawing(np.zeros((height, width, 4), np.float32), np.full((height, width), np.inf, np.float32))
     drawing.rgba[y0:y1, x0:x1] = _averaged(seen.pixel, colours, size, samples).view(*size, 4).numpy()
     drawing.depth[y0:y1, x0:x1] = deep.view(size[0], samples, size[1], samples).amin((1, 3)).numpy()
-    return drawing
 
 
 def _projected(
@@ -142,28 +163,51 @@ def _cut(figure: Figure, fragments: Fragments) -> Fragments:
     return fragments.where(keep)
 
 
-def _colour(
-    figure: Figure, seen: Fragments, vertices: torch.Tensor, normals: torch.Tensor, light: Light, fine: float
-) -> torch.Tensor:
-    values = torch.cat([figure.attributes, figure.open[:, None], normals, vertices], 1)
+def _colour(posed: _Posed, seen: Fragments) -> torch.Tensor:
+    figure = posed.figure
+    values = torch.cat([figure.attributes, figure.open[:, None], posed.normals, posed.vertices], 1)
     values = seen.of(values, figure.triangles)
     across, points = functional.normalize(values[:, 9:12], dim=-1), values[:, 12:]
-    sunlit = _sunlit(figure, vertices, points, across, light)
     part = figure.part[seen.triangle]
+    sunlit = posed.shadow.sunlit(points, across)
     surface = Surface(part, values[:, :8], across, points, sunlit, values[:, 8], figure.closed[seen.triangle])
-    return shade(figure.looks, surface, light, fine)
+    return shade(figure.looks, surface, posed.light, posed.fine)
 
 
-def _sunlit(
-    figure: Figure, vertices: torch.Tensor, points: torch.Tensor, across: torch.Tensor, light: Light
-) -> torch.Tensor:
-    """[F]: how much of the sun reaches each point past the body itself, from a small shadow map."""
+@dataclass(frozen=True)
+class _Shadow:
+    """A small map of how deep the sun's light reaches: axes [3,3] across, up and along it, the map's middle [3]
+    there, its px a metre, and depths [_SHADOW²] m."""
+
+    axes: torch.Tensor
+    middle: torch.Tensor
+    scale: float
+    deep: torch.Tensor
+
+    def sunlit(self, points: torch.Tensor, across: torch.Tensor) -> torch.Tensor:
+        """[F]: how much of the sun reaches each point [F,3] with normal `across` [F,3] past the body itself."""
+        at = (points + across * _BIAS) @ self.axes
+        where = (at - self.middle)[:, :2] * self.scale + _SHADOW / 2 - 0.5
+        corner = torch.floor(where)
+        (x, y), (right, low) = corner.long().unbind(1), (where - corner).unbind(1)
+        lit = torch.zeros(len(points))
+        for row, down in zip(_TAPS, (1 - low, 1.0, 1.0, low), strict=True):
+            for column, along in zip(_TAPS, (1 - right, 1.0, 1.0, right), strict=True):
+                cell = (y + row).clamp(0, _SHADOW - 1) * _SHADOW + (x + column).clamp(0, _SHADOW - 1)
+                behind = at[:, 2] - self.deep[cell] - _BIAS  # m
+                dark = (behind > 0) * torch.exp(-behind.clamp(min=0) / _PENUMBRA)
+                lit += (1 - dark) * down * along
+        return lit / (len(_TAPS) - 1) ** 2
+
+
+def _shadow(figure: Figure, vertices: torch.Tensor, light: Light) -> _Shadow:
+    """Of the posed figure, as the sun sees it."""
     sun = torch.tensor(light.direction, dtype=torch.float32)
     right = functional.normalize(torch.linalg.cross(sun, torch.tensor([0.0, 0, 1])), dim=0)
-    frame = torch.stack([right, torch.linalg.cross(right, sun), -sun], 1)
-    from_sun, middle = vertices @ frame, (vertices @ frame).mean(0)
-    extent = float((from_sun - middle)[:, :2].abs().max()) * 2.05
-    scale = _SHADOW / extent
+    axes = torch.stack([right, torch.linalg.cross(right, sun), -sun], 1)
+    from_sun = vertices @ axes
+    middle = from_sun.mean(0)
+    scale = _SHADOW / (float((from_sun - middle)[:, :2].abs().max()) * 2.05)
     places = (from_sun - middle)[:, :2] * scale + _SHADOW / 2
     solid = (figure.part != Part.EYES) & (figure.part != Part.SCALP)
     triangles, closed = figure.triangles[solid], figure.closed[solid]
@@ -171,16 +215,4 @@ def _sunlit(
     # Where light leaves a closed surface it cannot shade the side that it falls on.
     triangles = torch.where(closed[:, None], triangles[:, [0, 2, 1]], triangles)
     fragments = rasterise(places, from_sun[:, 2] + sheer, triangles, (_SHADOW, _SHADOW), closed)
-    _, deep = fragments.nearest(_SHADOW**2)
-    at = (points + across * _BIAS) @ frame
-    where = (at - middle)[:, :2] * scale + _SHADOW / 2 - 0.5
-    corner = torch.floor(where)
-    (x, y), (right, low) = corner.long().unbind(1), (where - corner).unbind(1)
-    lit = torch.zeros(len(points))
-    for row, down in zip(_TAPS, (1 - low, 1.0, 1.0, low), strict=True):
-        for column, along in zip(_TAPS, (1 - right, 1.0, 1.0, right), strict=True):
-            cell = (y + row).clamp(0, _SHADOW - 1) * _SHADOW + (x + column).clamp(0, _SHADOW - 1)
-            behind = at[:, 2] - deep[cell] - _BIAS  # m
-            dark = (behind > 0) * torch.exp(-behind.clamp(min=0) / _PENUMBRA)
-            lit += (1 - dark) * down * along
-    return lit / (len(_TAPS) - 1) ** 2
+    return _Shadow(axes, middle, scale, fragments.nearest(_SHADOW**2)[1])

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from operators.actor.body.body import Body, template
-from operators.actor.body.hands import together
+from operators.actor.body.skeleton import BONES
 from operators.actor.drawing.edges import (
     FRAY,
     bareness,
@@ -18,10 +18,11 @@ from operators.actor.drawing.edges import (
     top_distance,
 )
 from operators.actor.drawing.hair import hanging
+from operators.actor.drawing.knot import knot
 from operators.actor.drawing.noise import noise, ramp
 from operators.actor.drawing.occlusion import openness, outward
 from operators.actor.drawing.parts import Part, surfaces, worn
-from operators.actor.looks.looks import CAP, LONG, SHOULDER, Looks
+from operators.actor.looks.looks import CAP, LONG, SHOULDER, TIED, Identity, Looks
 
 _TOGETHER = 0.4  # of the fingers' spread
 _HIPS, _NECK = (-0.11, -0.04), 0.5  # z from which on cloth is taut around the trunk, and up to where
@@ -31,6 +32,7 @@ _WAYS, _SLICE, _SPAN = (
     0.02,
     0.04,
 )  # directions of a hull; m of its thickness; m that cloth lies off at most
+_SHOULDER, _PAD = 0.09, 0.026  # m around a shoulder's joint, and how much of it is taken off there at most
 _LINED = 0.06  # m from its edge that the inside of a garment can be seen
 
 
@@ -74,14 +76,17 @@ def dress(body: Body, looks: Looks, curl: float = 0.5) -> Figure:
     """The body in its clothes; `curl` 0 to 1 closes the hands."""
     shared = template()
     scale = body.height / 1.7  # shells of children's clothes are thinner
-    bare = torch.from_numpy(body.vertices + (shared.curl * curl + together() * _TOGETHER) * np.float32(scale))
+    bare = torch.from_numpy(
+        body.vertices + (shared.curl * curl + shared.together * _TOGETHER) * np.float32(scale)
+    )
     shell, attributes = torch.from_numpy(shared.faces["tights"]), torch.from_numpy(shared.attributes)
     faces = torch.from_numpy(np.concatenate(list(shared.faces.values())))
+    bare = _sloped(bare, outward(bare, faces), body, scale)
     taut, hung = (_draped(bare, shell, attributes, scale, low) for low in (_HIPS, _HEM))
     hanging_normals = outward(hung, faces)
     cloth = _Cloth(taut, attributes, torch.from_numpy(shared.skinning), openness(), outward(taut, faces))
     cut = _surfaces(looks, cloth.attributes)
-    if looks.identity.hair_style in (SHOULDER, LONG):
+    if looks.identity.hair_style in (SHOULDER, LONG, TIED):
         cloth, cut[Part.STRANDS] = _with_hair(cloth, body, looks)
     vertices, normals = [], []
     chosen, offsets, edges, triangles, parts, count = [], [], [], [], [], 0
@@ -119,6 +124,18 @@ def dress(body: Body, looks: Looks, curl: float = 0.5) -> Figure:
         (edge < -FRAY)[faces].all(1),
         torch.from_numpy(body.skeleton.heads).float(),
     )
+
+
+def _sloped(points: torch.Tensor, normals: torch.Tensor, body: Body, scale: float) -> torch.Tensor:
+    """[V,3]: lower and narrower at the shoulders. The body is made with its arms held out; as they hang, what is then
+    the top of the shoulder turns outwards and would stand off like a pad."""
+    moved = points.clone()
+    for side, sign in (("L", 1.0), ("R", -1.0)):
+        joint = torch.from_numpy(body.skeleton.heads[BONES.index(f"upperarm01.{side}")]).float()
+        near = torch.exp(-(((points - joint).norm(dim=1) / (_SHOULDER * scale)) ** 2))
+        outer = (0.8 * sign * normals[:, 0] + 0.6 * normals[:, 2]).clamp(0, 1)
+        moved -= (_PAD * scale * near * outer)[:, None] * torch.tensor([0.8 * sign, 0.0, 0.6])
+    return moved
 
 
 def _draped(
@@ -167,7 +184,7 @@ class _Cloth:
 
 def _with_hair(cloth: _Cloth, body: Body, looks: Looks) -> tuple[_Cloth, np.ndarray]:
     """The same with hair that hangs, and the triangles [F,3] of that."""
-    sheet = hanging(looks)
+    sheet = knot(looks.identity) if looks.identity.hair_style == TIED else hanging(looks)
     points = torch.from_numpy(sheet.over(body.vertices)).float()
     own = (
         points,
@@ -220,10 +237,26 @@ def _thickness(part: Part, looks: Looks, attributes: torch.Tensor) -> torch.Tens
     if part == Part.SKIRT:
         return 0.012 + 0.01 * fold
     if part == Part.SCALP:
-        most = 0.006 if identity.hair_style in (SHOULDER, LONG) else 0.022
-        thick = min(identity.hair_thickness, most) * (0.35 + 0.65 * ramp(0.60, 0.74, z)) * (1 + 0.5 * crease)
-        return thick * ramp(-0.004, 0.035, -bareness(attributes)) + 0.002
+        return _hair_thickness(identity, attributes, fold, crease)
     return torch.zeros(len(attributes))
+
+
+def _hair_thickness(
+    identity: Identity, attributes: torch.Tensor, fold: torch.Tensor, crease: torch.Tensor
+) -> torch.Tensor:
+    """[V] metres of hair on the skull; `fold` and `crease` [V] are noise about 0, coarse and fine."""
+    z = attributes[:, 2]
+    if identity.hair_style in (SHOULDER, LONG):
+        thick = min(identity.hair_thickness, 0.006) * (0.35 + 0.65 * ramp(0.60, 0.74, z))
+    elif identity.curly:  # stands off all around
+        thick = max(identity.hair_thickness, 0.02) * (0.5 + 0.5 * ramp(0.60, 0.70, z)) * (1 + 0.8 * crease)
+    elif identity.hair_style == TIED:  # drawn to the back
+        thick = identity.hair_thickness * (0.6 + 0.4 * ramp(0.60, 0.74, z)) * (1 + 0.3 * crease)
+    else:  # shorter at the sides
+        sides = min(identity.hair_thickness, 0.007 + 0.01 * identity.texture)
+        tousled = 1 + (0.7 * crease + 0.5 * fold) * (identity.hair_thickness > 0.015)
+        thick = (sides + (min(identity.hair_thickness, 0.034) - sides) * ramp(0.69, 0.755, z)) * tousled
+    return thick * ramp(-0.004, 0.035, -bareness(attributes)) + 0.002
 
 
 def beyond(part: Part, looks: Looks, attributes: torch.Tensor) -> torch.Tensor:

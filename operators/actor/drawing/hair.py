@@ -15,7 +15,7 @@ from operators.actor.body.body import Template, template
 from operators.actor.looks.looks import Looks
 
 _STRANDS, _LEVELS = 128, 34
-_MIDDLE = np.array([0.0, -0.035, 0.655])  # of the skull
+MIDDLE = np.array([0.0, -0.035, 0.655])  # of the skull
 _FALL = 0.12  # m of fall that count as much as the dome's quarter circle
 _NEIGHBOURS = 12  # of the body's vertices that a strand's point moves with
 _CELL, _LOW, _WIDE = 0.02, 0.05, 0.3  # m: of the maps of chest and back, where they begin, how far they go
@@ -66,14 +66,14 @@ def hanging(looks: Looks) -> Sheet:
     _rest_on_body(points, angles, 0.036 + looks.outfit.loose + 0.016 * looks.outfit.jacket)
     attributes = np.zeros((points.shape[0], _STRANDS, 8), np.float32)
     out = 0.1 * np.stack([np.sin(angles), -np.cos(angles)], 1)
-    attributes[..., :2] = out + _MIDDLE[:2]
+    attributes[..., :2] = out + MIDDLE[:2]
     attributes[..., 2] = points[..., 2]
     attributes[..., 3] = steps / ends  # 0 at the crown, 1 at the tips
     attributes[..., 5] = 1
     rest = points.reshape(-1, 3).astype(np.float32)
     distances, near = _tree().query(rest, _NEIGHBOURS)
     share = 1 / (distances + 0.02) ** 2
-    near = _body(shared)[near]
+    near = body_vertices(shared)[near]
     share = (share / share.sum(1, keepdims=True))[..., None].astype(np.float32)
     woven = _woven()
     seam = np.abs(turned.reshape(-1)[woven[:, [0, 1, 2]]])
@@ -86,10 +86,10 @@ def hanging(looks: Looks) -> Sheet:
 def _ends(fringe: float, cut: float, from_face: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """[S]: how far each strand runs: 1 is the dome's rim, then _FALL metres for each more."""
     ragged = gaussian_filter1d(rng.normal(size=_STRANDS), 0.8, mode="wrap")
-    long = 1 + (_MIDDLE[2] - cut + 0.007 * ragged) / _FALL
+    long = 1 + (MIDDLE[2] - cut + 0.007 * ragged) / _FALL
     if fringe > 0.75:
         return np.asarray(long)
-    bangs = 1 - np.arcsin((fringe + 0.006 * ragged - _MIDDLE[2]) / 0.125) / (np.pi / 2)
+    bangs = 1 - np.arcsin((fringe + 0.006 * ragged - MIDDLE[2]) / 0.125) / (np.pi / 2)
     return np.asarray(bangs + (long - bangs) * _smooth(_BANGS, _BANGS + 0.14, from_face))
 
 
@@ -105,9 +105,9 @@ def _fall(turned: np.ndarray, steps: np.ndarray, rng: np.random.Generator, lift:
     level = level - 0.012 * _smooth(0.04, 0.14, down)
     return np.stack(
         [
-            level * np.sin(turned) + _MIDDLE[0],
-            -level * np.cos(turned) + _MIDDLE[1],
-            radius * np.sin(elevation) + _MIDDLE[2] - down,
+            level * np.sin(turned) + MIDDLE[0],
+            -level * np.cos(turned) + MIDDLE[1],
+            radius * np.sin(elevation) + MIDDLE[2] - down,
         ],
         2,
     )
@@ -150,8 +150,8 @@ def _skull(angles: np.ndarray, elevation: np.ndarray) -> np.ndarray:
 def _dome() -> np.ndarray:
     """float [12,48]: the skull's radius by elevation, 0 to a quarter circle, and by angle from the back around."""
     shared = template()
-    head = shared.attributes[_body(shared)]
-    away = head[head[:, 5] > 0.5, :3] - _MIDDLE
+    head = shared.attributes[body_vertices(shared)]
+    away = head[head[:, 5] > 0.5, :3] - MIDDLE
     radius = np.linalg.norm(away, axis=1)
     elevation, angle = np.arcsin(away[:, 2] / radius), np.arctan2(away[:, 0], -away[:, 1])
     rows, columns = 12, 48
@@ -170,7 +170,7 @@ def _dome() -> np.ndarray:
 def _trunk() -> tuple[np.ndarray, np.ndarray]:
     """y of the chest and of the back over a grid of z and x."""
     shared = template()
-    rows = shared.attributes[_body(shared)]
+    rows = shared.attributes[body_vertices(shared)]
     rest = rows[rows[:, 3] < 0.6, :3]
     count = int(2 * _WIDE / _CELL)
     x, z = ((rest[:, 0] + _WIDE) / _CELL).astype(int), ((rest[:, 2] - _LOW) / _CELL).astype(int)
@@ -194,7 +194,7 @@ def _woven() -> np.ndarray:
     return np.concatenate([np.stack([a, c, b], -1).reshape(-1, 3), np.stack([b, c, d], -1).reshape(-1, 3)])
 
 
-def _body(shared: Template) -> np.ndarray:
+def body_vertices(shared: Template) -> np.ndarray:
     """The skin's vertices, but for the ears, which hair does not cling to."""
     skin = np.unique(shared.faces["body"])
     place = shared.attributes[skin]
@@ -204,7 +204,7 @@ def _body(shared: Template) -> np.ndarray:
 @lru_cache(maxsize=1)
 def _tree() -> cKDTree:
     shared = template()
-    return cKDTree(shared.attributes[_body(shared), :3])
+    return cKDTree(shared.attributes[body_vertices(shared), :3])
 
 
 def _smooth(low: float, high: float, at: np.ndarray) -> np.ndarray:

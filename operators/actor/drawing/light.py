@@ -7,6 +7,8 @@ from schemas.actor import Light
 
 _MIDDLE = 0.22  # mean linear light of a scene in which the default light looks right
 _BRIGHTEST = 1.1  # times the default; more bleaches skin
+_WHITE = 97  # percentile of the surroundings' levels that something white among them is taken to have
+_LIT_WHITE = 1.25  # linear light in which white cloth shows in the default light
 _CONTRAST = 52  # and the spread of its levels
 _REBLUR = 1.0  # px
 _SHARPER = (
@@ -30,7 +32,8 @@ def match_light(frames: np.ndarray, mask: np.ndarray, boxes: np.ndarray, first: 
         return Light()
     mean = ((pixels / 255.0) ** 2.2).mean(0)
     level = max(float(mean.mean()), 1e-4)
-    gain = float(np.clip((level / _MIDDLE) ** 0.75, 0.25, _BRIGHTEST))
+    white = _before_tone(float(np.percentile(pixels.mean(1), _WHITE)))
+    gain = float(np.clip(min((level / _MIDDLE) ** 0.75, white / _LIT_WHITE), 0.25, _BRIGHTEST))
     tint = np.clip(mean / level, 0.7, 1.4) ** 0.7 * gain
     hard = float(np.clip(pixels.mean(1).std() / _CONTRAST, 0.5, 1.3))
     usual, soft = Light(), 1.35 - 0.35 * hard  # flat light where the surroundings have little contrast
@@ -47,6 +50,13 @@ def match_light(frames: np.ndarray, mask: np.ndarray, boxes: np.ndarray, first: 
         float(np.clip(min(np.quantile(blurs, _SHARPER), lens), 0, _MOST_BLUR)),
         float(np.clip(np.median(grains), 0, _MOST_GRAIN)),
     )
+
+
+def _before_tone(level: float) -> float:
+    """The linear light that operators/actor/drawing/shade.tone shows as this level of 255."""
+    shown = (level / 255) ** 2.2
+    half = 1 - 0.55 * shown
+    return (-half + np.sqrt(half**2 + 0.48 * shown)) / 0.24
 
 
 def _around(frame: np.ndarray, known: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from operators.actor.drawing.edges import hidden
-from operators.actor.looks.looks import LONG, SHAVED, SHOULDER, Looks, Outfit
+from operators.actor.looks.looks import LONG, SHAVED, SHOULDER, TIED, Looks, Outfit
 
 
 class Part(IntEnum):
@@ -33,7 +33,7 @@ def worn(looks: Looks) -> list[Part]:
         Part.SKIRT if outfit.skirt else Part.TROUSERS,
         Part.SHOES,
         *([Part.SCALP] if style != SHAVED else []),
-        *([Part.STRANDS] if style in (SHOULDER, LONG) else []),
+        *([Part.STRANDS] if style in (SHOULDER, LONG, TIED) else []),
     ]
 
 

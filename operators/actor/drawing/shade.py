@@ -58,12 +58,13 @@ _COLOURS: dict[Part, Callable[[Looks, torch.Tensor], torch.Tensor]] = {
     Part.TROUSERS: cloth.trousers,
     Part.SHOES: cloth.shoes,
     Part.SKIRT: cloth.skirt,
-    Part.SCALP: complexion.hair,
+    Part.SCALP: complexion.scalp,
     Part.JACKET: cloth.jacket,
     Part.STRANDS: complexion.hair,
 }
 _UNDER_SKIN = torch.tensor([0.10, 0.03, 0.02])  # light that comes back out of skin, mostly red
 _GRAZING = 0.15
+_LOCKS = 60.0  # px a metre from which locks of hair are to be seen
 _INSIDE = 0.4  # of the light: the inside of a jacket, a skirt, a curtain of hair
 
 
@@ -83,10 +84,13 @@ def shade(looks: Looks, seen: Surface, light: Light, fine: float) -> torch.Tenso
     creased = (folds > 0).nonzero()[:, 0]
     if len(creased):
         normals[creased] = cloth.fold(looks, seen.attributes[creased], normals[creased], folds[creased], fine)
+    haired = ((seen.part == Part.SCALP) | (seen.part == Part.STRANDS)) & (looks.identity.hair_style != CAP)
+    locks = haired.nonzero()[:, 0]
+    if len(locks) and fine > _LOCKS:
+        normals[locks] = complexion.strands(looks, seen.attributes[locks], normals[locks])
     lit = _lit(colour, normals, seen, light, (strength, sharpness, wrap))
-    haired = (seen.part == Part.SCALP) | (seen.part == Part.STRANDS)
-    if looks.identity.hair_style != CAP and haired.any():
-        here = (haired & facing).nonzero()[:, 0]
+    here = (haired & facing).nonzero()[:, 0]
+    if len(here):
         lit[here] += _sheen(looks, colour[here], normals[here], seen, here, light)
     return lit
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from operators.actor.looks.colours import Color
 
-CROPPED, SHORT, SHOULDER, LONG, CAP, SHAVED = 1, 2, 3, 4, 5, 6
+CROPPED, SHORT, SHOULDER, LONG, CAP, SHAVED, TIED = 1, 2, 3, 4, 5, 6, 7
 HAIR_STYLES = {
     CROPPED: "cropped",
     SHORT: "short",
@@ -17,6 +17,7 @@ HAIR_STYLES = {
     LONG: "long",
     CAP: "knitted cap over",
     SHAVED: "shaved",
+    TIED: "tied",
 }
 BEARDS = {0.0: "none", 0.25: "stubble", 0.5: "short", 0.95: "full"}
 PATTERNS = {

@@ -21,6 +21,7 @@ from operators.actor.looks.looks import (
     SHAVED,
     SHORT,
     SHOULDER,
+    TIED,
     Identity,
     Looks,
 )
@@ -51,7 +52,14 @@ _AGE = {
     "elderly": (0.9, 0.98),
 }
 _FEMININE = {"woman": True, "girl": True, "feminine": True, "man": False, "boy": False, "masculine": False}
-_STYLES = {"cropped": CROPPED, "short": SHORT, "shoulder-length": SHOULDER, "long": LONG, "cap": CAP}
+_STYLES = {
+    "cropped": CROPPED,
+    "short": SHORT,
+    "shoulder-length": SHOULDER,
+    "long": LONG,
+    "cap": CAP,
+    "tied": TIED,
+}
 _BALD = {"shaved", "bald"}
 
 
@@ -110,7 +118,7 @@ def _hair(looks: Looks, words: list[str], rng: Generator) -> Looks:
     changes: dict[str, object] = {}
     style = next((_STYLES[word] for word in words if word in _STYLES), None)
     if style:
-        thick = {CROPPED: 0.010, SHORT: 0.03, SHOULDER: 0.012, LONG: 0.014, CAP: 0.016}[style]
+        thick = {CROPPED: 0.010, SHORT: 0.03, SHOULDER: 0.012, LONG: 0.014, CAP: 0.016, TIED: 0.008}[style]
         cut = {SHOULDER: rng.uniform(0.40, 0.57), LONG: rng.uniform(0.16, 0.38)}.get(style, 0.6)
         changes |= {
             "hair_style": style,

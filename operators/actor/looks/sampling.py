@@ -14,7 +14,6 @@ from operators.actor.looks.looks import (
     CAP,
     CROPPED,
     FACE_CHANGES,
-    HAIR_STYLES,
     LONG,
     SHAVED,
     SHORT,
@@ -74,7 +73,7 @@ def sample_identity(rng: Generator, adult: float = 0.9) -> Identity:
         colour = int(rng.integers(0, 2))
     hair = np.clip(np.array(HAIR_TINTS[HAIR_COLOURS[colour]]) * rng.uniform(0.85, 1.15), 0, 1)
     odds = [0.10, 0.22, 0.33, 0.25, 0.08, 0.02] if feminine else [0.40, 0.33, 0.03, 0.03, 0.11, 0.10]
-    style = int(rng.choice(list(HAIR_STYLES), p=odds))
+    style = int(rng.choice([CROPPED, SHORT, SHOULDER, LONG, CAP, SHAVED], p=odds))
     cropped, short = rng.uniform(0.006, 0.014), rng.uniform(0.016, 0.05)
     thickness = {CROPPED: cropped, SHORT: short, SHOULDER: 0.012, LONG: 0.014, CAP: 0.016, SHAVED: 0.0}[style]
     shoulder, long = rng.uniform(0.40, 0.57), rng.uniform(0.16, 0.38)

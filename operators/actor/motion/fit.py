@@ -11,6 +11,8 @@ import numpy as np
 from operators.actor.body.body import Body
 from operators.actor.motion.heading import first_guess
 from operators.actor.motion.solve import (
+    COCO,
+    LIMBS,
     RIGHT,
     UP,
     Camera,
@@ -25,6 +27,7 @@ from schemas.actor import Motion
 
 FOCAL = 1.2  # longer sides of the frame; what ordinary cameras have, about
 _FAINTEST = 0.05  # a joint's score; less says nothing
+_KNUCKLES = 6.0  # how much one counts beside a joint: it is given beside its wrist, so its error is a hand's
 _BELIEVABLE = 0.2  # a joint's score from which it counts as seen
 _JOINTS, _SHARE = (
     6,
@@ -37,6 +40,7 @@ _EASY, _CALMEST = (
     0.4,
     0.01,
 )  # shares of people's usual change from frame to frame: where joints are clean; the least
+_CALMEST_LIMB = 0.1  # the least of limbs, which rest and then are quick: rest alone must not be learnt
 _NOISY = 0.01  # of the height: noise of joints that halves it
 _SHRUNK = 2.5  # strong smoothing lets through less change than there was
 _CLEAN = 0.003  # of the height: noise of joints that needs no smoothing
@@ -53,9 +57,9 @@ def fit(
 ) -> Motion | None:
     """The motion that explains the joints, or None where there is nobody to believe in.
 
-    joints float [N,17,3] COCO x, y in px and score; boxes [N,4] x0 y0 x1 y1 px; size (height, width) of the frame;
-    lifted [N,17,3], a 3D lifter's joints in metres (X to the picture's right, Y away, Z up), of which only the
-    relations count. Raises ValueError for what is not finite.
+    joints float [N,23,3] as in skeleton.Pose: x, y in px and score; boxes [N,4] x0 y0 x1 y1 px; size (height, width) of
+    the frame; lifted [N,17,3], a 3D lifter's joints in metres (X to the picture's right, Y away, Z up), of which only
+    the relations count. Raises ValueError for what is not finite.
     """
     for name, values in (("joints", joints), ("boxes", boxes), ("lifted", lifted)):
         check_finite(values, what=name)
@@ -79,13 +83,17 @@ def _problem(
     lifted: np.ndarray | None,
 ) -> tuple[Problem, np.ndarray] | None:
     scores = np.where(joints[..., 2] > _FAINTEST, np.clip(joints[..., 2], 0, 1), 0.0)
-    if ((scores > _BELIEVABLE).sum(1) >= _JOINTS).sum() < max(1, _SHARE * len(joints)):
+    body_scores = scores[:, :COCO]
+    scores[:, COCO:] *= _KNUCKLES
+    if ((body_scores > _BELIEVABLE).sum(1) >= _JOINTS).sum() < max(1, _SHARE * len(joints)):
         return None
     camera = Camera(FOCAL * max(size), (size[1] / 2, size[0] / 2))
     tall = np.maximum(boxes[:, 3] - boxes[:, 1], 4.0)
     if lifted is not None:
         lifted = lifted - lifted[:, [11, 12]].mean(1, keepdims=True)
-    start, sizes = first_guess(body.skeleton, body.height, camera, joints[..., :2], scores, fps, tall, lifted)
+    start, sizes = first_guess(
+        body.skeleton, body.height, camera, joints[:, :COCO, :2], body_scores, fps, tall, lifted
+    )
     calm = usual_smoothness(fps, _EASY)
     problem = Problem(body.skeleton, body.height, camera, joints[..., :2], scores, sizes, calm, lifted=lifted)
     return problem, start
@@ -117,16 +125,17 @@ def _learn_calm(problem: Problem, state: State, fps: float) -> tuple[State, Prob
     state = solve(problem, state.parameters, _ITERATIONS)
     seen = np.sqrt((np.diff(state.parameters, 2, axis=0) ** 2).mean(0))
     seen[[RIGHT, UP]] *= problem.camera.focal / np.median(problem.sizes)  # the solver counts them in heights
-    learnt = np.clip(_SHRUNK * seen, _CALMEST * usual.second, _EASY * usual.second)
+    calmest = np.where(LIMBS, _CALMEST_LIMB, _CALMEST)
+    learnt = np.clip(_SHRUNK * seen, calmest * usual.second, _EASY * usual.second)
     problem = replace(problem, smoothness=Smoothness(usual.first, learnt))
     return solve(problem, state.parameters, _ITERATIONS), problem
 
 
 def joint_noise(problem: Problem) -> float:
     """Standard deviation of the joints' jitter as a share of the size, from third differences over time."""
-    places = problem.joints / problem.sizes[:, None, None]
+    places = problem.joints[:, :COCO] / problem.sizes[:, None, None]
     jerk = np.diff(places, 3, axis=0) / np.sqrt(20)
-    seen = problem.weights > 0
+    seen = problem.weights[:, :COCO] > 0
     seen = seen[3:] & seen[2:-1] & seen[1:-2] & seen[:-3]
     return float(1.4826 * np.median(np.abs(jerk[seen]))) if seen.any() else 0.0
 
@@ -134,4 +143,4 @@ def joint_noise(problem: Problem) -> float:
 def _distance(problem: Problem, state: State) -> float:
     """Median distance of believed joints from the body's, as a share of the size."""
     apart = np.linalg.norm(state.pixels - problem.joints, axis=-1) / problem.sizes[:, None]
-    return float(np.median(apart[problem.weights > _BELIEVABLE]))
+    return float(np.median(apart[:, :COCO][problem.weights[:, :COCO] > _BELIEVABLE]))

@@ -38,7 +38,7 @@ def first_guess(
     template fits, how far it turns between frames, and whether it walks forwards.
     """
     frames, yaws = len(joints), np.arange(_BINS) * 2 * np.pi / _BINS - np.pi
-    template = skeleton.pose(yaws, np.tile(USUAL, (_BINS, 1))).joints
+    template = skeleton.pose(yaws, np.tile(USUAL, (_BINS, 1))).joints[:, :17]
     flat = template[..., [0, 2]] * [1, -1]
     fits = _Fits.of(flat, joints, weights * _TRUST)
     scale = _steady_scale(fits.best_scales(), fits.total)

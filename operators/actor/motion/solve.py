@@ -8,13 +8,18 @@ from scipy.linalg import solveh_banded
 from operators.actor.body.skeleton import ANGLES, HIGHEST, LOWEST, SPREAD, USUAL, Pose, Skeleton
 
 # A row of parameters: yaw, ANGLES, then the root's place: right and up over its depth, and the depth's logarithm.
+COCO = 17  # joints before the hands' knuckles
 PARAMETERS = 1 + len(ANGLES) + 3
 RIGHT, UP, DEPTH = range(1 + len(ANGLES), PARAMETERS)
+LIMBS = np.array([False, *(name[-1] in "LR" for name in ANGLES), False, False, False])
 _NEAREST = 0.05  # m
 _ROBUST = 6.0  # standard deviations beyond which a joint counts less and less (Geman-McClure)
 _LIMIT = np.radians(4)  # how softly the joints' limits hold
 _DEPTH_RANGE = 0.35  # of log depth around what the person's size in the picture says
 _HINT = 0.12  # m; how far a lifter's joints are believed
+_QUICK = (
+    2.0  # usual changes beyond which a limb is taken to move quickly, which costs less and less more (Cauchy)
+)
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,9 @@ def usual_smoothness(fps: float, share: float = 1.0) -> Smoothness:
 class Problem:
     """A track of T frames to be explained.
 
-    joints [T,17,2] px with weights [T,17] 0 to 1; sizes [T] px, how tall the person would be standing; sigma, the
-    joints' error as a share of that; lifted [T,17,3] metres from the hips' middle, as a 3D lifter saw them, or None.
+    joints [T,23,2] px, as in Pose, with weights [T,23], 1 for a joint that is sure; sizes [T] px, how tall the person
+    would be standing; sigma, the joints' error as a share of that; lifted [T,17,3] metres from the hips' middle, as a
+    3D lifter saw them, or None.
     """
 
     skeleton: Skeleton
@@ -84,7 +90,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class State:
-    """Parameters [T,P] with what follows from them: the pose, root [T,3], joints [T,17,2] px, the cost."""
+    """Parameters [T,P] with what follows from them: the pose, root [T,3], joints [T,23,2] px, the cost."""
 
     parameters: np.ndarray
     pose: Pose
@@ -104,11 +110,11 @@ def evaluate(problem: Problem, parameters: np.ndarray) -> State:
     away, beyond = _prior(problem, parameters)
     cost += (away**2).sum() + (beyond**2).sum()
     first, second = _stiffness(problem)
-    cost += (first * np.diff(parameters, axis=0) ** 2).sum() + (
-        second * np.diff(parameters, 2, axis=0) ** 2
-    ).sum()
+    cost += (first * np.diff(parameters, axis=0) ** 2).sum()
+    change = second * np.diff(parameters, 2, axis=0) ** 2
+    cost += change[:, ~LIMBS].sum() + (_QUICK**2 * np.log1p(change[:, LIMBS] / _QUICK**2)).sum()
     if problem.lifted is not None:
-        cost += (problem.weights[..., None] * _unlike(problem, pose) ** 2).sum()
+        cost += (problem.weights[:, :COCO, None] * _unlike(problem, pose) ** 2).sum()
     return State(parameters, pose, root, pixels, float(cost))
 
 
@@ -143,7 +149,7 @@ def _normal_equations(problem: Problem, state: State) -> tuple[np.ndarray, np.nd
     frames = len(state.parameters)
     errors = _errors(problem, state.pixels)
     trust = problem.weights * (_ROBUST**2 / (_ROBUST**2 + (errors**2).sum(-1))) ** 2
-    moved = np.concatenate([state.pose.slopes, np.zeros((frames, 17, 3, 3))], -1)
+    moved = np.concatenate([state.pose.slopes, np.zeros((*state.pose.joints.shape, 3))], -1)
     moved[:, :, 0, RIGHT] = moved[:, :, 2, UP] = state.root[:, None, 1]
     moved[:, :, :, DEPTH] = state.root[:, None]
     scale = 1 / (problem.sigma * problem.sizes)[:, None, None, None]
@@ -151,9 +157,9 @@ def _normal_equations(problem: Problem, state: State) -> tuple[np.ndarray, np.nd
     rows = (slopes * np.sqrt(trust)[..., None, None]).reshape(frames, -1, PARAMETERS)
     wrong = (errors * np.sqrt(trust)[..., None]).reshape(frames, -1)
     if problem.lifted is not None:
-        soft = np.sqrt(problem.weights)[..., None]
-        own = _about_hips(np.asarray(state.pose.slopes)) / _HINT * soft[..., None]
-        own = np.concatenate([own, np.zeros((frames, 17, 3, 3))], -1).reshape(frames, -1, PARAMETERS)
+        soft = np.sqrt(problem.weights[:, :COCO])[..., None]
+        own = _about_hips(np.asarray(state.pose.slopes)[:, :COCO]) / _HINT * soft[..., None]
+        own = np.concatenate([own, np.zeros((frames, COCO, 3, 3))], -1).reshape(frames, -1, PARAMETERS)
         rows = np.concatenate([rows, own], 1)
         wrong = np.concatenate([wrong, (_unlike(problem, state.pose) * soft).reshape(frames, -1)], 1)
     matrix = rows.transpose(0, 2, 1) @ rows
@@ -178,11 +184,13 @@ def _temporal(
     """Adds smoothness to `gradient`; its matrix one and two frames off the diagonal, and on it, [T,P] each."""
     near, far, curve = (np.zeros_like(parameters) for _ in range(3))
     first, second = _stiffness(problem)
-    for order, stiff, stencil in ((1, first, (-1, 1)), (2, second, (1, -2, 1))):
+    for order, usual, stencil in ((1, first, (-1, 1)), (2, second, (1, -2, 1))):
         if len(parameters) <= order:
             continue
-        bent = np.diff(parameters, order, axis=0) * stiff
-        count = len(bent)
+        change = np.diff(parameters, order, axis=0)
+        quick = usual * change**2 / _QUICK**2 * (LIMBS & (order == 2))
+        stiff = usual / (1 + quick)
+        bent, count = change * stiff, len(change)
         for at, weight in enumerate(stencil):
             gradient[at : at + count] += weight * bent
             curve[at : at + count] += weight**2 * stiff
@@ -224,4 +232,4 @@ def _about_hips(joints: np.ndarray) -> np.ndarray:
 
 def _unlike(problem: Problem, pose: Pose) -> np.ndarray:
     """[T,17,3]: the joints about the hips, against the lifter's."""
-    return (_about_hips(pose.joints) - problem.lifted) / _HINT
+    return (_about_hips(pose.joints[:, :COCO]) - problem.lifted) / _HINT

@@ -34,10 +34,19 @@ _SMALL = 40  # px of height below which a mask says less than the box
 _LEAST_BODY = 0.15  # share of its box that a body fills at least; a smaller mask is of something else,
 _FITS = 0.5  # as is one whose extent has less IoU with the box: of a head alone a body is imagined
 
+_WRISTS, _BLAZE_WRISTS = [9, 10], [15, 16]  # left, right; in COCO and in BlazePose
+_KNUCKLES = {
+    3: 21,
+    5: 19,
+    17: 17,
+}  # thumb, index and little finger among a hand's 21 points: BlazePose's left one
+_SAME_WRIST = 0.08  # of a box's longer side
+
 
 @dataclass(frozen=True)
 class People:
-    """One frame: boxes float32 [N,4], scores float32 [N], keypoints float32 [N,17,3] (COCO), N masks.
+    """One frame: boxes float32 [N,4], scores float32 [N], keypoints float32 [N,17,3] (COCO), N masks, and 21 points of
+    the left and of the right hand, float32 [N,42,3], of which three knuckles each are known at most.
 
     Whoever is not sure has no joints (score 0), and the box as mask.
     """
@@ -46,6 +55,12 @@ class People:
     scores: np.ndarray
     keypoints: np.ndarray
     masks: list[Patch]
+    hands: np.ndarray | None = None
+
+    @property
+    def points(self) -> np.ndarray:
+        """float32 [N,K,3] as PoseDetections has them: joints, and points of hands where those were looked for."""
+        return self.keypoints if self.hands is None else np.concatenate([self.keypoints, self.hands], axis=1)
 
 
 class PeopleEnsemble:
@@ -89,18 +104,38 @@ class PeopleEnsemble:
         scores = np.where(sure, np.maximum(said, _BELIEVED), _FAINT * said).astype(np.float32)
         kept = _once_each(boxes, scores, joints)
         boxes, scores, joints, sure = boxes[kept], scores[kept], joints[kept], sure[kept]
-        return People(boxes, scores, joints, self._masks(frame, boxes, sure))
+        masks, hands = self._closely(frame, boxes, joints, sure)
+        return People(boxes, scores, joints, masks, hands)
 
-    def _masks(self, frame: np.ndarray, boxes: np.ndarray, sure: np.ndarray) -> list[Patch]:
+    def _closely(
+        self, frame: np.ndarray, boxes: np.ndarray, joints: np.ndarray, sure: np.ndarray
+    ) -> tuple[list[Patch], np.ndarray]:
+        """Everybody's mask, and points of their hands float32 [N,42,3]."""
+        hands = np.zeros((len(boxes), 42, 3), np.float32)
         masks = [Patch.of_box(box, frame.shape[:2]) for box in boxes]
         large = np.flatnonzero(sure & (boxes[:, 3] - boxes[:, 1] >= _SMALL))
-        for i, mask in zip(large, self.blazepose(frame, boxes[large]).masks, strict=True):
+        bodies = self.blazepose(frame, boxes[large])
+        for i, points, mask in zip(large, bodies.points, bodies.masks, strict=True):
+            hands[i] = _knuckles(joints[i], points, boxes[i])
             extent = np.array([mask.box], np.float32)
             fits = (
                 mask.area > _LEAST_BODY * masks[i].area and box_iou(boxes[i : i + 1], extent)[0, 0] >= _FITS
             )
             masks[i] = mask if fits else masks[i]
-        return masks
+        return masks, hands
+
+
+def _knuckles(joints: np.ndarray, points: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """float32 [42,3]: of each hand's 21 points the knuckles among BlazePose's [33,3], moved to the wrist of `joints`
+    [17,3]; unknown where the two networks put the wrist too far apart."""
+    hands = np.zeros((2, 21, 3), np.float32)
+    for side, (hand, wrist) in enumerate(zip(hands, joints[_WRISTS], strict=True)):
+        apart = wrist[:2] - points[_BLAZE_WRISTS[side], :2]
+        if np.linalg.norm(apart) <= _SAME_WRIST * (box[2:] - box[:2]).max():
+            for place, number in _KNUCKLES.items():
+                x, y, visible = points[number + side]
+                hand[place] = x + apart[0], y + apart[1], min(visible, wrist[2])
+    return hands.reshape(42, 3)
 
 
 def _listed(tight: PersonBoxes, loose: PersonBoxes) -> tuple[np.ndarray, np.ndarray]:

@@ -35,8 +35,10 @@ def walk(
     dropped: float = 0.0,
     seed: int = 0,
     frames: int = 24,
+    turned: dict[str, float] | None = None,
 ) -> Walk:
-    """One of "walk", "stand" or "sit", by a body that is not the actor's; `noise` as a share of the height."""
+    """One of "walk", "stand", "sit" or "raise" (an arm, in a quarter of a second), by a body that is not the actor's;
+    `noise` as a share of the height; `turned` angles in radians all the time, of which the hands' knuckles tell."""
     rng = np.random.default_rng(seed)
     angles = np.tile(USUAL, (frames, 1))
     beat = 2 * np.pi * 0.9 * np.arange(frames) / FPS
@@ -53,13 +55,24 @@ def walk(
     elif kind == "sit":
         for side in "LR":
             angles[:, place["hip" + side]], angles[:, place["knee" + side]] = 1.5, 1.4
+    elif kind == "raise":
+        up = np.clip((np.arange(frames) - 8) / 3, 0, 1) * np.clip((17 - np.arange(frames)) / 3, 0, 1)
+        angles[:, place["sflexL"]] += 1.2 * up
+        angles[:, place["elbL"]] += 1.1 * up
+    for name, angle in (turned or {}).items():
+        angles[:, place[name]] = angle
     body, camera = body_of(41), Camera(700.0, (SIZE[1] / 2, SIZE[0] / 2))
     root = np.stack([across, away, np.zeros(frames)], 1)
-    true = camera.project(body.skeleton.pose(yaw, angles).joints + root[:, None])
-    tall = camera.focal * body.height / away
+    every = camera.project(body.skeleton.pose(yaw, angles).joints + root[:, None])
+    true, tall = every[:, :17], camera.focal * body.height / away
     joints = np.concatenate([true, np.ones((frames, 17, 1))], -1)
     joints[..., :2] += noise * tall[:, None, None] * rng.standard_normal(true.shape)
     joints[..., 2] *= rng.random((frames, 17)) >= dropped
+    if turned:
+        hands = np.zeros((frames, 42, 3))
+        for column, point in enumerate((5, 17, 3, 21 + 5, 21 + 17, 21 + 3)):
+            hands[:, point] = np.concatenate([every[:, 17 + column], np.ones((frames, 1))], 1)
+        joints = np.concatenate([joints, hands], 1)
     boxes = np.concatenate([true.min(1) - 5, true.max(1) + 5], 1)
     return Walk(true, tall, joints.astype(np.float32), boxes, yaw)
 

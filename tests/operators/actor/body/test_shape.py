@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from operators.actor.body.body import make_body, template
-from operators.actor.body.hands import together
 from operators.actor.body.skeleton import USUAL
 from operators.actor.drawing.draw import draw
 from operators.actor.drawing.garments import Figure, dress
@@ -79,8 +78,14 @@ def test_hollows_are_less_open_to_the_sky_than_brow_and_shoulder() -> None:
 
 
 def test_fingers_come_together_and_nothing_else_moves() -> None:
-    attributes, moved = template().attributes, together()
+    attributes, moved = template().attributes, template().together
     fingers = (attributes[:, 3] > 2.55) & (attributes[:, 0] > 0)
     rest, closed = attributes[fingers, :3], (attributes[:, :3] + moved)[fingers]
-    assert np.ptp(closed, axis=0).prod() < 0.7 * np.ptp(rest, axis=0).prod()
+    first, second = (np.linalg.svd(points - points.mean(0), compute_uv=False) for points in (rest, closed))
+    assert second[0] < 0.75 * first[0]  # across
+    along = template().attributes[fingers, 3]
+    reach = [
+        np.linalg.norm(points[along > 2.7].mean(0) - points[along < 2.6].mean(0)) for points in (rest, closed)
+    ]
+    assert reach[1] > 0.8 * reach[0]  # fingers stay as long as they are
     assert not moved[attributes[:, 3] < 2.3].any()

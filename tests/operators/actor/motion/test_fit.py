@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from operators.actor.actor import actor, keypoints
+from operators.actor.body.skeleton import ANGLES
 from tests.operators.actor.walks import FPS, SIZE, Walk, jitter, pck, walk
 
 
@@ -32,6 +33,22 @@ def test_noise_of_two_percent_does_not_become_jitter(kind: str) -> None:
 def test_clean_motion_is_not_smoothed_away() -> None:
     track = walk("walk")
     assert jitter(_played(track), track) >= 0.7 * jitter(track.true, track)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_an_arm_that_is_raised_quickly_is_followed(noise: float) -> None:
+    track = walk("raise", noise=noise, seed=4)
+    apart = np.linalg.norm(_played(track) - track.true, axis=-1)[9:17, [7, 9]]
+    assert (apart < 0.06 * track.tall[9:17, None]).mean() >= 0.9
+
+
+@pytest.mark.parametrize("side", ["L", "R"])
+def test_a_hand_turns_as_its_knuckles_do(side: str) -> None:
+    for turned in (-1.0, 1.0):
+        track = walk("stand", 0.0, turned={"pron" + side: turned})
+        made = actor(track.joints, track.boxes, SIZE, FPS, seed=3)
+        assert made is not None
+        assert (np.sign(turned) * made.motion.pose[:, 1 + ANGLES.index("pron" + side)]).min() > 0.2
 
 
 def test_a_person_cut_by_the_frame_keeps_the_joints_that_show() -> None:
@@ -78,7 +95,7 @@ def test_a_lifter_s_word_on_the_heading_counts() -> None:
     from operators.actor.body.skeleton import USUAL
     from tests.operators.actor.walks import body_of
 
-    lifted = body_of(7).skeleton.pose(track.yaw, np.tile(USUAL, (len(track.yaw), 1))).joints
+    lifted = body_of(7).skeleton.pose(track.yaw, np.tile(USUAL, (len(track.yaw), 1))).joints[:, :17]
     made = actor(track.joints, track.boxes, SIZE, FPS, seed=3, lifted=lifted)
     assert made is not None
     assert np.cos(made.motion.pose[:, 0] - np.pi).min() > 0.8
