@@ -19,7 +19,7 @@ _FEWEST = 40  # patches to choose from; with fewer the hole is closed from its e
 _MANY = 1000  # hidden pixels from which on they are gone through once a round
 _FAR = 0.15  # how many levels a patch may fit worse for each pixel that it is nearer
 _MADE_UP = 0.35  # how much made-up pixels count in a comparison
-_BAND, _SPREAD, _DEEP, _STEP = 2.0, 4.0, 12.0, 30.0  # px at the last level; levels
+_BAND, _SPREAD, _STEP = 2.0, 4.0, 30.0  # px at the last level; levels
 _LARGE, _HUGE = (
     0.35,
     0.5,
@@ -149,7 +149,7 @@ def _levelled(made: np.ndarray, coarse: np.ndarray, holes: np.ndarray) -> np.nda
     beside = _mean(coarse, 1 - inside, _BAND) - _mean(made, inside, _BAND)
     deep = cv2.distanceTransform(holes.astype(np.uint8), cv2.DIST_L2, 3)
     edge = ((deep > 0) & (deep <= _BAND)).astype(np.float32)
-    step = np.clip(_mean(beside, edge, _SPREAD), -_STEP, _STEP) * np.exp(-deep / _DEEP)[..., None]
+    step = _blurred(np.clip(_mean(beside, edge, _SPREAD), -_STEP, _STEP), edge)
     return np.asarray(made + np.where(holes[..., None], step, 0))
 
 
