@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -45,7 +46,16 @@ class Regenerate:
         self, profile: Profile, attempts: Attempts | None = None, generator: Generator | None = None
     ) -> None:
         self.profile, self.attempts = profile, attempts or Attempts(profile.clip.max_seconds)
-        self.generator = generator or build_generator(profile.generator, profile.pools.regenerate.device)
+        if generator or profile.generator.people != "actor":
+            self.generator = generator or self._built()
+
+    @cached_property
+    def generator(self) -> Generator:
+        """Loaded when it is first needed: where people are drawn few clips need it, and it takes five seconds."""
+        return self._built()
+
+    def _built(self) -> Generator:
+        return build_generator(self.profile.generator, self.profile.pools.regenerate.device)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         rows = from_table(batch, Conditioning, QuarantinedClip, FailedClip)

@@ -104,6 +104,7 @@ class Stages:
         )
         self.condition = Condition(self.profile, self.policy, b"key", models=cues)
         self.regenerate = Regenerate(self.profile)
+        assert self.regenerate.generator  # loaded: faults are injected into it
         gates = replace(gate_models(variant), witness=nobody, faces=nobody, final=no_boxes, sight=Sight({}))
         self.audit = Audit(self.profile, self.policy, Provenance("w", "c"), models=gates)
         path = folder / "a.mp4"

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from scipy.special import expit, logit
-from torchvision.ops import nms
 
+from operators.models.boxes import surest_once
 from operators.models.runtime.onnx_session import OnnxNetwork
 from operators.models.runtime.tiles import tiles
 from schemas.cues import PersonBoxes
@@ -53,7 +52,7 @@ class CocoSsd:
             scores.append(sure[whole])
         everybody = np.clip(np.concatenate(boxes), 0, np.array([width, height] * 2, np.float32))
         surest = np.concatenate(scores)
-        kept = nms(torch.from_numpy(everybody), torch.from_numpy(surest), _SAME_IOU).numpy()
+        kept = surest_once(everybody, surest, _SAME_IOU)
         return PersonBoxes(everybody[kept], surest[kept])
 
     def _look(self, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torchvision.ops import nms
 
-from operators.models.boxes import box_iou
+from operators.models.boxes import box_iou, surest_once
 from operators.models.oks import oks
 from operators.models.people.blazepose import BlazePose
 from operators.models.people.movenet import MoveNetMultiPose, MoveNetThunder
@@ -143,7 +141,7 @@ def _listed(tight: PersonBoxes, loose: PersonBoxes) -> tuple[np.ndarray, np.ndar
     everybody = np.concatenate([tight.boxes, loose.boxes])
     said = np.maximum(*(_of_each(everybody, one) for one in (tight, loose)))
     order = np.concatenate([1 + tight.scores, loose.scores]).astype(np.float32)
-    kept = nms(torch.from_numpy(everybody), torch.from_numpy(order), _SAME_BOX).numpy()
+    kept = surest_once(everybody, order, _SAME_BOX)
     return everybody[kept], said[kept]
 
 

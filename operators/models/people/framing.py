@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
-from torchvision.ops import nms
 
+from operators.models.boxes import surest_once
 from operators.models.runtime.tiles import tiles
 from schemas.cues import PersonBoxes
 
@@ -61,7 +60,7 @@ def boxed(
 
 
 def _once(boxes: np.ndarray, scores: np.ndarray) -> PersonBoxes:
-    kept = nms(torch.from_numpy(boxes), torch.from_numpy(scores), _SAME_IOU).numpy()
+    kept = surest_once(boxes, scores, _SAME_IOU)
     return PersonBoxes(boxes[kept], scores[kept])
 
 
