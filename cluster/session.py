@@ -34,6 +34,7 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
             name: value for name, value in os.environ.items() if name.startswith(("RECAST_LOG", "RECAST_S3_"))
         },
         "RAY_worker_maximum_startup_concurrency": "4",  # Ray warns above a multiple of it
+        "RAY_DATA_PARQUET_FOOTER_NUM_ACTORS": "1",  # Ray would start 32 processes to read the plan's few footers
         "RAY_prestart_worker_first_driver": "0",  # on two cores, starting idle workers ahead costs three seconds
     }
     if not ray.is_initialized():
