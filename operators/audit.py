@@ -162,7 +162,8 @@ class Audit:
             gates += not_recognised(self.models.likeness, output, new, told, limits)
         # Whatever asks about people has seen the source as it is; from here on it is what should be there.
         paint(source, evidence.painted)
-        gates += degenerate(output, new, evidence.regenerated, limits, filled(evidence.steps))
+        anew = evidence.renewed if evidence.variant == "structhuman" else evidence.regenerated
+        gates += degenerate(output, new, evidence.regenerated, anew, limits, filled(evidence.steps))
         if evidence.variant == "structhuman":
             gates.append(background(output, new, ~evidence.mask, limits.outside_psnr_db))
         return gates + nobody_new(output, evidence.mask, (self.models.witness, self.models.faces), limits)

@@ -14,20 +14,26 @@ _FILL = 3  # levels by which the codec may change a flat fill
 
 
 def degenerate(
-    output: np.ndarray, source: np.ndarray, mask: np.ndarray, limits: Gates, filled: bool
+    output: np.ndarray,
+    source: np.ndarray,
+    mask: np.ndarray,
+    anew: np.ndarray,
+    limits: Gates,
+    filled: bool,
 ) -> list[Gate]:
-    """Three gates on uint8 [T,H,W,3] frames and the bool [T,H,W] mask of what was generated.
+    """Three gates on uint8 [T,H,W,3] frames and the bool [T,H,W] masks of what was generated and of who is made anew.
 
     content  frames whose generated part is of one colour although the source's is not; not asked of people who are
              `filled`, as gray is what was asked for
     black    the least 99th percentile of luma of a frame, where the source's is at least twice the limit
-    frozen   the least change from one frame to the next, as a share of the source's change, inside or outside the mask
+    frozen   the least change from one frame to the next, as a share of the source's change, inside or outside the mask;
+             inside only while somebody is made anew: a wall that stands in for somebody stands still
     """
     luma = [[cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames] for frames in (output, source)]
     brightness = np.array([[np.percentile(frame, 99) for frame in frames] for frames in luma])
     lit = brightness[0, brightness[1] >= 2 * limits.black_level]
     darkest = float(lit.min(initial=255.0))
-    slowest = _slowest(luma[0], luma[1], mask, filled)
+    slowest = _slowest(luma[0], luma[1], mask, anew.any(axis=(1, 2)) & (not filled))
     empty = 0 if filled else _empty(output, source, mask, limits.empty_spread)
     return [
         Gate.at_most("content", empty, 0),
@@ -58,11 +64,15 @@ def _spread(pixels: np.ndarray) -> float:
     return float((high - low).max())
 
 
-def _slowest(output: list[np.ndarray], source: list[np.ndarray], mask: np.ndarray, filled: bool) -> float:
+def _slowest(
+    output: list[np.ndarray], source: list[np.ndarray], mask: np.ndarray, somebody: np.ndarray
+) -> float:
+    """`somebody` bool [T]: in which frames the mask holds somebody who has to move."""
     shares = [1.0]
     for t in range(1, len(source)):
         changes = [cv2.absdiff(frames[t], frames[t - 1]) for frames in (output, source)]
-        regions = [~(mask[t] | mask[t - 1])] if filled else [~(mask[t] | mask[t - 1]), mask[t] & mask[t - 1]]
+        regions = [~(mask[t] | mask[t - 1])]
+        regions += [mask[t] & mask[t - 1]] if somebody[t] and somebody[t - 1] else []
         for region in regions:
             after, before = (cv2.mean(change, region.astype(np.uint8))[0] for change in changes)
             if before >= _MOVES:
