@@ -33,7 +33,7 @@ def degenerate(
     brightness = np.array([[np.percentile(frame, 99) for frame in frames] for frames in luma])
     lit = brightness[0, brightness[1] >= 2 * limits.black_level]
     darkest = float(lit.min(initial=255.0))
-    slowest = _slowest(luma[0], luma[1], mask, anew.any(axis=(1, 2)) & (not filled))
+    slowest = _slowest(luma[0], luma[1], mask, np.asarray(anew.any(axis=(1, 2)) & (not filled)))
     empty = 0 if filled else _empty(output, source, mask, limits.empty_spread)
     return [
         Gate.at_most("content", empty, 0),
