@@ -1,5 +1,6 @@
-"""How many frames a second each extractor looks at: `python -m benchmarks.cues_speed --device cuda --dtype bfloat16`.
+"""How many frames a second each extractor and the gates' models look at: `python -m benchmarks.cues_speed`.
 
+On a GPU with `--device cuda --dtype bfloat16`.
 Prints a markdown table for 720p and 1080p, of the sample video enlarged. The models have their real sizes and random
 weights: their time is real, what they see is not. Four people stand in every frame for those that look at people one by
 one. On a GPU it is the time that passes, with what is copied there and back; on a CPU the processor time of one thread,
@@ -7,6 +8,7 @@ which other work on the machine hardly changes.
 """
 
 import argparse
+import itertools
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,8 +29,12 @@ from operators.models.people.vitpose import VitPose
 from operators.models.people.yolo_pose import PoseEstimator
 from operators.models.people.yolo_segment import PersonSegmenter
 from operators.models.scene.depth_anything import DepthAnything
-from operators.video.encode import decode_bytes
+from operators.models.witnesses.final_look import FinalLook
+from operators.models.witnesses.witness import Witness
+from schemas.config import load
 from schemas.cues import PersonBoxes
+from schemas.extractors import RtDetrSettings
+from schemas.profile import Profile
 
 SIZES = {"720p": (720, 1280), "1080p": (1080, 1920)}
 PEOPLE = 4
@@ -153,6 +159,31 @@ def depth_anything(large: bool) -> Setup:
     return make
 
 
+def anew(witness: Witness) -> Callable[[np.ndarray], Any]:
+    """What it sees of a picture is kept for when masks have grown: here it is shown other ones every time."""
+    calls = itertools.count(1)
+    return lambda frames: witness(frames ^ np.uint8(next(calls)), np.zeros(frames.shape[:3], bool))
+
+
+def tiled(folder: Path, device: str, dtype: str) -> Callable[[np.ndarray], Any]:
+    """A witness of whole people, as a production profile has one."""
+    rt_detr(True)(folder, device, dtype)
+    values = {"weights": str(folder), "confidence": 0.9, "image_size": 960, "batch": 8, "dtype": dtype}
+    return anew(Witness(RtDetrSettings.model_validate({"model": "rt_detr", **values}), device))
+
+
+def limbs(_folder: Path, device: str, _dtype: str) -> Callable[[np.ndarray], Any]:
+    """The embedded profile's, everywhere in the frame."""
+    settings = load(Profile, "cluster/profiles/embedded.yaml").limbs
+    assert settings
+    return anew(Witness(settings.model_copy(update={"reach": 0}), device))
+
+
+def final_look(_folder: Path, device: str, _dtype: str) -> FinalLook:
+    """Every shipped profile's."""
+    return FinalLook(load(Profile, "cluster/profiles/embedded.yaml").final, device)
+
+
 MODELS: dict[str, Setup] = {
     "embedded ensemble, pose and masks": embedded,
     "YOLO26 x, pose": yolo("pose"),
@@ -166,6 +197,9 @@ MODELS: dict[str, Setup] = {
     "SAM 3, detection of a word": sam3,
     "Depth Anything V2 small": depth_anything(False),
     "Depth Anything V2 large": depth_anything(True),
+    "gates: RT-DETRv2 R101 in tiles of 960 px": tiled,
+    "gates: the map of limbs": limbs,
+    "gates: COCO-SSD, the final look": final_look,
 }
 
 
@@ -184,6 +218,10 @@ def main(arguments: argparse.Namespace) -> None:
     """Measure and print."""
     if arguments.device == "cpu":
         torch.set_num_threads(1)
+    from operators.video.encode import (
+        decode_bytes,
+    )  # PyAV, which a bare GPU machine lacks (benchmarks/gpu.py)
+
     street = decode_bytes(Path("tests/data/street.mp4").read_bytes())[: arguments.frames]
     print(f"| extractor ({arguments.device}, {arguments.dtype}) | {' | '.join(SIZES)} |")
     print(f"|---{'|---' * len(SIZES)}|")

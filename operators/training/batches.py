@@ -13,15 +13,13 @@ import torch
 from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from operators import storage
+from operators.training.batch import Batch, Latents, batch_of
 from operators.training.pair_members import latents_from, pair_from
 from operators.training.vace_latents import LatentsOf, visibility
 from schemas.errors import UserError
 from schemas.recipe import Recipe
 
 _TOGETHER = 12  # shards that are held in memory and mixed
-
-Latents = dict[str, torch.Tensor]
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Generator]
 
 
 @dataclass(frozen=True)
@@ -50,15 +48,7 @@ class Batches:
         order = np.random.default_rng([self.recipe.seed, epoch, 1]).permutation(len(items))
         chosen = [items[i] for i in order[position * self.together :][: self.together]]
         chosen = chosen[self.rank * self.recipe.batch :][: self.recipe.batch] or chosen[:1]
-        rng = np.random.default_rng([self.recipe.seed, step, self.rank])
-        whole = step > self.recipe.steps * (1 - self.recipe.last_whole) and rng.random() < 0.5
-        frames = 0 if whole else self.recipe.frames
-        if not frames:  # the same amount of work
-            chosen = chosen[: max(1, len(chosen) * (self.recipe.frames or 10**6) // chosen[0]["x"].shape[1])]
-        parts = [self._part(item, frames, rng) for item in chosen]
-        x, z, text = (torch.stack(column).to(self.device).float() for column in zip(*parts, strict=True))
-        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        return x, z, text, generator
+        return batch_of(chosen, self.recipe, step, self.rank, self.device)
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """x and z of the first shards, to start from."""
@@ -90,16 +80,6 @@ class Batches:
         ]
         picture = torch.cat([torch.cat(list(row[:, :, 0]), dim=2) for row in rows], dim=1)
         return ((picture.clamp(-1, 1) + 1) * 127.5).byte().cpu()
-
-    def _part(self, item: Latents, frames: int, rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
-        """The reference and `frames` latent frames of a pair, evenly spaced (0: all)."""
-        length = item["x"].shape[1] - 1
-        if not 0 < frames < length:
-            return item["x"], item["z"], item["text"]
-        stride = int(rng.integers(1, min(3, (length - 1) // (frames - 1)) + 1))
-        first = 0 if rng.random() < 0.3 else int(rng.integers(length - stride * (frames - 1)))
-        kept = np.concatenate([[0], 1 + first + stride * np.arange(frames)])
-        return item["x"][:, kept], item["z"][:, kept], item["text"]
 
     def _groups(self, epoch: int) -> list[Group]:
         """The groups of one pass over the data, in its order."""
