@@ -232,8 +232,8 @@ def main() -> None:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         rows.append(("peak memory of the process", f"{memory:.1f} GiB"))
     print(f"\n| diffusion on {name} | |\n|---|---|")
-    for row in rows:
-        print(f"| {' | '.join(row)} |")
+    for figure in rows:
+        print(f"| {' | '.join(figure)} |")
 
 
 if __name__ == "__main__":
