@@ -41,7 +41,7 @@ def carry(pairs: str, to: Path) -> None:
             raise UserError(pairs, "holds no latents", "Make it again with python -m jobs.prepare --latents")
         names = {name: [item[name].numpy().astype(np.float16) for item in kept] for name in kept[0]}
         stacked = {name: np.stack(values) for name, values in names.items()}
-        np.savez_compressed(to, allow_pickle=False, **stacked)  # type: ignore[arg-type]  # its names are no options
+        np.savez_compressed(to, allow_pickle=False, **stacked)
         if to.stat().st_size > MOST:
             break
     print(f"{len(kept)} pairs, {to.stat().st_size / 2**20:.1f} MiB: {to}")
