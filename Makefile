@@ -23,7 +23,7 @@ apt = { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update 
   DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null; } || \
   { echo "error: $(1) is missing. Install it: sudo apt-get install $(1)" >&2; false; }
 
-.PHONY: help demo test coverage faults setup browser format lock models clean
+.PHONY: help demo test coverage faults setup browser lerobot format lock models clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -66,6 +66,14 @@ faults: .venv/ready
 # Chromium opens the report in a test. Without it that test is skipped, saying so; with CI set it fails instead.
 browser:
 	@command -v chromium chromium-browser google-chrome >/dev/null || { $(call apt,chromium); } || test -z "$${CI:-}"
+
+# lerobot's own loader, which tests ask in a process of its own: it wants other releases of torch and av than are here,
+# and works with these. torchcodec, by which it decodes, looks for FFmpeg's libraries.
+lerobot: .venv/ready
+	@command -v ffmpeg >/dev/null || { $(call apt,ffmpeg); }
+	@python -m venv .cache/lerobot
+	@echo "$(CURDIR)/.venv/lib/python3.11/site-packages" > .cache/lerobot/lib/python3.11/site-packages/recast.pth
+	@.cache/lerobot/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-lerobot.txt
 
 format: .venv/ready
 	ruff format .

@@ -1,6 +1,7 @@
 """Plan: videos in, a manifest of clip references out. `python -m jobs.plan INPUT... --plan PLAN`.
 
-INPUT is a video, a folder, or an object store's prefix. PLAN holds source names and the release key: keep it as
+INPUT is a video, a folder, an object store's prefix, or a LeRobot dataset of version 3, whose episodes jobs.export
+gives back: no clip lies across the ends of one. PLAN holds source names and the release key: keep it as
 private as the sources. Of each video only the first frames are decoded. The same input always gives the same clips.
 
 The same command again probes what is new or has changed since, and nothing else. Sources that are gone stay in the
@@ -18,8 +19,8 @@ import os
 import uuid
 from argparse import Namespace
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -32,7 +33,8 @@ from cluster.ledger import plans
 from jobs import options
 from jobs.estimate import dry_run
 from operators import storage
-from operators.planning.listing import LISTINGS, Files, Source, list_sources, side_by_side
+from operators.formats.lerobot import layout as lerobot
+from operators.planning.listing import LISTINGS, Files, Listing, Source, list_sources, side_by_side
 from operators.planning.probe import named, probe_source, source_key, unplannable
 from operators.recovery.attempts import time_limit
 from schemas.arrow import from_table, to_table
@@ -43,9 +45,15 @@ SOURCES_PER_FILE = 100  # of the manifest; one task probes them
 MAX_TASKS = 1000  # at once
 
 
-def plan(inputs: list[str], output: str, profile: Profile) -> tuple[dict[str, Any], dict[str, int]]:
-    """List, probe wherever Ray finds room, write the manifest; returns what plan.json says, and what has changed."""
+def plan(
+    inputs: list[str], output: str, profile: Profile, cameras: Sequence[str] = ()
+) -> tuple[dict[str, Any], dict[str, int]]:
+    """List, probe wherever Ray finds room, write the manifest; returns what plan.json says, and what has changed.
+
+    Of datasets of episodes no clip lies across the ends of one, and of their `cameras` only those, if any are named.
+    """
     listing = list_sources(inputs, on_every_node if "RAY_ADDRESS" in os.environ else side_by_side)
+    listing = by_episodes(inputs, listing, cameras)
     key = options.make_release_key(output)
     forgotten = set(plans.forgotten(output))
     videos = [source for source in listing.videos if source_key(source.name, key) not in forgotten]
@@ -53,7 +61,7 @@ def plan(inputs: list[str], output: str, profile: Profile) -> tuple[dict[str, An
         "inputs": [storage.absolute(one) for one in inputs],
         "clip": profile.clip.model_dump(),
         "format": plans.FORMAT,
-    }
+    } | ({"cameras": sorted(cameras)} if cameras else {})
     known = plans.read_sources(output, made_from)
     gone = known.keys() - {source.uri for source in videos}
     same = {source.uri for source in videos if known.get(source.uri) == source}
@@ -70,6 +78,23 @@ def plan(inputs: list[str], output: str, profile: Profile) -> tuple[dict[str, An
     kept = [known[uri] for uri in sorted(gone & left)]
     plans.write_sources(output, [*videos, *kept], made_from)
     return plans.account(output, listing.others) | kept_though_gone, changes
+
+
+def by_episodes(inputs: list[str], listing: Listing, cameras: Sequence[str]) -> Listing:
+    """With the cuts of the videos in LeRobot datasets among the inputs, and without their other cameras."""
+    videos = listing.videos
+    for dataset in filter(None, map(lerobot.read, inputs)):
+        cuts = lerobot.cuts(dataset)
+        others = [
+            dataset.uri(f"{lerobot.VIDEOS}/{key}/")
+            for key in set(dataset.cameras) - set(lerobot.chosen(dataset, cameras))
+        ]
+        videos = [
+            replace(video, cuts=cuts.get(video.uri, video.cuts))
+            for video in videos
+            if not video.uri.startswith(tuple(others))
+        ]
+    return Listing(videos, listing.others + len(listing.videos) - len(videos))
 
 
 def probe_all(todo: list[Source], output: str, key: bytes, profile: Profile, planned: set[str]) -> set[str]:
@@ -115,7 +140,10 @@ def cut(sources: list[Source], name_key: bytes, size: int) -> list[dict[str, Any
     buckets = defaultdict(list)
     for source in sources:
         key = source_key(source.name, name_key)
-        buckets[plans.bucket(key)].append(asdict(source) | {"key": key})
+        told = {
+            name: value for name, value in asdict(source).items() if value != ()
+        }  # Arrow has to see a type
+        buckets[plans.bucket(key)].append(told | {"key": key})
     return [
         {"file": f"{bucket}-{uuid.uuid4().hex}", "sources": own[first : first + size]}
         for bucket, own in sorted(buckets.items())
@@ -135,7 +163,7 @@ def probe(piece: dict[str, Any], clips: Clips) -> dict[str, Any]:
             refs.append(unplannable(source["uri"], source["key"], source["problem"], remedy))
             continue
         with time_limit(clips.max_seconds):
-            refs += probe_source(source["uri"], source["key"], clips)
+            refs += probe_source(source["uri"], source["key"], clips, source.get("cuts") or ())
     table, buffer = to_table(refs, ClipRef), pa.BufferOutputStream()
     with pa.ipc.new_stream(buffer, table.schema) as stream:
         stream.write_table(table)
@@ -164,7 +192,7 @@ def main(arguments: Namespace) -> int:
     profile, policy = options.read_settings(arguments)
     output = arguments.plan.rstrip("/")
     options.keep_out_of_datasets(output, "source names and keys")
-    made, changes = plan(arguments.inputs, output, profile)
+    made, changes = plan(arguments.inputs, output, profile, policy.episodes.cameras)
     rows = [
         ("videos", made["sources"]),
         ("of these new, changed", f"{changes['new']}, {changes['changed']}"),

@@ -18,8 +18,8 @@ GRAY = 128  # level of every channel where something was taken out of a picture
 class ClipRef:
     """One planned clip: a window of frames of one source, by reference. A row of the manifest.
 
-    The window holds `len(pts)` frames, 4k+1 except at a source's tail; its first `overlap` frames are
-    released by the previous clip and serve here as context, so clips partition the source's frames.
+    The window holds `len(pts)` frames, 4k+1 except at the tail of a source or of an episode in it; its first `overlap`
+    frames are released by the previous clip and serve here as context, so clips partition the source's frames.
     `pts` are presentation timestamps in units of `time_base_num / time_base_den` seconds, as stored in
     the source. Width and height are as displayed: mirrored left to right, if the source is, then turned
     counter-clockwise by `rotation` degrees. A pixel is `sample_aspect_num / sample_aspect_den` as wide as high.

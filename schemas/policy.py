@@ -174,6 +174,20 @@ class Sources(Settings):
     interlaced: Literal["deinterlace", "refuse"] = "deinterlace"
 
 
+class Episodes(Settings):
+    """What jobs.export gives back of a dataset of episodes, such as LeRobot's.
+
+    cameras     video keys; others are neither planned nor given back. Empty: all
+    unreleased  an episode of which any clip of any of these was not released: `omit` it, or every picture of it `black`
+    keep        features that are given back beside numbers, truth values and vectors of up to 1024 of them. Single
+                pictures never are
+    """
+
+    cameras: list[str] = Field(default_factory=list)
+    unreleased: Literal["omit", "black"] = "omit"
+    keep: list[str] = Field(default_factory=list)
+
+
 class Policy(Settings):
     """What may leave.
 
@@ -197,6 +211,7 @@ class Policy(Settings):
     publish_conditioning: bool
     timing: Timing = "source"
     sources: Sources = Sources()
+    episodes: Episodes = Field(default=Episodes(), exclude_if=lambda episodes: episodes == Episodes())
     evidence: EvidenceBounds | None = Field(default=None, exclude_if=lambda bounds: bounds is None)
 
     @model_validator(mode="after")

@@ -39,6 +39,9 @@ BUCKETS = 256
 PLAN_FILE = "plan.json"
 SOURCES_FILE = "sources.parquet"
 FORGOTTEN_FILE = "forgotten.json"
+_SOURCES = pa.schema(
+    [(name, pa.string()) for name in ("uri", "name", "stamp", "problem")] + [("cuts", pa.list_(pa.float64()))]
+)
 _CLIPS = re.compile(r"clips/([0-9a-f]{2})-\w+\.parquet")
 
 
@@ -136,12 +139,13 @@ def read_sources(plan: str, made_from: dict[str, Any]) -> dict[str, Source]:
         return {}
     if (found.schema.metadata or {}).get(b"made_from") != _sorted_json(made_from):
         return {}
-    return {row["uri"]: Source(**row) for row in found.to_pylist()}
+    rows = (row | {"cuts": tuple(row.get("cuts") or ())} for row in found.to_pylist())
+    return {row["uri"]: Source(**row) for row in rows}
 
 
 def write_sources(plan: str, sources: list[Source], made_from: dict[str, Any]) -> None:
     """Replace what `read_sources` gives."""
-    table = pa.Table.from_pylist([asdict(source) for source in sources])
+    table = pa.Table.from_pylist([asdict(source) for source in sources], schema=_SOURCES)
     _write(plan, SOURCES_FILE, table.replace_schema_metadata({"made_from": _sorted_json(made_from)}))
 
 

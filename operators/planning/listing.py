@@ -45,12 +45,13 @@ Spread = Callable[[Callable[[str], Files], list[str]], Iterable[Files]]  # a map
 class Source:
     """A video: where it lies, its name below the input, and a stamp that changes with its content (the store's ETag,
     or size and time of the last change). If it has a `problem`, it cannot be read by such a name, and `uri` and `name`
-    only show it."""
+    only show it. No clip lies across one of its `cuts` (seconds), where an episode begins or ends."""
 
     uri: str
     name: str
     stamp: str
     problem: str = ""
+    cuts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,12 @@ import errno
 import hashlib
 import hmac
 import os
+from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import av
+import numpy as np
 
 from operators import stamps
 from operators.planning.frames import Frames, frames_of, numbered
@@ -24,14 +27,17 @@ def plan_source(uri: str, name: str, name_key: bytes, clips: Clips) -> list[Clip
     return [named(ref, name_key) for ref in probe_source(uri, source_key(name, name_key), clips)]
 
 
-def probe_source(uri: str, key: str, clips: Clips) -> list[ClipRef]:
-    """The same, given the source's `key`, and not `named` yet: whoever opens a source does without the release key."""
+def probe_source(uri: str, key: str, clips: Clips, cuts: Sequence[float] = ()) -> list[ClipRef]:
+    """The same, given the source's `key`, and not `named` yet: whoever opens a source does without the release key.
+
+    No clip lies across one of `cuts`, in seconds.
+    """
     digest = ""
     try:
         stamp = stamps.stamp(uri)
         if not (digest := source.digest(uri)):
             raise Unreadable("the file is empty")
-        made = _cut(frames_of(uri), clips, nothing(uri, key, digest, stamp))
+        made = _cut(parted(frames_of(uri), cuts), clips, nothing(uri, key, digest, stamp))
         if stamps.stamp(uri) != stamp:
             raise Unreadable("it was changed while it was planned", "Plan again when nobody writes into it")
         return made
@@ -127,6 +133,19 @@ def _cut(source: Frames, clips: Clips, empty: ClipRef) -> list[ClipRef]:
     if source.missing:
         made.append(_missing(whole, source))
     return [replace(ref, key=f"{ref.key}-{index:06d}") for index, ref in enumerate(made)]
+
+
+def parted(source: Frames, cuts: Sequence[float]) -> Frames:
+    """With runs that end at `cuts`: before the frame that is nearest to each, or the next one."""
+    half = 1 / (2 * source.fps)
+    moments = [float((Fraction(cut) - half) / source.time_base) for cut in sorted(cuts)]
+    runs = [
+        [int(pts) for pts in part]
+        for run in source.runs
+        for part in np.split(np.array(run, np.int64), np.searchsorted(run, moments))
+        if len(part)
+    ]
+    return replace(source, runs=runs)
 
 
 def _filled(empty: ClipRef, source: Frames) -> ClipRef:

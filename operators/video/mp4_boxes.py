@@ -47,6 +47,19 @@ def foreign_boxes(data: bytes) -> list[str]:
     return sorted(found | _different(boxes, due) | ({"rest"} if due else set()))
 
 
+def layout_of(data: bytes) -> Layout:
+    """What is free in a clip's video: parameter sets, durations and slices. Raises ValueError if it is not one written
+    here, to the byte; a C2PA manifest may be in it."""
+    boxes = list(_walk(data, ""))
+    try:
+        layout = _read(boxes)
+        if mp4_layout.write(layout, _marks(boxes)[:1]) == data:
+            return layout
+    except (IndexError, KeyError, struct.error):
+        pass
+    raise ValueError("a video that was not written here")
+
+
 def marks(data: bytes) -> list[bytes]:
     """The contents of all C2PA manifests' boxes."""
     return _marks(list(_walk(data, "")))

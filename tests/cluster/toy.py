@@ -164,9 +164,10 @@ def write_output(
     signer: Signer | None = None,
     end: Callable[[ClipRef], Ended] | None = None,  # instead of `ended`
     policy: Policy = POLICY,
+    refs: list[ClipRef] | None = None,  # of a plan that is there already
 ) -> list[str]:
     """A finished dataset over a plan of `count` clips, made without Ray; returns the names of its shards."""
-    refs = write_plan(plan, count)
+    refs = write_plan(plan, count) if refs is None else refs
     checkpoint.begin(run_of(plan, output, signer, policy))
     names = [
         ShardNames().get_filename_for_task("a" * 32, task) for task in range(-(-count // clips_per_shard))

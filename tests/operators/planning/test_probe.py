@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.planning.probe import plan_source, windows
+from operators.planning.probe import plan_source, probe_source, windows
 from operators.video.decode import DecodeError, decode_clip
 from schemas.clip import ClipRef
 from schemas.profile import Clips
@@ -36,6 +36,30 @@ def test_windows_part_the_frames(frames: int, length: int, data: st.DataObject) 
     assert [frame for part in new for frame in part] == list(range(frames))
     assert all(len(part) > 0 for part in new)
     assert all(stop - first == length for first, stop in cuts[:-1])
+
+
+@given(st.sets(st.integers(0, 31), max_size=6), st.sampled_from([Fraction(1, 10), Fraction(1, 90000)]))
+def test_no_clip_lies_across_a_cut(
+    tmp_path_factory: pytest.TempPathFactory, at: set[int], unit: Fraction
+) -> None:
+    """Cuts are moments, at the 30 frames of a video at 10 frames/s or behind them, a little inexact."""
+    folder = tmp_path_factory.getbasetemp()
+    path = folder / f"cuts-{unit.denominator}.mp4"
+    if not path.exists():
+        write(path, pictures(30), time_base=unit, pts=[int(Fraction(n, 10) / unit) for n in range(30)])
+    cuts = [number / 10 + 1e-6 * (-1) ** number for number in at]
+    refs = probe_source(str(path), "key", CLIPS, cuts)
+    shown = [
+        range(ref.first_frame + ref.overlap, ref.first_frame + len(ref.pts))
+        for ref in refs
+        if not ref.problem
+    ]
+    assert [frame for part in shown for frame in part] == list(range(30))
+    begins = {ref.first_frame for ref in refs if not ref.overlap}
+    assert begins == {0} | {number for number in at if number < 30}
+    for ref in refs:
+        whole = range(ref.first_frame, ref.first_frame + len(ref.pts))
+        assert not [number for number in at if number in whole[1:]], "nor does its context"
 
 
 SOURCES: dict[str, dict[str, Any]] = {

@@ -1,0 +1,1 @@
+"""Datasets that are more than a folder of videos."""
