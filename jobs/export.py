@@ -24,7 +24,7 @@ from jobs import options
 from jobs.verify import policy_of, read, show, verify
 from operators import storage
 from operators.formats.lerobot import layout
-from operators.formats.lerobot.fate import Clips, Ended
+from operators.formats.lerobot.fate import Ended, EndedClips
 from operators.formats.lerobot.write import Export
 from operators.release import reader
 from operators.release.layout import VIDEO
@@ -34,7 +34,7 @@ from schemas.clip import ClipRef
 from schemas.errors import UserError
 
 
-def clips_of(dataset: layout.Dataset, plan: str, output: str) -> Clips:
+def clips_of(dataset: layout.Dataset, plan: str, output: str) -> EndedClips:
     """The planned clips of a dataset's videos, and how they ended. Raises UserError if there is none."""
     videos = pa.array(sorted(layout.cuts(dataset)), pa.string())
     columns = list(ClipRef.__dataclass_fields__)
@@ -52,7 +52,7 @@ def clips_of(dataset: layout.Dataset, plan: str, output: str) -> Clips:
             for row in rows.to_pylist()
             if row["key"] in keys
         }
-    return Clips(refs, ended)
+    return EndedClips(refs, ended)
 
 
 def read_clip(output: str, ended: Ended, key: str) -> bytes:

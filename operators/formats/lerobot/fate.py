@@ -40,7 +40,7 @@ class Fate:
     clips: dict[str, list[ClipRef]] = field(default_factory=dict)
 
 
-class Clips:
+class EndedClips:
     """The planned clips of a dataset's videos, found by when their frames are shown."""
 
     def __init__(self, refs: Iterable[ClipRef], ended: Mapping[str, Ended]) -> None:
@@ -75,7 +75,9 @@ def _steady(own: list[ClipRef]) -> bool:
     return all(one < other for one, other in pairwise(shown))
 
 
-def fate(dataset: Dataset, episode: Episode, rows: Rows | None, cameras: list[str], clips: Clips) -> Fate:
+def fate(
+    dataset: Dataset, episode: Episode, rows: Rows | None, cameras: list[str], clips: EndedClips
+) -> Fate:
     """Of one episode; the first problem that is found counts."""
     if rows is None:
         return Fate("it has no rows in data", sound=False)
@@ -96,7 +98,7 @@ def fate(dataset: Dataset, episode: Episode, rows: Rows | None, cameras: list[st
 
 
 def _of_camera(
-    dataset: Dataset, span: Span, timestamps: np.ndarray, clips: Clips
+    dataset: Dataset, span: Span, timestamps: np.ndarray, clips: EndedClips
 ) -> tuple[list[ClipRef], str]:
     """The clips that make up the span, or why they do not."""
     uri, half = dataset.uri(span.video), 0.5 / dataset.fps

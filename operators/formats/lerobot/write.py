@@ -15,7 +15,7 @@ from av.error import FFmpegError
 from operators import storage
 from operators.formats.lerobot import layout, meta, stats, video
 from operators.formats.lerobot import rows as data
-from operators.formats.lerobot.fate import TOLERANCE, Clips, Fate, Rows, fate
+from operators.formats.lerobot.fate import TOLERANCE, EndedClips, Fate, Rows, fate
 from operators.formats.lerobot.layout import DATA, DATA_PATH, INFO, STATS, VIDEO_PATH, Dataset
 from operators.formats.lerobot.meta import Written
 from schemas.certificate import Timing
@@ -33,7 +33,7 @@ class Export:
     dataset: Dataset
     rules: Episodes
     timing: Timing
-    clips: Clips
+    clips: EndedClips
     read: Callable[[ClipRef], bytes]
     target: str
 

@@ -15,7 +15,7 @@ import pytest
 
 from jobs.plan import by_episodes
 from operators.formats.lerobot import layout
-from operators.formats.lerobot.fate import Clips, Ended
+from operators.formats.lerobot.fate import Ended, EndedClips
 from operators.formats.lerobot.write import Export
 from operators.planning.listing import list_sources
 from operators.planning.probe import named, probe_source, source_key
@@ -70,7 +70,7 @@ def export(
     ended = {ref.key: Ended("quarantined" if refuses(ref) else "released", "shard", "") for ref in refs}
     dataset = layout.read(str(folder))
     assert dataset is not None
-    return Export(dataset, chosen, timing, Clips(refs, ended), video, str(target)).write()
+    return Export(dataset, chosen, timing, EndedClips(refs, ended), video, str(target)).write()
 
 
 def rows(folder: Path) -> pa.Table:
@@ -214,7 +214,7 @@ def test_several_cameras_in_several_files_and_one_by_policy(tmp_path: Path) -> N
 
 def test_no_picture_gets_out_with_the_rows(tmp_path: Path) -> None:
     picture = pa.array([{"bytes": b"a source's picture", "path": "x.png"}] * 17)
-    levels = pa.array([list(range(2000))] * 17, pa.list_(pa.uint8()))
+    levels = pa.array([[level % 256 for level in range(2000)]] * 17, pa.list_(pa.uint8()))
     text = pa.array(["a word"] * 17)
     more = {
         "observation.image": ({"dtype": "image", "shape": [48, 64, 3], "names": None}, picture),
@@ -383,7 +383,7 @@ def refused(source: Path, refs: list[ClipRef], ended: list[ClipRef], target: Pat
     """Why nothing is given back of a plan, of which some clips have `ended` as released."""
     dataset = layout.read(str(source))
     assert dataset is not None
-    known = Clips(refs, {ref.key: Ended("released", "shard", "") for ref in ended})
+    known = EndedClips(refs, {ref.key: Ended("released", "shard", "") for ref in ended})
     with pytest.raises(UserError, match="no episode was released") as raised:
         Export(dataset, Episodes(), "source", known, generated, str(target)).write()
     return str(raised.value)
