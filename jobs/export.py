@@ -63,16 +63,21 @@ def read_clip(output: str, ended: Ended, key: str) -> bytes:
     return video
 
 
-def export(output: str, plan: str, place: str, target: str) -> dict[str, Any]:
-    """Write the dataset; returns what its meta/recast.json says. `output` is complete, and was verified."""
-    dataset = layout.read(place)
-    if dataset is None:
-        raise UserError(place, f"holds no {layout.INFO}", "Give the LeRobot dataset that was planned")
+def require_place(target: str, output: str, plan: str, place: str) -> None:
+    """Raise UserError unless there is nothing at `target` yet, and none of what must not be published beside it."""
     for private, what in ((plan, "source names and keys"), (place, "originals")):
         storage.keep_apart(target, private, what)
     storage.keep_apart(target, output, "the clips that were verified")
     if storage.list_files(target):
         raise UserError(target, "is not empty", "Delete what is there, or give another place")
+
+
+def export(output: str, plan: str, place: str, target: str) -> dict[str, Any]:
+    """Write the dataset; returns what its meta/recast.json says. `output` is complete, and was verified."""
+    dataset = layout.read(place)
+    if dataset is None:
+        raise UserError(place, f"holds no {layout.INFO}", "Give the LeRobot dataset that was planned")
+    require_place(target, output, plan, place)
     policy, clips = policy_of(output, read(output)), clips_of(dataset, plan, output)
 
     def released(ref: ClipRef) -> bytes:
@@ -88,6 +93,7 @@ def main(arguments: Namespace) -> int:
     found = read(output)
     if found["state"] != "complete":
         raise UserError(output, "is not complete", "Finish it with jobs.anonymize")
+    require_place(target, output, arguments.plan, arguments.source)
     session.start()
     proof = verify(output, found, trusted, arguments.sample, secrets.token_hex(8))
     if proof.breaches:
