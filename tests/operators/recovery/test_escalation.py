@@ -116,7 +116,7 @@ def failing(*_: Any, **__: Any) -> Any:
 
 
 def left_over(*_: Any, **__: Any) -> Any:
-    raise Rejected("somebody is left", [])
+    raise Rejected("somebody may be left in the conditioning", [])
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_what_condition_refuses_is_tried_again_with_a_larger_mask_only(
     assert tries.names() == tried
     assert isinstance(outcome, QuarantinedClip) and outcome.stage == "condition"
     assert [step.name for step in outcome.steps] == tried
-    assert {step.reason for step in outcome.steps} <= {"condition: somebody is left"}
+    assert {step.reason for step in outcome.steps} <= {"condition: somebody may be left in the conditioning"}
 
 
 def test_the_ladder_goes_on_from_a_rung_that_condition_jumped_to(

@@ -1,10 +1,10 @@
 // One sun with a shadow map, light from sky and ground, Blinn-Phong highlights.
 
-struct Light { // scenery/light.py
+struct SceneLight { // scenery/light.py
   vec3 sun, sun_colour, sky_colour, ground_colour, zenith, horizon;
   float cloud, fog;
 };
-uniform Light light;
+uniform SceneLight light;
 uniform vec3 eye, forward; // of the camera
 uniform mat4 to_shadow;    // from the world to the sun's view of the people
 uniform sampler2D shadow_map;
