@@ -41,7 +41,7 @@ def test_an_order_to_stop_is_obeyed_and_counts_against_no_clip(tmp_path: Path, o
     while not storage.list_files(f"{out}/attempts") and run.poll() is None:
         time.sleep(0.1)
     os.kill(run.pid, order)
-    said, error = run.communicate(timeout=60)
+    said, error = run.communicate(timeout=240)
     assert run.returncode == 130, error
     assert "stopped: " in error and " of 3 clips are in " in error and "Traceback" not in said + error, (
         said + error
