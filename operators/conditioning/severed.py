@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from operators.conditioning.limbs import take_in
+from operators.conditioning.pieces import around, pieces
 from schemas.policy import MaskPolicy
 from schemas.track import Track, union
 
@@ -34,12 +35,12 @@ def cover_severed(frames: np.ndarray, people: Sequence[Track], policy: MaskPolic
     for track in people:
         own = _shares(colours[track.first : track.first + len(track.body)][track.body])
         telling = (own > _COMMON) & (own > _TIMES * scene)
-        for t, (x0, y0, x1, y1) in enumerate(
-            track.boxes_throughout().round().astype(int).tolist(), track.first
-        ):
-            far = round(_REACH * (y1 - y0))
-            window = slice(max(0, y0 - far), y1 + far), slice(max(0, x0 - far), x1 + far)
-            piece = _pieces(telling[colours[t][window]] & ~covered[t][window], _SMALLEST * (y1 - y0) ** 2)
+        for t, box in enumerate(track.boxes_throughout().round().astype(int), track.first):
+            height = int(box[3] - box[1])
+            window = around(box, round(_REACH * height))
+            alike = (telling[colours[t][window]] & ~covered[t][window]).astype(np.uint8)
+            opened = cv2.morphologyEx(alike, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+            piece = pieces(opened, _SMALLEST * height**2)
             parts[max(0, t - _SPREAD) : t + _SPREAD + 1, window[0], window[1]] |= piece
     return take_in(people, parts, policy)
 
@@ -58,15 +59,3 @@ def _shares(colours: np.ndarray) -> np.ndarray:
     near[1:] += counts[:-1] / 2
     near[:-1] += counts[1:] / 2
     return (near / max(1.0, float(counts.sum()))).ravel()
-
-
-def _pieces(alike: np.ndarray, smallest: float) -> np.ndarray:
-    """bool [h,w]: the connected pieces that are large enough and end before the window's edge."""
-    opened = cv2.morphologyEx(alike.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened)
-    kept = np.zeros(count, bool)
-    for number in range(1, count):
-        x, y, width, height, area = stats[number]
-        inside = x > 0 and y > 0 and x + width < alike.shape[1] and y + height < alike.shape[0]
-        kept[number] = inside and area >= smallest
-    return np.asarray(kept[labels])

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from operators.conditioning.limbs import take_in
+from operators.conditioning.pieces import around, pieces
 from operators.video.camera import camera_motions, shrunk, stands_still
 from schemas.policy import MaskPolicy
 from schemas.track import Track, union
@@ -38,8 +39,14 @@ def cover_moving(
             parts[first:stop] = _moving(frames[first:stop], covered[first:stop])
     near = np.zeros(shape, bool)
     for track in people:
-        for t, box in enumerate(track.boxes_throughout().tolist(), track.first):
-            near[max(0, t - _SPREAD) : t + _SPREAD + 1] |= _pieces(parts[t] & ~covered[t], box)
+        for t, box in enumerate(track.boxes_throughout().round().astype(int), track.first):
+            height = int(box[3] - box[1])
+            far = max(2, round(_REACH * height))
+            window = around(box, far)
+            x0, y0, x1, y1 = box.tolist()
+            beyond = y0 > far, y1 + far < shape[1], x0 > far, x1 + far < shape[2]
+            piece = pieces((parts[t] & ~covered[t])[window], _SMALLEST * height**2, beyond)
+            near[max(0, t - _SPREAD) : t + _SPREAD + 1, window[0], window[1]] |= piece
     return take_in(people, near, policy)
 
 
@@ -56,46 +63,32 @@ def _moving(frames: np.ndarray, covered: np.ndarray) -> np.ndarray:
     still = stands_still(grays, hidden)
     motions = [np.eye(3)] * len(frames) if still else camera_motions(grays, hidden)
     shown = np.stack([cv2.GaussianBlur(frame, (3, 3), 0) for frame in shown])
+    clear = [shrunk(~one, _BLENDED) for one in hidden]
     made = np.zeros(frames.shape[:3], bool)
     for t in range(len(frames)):
-        moves = _unlike(shown, hidden, motions, t)
+        moves = _unlike(shown, clear, motions, t) & (shrunk(~hidden[t]) > 0)
         if moves.sum() <= _ALL_OVER * max(1, (~hidden[t]).sum()):
             made[t] = cv2.resize(moves.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST) > 0
     return made
 
 
-def _unlike(frames: np.ndarray, hidden: np.ndarray, motions: list[np.ndarray], t: int) -> np.ndarray:
-    """bool [h,w]: pixels of frame t that two other frames at least see otherwise, and none of those alike."""
-    differs, agrees = (np.zeros(hidden.shape[1:], np.uint8) for _ in range(2))
+def _unlike(frames: np.ndarray, clear: list[np.ndarray], motions: list[np.ndarray], t: int) -> np.ndarray:
+    """bool [h,w]: pixels of frame t that two others at least, and more than see them alike, see otherwise.
+
+    Each looks where it is `clear` of people, uint8 [h,w].
+    """
+    size = clear[t].shape[::-1]
+    differs, agrees = (np.zeros(clear[t].shape, np.uint8) for _ in range(2))
     for other in (t + sign * apart for apart in _APART for sign in (-1, 1)):
         if not 0 <= other < len(frames):
             continue
         motion = motions[t] @ np.linalg.inv(motions[other])
-        size = hidden.shape[:0:-1]
         laid = cv2.warpPerspective(frames[other], motion, size, flags=cv2.INTER_LINEAR)
-        clear = shrunk(~hidden[other], _BLENDED)
-        seen = cv2.warpPerspective(clear, motion, size, flags=cv2.INTER_NEAREST) > 0
+        seen = cv2.warpPerspective(clear[other], motion, size, flags=cv2.INTER_NEAREST) > 0
         around = np.ones((5, 5), np.uint8)
         above = cv2.subtract(frames[t], cv2.dilate(laid, around))
         below = cv2.subtract(cv2.erode(laid, around), frames[t])
         far = np.maximum(above, below).max(axis=2) > _LEVELS
         differs += (seen & far).astype(np.uint8)
         agrees += (seen & ~far).astype(np.uint8)
-    return (differs >= 2) & (differs > agrees) & (shrunk(~hidden[t]) > 0)
-
-
-def _pieces(moves: np.ndarray, box: list[float]) -> np.ndarray:
-    """bool [H,W]: the connected pieces near a box x0 y0 x1 y1 that are large enough and end within reach of it."""
-    x0, y0, x1, y1 = (round(side) for side in box)
-    far, kept = max(2, round(_REACH * (y1 - y0))), np.zeros(moves.shape, bool)
-    top, left = max(0, y0 - far), max(0, x0 - far)
-    window = moves[top : max(0, y1 + far), left : max(0, x1 + far)]
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(window.astype(np.uint8))
-    for number in range(1, count):
-        x, y, width, height, area = stats[number]
-        over = [x == 0 and left > 0, y == 0 and top > 0]
-        over += [x + width == window.shape[1] and x1 + far < moves.shape[1]]
-        over += [y + height == window.shape[0] and y1 + far < moves.shape[0]]
-        if not any(over) and area >= _SMALLEST * (y1 - y0) ** 2:
-            kept[top : top + len(labels), left : left + labels.shape[1]] |= labels == number
-    return kept
+    return np.asarray((differs >= 2) & (differs > agrees))

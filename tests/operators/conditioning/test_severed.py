@@ -4,20 +4,11 @@ import numpy as np
 import pytest
 
 from operators.conditioning.severed import cover_severed
-from schemas.policy import MaskPolicy
 from schemas.track import Track, union
+from tests.operators.conditioning.policies import BESIDE
 
 _SHAPE = (4, 120, 160)
 _GREEN = (20, 110, 40)
-_POLICY = MaskPolicy(
-    start_confidence=0.3,
-    start_frames=1,
-    dilate_px=8,
-    dilate_share=0.05,
-    union_frames=1,
-    gap_frames=0,
-    growths=0,
-)
 
 
 def _scene() -> np.ndarray:
@@ -38,7 +29,7 @@ def test_a_leg_on_the_other_side_of_a_post_is_masked() -> None:
     people = _walker(frames)
     leg = np.s_[:, 75:100, 66:72]  # the post stands from x 72 to 80
     frames[leg] = _GREEN
-    made = cover_severed(frames, people, _POLICY)
+    made = cover_severed(frames, people, BESIDE)
     assert union(made, "mask", _SHAPE)[leg].all()
     np.testing.assert_array_equal(made[0].body, people[0].body)
 
@@ -47,7 +38,7 @@ def test_a_leg_that_is_seen_in_one_frame_is_masked_in_those_beside_it() -> None:
     frames = _scene()
     people = _walker(frames)
     frames[1, 75:100, 66:72] = _GREEN
-    mask = union(cover_severed(frames, people, _POLICY), "mask", _SHAPE)[:, 75:100, 66:72]
+    mask = union(cover_severed(frames, people, BESIDE), "mask", _SHAPE)[:, 75:100, 66:72]
     assert [bool(frame.all()) for frame in mask] == [True, True, True, False]
 
 
@@ -60,7 +51,7 @@ def test_what_has_the_same_colour_but_is_none_of_theirs_stays(scenery: tuple[sli
     frames = _scene()
     people = _walker(frames)
     frames[scenery] = _GREEN
-    made = cover_severed(frames, people, _POLICY)
+    made = cover_severed(frames, people, BESIDE)
     np.testing.assert_array_equal(made[0].mask, people[0].mask)
 
 
@@ -68,9 +59,9 @@ def test_a_colour_that_the_scene_is_full_of_tells_nothing() -> None:
     frames = _scene()
     frames[:, ::2] = _GREEN
     people = _walker(frames)
-    made = cover_severed(frames, people, _POLICY)
+    made = cover_severed(frames, people, BESIDE)
     np.testing.assert_array_equal(made[0].mask, people[0].mask)
 
 
 def test_nobody_has_no_pieces() -> None:
-    assert cover_severed(_scene(), [], _POLICY) == []
+    assert cover_severed(_scene(), [], BESIDE) == []

@@ -4,19 +4,10 @@ import numpy as np
 import pytest
 
 from operators.conditioning.stirred import cover_moving
-from schemas.policy import MaskPolicy
 from schemas.track import Track, union
+from tests.operators.conditioning.policies import BESIDE
 
 _SHAPE = (12, 160, 240)
-_POLICY = MaskPolicy(
-    start_confidence=0.3,
-    start_frames=1,
-    dilate_px=8,
-    dilate_share=0.05,
-    union_frames=1,
-    gap_frames=0,
-    growths=0,
-)
 _PERSON = np.s_[30:130, 100:140]
 
 
@@ -39,7 +30,7 @@ def _walker(frames: np.ndarray) -> list[Track]:
 
 
 def _masked(frames: np.ndarray, people: list[Track]) -> np.ndarray:
-    made = cover_moving(frames, people, _POLICY, [(0, len(frames))])
+    made = cover_moving(frames, people, BESIDE, [(0, len(frames))])
     np.testing.assert_array_equal(made[0].body, people[0].body)
     return union(made, "mask", _SHAPE)
 
@@ -88,9 +79,9 @@ def test_a_cut_to_another_scene_moves_nothing() -> None:
     frames = _scene()
     frames[6:] = 255 - frames[6:]
     people = _walker(frames)
-    made = cover_moving(frames, people, _POLICY, [(0, 6), (6, 12)])
+    made = cover_moving(frames, people, BESIDE, [(0, 6), (6, 12)])
     np.testing.assert_array_equal(union(made, "mask", _SHAPE), people[0].mask)
 
 
 def test_nobody_moves_nothing() -> None:
-    assert cover_moving(_scene(), [], _POLICY, [(0, _SHAPE[0])]) == []
+    assert cover_moving(_scene(), [], BESIDE, [(0, _SHAPE[0])]) == []
