@@ -131,10 +131,8 @@ def publish(output: str, found: dict[str, Any], dataset: bytes, signer: Signer, 
     storage.write_bytes(output, EVIDENCE, evidence.seal(found, digests, signer))
 
 
-def require_fit(output: str, dataset: dict[str, Any], profile: Profile) -> None:
-    """Raises UserError unless the dataset is complete, and made with this profile."""
-    if dataset["state"] != "complete":
-        raise UserError(output, "is not complete", "Run jobs.anonymize again with the same plan and settings")
+def require_profile(output: str, dataset: dict[str, Any], profile: Profile) -> None:
+    """Raises UserError unless the dataset was made with this profile."""
     if dataset["profile"]["digest"] != profile.digest():
         problem = f"was made with another profile than {profile.name}"
         raise UserError(output, problem, "Give the settings of the run")
@@ -168,9 +166,9 @@ def main(arguments: Namespace) -> int:
     storage.keep_apart(output, report, "originals")
     options.keep_out_of_datasets(report, "originals")
     profile, _ = options.read_settings(arguments)
-    dataset = reader.require_dataset(output, "there is nothing to evaluate")
+    dataset = reader.require_complete(output, "there is nothing to evaluate")
     policy, judges = policy_of(output, dataset), load(Judges, arguments.judges)
-    require_fit(output, dataset, profile)
+    require_profile(output, dataset, profile)
     signer = signer_of(arguments, dataset)
     methods = chosen(arguments.against, BASELINES, "--against")
     attacks = chosen(arguments.attacks, ATTACKS, "--attacks")

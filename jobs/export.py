@@ -21,7 +21,7 @@ from rich.console import Console
 from cluster import session
 from cluster.ledger.plans import Plan
 from jobs import options
-from jobs.verify import policy_of, read, show, verify
+from jobs.verify import policy_of, show, verify
 from operators import storage
 from operators.formats.lerobot import layout
 from operators.formats.lerobot.fate import Ended, EndedClips
@@ -72,13 +72,13 @@ def require_place(target: str, output: str, plan: str, place: str) -> None:
         raise UserError(target, "is not empty", "Delete what is there, or give another place")
 
 
-def export(output: str, plan: str, place: str, target: str) -> dict[str, Any]:
-    """Write the dataset; returns what its meta/recast.json says. `output` is complete, and was verified."""
+def export(output: str, found: dict[str, Any], plan: str, place: str, target: str) -> dict[str, Any]:
+    """Write the dataset; returns what its meta/recast.json says. `output` is complete; `found` of it was verified."""
     dataset = layout.read(place)
     if dataset is None:
         raise UserError(place, f"holds no {layout.INFO}", "Give the LeRobot dataset that was planned")
-    require_place(target, output, plan, place)
-    policy, clips = policy_of(output, read(output)), clips_of(dataset, plan, output)
+    require_place(target, output, plan, place)  # again: verifying took a while
+    policy, clips = policy_of(output, found), clips_of(dataset, plan, output)
 
     def released(ref: ClipRef) -> bytes:
         return read_clip(output, clips.ended[ref.key], ref.key)
@@ -90,16 +90,14 @@ def main(arguments: Namespace) -> int:
     """Verify, write, and say what became of every episode."""
     output, target = arguments.output.rstrip("/"), arguments.to.rstrip("/")
     trusted = read_public_key(arguments.public_key) if arguments.public_key else ""
-    found = read(output)
-    if found["state"] != "complete":
-        raise UserError(output, "is not complete", "Finish it with jobs.anonymize")
+    found = reader.require_complete(output, "there is nothing to export")
     require_place(target, output, arguments.plan, arguments.source)
     session.start()
     proof = verify(output, found, trusted, arguments.sample, secrets.token_hex(8))
     if proof.breaches:
         show(output, found, proof, trusted, Console())
         return 1
-    record = export(output, arguments.plan, arguments.source, target)
+    record = export(output, found, arguments.plan, arguments.source, target)
     counts = Counter(one["state"] for one in record["episodes"])
     rows: list[tuple[str, Any]] = [
         (f"episodes {state}", counts[state]) for state in ("released", "black", "left out")

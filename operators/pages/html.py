@@ -11,23 +11,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from operators import storage
 from operators.release import reader
-from schemas.errors import UserError
 
 IN_PLACE = [
     ("source_hmac", "ascending"),
     ("first_frame", "ascending"),
 ]  # a dataset's clips by source and place in it
+NOTHING = "there is nothing to show"  # of an output without a dataset
 ROWS = 200  # of what was not released, in one page
 PAGE_BYTES = 96_000_000  # of video in one page; what does not fit is counted, not shown
-
-
-def require_complete(output: str) -> dict[str, Any]:
-    """The facts of a dataset that is complete. Raises UserError if there is none, or it is not."""
-    facts = reader.require_dataset(output, "there is nothing to show")
-    if facts["state"] != "complete":
-        remedy = "Run jobs.anonymize again with the same plan and settings"
-        raise UserError(output, "is not complete", remedy)
-    return facts
 
 
 def not_released(output: str, which: pc.Expression | None = None) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from operators.pages.html import IN_PLACE, embedded, fitting, not_released, require_complete, write_page
+from operators.pages.html import IN_PLACE, NOTHING, embedded, fitting, not_released, write_page
 from operators.release import reader
 from operators.release.layout import CONDITION, RECORD, REPORT, VIDEO
 from schemas.certificate import Gate
@@ -23,7 +23,7 @@ def write_report(output: str, clips: int = 24) -> str:
     Shows up to `clips` released clips, conditioning and result in sync, people first and no source twice before
     every source once; the others as numbers. Raises UserError if there is no dataset.
     """
-    facts = require_complete(output)
+    facts = reader.require_complete(output, NOTHING)
     cards = fitting(_cards(output, _choose(output, clips)))
     problems = not_released(output)
     return write_page(

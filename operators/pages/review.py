@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from operators import storage
 from operators.pages.candidates import Candidates
-from operators.pages.html import IN_PLACE, embedded, fitting, not_released, require_complete, write_page
+from operators.pages.html import IN_PLACE, NOTHING, embedded, fitting, not_released, write_page
 from operators.release import reader
 from operators.release.layout import CONDITION, RECORD, VIDEO
 from operators.video.decode import DecodeError, decode_clip
@@ -35,7 +35,7 @@ def write_review(
     Raises UserError if one of `output` and `review` lies inside the other: originals never sit beside a release.
     """
     storage.keep_apart(output, review, "originals")
-    facts, reviewers = require_complete(output), reviewers or Reviewers(groups=[])
+    facts, reviewers = reader.require_complete(output, NOTHING), reviewers or Reviewers(groups=[])
     shown = [*_worst(output, "quarantined", clips), *_worst(output, "released", clips)][:clips]
     originals = _originals(plan, shown)
     cards = fitting(_cards(output, zip(shown, originals, strict=True), Candidates(review), reviewers))

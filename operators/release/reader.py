@@ -59,6 +59,15 @@ def require_dataset(output: str, consequence: str) -> dict[str, Any]:
     return made
 
 
+def require_complete(output: str, consequence: str) -> dict[str, Any]:
+    """The same of a dataset that is complete; raises UserError if it is not."""
+    made = require_dataset(output, consequence)
+    if made["state"] != "complete":
+        remedy = "Run jobs.anonymize again with the same plan and settings"
+        raise UserError(output, "is not complete", remedy)
+    return made
+
+
 def parquet_files(place: str, folder: str) -> Files:
     """The parquet files below a folder of a dataset or a plan; none if there is no such folder."""
     filesystem, root = storage.arrow_filesystem(storage.join(place, folder))

@@ -3,6 +3,7 @@
 import json
 import secrets
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -21,6 +22,10 @@ from tests.cluster import toy
 from tests.jobs.small import job
 from tests.jobs.test_plan import CLIPS, PROFILE, clips
 from tests.operators.formats.test_lerobot import FRONT, TOP, due, generated, grays, is_near, rows, seen
+
+
+def facts(output: str) -> dict[str, Any]:
+    return reader.require_complete(output, "there is nothing to export")
 
 
 def anonymized(folder: Path, refs: list[ClipRef], episodes: Episodes) -> None:
@@ -82,7 +87,9 @@ def test_what_was_released_comes_back_and_the_job_says_what_did_not(whole: Path,
 def test_black_is_said_by_the_policy_of_the_output(whole: Path, tmp_path: Path) -> None:
     storage.copy(f"{whole}/plan", f"{tmp_path}/plan")
     anonymized(tmp_path, clips(f"{tmp_path}/plan"), Episodes(unreleased="black"))
-    record = export(f"{tmp_path}/out", f"{tmp_path}/plan", f"{whole}/in", f"{tmp_path}/new")
+    record = export(
+        f"{tmp_path}/out", facts(f"{tmp_path}/out"), f"{tmp_path}/plan", f"{whole}/in", f"{tmp_path}/new"
+    )
     assert [one["state"] for one in record["episodes"]] == ["released", "black", "released"]
     assert seen(tmp_path / "new", TOP)[1].max() <= 2
     assert rows(tmp_path / "new").num_rows == 36
@@ -105,7 +112,7 @@ def test_a_clip_that_was_exchanged_since_is_not_taken(
 ) -> None:
     monkeypatch.setattr(reader, "members", lambda *_: {"mp4": secrets.token_bytes(9)})
     with pytest.raises(UserError, match="is not what was released"):
-        export(f"{whole}/out", f"{whole}/plan", f"{whole}/in", f"{tmp_path}/new")
+        export(f"{whole}/out", facts(f"{whole}/out"), f"{whole}/plan", f"{whole}/in", f"{tmp_path}/new")
     assert not (tmp_path / "new/meta/info.json").exists()
 
 
@@ -120,6 +127,6 @@ def test_what_does_not_go_together_is_said(whole: Path, tmp_path: Path) -> None:
         ((out, plan_, source, f"{whole}/plan/new"), "lies in or around"),
     ):
         with pytest.raises(UserError, match=said):
-            export(*arguments)
+            export(arguments[0], facts(arguments[0]), *arguments[1:])
     assert json.loads(storage.read_bytes(plan_, plans.PLAN_FILE))["clips"] == len(clips(plan_))
     assert options.KEY_FILE in storage.list_files(plan_)
