@@ -33,6 +33,12 @@ _JOINTS, _SHARE = (
     6,
     0.4,
 )  # that many such joints in that share of a track's frames: less is a post, or a bicycle
+_FIRST_OF_LEGS, _LEGS = 11, 5  # or so many of the six of hips, knees and ankles, where legs alone are seen
+_SHOULDERS, _TRUNK_SEEN = [5, 6], 0.3  # in more of the frames than that, shoulders say how tall somebody is
+_LEG, _OUTSTRETCHED = (
+    0.48,
+    0.7,
+)  # share of the height from hip to ankle; of the lengths seen, the one that counts
 _SCATTERED = 0.15  # of the height: joints that no body comes closer to are none
 _TRIES, _ITERATIONS = 5, 14
 _TURNED = 4.0  # what it costs a frame to face away from the first guess
@@ -85,10 +91,12 @@ def _problem(
     scores = np.where(joints[..., 2] > _FAINTEST, np.clip(joints[..., 2], 0, 1), 0.0)
     body_scores = scores[:, :COCO]
     scores[:, COCO:] *= _KNUCKLES
-    if ((body_scores > _BELIEVABLE).sum(1) >= _JOINTS).sum() < max(1, _SHARE * len(joints)):
+    seen = body_scores > _BELIEVABLE
+    enough = (seen.sum(1) >= _JOINTS) | (seen[:, _FIRST_OF_LEGS:].sum(1) >= _LEGS)
+    if enough.sum() < max(1, _SHARE * len(joints)):
         return None
     camera = Camera(FOCAL * max(size), (size[1] / 2, size[0] / 2))
-    tall = np.maximum(boxes[:, 3] - boxes[:, 1], 4.0)
+    tall = np.maximum(boxes[:, 3] - boxes[:, 1], _standing(joints[:, :COCO, :2], seen)).clip(4.0)
     if lifted is not None:
         lifted = lifted - lifted[:, [11, 12]].mean(1, keepdims=True)
     start, sizes = first_guess(
@@ -97,6 +105,20 @@ def _problem(
     calm = usual_smoothness(fps, _EASY)
     problem = Problem(body.skeleton, body.height, camera, joints[..., :2], scores, sizes, calm, lifted=lifted)
     return problem, start
+
+
+def _standing(joints: np.ndarray, seen: np.ndarray) -> float:
+    """How many px high somebody of whom hardly more than legs is seen would stand, by their length; else 0.
+
+    joints [T,17,2] px, and seen [T,17].
+    """
+    if seen[:, _SHOULDERS].any(1).mean() > _TRUNK_SEEN:
+        return 0.0
+    hip, knee, ankle = (slice(first, first + 2) for first in (11, 13, 15))
+    length = np.linalg.norm(joints[:, hip] - joints[:, knee], axis=-1)
+    length += np.linalg.norm(joints[:, knee] - joints[:, ankle], axis=-1)
+    whole = seen[:, hip] & seen[:, knee] & seen[:, ankle]
+    return float(np.quantile(length[whole], _OUTSTRETCHED) / _LEG) if whole.any() else 0.0
 
 
 def _best_start(problem: Problem, guess: np.ndarray) -> State:

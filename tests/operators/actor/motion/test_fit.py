@@ -58,6 +58,17 @@ def test_a_person_cut_by_the_frame_keeps_the_joints_that_show() -> None:
     assert (apart < 0.05 * track.tall[:, None]).mean() >= 0.97
 
 
+@pytest.mark.parametrize("facing", [0.4, 1.4])
+def test_somebody_of_whom_legs_alone_are_seen_stands_as_high_as_their_legs_are_long(facing: float) -> None:
+    track = walk("walk", facing, noise=0.005, seed=5)
+    track.joints[:, [*range(11), 16], 2] = 0.05
+    hips = track.true[:, [11, 12], 1].min(1)
+    track.boxes[:, 1] = hips
+    assert np.ptp(_played(track)[..., 1], axis=1).mean() > 0.8 * track.tall.mean()
+    apart = np.linalg.norm(_played(track) - track.true, axis=-1)[:, 11:16]
+    assert (apart < 0.07 * track.tall[:, None]).mean() >= 0.9
+
+
 def test_back_or_front_is_told_by_the_way_they_walk() -> None:
     for facing in (0.3, np.pi - 0.3):
         track = walk("walk", facing, noise=0.01)
