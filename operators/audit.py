@@ -150,8 +150,9 @@ class Audit:
         people = body if body.any() else evidence.regenerated  # nobody was found in StructAll
         gates = [final_look(seen, evidence.mask, limits)]
         gates += self.models.text(published, source, evidence.painted, overlap)
-        exposed = people & ~scenery(new, evidence.mask, shots(new))
-        gates.append(source_copy(output, source, (exposed, unmasked), overlap, limits.copied_share))
+        nobody = scenery(new, evidence.mask, shots(new))
+        exposed = (people & ~nobody, unmasked & ~nobody)
+        gates.append(source_copy(output, source, exposed, overlap, limits.copied_share))
         gates.append(
             blank(output, evidence.painted, evidence.regenerated, overlap, limits, filled(evidence.steps))
         )

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from operators.models.boxes import surest_once
+from operators.models.people.groups import groups
 from operators.models.runtime.onnx_session import OnnxNetwork
 from operators.models.runtime.tiles import tiles
 from schemas.cues import PersonBoxes
@@ -24,7 +25,8 @@ class CocoSsd:
     """Frames uint8 [T,H,W,3] RGB -> T PersonBoxes, surest first.
 
     Every look is 300 x 300: the whole frame, and, if it is larger than `tile` px, tiles of that size which share a
-    quarter. Scores are shifted so that 0.5 means as likely as not. Raises UserError for unusable weights, ValueError if
+    quarter. Scores are shifted so that 0.5 means as likely as not. A faint box around several people who are seen
+    surely is of the group, and left out. Raises UserError for unusable weights, ValueError if
     the network's output is not finite.
     """
 
@@ -53,7 +55,9 @@ class CocoSsd:
         everybody = np.clip(np.concatenate(boxes), 0, np.array([width, height] * 2, np.float32))
         surest = np.concatenate(scores)
         kept = surest_once(everybody, surest, _SAME_IOU)
-        return PersonBoxes(everybody[kept], surest[kept])
+        found = PersonBoxes(everybody[kept], surest[kept])
+        alone = ~groups(found)
+        return PersonBoxes(found.boxes[alone], found.scores[alone])
 
     def _look(self, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Boxes float32 [N,4] in pixels of a part of the frame, and scores; one person perhaps several times."""
