@@ -24,6 +24,7 @@ LOCK = Path(__file__).parent / "weights.lock"
 # Of models: what allows any use and passing on, with no more than naming the authors.
 PERMISSIVE = {"Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "CC0-1.0", "CC-BY-4.0"}
 _TRAINING = ("operators/training/", "jobs/train_", "jobs/prepare.py", "jobs/finetune.py")
+_CUES = ("pose", "segment", "limbs")  # of a profile's fields those that make the masks
 _FIELDS = ("weights", "adapter", "distilled", "vae")  # of a profile that name a file or folder
 
 
@@ -92,11 +93,35 @@ def digests(profile: Profile) -> dict[str, str]:
     """
     lock = read_lock()
     found = {name: verify(name, lock) for name in named(profile).values()}
+    _require_independent(profile, named(profile), found)
     for name, place in ({FACES: face_weights()} | text_weights()).items():
         found[name] = verify(name, lock, place)
     if profile.generator.people == "actor":
         found[str(BODY)] = verify(str(BODY), lock)
     return found
+
+
+def _require_independent(profile: Profile, names: Mapping[str, str], whole: Mapping[str, str]) -> None:
+    """Raise UserError if who judges holds a file of who makes the masks, whatever it is called. The final look may hold
+    the witness's where the profile spells both alike: then it has been asked to be another view. `names` by field,
+    digests by name."""
+    parts = {field: _parts(name, whole[name]) for field, name in names.items()}
+    witnesses = profile.witness if isinstance(profile.witness, list) else [profile.witness]
+    alike = {weights.name_of(one.weights) for one in witnesses if one.weights == profile.final.weights}
+    for field, name in names.items():
+        judge = field.partition(".")[0]
+        others = {"witness": _CUES, "final": (*_CUES, "witness")}.get(judge, ())
+        for other in names:
+            again = other.startswith("witness") and names[other] in alike
+            if other.partition(".")[0] in others and parts[field] & parts[other] and not again:
+                problem = f"{name} holds the same weights as {other}, {names[other]}"
+                raise UserError(f"the profile's {field}", problem, "Name a detector that is another one")
+
+
+def _parts(name: str, whole: str) -> set[str]:
+    """Digests of the files with numbers in them; of a file its own, which is known."""
+    inside = sorted(file for file in Path(name).rglob("*") if file.is_file())
+    return {weights.digest(file) for file in inside if file.suffix not in weights.BESIDE} or {whole}
 
 
 def digests_of(judges: Judges) -> dict[str, str]:

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -136,7 +137,10 @@ def on_every_node(look: Callable[[str], Files], folders: list[str]) -> Iterable[
 
 
 def cut(sources: list[Source], name_key: bytes, size: int) -> list[dict[str, Any]]:
-    """Up to `size` sources of one bucket each, and the name of the file that will hold their clips."""
+    """Up to `size` sources of one bucket each, and the name of the file that will hold their clips.
+
+    They stand in order of their keys: shards keep the plan's order, and that of names or dates would be told by it.
+    """
     buckets = defaultdict(list)
     for source in sources:
         key = source_key(source.name, name_key)
@@ -146,7 +150,8 @@ def cut(sources: list[Source], name_key: bytes, size: int) -> list[dict[str, Any
         buckets[plans.bucket(key)].append(told | {"key": key})
     return [
         {"file": f"{bucket}-{uuid.uuid4().hex}", "sources": own[first : first + size]}
-        for bucket, own in sorted(buckets.items())
+        for bucket, unordered in sorted(buckets.items())
+        for own in [sorted(unordered, key=itemgetter("key"))]
         for first in range(0, len(own), size)
     ]
 

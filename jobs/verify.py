@@ -54,8 +54,12 @@ class Proof:
 
 
 def read(output: str) -> dict[str, Any]:
-    """OUT/dataset.json. Raises UserError if there is none."""
-    return reader.require_dataset(output, "there is no dataset to verify")
+    """OUT/dataset.json. Raises UserError if there is none, or one of which nothing can be said."""
+    made = reader.require_dataset(output, "there is no dataset to verify")
+    if wrong := head_form.malformed(made):
+        problem = f"does not say what every dataset says: {', '.join(wrong)}"
+        raise UserError(f"{output}/dataset.json", problem, AGAIN)
+    return made
 
 
 def policy_of(output: str, dataset: dict[str, Any]) -> Policy:

@@ -4,6 +4,7 @@ Arrow does the work, for itself and for Ray; s3fs what Arrow cannot. Who is aske
 """
 
 import contextlib
+import errno
 import io
 import os
 import random
@@ -111,16 +112,20 @@ def list_files(uri: str) -> dict[str, int]:
 
 
 def entries(uri: str) -> dict[str, str]:
-    """All that lies below `uri`, nothing followed: `file`, `folder`, or `other` such as a link or a pipe, by path."""
+    """All that lies below `uri`, nothing followed: `file`, `folder`, or `other` such as a link or a pipe, by path.
+
+    On disk `labelled` is what carries attributes of somebody's beside its bytes; `uri` itself, as `.`, if it does.
+    """
     scheme, root = place(uri)
     if scheme == "file":
         with reaching(uri):
-            return dict(_on_disk(root, ""))
+            found = {".": "labelled"} if _is_labelled(root) else {}
+            return found | dict(_on_disk(root, ""))
     filesystem, root = arrow_filesystem(uri)
     with reaching(uri):
-        found = filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
+        listed = filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
     kinds = {fs.FileType.File: "file", fs.FileType.Directory: "folder"}
-    return {info.path[len(root) + 1 :]: kinds.get(info.type, "other") for info in found}
+    return {info.path[len(root) + 1 :]: kinds.get(info.type, "other") for info in listed}
 
 
 def _on_disk(root: str, below: str) -> Iterator[tuple[str, str]]:
@@ -128,11 +133,22 @@ def _on_disk(root: str, below: str) -> Iterator[tuple[str, str]]:
     with os.scandir(os.path.join(root, below)) as found:
         for entry in found:
             path = f"{below}/{entry.name}".lstrip("/")
+            labelled = "labelled" if _is_labelled(entry.path) else ""
             if entry.is_dir(follow_symlinks=False):
-                yield path, "folder"
+                yield path, labelled or "folder"
                 yield from _on_disk(root, path)
             else:
-                yield path, "file" if entry.is_file(follow_symlinks=False) else "other"
+                yield path, (labelled or "file") if entry.is_file(follow_symlinks=False) else "other"
+
+
+def _is_labelled(path: str) -> bool:
+    """Whether it has extended attributes that users write; those of the system's own are the machine's matter."""
+    try:
+        return any(name.startswith("user.") for name in os.listxattr(path, follow_symlinks=False))
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
+        return False  # a file system without any
 
 
 def modified(uri: str) -> dict[str, datetime]:

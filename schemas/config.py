@@ -3,10 +3,10 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from schemas.errors import UserError
 
@@ -16,7 +16,17 @@ T = TypeVar("T", bound="Settings")
 class Settings(BaseModel):
     """Base of every settings block: immutable, and a field it does not know is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_yes_for_a_number(cls, data: Any) -> Any:
+        """A limit of `true` would be one of 1."""
+        for name, field in cls.model_fields.items() if isinstance(data, Mapping) else ():
+            kinds = {field.annotation, *get_args(field.annotation)}
+            if isinstance(data.get(name), bool) and {int, float} & kinds:
+                raise ValueError(f"{name} is to be a number, not yes or no")
+        return data
 
     def digest(self) -> str:
         """sha256 in hex of the canonical JSON, as it stands in certificates."""

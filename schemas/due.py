@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from schemas.certificate import Certificate, Direction, Gate, Step, filled, refused
-from schemas.measures import MEASURES
+from schemas.measures import MEASURES, possible
 from schemas.policy import Policy
 
 
@@ -68,6 +68,11 @@ def other_gates(gates: list[Gate], wanted: list[Due]) -> list[str]:
         f"gate {gate.name} measures something else"
         for gate in gates
         if gate.name in asked and gate.measure != MEASURES[gate.name]
+    ]
+    problems += [
+        f"gate {gate.name} has a score that it cannot have"
+        for gate in gates
+        if gate.name in asked and not possible(gate.name, gate.score)
     ]
     return problems
 

@@ -25,3 +25,19 @@ MEASURES = {
     "no new face": "confidence of a face outside the mask",
     "accepted": "videos that a reviewer accepted, other than this one",
 }
+
+# What no score is beyond: a confidence or a count below zero is a fault of whoever computed it, and passes any limit.
+_COSINE = (-1.001, 1.001)  # as floating point has it
+_RANGES = {
+    "body likeness": _COSINE,
+    "head likeness": _COSINE,
+    "black": (0.0, 255.0),
+    "frozen": (0.0, 1.0),
+    "background": (0.0, 99.0),
+}
+
+
+def possible(name: str, score: float) -> bool:
+    """Whether the gate `name` can have this score; what is no number is left to whoever asks if it passed."""
+    least, most = _RANGES.get(name, (0.0, float("inf")))
+    return not (score < least or score > most)

@@ -22,7 +22,7 @@ _PLACE = r"(?:[A-Za-z_][A-Za-z0-9_]{0,60}\.(?:py|pyx|pxd|pyi)|<[a-z_. ]{1,60}>)"
 _OTHER = (
     rf"gate {_GATE} (?:is missing|is none|is not due|is not at (?:most|least) {_NUMBER}|is there {_N} times"
 )
-_OTHER += r"|measures something else)"
+_OTHER += r"|measures something else|has a score that it cannot have)"
 _SYSTEM = "|".join(sorted({re.escape(os.strerror(code)) for code in errno.errorcode}))
 _TYPES = r"(?:(?:video|audio|subtitle|data|attachment|unknown)(?:, )?)+"
 _REASONS = [

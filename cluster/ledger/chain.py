@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from operators import storage
+from operators.release import json_form
 from operators.release.accounts import COUNTED
 from operators.release.layout import SHARD_LIST, files_of
 from schemas.errors import UserError
@@ -92,7 +93,7 @@ def _line(link: dict[str, Any]) -> bytes:
 
 def _named(line: bytes) -> str:
     """The shard that a line is of. Raises ValueError, KeyError or TypeError for a line that none has written."""
-    link = json.loads(line)
+    link = json_form.parsed(line)
     if _line(link) != line:
         raise ValueError("not in the form in which it is written")
     return str(link["shard"])

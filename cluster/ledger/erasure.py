@@ -25,12 +25,13 @@ def forget(plan: Plan, output: str, sources: Sequence[str], name_key: bytes) -> 
     """Take `sources`, each a uri or a name below the plan's input, out of the plan; returns their keys.
 
     Those whose file is gone, or that were forgotten before, are as good as others. Raises UserError, and changes
-    nothing, if one of them is neither in the plan nor in the dataset.
+    nothing, if one of them is neither in the plan nor in the dataset, or if another has the same bytes: of that all
+    would stay.
     """
-    planned = reader.read_columns(plan.all_files(), ["uri", "key"])
+    planned = reader.read_columns(plan.all_files(), ["uri", "key", "source_hmac"])
     by_uri = dict(zip(planned["uri"].to_pylist(), map(source_of, planned["key"].to_pylist()), strict=True))
-    held = map(source_of, reader.manifest(output, ["key"])["key"].to_pylist())
-    known = {*by_uri.values(), *held, *plans.forgotten(plan.uri)}
+    made = reader.manifest(output, ["key", "source_hmac"])
+    known = {*by_uri.values(), *map(source_of, made["key"].to_pylist()), *plans.forgotten(plan.uri)}
     keys = []
     for source in sources:
         key = by_uri.get(storage.absolute(source)) or source_key(source, name_key)
@@ -38,8 +39,20 @@ def forget(plan: Plan, output: str, sources: Sequence[str], name_key: bytes) -> 
             remedy = "Give its path as jobs.plan was given it, or its name below that input"
             raise UserError(f"--forget {source}", f"is no source of {plan.uri}", remedy)
         keys.append(key)
+    _require_all_copies(planned, made, keys)
     plans.forget(plan.uri, keys)
     return keys
+
+
+def _require_all_copies(planned: pa.Table, made: pa.Table, keys: Sequence[str]) -> None:
+    """Raises UserError if a source that stays has the same bytes as one of these."""
+    rows = [*planned.select(["key", "source_hmac"]).to_pylist(), *made.to_pylist()]
+    bytes_of = {(source_of(row["key"]), row["source_hmac"]) for row in rows if row["source_hmac"]}
+    gone = {digest for key, digest in bytes_of if key in keys}
+    if left := sorted({key for key, digest in bytes_of if digest in gone and key not in keys}):
+        named = {source_of(row["key"]): row["uri"] for row in planned.to_pylist()}
+        where = ", ".join(named.get(key, key) for key in left)
+        raise UserError("--forget", f"leaves the same bytes under another name: {where}", "Name them as well")
 
 
 def erase(plan: Plan, output: str, signer: Signer | None = None) -> list[str]:

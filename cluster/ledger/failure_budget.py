@@ -3,7 +3,6 @@
 The shards that stand in OUT/stats are what is counted, those of earlier runs of the same command included.
 """
 
-import json
 import shutil
 import threading
 import time
@@ -16,6 +15,7 @@ from ray.data import DataContext
 
 from cluster.ray_internals import ExecutionCallback
 from operators import storage
+from operators.release import json_form
 from operators.release.accounts import Total
 from schemas.errors import UserError
 from schemas.policy import Failures
@@ -115,7 +115,7 @@ class _Watch(ExecutionCallback):
             pause, start = PAUSE, time.monotonic()
             try:
                 for path in storage.list_files(folder).keys() - seen:
-                    self.budget.add(json.loads(storage.read_bytes(folder, path)))
+                    self.budget.add(json_form.parsed(storage.read_bytes(folder, path)))
                     seen.add(path)
             except (OSError, UserError, ValueError):  # not to be read now: the next look will
                 continue

@@ -5,7 +5,6 @@ there. Without one, digests still tell damage; whoever may write in the output c
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import pyarrow.parquet as pq
 import ray
 
 from operators import storage
-from operators.release import layout
+from operators.release import json_form, layout
 from operators.release.layout import SHARD_LIST
 from operators.release.signature import shard_holds
 from schemas.errors import UserError
@@ -87,7 +86,7 @@ def _clips_of(output: str, name: str, sizes: dict[str, int], terms: Terms) -> np
     """int64 ids of a committed shard's clips; None unless it is what its stats state, and they hold."""
     paths = layout.files_of(name)
     try:
-        stats = json.loads(storage.read_bytes(output, paths["stats"]))
+        stats = json_form.parsed(storage.read_bytes(output, paths["stats"]))
         if stats["name"] != name or not shard_holds(stats, terms.public_key, dict(terms.settings)):
             return None
         if any(sizes.get(path) != stated["bytes"] for path, stated in stats["files"].items()):
@@ -116,6 +115,6 @@ def _listed(output: str) -> set[str]:
     """Names in the list of shards that a finished run left; none if it cannot be read."""
     try:
         lines = storage.read_bytes(output, SHARD_LIST).splitlines()
-        return {str(json.loads(line)["shard"]) for line in lines}
+        return {str(json_form.parsed(line)["shard"]) for line in lines}
     except (FileNotFoundError, UserError, KeyError, TypeError, ValueError):
         return set()

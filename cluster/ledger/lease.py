@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from operators import storage
+from operators.release import json_form
 from operators.release.layout import LEASE
 from schemas.errors import UserError
 
@@ -91,7 +92,7 @@ def _refuse_other(output: str, owner: str, mine: bool = False) -> str:
 def _read(output: str) -> tuple[str, float]:
     """Owner and end, in seconds since 1970. What is there but cannot be read is somebody's, of just now."""
     try:
-        held = json.loads(storage.read_bytes(output, LEASE))
+        held = json_form.parsed(storage.read_bytes(output, LEASE))
         gone = (
             bool(_here()) and held["place"] == _here() and not Path(f"/proc/{int(held['process'])}").exists()
         )

@@ -44,7 +44,9 @@ def _unlisted(entries: dict[str, str], known: set[str], running: bool) -> list[B
     found, folders = [], {*layout.FOLDERS, layout.CHECKPOINT}
     for path, kind in sorted(entries.items()):
         under_way = running and (layout.is_under_way(path) or layout.is_under_way(f"{path}/x"))
-        if kind == "other":
+        if kind == "labelled":
+            found.append(Breach(path, "carries attributes beside its bytes", "Remove them: setfattr -x"))
+        elif kind == "other":
             found.append(Breach(path, "is no file: a link, a pipe or the like", REMEDY))
         elif kind == "folder" and path not in folders and not under_way:
             found.append(Breach(path, "is a folder that belongs to no dataset", REMEDY))

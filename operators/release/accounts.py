@@ -11,7 +11,7 @@ from schemas.manifest import ManifestRow, Verdict
 
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 COUNTED = ("planned", *VERDICTS)
-_NUMBERS = (
+NUMBERS = (
     "people",
     "regenerated",
     "filled",
@@ -31,14 +31,14 @@ def account(rows: Iterable[ManifestRow]) -> dict[str, Any]:
         for name in ("planned", row.verdict):
             clips[name] += 1
             frames[name] += row.frames
-        numbers.update({name: int(getattr(row, name)) for name in _NUMBERS})
+        numbers.update({name: int(getattr(row, name)) for name in NUMBERS})
         seconds.update(row.seconds)
     counts = {name: {"clips": clips[name], "frames": frames[name]} for name in COUNTED}
     for unit in ("clips", "frames"):
         if counts["planned"][unit] != sum(counts[verdict][unit] for verdict in VERDICTS):
             raise ValueError(f"{unit}: planned is not released + quarantined + failed")
     spent = {stage: round(value, 3) for stage, value in sorted(seconds.items())}
-    return {**counts, **{name: numbers[name] for name in _NUMBERS}, "seconds": spent}
+    return {**counts, **{name: numbers[name] for name in NUMBERS}, "seconds": spent}
 
 
 class Total:
@@ -51,7 +51,7 @@ class Total:
         """Add a shard's stats."""
         for name in (*COUNTED, "seconds"):
             self._numbers.update({(name, unit): value for unit, value in shard[name].items()})
-        self._numbers.update({(name, ""): shard[name] for name in _NUMBERS})
+        self._numbers.update({(name, ""): shard[name] for name in NUMBERS})
 
     def clips(self, name: str) -> int:
         """So many clips are `planned`, or have this verdict."""
@@ -62,7 +62,7 @@ class Total:
         stages = sorted(stage for name, stage in self._numbers if name == "seconds")
         return {
             **{name: {unit: self._numbers[name, unit] for unit in ("clips", "frames")} for name in COUNTED},
-            **{name: self._numbers[name, ""] for name in _NUMBERS},
+            **{name: self._numbers[name, ""] for name in NUMBERS},
             "seconds": {stage: round(self._numbers["seconds", stage], 3) for stage in stages},
         }
 

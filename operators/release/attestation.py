@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from operators.release.json_form import read, written
+from operators.release.json_form import parsed, read, written
 from operators.release.signature import Signer, fingerprint, verifies
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -50,7 +50,7 @@ def opened(data: bytes, public_key: str) -> tuple[dict[str, str], int, bool]:
     try:
         envelope = read(data)
         payload = base64.b64decode(envelope["payload"], validate=True)
-        made = json.loads(payload)
+        made = parsed(payload)
         digests = {subject["name"]: str(subject["digest"]["sha256"]) for subject in made["subject"]}
         revision = made["predicate"]["revision"]
         if type(revision) is not int:

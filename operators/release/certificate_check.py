@@ -1,6 +1,7 @@
 """Is this clip's certificate whole, signed, and of this clip?"""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -20,6 +21,8 @@ from schemas.manifest import ManifestRow
 from schemas.policy import Policy
 
 _COUNTS = ("people", "regenerated", "filled", "frames_masked", "frames_painted")
+_MOST = (1 << 32) - 1  # of a number in an mp4
+_MOST_COUNTED = 1 << 20
 _SAME = ("clip_id", "key", "frames", *_COUNTS, "tracks", "diffusion_calls", "source_hmac")
 _DIGESTS = (
     "output_sha256",
@@ -49,12 +52,12 @@ def read_certificate(data: dict[str, Any]) -> Certificate:
 def record_problem(record: dict[str, Any], row: ManifestRow, signed: bool) -> str:
     """How a clip's record is not what was written of it, in words; empty if it is, but for its certificate."""
     unit, moments = record.get("time_base"), record.get("timestamps")
-    if not _whole_numbers(unit) or len(unit) != 2 or min(unit) < 1:
+    if not _is_ratio(unit):
         return "has no time base"
     if not _whole_numbers(moments) or moments[:1] != [0] or any(b <= a for a, b in pairwise(moments)):
         return "has timestamps that do not start at 0 and grow"
     aspect, pictures = record.get("sample_aspect"), record.get("pictures")
-    if not _whole_numbers(aspect) or len(aspect) != 2 or min(aspect) < 1:
+    if not _is_ratio(aspect):
         return "has no shape of its pixels"
     if not isinstance(pictures, dict) or any(
         not _PICTURES.fullmatch(f"{k}: {v}") for k, v in pictures.items()
@@ -74,6 +77,13 @@ def record_problem(record: dict[str, Any], row: ManifestRow, signed: bool) -> st
         if written(due) == written(record)
         else "record and manifest differ in shape or rate, or it says more"
     )
+
+
+def _is_ratio(value: Any) -> bool:
+    """Whether these are two numbers in lowest terms, each such as a container holds."""
+    if not _whole_numbers(value) or len(value) != 2:
+        return False
+    return min(value) >= 1 and max(value) <= _MOST and math.gcd(*value) == 1
 
 
 def _whole_numbers(value: Any) -> TypeGuard[list[int]]:
@@ -106,6 +116,7 @@ def certificate_problems(
     ]
     if certificate.people != certificate.regenerated + certificate.filled:
         found.append("certificate counts other people than those regenerated or filled")
+    found += [] if _countable(certificate) else ["certificate counts what cannot be"]
     if certificate.steps != row.steps:
         found.append("certificate and manifest differ in steps")
     if unsayable_steps(certificate.steps):
@@ -123,3 +134,10 @@ def certificate_problems(
     if signature is not None and not public_key:
         found.append("certificate is signed, although dataset.json names no key")
     return found
+
+
+def _countable(certificate: Certificate) -> bool:
+    """Whether its numbers may be those of anybody, in frames that there are."""
+    counts = [getattr(certificate, name) for name in (*_COUNTS, "tracks", "diffusion_calls")]
+    frames = max(certificate.frames_masked, certificate.frames_painted)
+    return min(counts) >= 0 and max(counts) <= _MOST_COUNTED and frames <= certificate.frames

@@ -10,7 +10,7 @@ from typing import Any
 
 from operators.release.attestation import STATEMENT_TYPE, pae
 from operators.release.attestation import seal as sealed
-from operators.release.json_form import read
+from operators.release.json_form import parsed, read
 from operators.release.signature import Signer, fingerprint, verifies
 from schemas.policy import EvidenceBounds
 
@@ -43,7 +43,7 @@ def opened(data: bytes, public_key: str) -> tuple[dict[str, str], dict[str, Any]
     try:
         envelope = read(data)
         payload = base64.b64decode(envelope["payload"], validate=True)
-        made = json.loads(payload)
+        made = parsed(payload)
         digests = {subject["name"]: str(subject["digest"]["sha256"]) for subject in made["subject"]}
         (signature,) = envelope["signatures"]
         again = json.loads(sealed(made, None)) | {"signatures": [signature]}

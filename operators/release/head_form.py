@@ -4,6 +4,8 @@ digest, a name of a few letters or a version, and no sentence."""
 import re
 from typing import Any
 
+from operators.release.accounts import NUMBERS, VERDICTS
+
 _NAME, _KEY, _DIGEST = r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}", r"[0-9a-f]{20}", r"[0-9a-f]{64}"
 _WORDS = {
     "recast_version": r"\d{1,4}\.\d{1,4}\.\d{1,4}(?:\.?(?:dev|a|b|rc|post)\d{1,4})?",
@@ -20,7 +22,38 @@ _WORDS = {
     "id_digest": _DIGEST,
     "chain": _DIGEST,
 }
+# What is read of it before anything can be said of it, and what only a dataset that is complete has.
+_ALWAYS: dict[str, type] = {"state": str, "variant": str, "profile": dict, "policy": dict, "planned": dict}
+_COMPLETE: dict[str, type] = {
+    **dict.fromkeys(VERDICTS, dict),
+    **dict.fromkeys(NUMBERS, int),
+    "seconds": dict,
+    "shards": int,
+    "id_digest": str,
+    "chain": str,
+}
+_OPTIONAL: dict[str, type] = {"forgotten": list, "licence_notes": list}
+_INNER = {
+    "profile": ("name", "digest"),
+    "policy": ("name", "digest", "settings"),
+    "planned": ("clips", "frames"),
+}
 MOST = 1 << 53  # numbers beyond are more than numbers to who reads them
+
+
+def malformed(dataset: dict[str, Any]) -> list[str]:
+    """Fields that are missing, or hold another kind of thing than is read of them; before `unsayable` is asked."""
+    due = _ALWAYS | (_COMPLETE if dataset.get("state") == "complete" else {})
+    due |= {name: kind for name, kind in _OPTIONAL.items() if name in dataset}
+    wrong = {name for name, kind in due.items() if not isinstance(dataset.get(name), kind)}
+    wrong |= {
+        f"{name}.{part}"
+        for name, parts in _INNER.items()
+        for part in parts
+        if name not in wrong and part not in dataset[name]
+    }
+    wrong |= {name for name in ("signer", "marker") if not isinstance(dataset.get(name), dict | None)}
+    return sorted(wrong)
 
 
 def unsayable(dataset: dict[str, Any]) -> list[str]:

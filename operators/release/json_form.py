@@ -9,9 +9,17 @@ def written(value: Any) -> bytes:
     return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
+def parsed(data: bytes | str) -> Any:
+    """What JSON says. Raises ValueError for what is none, also where it goes deeper than a reader can."""
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("goes too deep") from None
+
+
 def read(data: bytes) -> Any:
     """What `written` made these bytes of. Raises ValueError for any other bytes, even if they say the same."""
-    value = json.loads(data)
+    value = parsed(data)
     if written(value) != data:
         raise ValueError("not in the form in which it is written")
     return value

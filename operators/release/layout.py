@@ -103,7 +103,7 @@ def is_under_way(path: str) -> bool:
 
 def is_key(key: str) -> bool:
     """Whether a clip can be called that: digits of an HMAC, and a number."""
-    return bool(re.fullmatch(r"[0-9a-f]{20}-[0-9]{6,}", key))
+    return bool(re.fullmatch(r"[0-9a-f]{20}-(?:[0-9]{6}|[1-9][0-9]{6,8})", key))
 
 
 def source_of(key: str) -> str:

@@ -5,7 +5,6 @@ them reads those few.
 """
 
 import hashlib
-import json
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from operators import storage
-from operators.release import parquet_form
+from operators.release import json_form, parquet_form
 from operators.release.layout import DATASET, SCHEMA_VERSION, files_of
 from schemas.arrow import from_table
 from schemas.errors import UserError
@@ -36,7 +35,7 @@ T = TypeVar("T")
 def read_dataset(output: str) -> dict[str, Any] | None:
     """OUT/dataset.json, None if there is none. Raises UserError if it is not readable as such."""
     try:
-        made = json.loads(storage.read_bytes(output, DATASET))
+        made = json_form.parsed(storage.read_bytes(output, DATASET))
     except FileNotFoundError:
         return None
     except ValueError:
@@ -173,7 +172,7 @@ def stats(output: str) -> Iterator[tuple[dict[str, Any], str]]:
 
 def _stats(output: str, name: str) -> tuple[dict[str, Any], str]:
     written = storage.read_bytes(output, files_of(name)["stats"])
-    return json.loads(written), hashlib.sha256(written).hexdigest()
+    return json_form.parsed(written), hashlib.sha256(written).hexdigest()
 
 
 def commit_record(output: str, stats: dict[str, Any]) -> bytes:

@@ -17,14 +17,14 @@ from operators.release.c2pa_mark import faults
 from operators.release.certificate_check import certificate_problems, read_certificate, record_problem
 from operators.release.checked import CLIPS, Checked, Demands, reading
 from operators.release.layout import CONDITION, RECORD, VIDEO, files_of, is_key, is_shard_name
-from operators.release.said_check import unsayable, unsayable_held
+from operators.release.said_check import gates_of, unsayable, unsayable_held
 from operators.release.shard_writer import tar_digest
 from operators.release.signature import shard_holds
 from operators.release.spot_check import doubts, draw
 from operators.video.encode import ContainerFacts, decode_bytes, inspect_video
 from operators.video.mp4_boxes import C2PA
 from schemas.arrow import from_table, to_table
-from schemas.certificate import generated
+from schemas.certificate import generated, margin
 from schemas.manifest import ManifestRow, QuarantineRow
 
 
@@ -108,6 +108,9 @@ def _check_quarantine(checked: Checked, path: str, data: bytes | None, rows: lis
         if data is not None:
             _demand_rows_alone(checked, path, data, to_table(held, QuarantineRow))
             _demand_sayable(checked, path, {row.key: unsayable_held(row) for row in held})
+            close = [margin(gates_of(row.gates)) for row in held]
+            told = [row.margin for row in rows if row.verdict != "released"]
+            checked.demand(close == told, path, "and the manifest differ in margin")
 
 
 def _check_waivers(checked: Checked, path: str, released: list[ManifestRow], demands: Demands) -> None:
@@ -222,6 +225,8 @@ def _check_moments(checked: Checked, where: str, facts: ContainerFacts, record: 
         f"holds {len(facts.pts)} frames where {record['frames']} are recorded",
     )
     unit = Fraction(*record["time_base"])
+    same = unit.denominator == facts.time_base.denominator  # else all moments could be of any finer unit
+    checked.demand(same, where, "has another time base than recorded")
     due = [pts * unit for pts in record["timestamps"]]
     held = [(pts - facts.pts[0]) * facts.time_base for pts in facts.pts]
     checked.demand(due == held, where, "has other timestamps than recorded")

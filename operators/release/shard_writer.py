@@ -220,7 +220,7 @@ def _manifest_row(row: EndedClip, shard: str, record: bytes, condition: bytes) -
         tracks=certificate.tracks if certificate else 0,
         diffusion_calls=certificate.diffusion_calls if certificate else 0,
         steps=steps,
-        margin=margin(gates),
+        margin=margin(gates if certificate else known(gates)),
         bypassed=certificate is not None and not _touched(certificate),
         video_bytes=len(row.video) if isinstance(row, ReleasedClip) else 0,
         sha256=certificate.output_sha256 if certificate else "",
@@ -258,5 +258,9 @@ def _quarantine_row(row: QuarantinedClip | FailedClip) -> QuarantineRow:
 
 def gates_text(gates: Sequence[Gate]) -> str:
     """Scores as they stand in the quarantine, as JSON in which a number is a word; of the gates that there are."""
-    known = [gate for gate in gates if MEASURES.get(gate.name) == gate.measure]
-    return json.dumps([{**asdict(gate), "score": str(float(gate.score))} for gate in known])
+    return json.dumps([{**asdict(gate), "score": str(float(gate.score))} for gate in known(gates)])
+
+
+def known(gates: Sequence[Gate]) -> list[Gate]:
+    """Those that there are."""
+    return [gate for gate in gates if gate.name in MEASURES and MEASURES[gate.name] == gate.measure]

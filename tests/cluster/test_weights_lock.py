@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,40 @@ def test_the_digest_covers_whatever_the_generator_loads(tmp_path: Path) -> None:
     (tmp_path / "lora").write_bytes(b"2")
     digests.add(weights_lock.check(changed))
     assert len(digests) == 3  # without, with, and with other bytes
+
+
+EMBEDDED = Path("cluster/weights/embedded")
+
+
+@pytest.mark.parametrize(
+    ("field", "weights"),
+    [
+        ("final", "./cluster/weights/../weights/embedded/cues"),  # what makes the masks, under another name
+        ("final", "COPY of cues"),
+        ("final", "LINK to cues"),
+        ("final", "cluster/weights/embedded/cues/one of its files"),
+        ("witness", "./cluster/weights/embedded/cues"),
+        ("final", "./cluster/weights/embedded/coco_ssd.onnx"),  # the witness again, likewise
+        ("final", "COPY of coco_ssd.onnx"),
+    ],
+)
+def test_who_judges_is_somebody_else_whatever_its_files_are_called(
+    field: str, weights: str, tmp_path: Path
+) -> None:
+    """Names tell nothing: a copy or a link of the weights that make the masks would certify them."""
+    kind, _, name = weights.partition(" of " if "COPY" in weights else " to ")
+    if kind == "COPY":
+        copy = shutil.copytree if (EMBEDDED / name).is_dir() else shutil.copy
+        weights = str(copy(EMBEDDED / name, tmp_path / "mine.onnx"))
+    elif kind == "LINK":
+        (tmp_path / "mine").symlink_to((EMBEDDED / name).absolute())
+        weights = f"{tmp_path}/mine"
+    elif "one of its files" in weights:
+        weights = str(max((EMBEDDED / "cues").iterdir(), key=lambda path: path.stat().st_size))
+    profile = load(Profile, PROFILE)
+    judge = getattr(profile, field)
+    judge = judge[0] if isinstance(judge, list) else judge
+    other = judge.model_copy(update={"weights": weights})
+    changed = profile.model_copy(update={field: [other] if field == "witness" else other})
+    with pytest.raises(UserError, match=rf"{field}.*holds the same weights as"):
+        weights_lock.check(changed)

@@ -14,8 +14,8 @@ import pytest
 from cluster.ledger.erasure import forget
 from cluster.ledger.plans import Plan
 from jobs import options
-from jobs.plan import on_every_node, plan
-from operators.planning.listing import Files, list_videos
+from jobs.plan import cut, on_every_node, plan
+from operators.planning.listing import Files, Source, list_videos
 from operators.storage import write_bytes
 from operators.video.decode import decode_clip
 from schemas.arrow import from_table
@@ -201,3 +201,11 @@ def test_a_dry_run_says_what_the_plan_will_cost(tmp_path: Path, cluster: None) -
     )
     assert priced.returncode == 2 and "--price 2.5: is of a GPU's hour" in priced.stderr
     assert float(figures["hours of video in a petabyte"].split(" ± ")[0]) == pytest.approx(222222, rel=0.01)
+
+
+def test_the_plans_order_tells_nothing_of_the_sources_order() -> None:
+    """Clips are published in it: within a bucket it was that of the names, so of dates."""
+    sources = [Source(f"file:///{day:04}.mp4", f"{day:04}.mp4", "stamp") for day in range(2000)]
+    pieces = cut(sources, b"key", 10)
+    keys = [[source["key"] for source in piece["sources"]] for piece in pieces]
+    assert all(own == sorted(own) for own in keys) and sum(map(len, keys)) == 2000

@@ -14,7 +14,7 @@ from jobs.verify import read, verify
 from operators import storage
 from operators.release import attestation
 from operators.release.json_form import written
-from operators.release.layout import ATTESTATION, REPORT
+from operators.release.layout import ATTESTATION, FIELDS, REPORT
 from operators.release.signature import Signer
 from schemas.errors import UserError
 from tests.cluster import toy
@@ -38,6 +38,14 @@ def first(dataset: Path, folder: str) -> Path:
 def replaced_by_a_link(path: Path) -> None:
     path.rename(path.parent.parent.parent / "elsewhere")
     path.symlink_to(path.parent.parent.parent / "elsewhere")
+
+
+def labelled(path: Path) -> None:
+    """An attribute beside the bytes, which copies of whole trees take along."""
+    try:
+        os.setxattr(path, "user.comment", b"JANE ROE")
+    except OSError:
+        pytest.skip("a file system without attributes")
 
 
 def twice(path: Path) -> None:
@@ -69,6 +77,10 @@ def twice(path: Path) -> None:
         lambda dataset: twice(dataset / "shards.jsonl"),
         lambda dataset: twice(dataset / ATTESTATION),
         lambda dataset: twice(first(dataset, "stats")),
+        lambda dataset: labelled(first(dataset, "shards")),
+        lambda dataset: labelled(dataset / "dataset.json"),
+        lambda dataset: labelled(dataset / "shards"),
+        labelled,
     ],
 )
 def test_whatever_is_not_listed_is_found(dataset: Path, tamper: Callable[[Path], object]) -> None:
@@ -124,6 +136,61 @@ def test_dataset_json_says_what_is_due_alone(
         assert problems(dataset)
     except UserError:  # or it is none that this release understands
         assert made["schema_version"] != 3
+
+
+DEEP = b"[" * 200_000  # deeper than Python's readers of JSON go
+
+
+@pytest.mark.parametrize(
+    "name", ["dataset.json", ATTESTATION, "shards.jsonl", "evaluation.dsse.json", "stats"]
+)
+def test_what_cannot_be_read_is_a_breach_and_no_crash(dataset: Path, name: str) -> None:
+    path = first(dataset, name) if name == "stats" else dataset / name
+    path.write_bytes(DEEP)
+    if name == "dataset.json":
+        with pytest.raises(UserError):
+            problems(dataset)
+    else:
+        assert problems(dataset)
+
+
+def test_nor_does_a_sealed_statement_crash(dataset: Path) -> None:
+    for name in (ATTESTATION, "evaluation.dsse.json"):
+        envelope = json.loads((dataset / ATTESTATION).read_bytes())
+        (dataset / name).write_bytes(written(envelope | {"payload": base64.b64encode(DEEP).decode()}))
+        assert any("cannot be read" in one or "no evaluation" in one for one in problems(dataset))
+
+
+@pytest.mark.parametrize("value", [None, 0, "x", [], {}, "left out"], ids=repr)
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_field_that_is_missing_or_of_another_kind_is_named(
+    dataset: Path, field: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.verify._check_all", lambda *_: [])  # of the shards nothing is asked here
+    made = json.loads((dataset / "dataset.json").read_bytes())
+    changed = {name: held for name, held in made.items() if (name, value) != (field, "left out")}
+    changed |= {field: value} if value != "left out" else {}
+    if changed == made:
+        return
+    (dataset / "dataset.json").write_bytes(written(changed))
+    try:
+        found = problems(dataset)
+    except UserError as error:
+        found = [str(error)]
+    assert any("dataset.json" in one for one in found)
+
+
+def test_a_run_goes_on_where_something_cannot_be_read(whole: Path, dataset: Path) -> None:
+    signer = Signer.of_file(str(whole / "key.pem"))
+    for path in (dataset / ATTESTATION, dataset / "shards.jsonl"):
+        path.write_bytes(DEEP)
+    run = toy.run_of(f"{whole}/plan", str(dataset), signer)
+    checkpoint.begin(run)
+    checkpoint.finish(run, lambda output: storage.write_bytes(output, REPORT, b"<p>all is well"))
+    assert problems(dataset, signer.public_key) == []
+    first(dataset, "stats").write_bytes(DEEP)
+    checkpoint.begin(run)
+    assert checkpoint.missing(run.plan, str(dataset)).size == 4  # its shard is to be made anew
 
 
 def test_a_commit_record_says_which_clips_its_shard_has_and_nothing_else(whole: Path, dataset: Path) -> None:

@@ -133,3 +133,25 @@ def test_what_an_anchor_names_again_is_there_once(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(Path(PROFILE).read_text().replace("encoding:", "encoding: &same"))
     assert load(Profile, path).encoding.crf == load(Profile, PROFILE).encoding.crf
+
+
+@pytest.mark.parametrize("value", ["true", "false", ".nan", ".inf", "-.inf"])
+@pytest.mark.parametrize("kind", [Policy, Profile], ids=["policy", "profile"])
+def test_no_setting_is_a_number_that_is_none(kind: type[Settings], value: str) -> None:
+    """`blank_share: true` would be 1, and no frame too blank; `empty_spread: .inf`, and no picture empty."""
+    file = POLICY if kind is Policy else PROFILE
+    for name in _numbers(load(kind, file)):
+        with pytest.raises(UserError):
+            load(kind, file, [f"{name}={value}"])
+
+
+def _numbers(settings: Settings, prefix: str = "") -> list[str]:
+    """Dotted names of all fields that hold a number."""
+    found = []
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, Settings):
+            found += _numbers(value, f"{prefix}{name}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found.append(prefix + name)
+    return found

@@ -1,6 +1,7 @@
 """Erasure: what was made of a source leaves the plan and every dataset of it, all else stays, and a note says so."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from operators import storage
 from operators.recovery.escalation import Ladder
 from operators.release import layout
 from operators.release.signature import Signer
+from schemas.arrow import to_table
 from schemas.certificate import Step
 from schemas.clip import ClipRef, ReleasedClip
 from schemas.errors import UserError
@@ -135,3 +137,18 @@ def test_the_next_run_makes_the_rest_anew_and_verify_holds_it_to_the_note(
     assert verify(output, made).breaches == []
     left = {**made, "forgotten": [layout.source_of(ONE.key), layout.source_of(toy.make_ref(4).key)]}
     assert any("were forgotten" in breach.problem for breach in verify(output, left).breaches)
+
+
+def test_a_copy_under_another_name_is_not_left_behind(tmp_path: Path) -> None:
+    """Who asks to be forgotten is in both; which of them was published under which key nobody outside can tell."""
+    plan, output = f"{tmp_path}/plan", f"{tmp_path}/out"
+    refs = [toy.make_ref(number) for number in range(12)]
+    refs[9] = replace(refs[9], source_hmac=refs[5].source_hmac)
+    plans.write_clips(plan, "00-toy", to_table(refs, ClipRef))
+    storage.write_bytes(plan, plans.PLAN_FILE, b'{"other_files": 0}')
+    toy.write_output(plan, output, 12, refs=refs)
+    with pytest.raises(UserError, match=rf"leaves the same bytes under another name: {refs[9].uri}"):
+        erasure.forget(Plan(plan), output, [refs[5].uri], b"key")
+    assert plans.forgotten(plan) == []
+    both = erasure.forget(Plan(plan), output, [refs[5].uri, refs[9].uri], b"key")
+    assert both == [layout.source_of(ref.key) for ref in (refs[5], refs[9])]

@@ -32,6 +32,7 @@ from tests.cluster import toy
 
 NAME = "0" * 32 + "-00000000"
 SECRET = "JANE ROE, 12 Elm Street"
+MANY = int.from_bytes(SECRET.encode(), "big")  # a number that is none
 PATHS = files_of(NAME)
 Files = dict[str, bytes]
 
@@ -215,6 +216,17 @@ def record_with(files: Files, change: Callable[[dict[str, Any]], object]) -> Non
         lambda record: record.update(time_base=[True, 5120]),
         lambda record: record.update(sample_aspect=[1, 1, 20260314]),
         lambda record: record.update(sample_aspect=[1.0, 1]),
+        lambda record: record.update(
+            sample_aspect=[MANY, MANY]
+        ),  # and all else that says the same in larger numbers
+        lambda record: record.update(time_base=[MANY * each for each in record["time_base"]]),
+        lambda record: record.update(
+            time_base=[1, MANY * record["time_base"][1]],
+            timestamps=[MANY * moment for moment in record["timestamps"]],
+        ),
+        lambda record: record.update(
+            time_base=[1, 7 * record["time_base"][1]], timestamps=[7 * one for one in record["timestamps"]]
+        ),
         lambda record: record.update(pictures={"by": SECRET}),
         lambda record: record.update(pictures={"deinterlaced": SECRET}),
         lambda record: record.update(pictures=SECRET),
@@ -265,7 +277,17 @@ def test_no_shard_is_called_otherwise(files: Files, name: str) -> None:
     assert problems(renamed, name) == [f"{files_of(name)['stats']}: has the name of no shard"]
 
 
-@pytest.mark.parametrize("key", [SECRET, "0" * 20, "0" * 20 + "-٠٠٠٠٠٠", "A" * 20 + "-000000"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        SECRET,
+        "0" * 20,
+        "0" * 20 + "-٠٠٠٠٠٠",
+        "A" * 20 + "-000000",
+        f"{'0' * 20}-{MANY}",
+        "0" * 20 + "-0000007",
+    ],
+)
 def test_no_clip_is_called_otherwise(key: str) -> None:
     files = shard(lambda ref: toy.ended(replace(ref, key=key) if ref.clip_id == 2 else ref))
     assert f"{PATHS['manifest']}: has keys that no clip has" in problems(files)
@@ -308,6 +330,17 @@ def rows_with(files: Files, folder: str, case: type, verdict: str, **more: Any) 
         {"video_bytes": 20260314082653},
         {"people": 1205},
         {"tracks": 1205},
+        {"width": 1 << 40},
+        {"height": -1205},
+        {"fps_num": 1 << 40},
+        {"fps_den": 0},
+        {"fps_num": 30 * 1205, "fps_den": 1205},
+        {"first_frame": -1205},
+        {"first_frame": 20260314082653},
+        {"frames": -1205},
+        {"window": 1 << 40},
+        {"frames": 6, "window": 5},
+        {"seconds": {"audit": -20260314.0}},
         {"bypassed": True},
         {"seconds": {SECRET: 1.0}},
         {"steps": [Step("other seed", SECRET)]},
@@ -326,7 +359,13 @@ def test_of_what_was_not_released_the_manifest_says_what_is_due_alone(
     assert any(
         "says what is not to be said" in problem or "states other counts" in problem for problem in found
     )
-    if not more.keys() & {"people", "tracks", "bypassed", "seconds"}:  # which have to add up as well
+    if not more.keys() & {
+        "people",
+        "tracks",
+        "bypassed",
+        "seconds",
+        "frames",
+    }:  # which have to add up as well
         assert any("says what is not to be said" in problem for problem in found)
 
 
@@ -370,6 +409,11 @@ def test_nor_does_the_quarantine(files: Files, more: dict[str, Any]) -> None:
 def test_nor_the_manifest_of_what_was_released(files: Files, more: dict[str, Any]) -> None:
     rows_with(files, "manifest", ManifestRow, "released", **more)
     assert problems(files)
+
+
+def test_how_close_a_gate_was_is_what_the_gates_say(files: Files) -> None:
+    rows_with(files, "manifest", ManifestRow, "quarantined", margin=0.20260314)
+    assert any("in margin" in problem for problem in problems(files))
 
 
 def with_measure(record: dict[str, Any]) -> None:

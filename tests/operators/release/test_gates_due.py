@@ -49,6 +49,41 @@ def _edit_record(data: dict[str, bytes], edit: Callable[[dict[str, Any]], None])
     data[path] = target.getvalue()
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"people": -7, "regenerated": -8, "filled": 1},
+        {"people": 0, "regenerated": -1, "filled": 1},
+        {"people": 1 << 40, "regenerated": 1 << 40},
+        {"frames_masked": REF.frames + 1},
+        {"frames_painted": -1},
+        {"frames_painted": REF.frames + 1},
+        {"tracks": -1},
+        {"tracks": 1 << 40},
+        {"diffusion_calls": -1},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_counted_is_a_breach(more: dict[str, int]) -> None:
+    row = toy.released(REF, toy.noise(REF, 0))
+    object.__setattr__(row, "certificate", replace(row.certificate, **more))
+    files: dict[str, toy._File] = {}
+    write_shard([row], [REF.clip_id], NAME, lambda path: toy._open(files, path))
+    checked = check_shard(NAME, lambda path: files[path].data, Demands(toy.POLICY, toy.PROFILE.digest()))
+    assert "certificate counts what cannot be" in [breach.problem for breach in checked.breaches]
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_a_score_that_its_measure_cannot_have_passes_nothing(name: str) -> None:
+    """A confidence below zero, or more decibels than there are, is a fault of whoever computed it, or a message."""
+    gate = GATES[name]
+    beyond = -20260314.0 if gate.direction == "at most" else 20260314.0
+    wrong = [replace(one, score=beyond) if one is gate else one for one in GATES.values()]
+    assert gate.passed
+    assert other_gates(wrong, due(toy.POLICY, [], False)) == [f"gate {name} has a score that it cannot have"]
+    assert check(wrong)
+
+
 def test_people_who_were_neither_regenerated_nor_filled_are_a_breach() -> None:
     row = toy.released(REF, toy.noise(REF, 0))
     object.__setattr__(row, "certificate", replace(row.certificate, people=3))
