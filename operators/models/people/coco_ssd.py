@@ -55,9 +55,9 @@ class CocoSsd:
         everybody = np.clip(np.concatenate(boxes), 0, np.array([width, height] * 2, np.float32))
         surest = np.concatenate(scores)
         kept = surest_once(everybody, surest, _SAME_IOU)
-        found = PersonBoxes(everybody[kept], surest[kept])
-        alone = ~groups(found)
-        return PersonBoxes(found.boxes[alone], found.scores[alone])
+        people = PersonBoxes(everybody[kept], surest[kept])
+        alone = ~groups(people)
+        return PersonBoxes(people.boxes[alone], people.scores[alone])
 
     def _look(self, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Boxes float32 [N,4] in pixels of a part of the frame, and scores; one person perhaps several times."""
