@@ -15,6 +15,7 @@ _LEVELS = (
 )  # px of the longer side of what is looked at, and rounds of looking and painting
 _SLIVER = 0.002  # of the picture: smaller holes are closed from their edges
 _AROUND = 0.5  # of the hole's size: what is looked at beside it
+_JOINED, _MOST = 0.03, 12  # of the picture's longer side: holes that near are one; so many are gone into
 _FEWEST = 40  # patches to choose from; with fewer the hole is closed from its edges
 _MANY = 1000  # hidden pixels from which on they are gone through once a round
 _FAR = 0.15  # how many levels a patch may fit worse for each pixel that it is nearer
@@ -34,22 +35,37 @@ def inpaint(picture: np.ndarray, holes: np.ndarray, patches: bool = True) -> np.
     """
     if not holes.any() or holes.all():
         return picture
+    closed = picture.copy()
+    for apart in _apart(holes) if patches else [holes]:
+        window = _window(apart)
+        here, hidden = apart[window], holes[window]
+        known = np.where(hidden[..., None], 0, picture[window])
+        if apart.sum() < _SLIVER * holes.size:
+            made = _closed(known.astype(np.float32), hidden)
+        elif patches:
+            made = _completed(known, hidden)
+        else:
+            made = _blurred(known.astype(np.float32), (~hidden).astype(np.float32))
+        closed[window][here] = np.clip(np.round(made[here]), 0, 255).astype(np.uint8)
+    return closed
+
+
+def _apart(holes: np.ndarray) -> list[np.ndarray]:
+    """The holes that lie apart, each bool [H,W]: in a window of its own, one is seen closely. The smallest go together."""
+    reach = max(1, round(_JOINED * max(holes.shape)))
+    joined = cv2.dilate(holes.astype(np.uint8), np.ones((reach, reach), np.uint8))
+    _, labels, sizes, _ = cv2.connectedComponentsWithStats(joined)
+    largest = np.argsort(-sizes[1:, cv2.CC_STAT_AREA], kind="stable")[: _MOST - 1] + 1
+    parts = [holes & (labels == number) for number in largest]
+    rest = holes & ~np.isin(labels, largest)
+    return [*parts, *([rest] if rest.any() else [])]
+
+
+def _window(holes: np.ndarray) -> tuple[slice, slice]:
     rows, columns = np.nonzero(holes.any(1))[0], np.nonzero(holes.any(0))[0]
     margin = int(_AROUND * max(rows[-1] - rows[0], columns[-1] - columns[0])) + 8
     down = slice(max(0, rows[0] - margin), rows[-1] + 1 + margin)
-    window = down, slice(max(0, columns[0] - margin), columns[-1] + 1 + margin)
-    closed = picture.copy()
-    if holes.sum() < _SLIVER * holes.size:
-        here, known = holes[window], np.where(holes[window][..., None], 0, picture[window])
-        closed[window][here] = np.round(_closed(known.astype(np.float32), here)[here]).astype(np.uint8)
-        return closed
-    if patches:
-        closed[window] = _completed(picture[window], holes[window])
-        return closed
-    here, known = holes[window], (~holes[window]).astype(np.float32)
-    blurred = _blurred(picture[window].astype(np.float32), known)
-    closed[window][here] = np.clip(np.round(blurred[here]), 0, 255).astype(np.uint8)
-    return closed
+    return down, slice(max(0, columns[0] - margin), columns[-1] + 1 + margin)
 
 
 def _completed(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:

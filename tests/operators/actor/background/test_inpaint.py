@@ -48,3 +48,16 @@ def test_a_hole_that_leaves_too_little_to_choose_from_is_still_closed(share: flo
     made = inpaint(picture, hole)
     assert made.shape == picture.shape and made.dtype == np.uint8
     np.testing.assert_array_equal(made[~hole], picture[~hole])
+
+
+@pytest.mark.parametrize("period", [8, 12])
+def test_holes_that_lie_apart_are_each_closed_from_what_is_around_them(period: int) -> None:
+    """All seen at once, they are seen from so far away that nothing of what is around them is left."""
+    picture = np.full((240, 640, 3), 90, np.uint8)
+    picture[:, :320][:, np.arange(320) % period < period // 2] = 200
+    picture[:, 320:][np.arange(240) % period < period // 2] = 200
+    holes = np.zeros((240, 640), bool)
+    holes[90:150, 60:130] = holes[90:150, 500:570] = True
+    closed = inpaint(np.where(holes[..., None], np.uint8(0), picture), holes).astype(float)
+    for columns in (slice(70, 120), slice(510, 560)):
+        assert np.abs(closed[100:140, columns] - picture[100:140, columns]).mean() < 15
