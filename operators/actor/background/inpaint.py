@@ -51,7 +51,7 @@ def inpaint(picture: np.ndarray, holes: np.ndarray, patches: bool = True) -> np.
 
 
 def _apart(holes: np.ndarray) -> list[np.ndarray]:
-    """The holes that lie apart, each bool [H,W]: in a window of its own, one is seen closely. The smallest go together."""
+    """The holes that lie apart, each bool [H,W], so that each is seen closely; the smallest go together."""
     reach = max(1, round(_JOINED * max(holes.shape)))
     joined = cv2.dilate(holes.astype(np.uint8), np.ones((reach, reach), np.uint8))
     _, labels, sizes, _ = cv2.connectedComponentsWithStats(joined)
