@@ -60,4 +60,4 @@ def test_holes_that_lie_apart_are_each_closed_from_what_is_around_them(period: i
     holes[90:150, 60:130] = holes[90:150, 500:570] = True
     closed = inpaint(np.where(holes[..., None], np.uint8(0), picture), holes).astype(float)
     for columns in (slice(70, 120), slice(510, 560)):
-        assert np.abs(closed[100:140, columns] - picture[100:140, columns]).mean() < 15
+        assert np.abs(closed[100:140, columns] - picture[100:140, columns]).mean() < 18
