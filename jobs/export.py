@@ -1,11 +1,16 @@
-"""Export: a LeRobot dataset from what was released of it.
+"""Export: a dataset in the form of its source, a LeRobot dataset or folders of pictures, from what was released of it.
 
     python -m jobs.export OUT --plan PLAN --source DATASET --to DIR
 
-DATASET was planned with PLAN and anonymized into OUT. DIR becomes a LeRobot dataset of version 3: rows of data as they
-were, videos made of the released clips, statistics and meta/ anew. An episode of which any clip was not released is
-left out, or every picture of it is black, as the policy of OUT says (`episodes`). OUT is verified before anything is
-written. DIR/meta/recast.json says what became of each episode, and why.
+DATASET was planned with PLAN and anonymized into OUT. OUT is verified before anything is written.
+
+Where DATASET holds meta/info.json, DIR becomes a LeRobot dataset of version 3: rows of data as they were, videos made
+of the released clips, statistics and meta/ anew. An episode of which any clip was not released is left out, or every
+picture of it is black, as the policy of OUT says (`episodes`). DIR/meta/recast.json says what became of each, and why.
+
+Otherwise DIR holds the folders of pictures that were planned at or below DATASET: the same names and sizes. Pictures
+that were not released are left out, or gray (`images`). DIR/recast.json counts and names them. Of other files none is
+given back.
 """
 
 import hashlib
@@ -23,8 +28,10 @@ from cluster.ledger.plans import Plan
 from jobs import options
 from jobs.verify import policy_of, show, verify
 from operators import storage
+from operators.formats.ended import Ended
+from operators.formats.images import ImageExport
 from operators.formats.lerobot import layout
-from operators.formats.lerobot.fate import Ended, EndedClips
+from operators.formats.lerobot.fate import EndedClips
 from operators.formats.lerobot.write import Export
 from operators.release import reader
 from operators.release.layout import VIDEO
@@ -34,15 +41,18 @@ from schemas.clip import ClipRef
 from schemas.errors import UserError
 
 
-def clips_of(dataset: layout.Dataset, plan: str, output: str) -> EndedClips:
-    """The planned clips of a dataset's videos, and how they ended. Raises UserError if there is none."""
-    videos = pa.array(sorted(layout.cuts(dataset)), pa.string())
-    columns = list(ClipRef.__dataclass_fields__)
-    planned = reader.read_columns(Plan(plan).files(), columns, pc.is_in(pc.field("uri"), videos))
-    refs = from_table(planned, ClipRef) if len(planned) else []
+def planned(plan: str, place: str, which: pc.Expression) -> list[ClipRef]:
+    """The planned clips `which`. Raises UserError if there is none."""
+    found = reader.read_columns(Plan(plan).files(), list(ClipRef.__dataclass_fields__), which)
+    refs = from_table(found, ClipRef) if len(found) else []
     if not refs:
         remedy = "Give the plan of this dataset, and the dataset by the path that it was planned by"
-        raise UserError(plan, f"holds no clip of {dataset.place}", remedy)
+        raise UserError(plan, f"holds no clip of {place}", remedy)
+    return refs
+
+
+def ends(refs: list[ClipRef], output: str) -> dict[str, Ended]:
+    """How they ended, by their keys."""
     keys = {ref.key for ref in refs}
     ended: dict[str, Ended] = {}
     columns = ["key", "verdict", "shard", "sha256"]
@@ -52,7 +62,7 @@ def clips_of(dataset: layout.Dataset, plan: str, output: str) -> EndedClips:
             for row in rows.to_pylist()
             if row["key"] in keys
         }
-    return EndedClips(refs, ended)
+    return ended
 
 
 def read_clip(output: str, ended: Ended, key: str) -> bytes:
@@ -73,17 +83,28 @@ def require_place(target: str, output: str, plan: str, place: str) -> None:
 
 
 def export(output: str, found: dict[str, Any], plan: str, place: str, target: str) -> dict[str, Any]:
-    """Write the dataset; returns what its meta/recast.json says. `output` is complete; `found` of it was verified."""
+    """Write the dataset; returns what its recast.json says. `output` is complete; `found` of it was verified."""
     dataset = layout.read(place)
-    if dataset is None:
-        raise UserError(place, f"holds no {layout.INFO}", "Give the LeRobot dataset that was planned")
     require_place(target, output, plan, place)  # again: verifying took a while
-    policy, clips = policy_of(output, found), clips_of(dataset, plan, output)
+    policy, here = policy_of(output, found), storage.absolute(place)
+    if dataset:
+        which = pc.is_in(pc.field("uri"), pa.array(sorted(layout.cuts(dataset)), pa.string()))
+    else:
+        which = (pc.field("uri") == here) | pc.starts_with(pc.field("uri"), f"{here}/")
+    refs = planned(plan, place, which)
+    ended = ends(refs, output)
 
     def released(ref: ClipRef) -> bytes:
-        return read_clip(output, clips.ended[ref.key], ref.key)
+        return read_clip(output, ended[ref.key], ref.key)
 
-    return Export(dataset, policy.episodes, policy.timing, clips, released, target).write()
+    if dataset:
+        return Export(
+            dataset, policy.episodes, policy.timing, EndedClips(refs, ended), released, target
+        ).write()
+    if not (images := [ref for ref in refs if ref.images]):
+        remedy = "Give the LeRobot dataset, or the folder with pictures, that was planned"
+        raise UserError(place, f"holds no {layout.INFO}, and no pictures that were planned", remedy)
+    return ImageExport(place, policy.images, images, ended, released, target).write()
 
 
 def main(arguments: Namespace) -> int:
@@ -98,6 +119,12 @@ def main(arguments: Namespace) -> int:
         show(output, found, proof, trusted, Console())
         return 1
     record = export(output, found, arguments.plan, arguments.source, target)
+    (tell_folders if "folders" in record else tell_episodes)(record, target)
+    return 0
+
+
+def tell_episodes(record: dict[str, Any], target: str) -> None:
+    """What became of a LeRobot dataset's episodes."""
     counts = Counter(one["state"] for one in record["episodes"])
     rows: list[tuple[str, Any]] = [
         (f"episodes {state}", counts[state]) for state in ("released", "black", "left out")
@@ -108,7 +135,19 @@ def main(arguments: Namespace) -> int:
     for one in record["episodes"]:
         if one["reason"]:
             print(f"{one['state']}: episode {one['source']}: {one['reason']}")
-    return 0
+
+
+def tell_folders(record: dict[str, Any], target: str) -> None:
+    """And of pictures."""
+    folders = record["folders"]
+    rows: list[tuple[str, Any]] = [
+        (f"pictures {state}", sum(said[state] for said in folders.values()))
+        for state in ("released", "gray", "left out")
+    ]
+    options.table("export", [("folders", len(folders)), *rows, ("dataset", target)])
+    for name, said in folders.items():
+        for one in said["unreleased"]:
+            print(f"{one['state']}: {name}: {len(one['pictures'])} pictures: {one['reason']}")
 
 
 if __name__ == "__main__":
@@ -116,7 +155,7 @@ if __name__ == "__main__":
     parser.add_argument("output", metavar="OUT", help="the output of jobs.anonymize")
     parser.add_argument("--plan", required=True, help="the plan that it was made by")
     parser.add_argument(
-        "--source", required=True, metavar="DATASET", help="the LeRobot dataset that was planned"
+        "--source", required=True, metavar="DATASET", help="the LeRobot dataset or folder that was planned"
     )
     parser.add_argument(
         "--to", required=True, metavar="DIR", help="folder or object store's prefix for the new dataset"

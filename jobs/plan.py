@@ -1,7 +1,8 @@
 """Plan: videos in, a manifest of clip references out. `python -m jobs.plan INPUT... --plan PLAN`.
 
 INPUT is a video, a folder, an object store's prefix, or a LeRobot dataset of version 3, whose episodes jobs.export
-gives back: no clip lies across the ends of one. PLAN holds source names and the release key: keep it as
+gives back: no clip lies across the ends of one. A folder that pictures lie in is one source, each picture a frame, in
+the order of their names; jobs.export gives them back, too. PLAN holds source names and the release key: keep it as
 private as the sources. Of each video only the first frames are decoded. The same input always gives the same clips.
 
 The same command again probes what is new or has changed since, and nothing else. Sources that are gone stay in the
@@ -21,6 +22,7 @@ from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
+from fractions import Fraction
 from functools import partial
 from itertools import chain
 from operator import itemgetter
@@ -40,18 +42,25 @@ from operators.planning.probe import named, probe_source, source_key, unplannabl
 from operators.recovery.attempts import time_limit
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef
+from schemas.policy import Images
 from schemas.profile import Clips, Profile
 
 SOURCES_PER_FILE = 100  # of the manifest; one task probes them
 MAX_TASKS = 1000  # at once
+RATE = Images().exact_rate
 
 
 def plan(
-    inputs: list[str], output: str, profile: Profile, cameras: Sequence[str] = ()
+    inputs: list[str],
+    output: str,
+    profile: Profile,
+    cameras: Sequence[str] = (),
+    rate: Fraction = RATE,
 ) -> tuple[dict[str, Any], dict[str, int]]:
     """List, probe wherever Ray finds room, write the manifest; returns what plan.json says, and what has changed.
 
     Of datasets of episodes no clip lies across the ends of one, and of their `cameras` only those, if any are named.
+    `rate` is that of folders of pictures without a timestamps file.
     """
     listing = list_sources(inputs, on_every_node if "RAY_ADDRESS" in os.environ else side_by_side)
     listing = by_episodes(inputs, listing, cameras)
@@ -63,6 +72,7 @@ def plan(
         "clip": profile.clip.model_dump(),
         "format": plans.FORMAT,
     } | ({"cameras": sorted(cameras)} if cameras else {})
+    made_from |= {"rate": str(rate)} if any(source.images for source in videos) else {}
     known = plans.read_sources(output, made_from)
     gone = known.keys() - {source.uri for source in videos}
     same = {source.uri for source in videos if known.get(source.uri) == source}
@@ -75,14 +85,16 @@ def plan(
     session.start()
     storage.delete(output, [plans.PLAN_FILE])
     left = plans.keep_clips(output, same | gone)
-    left = probe_all([source for source in videos if source.uri not in left], output, key, profile, left)
+    left = probe_all(
+        [source for source in videos if source.uri not in left], output, key, profile, left, rate
+    )
     kept = [known[uri] for uri in sorted(gone & left)]
     plans.write_sources(output, [*videos, *kept], made_from)
     return plans.account(output, listing.others) | kept_though_gone, changes
 
 
 def by_episodes(inputs: list[str], listing: Listing, cameras: Sequence[str]) -> Listing:
-    """With the cuts of the videos in LeRobot datasets among the inputs, and without their other cameras."""
+    """With the cuts of the videos in LeRobot datasets among the inputs; without their other cameras and pictures."""
     videos = listing.videos
     for dataset in filter(None, map(lerobot.read, inputs)):
         cuts = lerobot.cuts(dataset)
@@ -94,11 +106,14 @@ def by_episodes(inputs: list[str], listing: Listing, cameras: Sequence[str]) -> 
             replace(video, cuts=cuts.get(video.uri, video.cuts))
             for video in videos
             if not video.uri.startswith(tuple(others))
+            and not (video.images and f"{video.uri}/".startswith(dataset.uri("")))
         ]
     return Listing(videos, listing.others + len(listing.videos) - len(videos))
 
 
-def probe_all(todo: list[Source], output: str, key: bytes, profile: Profile, planned: set[str]) -> set[str]:
+def probe_all(
+    todo: list[Source], output: str, key: bytes, profile: Profile, planned: set[str], rate: Fraction
+) -> set[str]:
     """The clips of sources into the plan, beside those `planned`, by address; returns whose are there now.
 
     What a crash took along is tried a second time, source by source, and then is what cannot be planned.
@@ -110,7 +125,11 @@ def probe_all(todo: list[Source], output: str, key: bytes, profile: Profile, pla
             break
         (
             ray.data.from_items(pieces, override_num_blocks=min(len(pieces), MAX_TASKS))
-            .map(partial(probe, clips=profile.clip), max_retries=1, **where(profile.pools.audit.resources))
+            .map(
+                partial(probe, clips=profile.clip, rate=rate),
+                max_retries=1,
+                **where(profile.pools.audit.resources),
+            )
             .map(partial(keep, output=output, name_key=key), **where(profile.writers))
             .materialize()
         )
@@ -156,7 +175,7 @@ def cut(sources: list[Source], name_key: bytes, size: int) -> list[dict[str, Any
     ]
 
 
-def probe(piece: dict[str, Any], clips: Clips) -> dict[str, Any]:
+def probe(piece: dict[str, Any], clips: Clips, rate: Fraction) -> dict[str, Any]:
     """A piece's sources -> their clips' references, as an Arrow stream. One that hangs takes the worker with it.
 
     Sources are not to be trusted: whoever opens them has neither the release key nor the plan.
@@ -167,8 +186,9 @@ def probe(piece: dict[str, Any], clips: Clips) -> dict[str, Any]:
             remedy = "Rename it, and plan again"
             refs.append(unplannable(source["uri"], source["key"], source["problem"], remedy))
             continue
-        with time_limit(clips.max_seconds):
-            refs += probe_source(source["uri"], source["key"], clips, source.get("cuts") or ())
+        cuts, images = source.get("cuts") or (), source["images"]
+        with time_limit(clips.max_seconds * (1 + images // 1000)):
+            refs += probe_source(source["uri"], source["key"], clips, cuts, rate if images else None)
     table, buffer = to_table(refs, ClipRef), pa.BufferOutputStream()
     with pa.ipc.new_stream(buffer, table.schema) as stream:
         stream.write_table(table)
@@ -197,14 +217,14 @@ def main(arguments: Namespace) -> int:
     profile, policy = options.read_settings(arguments)
     output = arguments.plan.rstrip("/")
     options.keep_out_of_datasets(output, "source names and keys")
-    made, changes = plan(arguments.inputs, output, profile, policy.episodes.cameras)
+    made, changes = plan(arguments.inputs, output, profile, policy.episodes.cameras, policy.images.exact_rate)
     rows = [
-        ("videos", made["sources"]),
+        ("videos and folders of pictures", made["sources"]),
         ("of these new, changed", f"{changes['new']}, {changes['changed']}"),
         ("gone since, kept in the plan", changes["gone"]),
         ("unreadable, in whole or in part", len(made["problems"])),
         ("other video streams in them, left out", sum(map(len, made["other_streams"].values()))),
-        ("files that are no videos, left out", made["other_files"]),
+        ("files that are neither, left out", made["other_files"]),
         ("clips", made["clips"]),
         ("frames", made["frames"]),
         ("plan", output),

@@ -15,6 +15,14 @@ GRAY = 128  # level of every channel where something was taken out of a picture
 
 
 @dataclass(frozen=True)
+class ImageFile:
+    """A picture in a folder: its name, and blake2b-128 in hex of its bytes."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True)
 class ClipRef:
     """One planned clip: a window of frames of one source, by reference. A row of the manifest.
 
@@ -31,6 +39,8 @@ class ClipRef:
     file: `source_digest` is of the source's bytes and stays in the plan, what is published is `source_hmac`, and
     `clip_id` is keyed as well.
     `stamp` is the store's word for the source's content when it was planned, see operators/video/source.py.
+    `images`, one per frame, are the files in the folder `uri` that the clip's frames are; a video has none. `gray`:
+    they are of one channel.
     A source that cannot be planned is one ClipRef without frames whose `problem` and `remedy` say why.
     """
 
@@ -61,6 +71,8 @@ class ClipRef:
     transfer: str = ""
     missing: int = 0
     other_streams: list[str] = field(default_factory=list)
+    images: list[ImageFile] = field(default_factory=list)
+    gray: bool = False
 
     @property
     def frames(self) -> int:

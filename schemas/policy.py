@@ -1,5 +1,6 @@
 """The policy: what counts as safe to publish. What legal reads. `cluster/policies/*.yaml`."""
 
+from fractions import Fraction
 from typing import Literal, get_args
 
 import numpy as np
@@ -174,6 +175,22 @@ class Sources(Settings):
     interlaced: Literal["deinterlace", "refuse"] = "deinterlace"
 
 
+class Images(Settings):
+    """Of folders of pictures.
+
+    rate        frames a second where no timestamps file lies beside them
+    unreleased  what jobs.export gives in place of a picture that was not released: `omit` it, or a `gray` one
+    """
+
+    rate: float = Field(default=10.0, gt=0, le=1000)
+    unreleased: Literal["omit", "gray"] = "omit"
+
+    @property
+    def exact_rate(self) -> Fraction:
+        """As it is written, to a millionth."""
+        return Fraction(str(self.rate)).limit_denominator(10**6)
+
+
 class Episodes(Settings):
     """What jobs.export gives back of a dataset of episodes, such as LeRobot's.
 
@@ -211,6 +228,7 @@ class Policy(Settings):
     publish_conditioning: bool
     timing: Timing = "source"
     sources: Sources = Sources()
+    images: Images = Field(default=Images(), exclude_if=lambda images: images == Images())
     episodes: Episodes = Field(default=Episodes(), exclude_if=lambda episodes: episodes == Episodes())
     evidence: EvidenceBounds | None = Field(default=None, exclude_if=lambda bounds: bounds is None)
 

@@ -52,6 +52,13 @@ _REASONS = [
     rf"it cannot be probed \({_ERROR}\)",
     rf"its {_N}x{_N} frames are too large",
     rf"{_N} frames are damaged, or promised by the file's index and not in it",
+    rf"{_N} pictures (?:cannot be decoded \({_ERROR}\)|hold more than one picture a file|are no footage but labels,"
+    r" bits or measurements such as depth|have names that cannot be written down|are too large for the profile's"
+    r" clip\.max_bytes|are (?:named in the timestamps file and not there|not named in the timestamps file))",
+    rf"its timestamps file has (?:{_N} lines for {_N} pictures|a date that is none)",
+    rf"line {_N} of its timestamps file is no time",
+    r"its timestamps file names some pictures twice, or not at all",
+    r"there is no picture in it any more",
     r"its key holds \?versionId=, which stands for a version of another",
     r"its name is not UTF-8",
     r"it crashed or hung whatever probed it",
@@ -75,6 +82,9 @@ _REMEDIES = [
     r"Plan again; if it stays so, replace the file",
     r"Raise clip\.max_bytes in the profile",
     r"Fetch the file again, if it was cut short, and plan again; the other frames are planned",
+    r"Replace these pictures, or leave them out of the folder; the others are planned",
+    r"Mend the timestamps file, or take it away: then the policy's images\.rate holds",
+    r"Name the pictures in it, or put each sequence into a folder of its own",
     r"Rename it, and plan again",
     r"Transcode it, or leave it out of the input",
     r"Turn the pictures themselves, for example with ffmpeg",

@@ -34,13 +34,14 @@ from schemas.arrow import from_table
 from schemas.clip import ClipRef
 from schemas.errors import UserError
 
-FORMAT = 4  # of the clips' references: a plan of another one is made anew
+FORMAT = 5  # of the clips' references: a plan of another one is made anew
 BUCKETS = 256
 PLAN_FILE = "plan.json"
 SOURCES_FILE = "sources.parquet"
 FORGOTTEN_FILE = "forgotten.json"
 _SOURCES = pa.schema(
-    [(name, pa.string()) for name in ("uri", "name", "stamp", "problem")] + [("cuts", pa.list_(pa.float64()))]
+    [(name, pa.string()) for name in ("uri", "name", "stamp", "problem")]
+    + [("cuts", pa.list_(pa.float64())), ("images", pa.int64())]
 )
 _CLIPS = re.compile(r"clips/([0-9a-f]{2})-\w+\.parquet")
 
@@ -139,7 +140,10 @@ def read_sources(plan: str, made_from: dict[str, Any]) -> dict[str, Source]:
         return {}
     if (found.schema.metadata or {}).get(b"made_from") != _sorted_json(made_from):
         return {}
-    rows = (row | {"cuts": tuple(row.get("cuts") or ())} for row in found.to_pylist())
+    rows = (
+        row | {"cuts": tuple(row.get("cuts") or ()), "images": row.get("images") or 0}
+        for row in found.to_pylist()
+    )
     return {row["uri"]: Source(**row) for row in rows}
 
 

@@ -143,18 +143,15 @@ def _aspect(stream: av.VideoStream) -> Fraction:
 
 
 def _rate(said: Fraction | None, count: int, runs: list[list[int]], time_base: Fraction) -> Fraction:
-    """Frames a second, exactly as the container says it, else on average; 25 of what shows nothing move.
-
-    Numerator and denominator have 31 bits, which is what encoders and containers take.
-    """
+    """Frames a second, exactly as the container says it, else on average; 25 of what shows nothing move."""
     span = sum(run[-1] - run[0] for run in runs) * time_base
-    rate = (
-        Fraction(said)
-        if said and said > 0
-        else Fraction(count - 1) / span
-        if span and count > 1
-        else Fraction(25)
-    )
+    if said and said > 0:
+        return bounded(Fraction(said))
+    return bounded(Fraction(count - 1) / span if span and count > 1 else Fraction(25))
+
+
+def bounded(rate: Fraction) -> Fraction:
+    """The nearest rate whose numerator and denominator have 31 bits, which is what encoders and containers take."""
     most = (1 << 31) - 1
     if max(rate.numerator, rate.denominator) <= most:
         return rate

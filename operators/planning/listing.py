@@ -1,40 +1,21 @@
-"""Inputs -> videos: what lies below a folder or prefix, wherever that is."""
+"""Inputs -> sources: videos and folders of pictures below a folder or prefix, wherever that is."""
 
+import hashlib
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from posixpath import normpath
 
 from operators import stamps, storage
+from operators.planning import timestamps
+from operators.video.still import FORMATS
 from schemas.errors import UserError
 
-EXTENSIONS = (
-    ".mp4",
-    ".mov",
-    ".m4v",
-    ".mkv",
-    ".webm",
-    ".avi",
-    ".ts",
-    ".mts",
-    ".m2ts",
-    ".mpg",
-    ".mpeg",
-    ".wmv",
-    ".flv",
-    ".3gp",
-    ".3g2",
-    ".qt",
-    ".mpe",
-    ".m2v",
-    ".m2t",
-    ".vob",
-    ".asf",
-    ".divx",
-    ".f4v",
-)
+_ENDINGS = "mp4 mov m4v mkv webm avi ts mts m2ts mpg mpeg wmv flv 3gp 3g2 qt mpe m2v m2t vob asf divx f4v"
+EXTENSIONS = tuple(f".{end}" for end in _ENDINGS.split())  # of videos
 LISTINGS = 32  # at the same time
 
 Files = dict[str, str]  # the stamp of each file by its path
@@ -43,20 +24,22 @@ Spread = Callable[[Callable[[str], Files], list[str]], Iterable[Files]]  # a map
 
 @dataclass(frozen=True)
 class Source:
-    """A video: where it lies, its name below the input, and a stamp that changes with its content (the store's ETag,
-    or size and time of the last change). If it has a `problem`, it cannot be read by such a name, and `uri` and `name`
-    only show it. No clip lies across one of its `cuts` (seconds), where an episode begins or ends."""
+    """A video, or a folder with so many `images`: where it lies, its name below the input, and a stamp that changes
+    with its content (the store's ETag, or size and time of the last change). If it has a `problem`, it cannot be read
+    by such a name, and `uri` and `name` only show it. No clip lies across one of its `cuts` (seconds), where an episode
+    begins or ends."""
 
     uri: str
     name: str
     stamp: str
     problem: str = ""
     cuts: tuple[float, ...] = ()
+    images: int = 0
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Videos, and how many other files lie beside them."""
+    """Videos and folders of pictures, and how many other files lie beside them."""
 
     videos: list[Source]
     others: int
@@ -69,7 +52,7 @@ def side_by_side(look: Callable[[str], Files], folders: list[str]) -> Iterable[F
 
 
 def list_sources(inputs: list[str], spread: Spread = side_by_side) -> Listing:
-    """Every video of every input once; names that two inputs share gain the last part of their input.
+    """Every source of every input once; names that two inputs share gain the last part of their input.
 
     Raises UserError as `list_videos`, or if two videos still share a name: keys derive from names.
     """
@@ -81,7 +64,7 @@ def list_sources(inputs: list[str], spread: Spread = side_by_side) -> Listing:
     for prefix, listing in listings.items():
         last = prefix.rstrip("/").rsplit("/", 1)[-1]
         for video in listing.videos:
-            name = video.name if shared[video.name] == 1 else f"{last}/{video.name}"
+            name = video.name if shared[video.name] == 1 else normpath(f"{last}/{video.name}")
             found.setdefault(video.uri, replace(video, name=name))
     for name, count in Counter(video.name for video in found.values()).items():
         if count > 1:
@@ -94,11 +77,12 @@ def list_sources(inputs: list[str], spread: Spread = side_by_side) -> Listing:
 
 def list_videos(prefix: str, spread: Spread = side_by_side) -> Listing:
     """Every video at or below a local path or an object store's prefix, sorted: by its ending, in any case, unless it
-    is hidden or lies in a hidden folder. Linked folders are followed, and what they hold is there once.
+    is hidden or lies in a hidden folder; and every folder that pictures lie in. Linked folders are followed, and what
+    they hold is there once.
 
     Folders are opened here, level by level, until there are enough of them; each is then listed with all below it,
     which `spread` does for all, wherever it likes. Raises UserError if the prefix does not exist, cannot be read, or
-    holds no video.
+    holds no video and no picture.
     """
     try:
         stamp = stamps.stamp(prefix)
@@ -117,27 +101,95 @@ def list_videos(prefix: str, spread: Spread = side_by_side) -> Listing:
         remedy = "Give a video file, a folder or an object store's prefix"
         raise UserError(prefix, "does not exist, is empty, or may not be read", remedy)
     found = _once(place, found)
-    videos = sorted(filter(_is_video, found))
-    if not videos:
+    videos = [_source(place, name, found[name]) for name in sorted(filter(_is_video, found))]
+    folders = _folders(place, found)
+    if not videos and not folders:
+        known = " ".join((*EXTENSIONS, *FORMATS))
         raise UserError(
-            prefix, f"holds {len(found)} files but no video", f"Known endings: {' '.join(EXTENSIONS)}"
+            prefix, f"holds {len(found)} files but no video and no picture", f"Known endings: {known}"
         )
-    return Listing([_source(place, name, found[name]) for name in videos], len(found) - len(videos))
+    others = len(found) - len(videos) - sum(folder.images for folder in folders)
+    return Listing(videos + folders, others)
+
+
+def _folders(place: str, found: Files) -> list[Source]:
+    """Every folder that pictures lie in. The one that is listed itself is called by a dot."""
+    held: dict[str, Files] = defaultdict(dict)
+    for path, stamp in found.items():
+        folder, _, name = path.rpartition("/")
+        held[folder][name] = stamp
+    made = []
+    for folder, files in sorted(held.items()):
+        images = [] if _is_hidden(folder) else images_in(files)
+        if not images:
+            continue
+        above, _, own = (folder or place).rpartition("/")
+        beside = held.get(above, {}) if folder else _above(place)
+        clocks = {f"../{name}": beside[name] for name in timestamps.above(own) if name in beside}
+        stamp = stamp_of(
+            {name: files[name] for name in (*images, *timestamps.NAMES) if name in files} | clocks
+        )
+        one = _source(place, folder, stamp) if folder else Source(place, ".", stamp)
+        made.append(replace(one, images=len(images)))
+    return made
+
+
+def _above(place: str) -> Files:
+    """The timestamps files beside a folder that is itself the input."""
+    above, _, own = place.rpartition("/")
+    found = {name: stamps.stamp(f"{above}/{name}") for name in timestamps.above(own)}
+    return {name: stamp for name, stamp in found.items() if stamp}
+
+
+def images_in(files: Iterable[str]) -> list[str]:
+    """The pictures among a folder's files: by their ending, unless they are hidden or the cover of a video beside them,
+    which is called like it."""
+    names = set(files)
+    videos = {name.rpartition(".")[0] for name in names if _is_video(name)}
+    return [
+        name
+        for name in names
+        if ending(name) and not _is_hidden(name) and name.rpartition(".")[0] not in videos
+    ]
+
+
+def ending(name: str) -> str:
+    """Of a picture's name, in small letters; empty if it is of none."""
+    end = f".{name.rpartition('.')[2].lower()}"
+    return end if end in FORMATS and "." in name else ""
+
+
+def stamp_of(files: Files) -> str:
+    """One stamp for several files."""
+    return hashlib.blake2b(repr(sorted(files.items())).encode(), digest_size=16).hexdigest()
 
 
 def _source(place: str, name: str, stamp: str) -> Source:
-    """A video by the name that it was found by, or as what has no name that can be written down and read again."""
-    uri, problem = f"{place}/{name}", ""
-    if "://" in place and "?versionId=" in name:
-        problem = "its key holds ?versionId=, which stands for a version of another"
-    try:
-        uri.encode()
-    except UnicodeEncodeError:
-        problem = "its name is not UTF-8"
+    """A source by the name that it was found by, or as what has no name that can be written down and read again."""
+    uri, problem = f"{place}/{name}", unnameable(place, name)
+    if not is_utf8(uri):
         uri, name = (
             text.encode(errors="surrogateescape").decode(errors="backslashreplace") for text in (uri, name)
         )
     return Source(uri, name, stamp, problem)
+
+
+def unnameable(place: str, name: str) -> str:
+    """Why a file cannot be read by its name; empty if it can."""
+    if not is_utf8(f"{place}/{name}"):
+        return "its name is not UTF-8"
+    if "://" in place and "?versionId=" in name:
+        return "its key holds ?versionId=, which stands for a version of another"
+    return ""
+
+
+def is_utf8(name: str) -> bool:
+    """Whether a file's name can be written down."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _find(prefix: str, spread: Spread) -> Files:
@@ -173,7 +225,11 @@ def _below(prefix: str, folder: str) -> Files:
 
 def _is_video(path: str) -> bool:
     """By its ending in any case; what is hidden, or lies in a hidden folder such as .snapshot, is none."""
-    return path.lower().endswith(EXTENSIONS) and not any(part.startswith(".") for part in path.split("/"))
+    return path.lower().endswith(EXTENSIONS) and not _is_hidden(path)
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(".") for part in path.split("/"))
 
 
 def _once(place: str, found: Files) -> Files:

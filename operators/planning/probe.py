@@ -12,7 +12,9 @@ import av
 import numpy as np
 
 from operators import stamps
-from operators.planning.frames import Frames, frames_of, numbered
+from operators.planning.cut import cut, nothing
+from operators.planning.folder import plan_folder
+from operators.planning.frames import Frames, frames_of
 from operators.planning.streams import REPLACE, Unreadable
 from operators.video import source
 from schemas.clip import ClipRef
@@ -27,17 +29,22 @@ def plan_source(uri: str, name: str, name_key: bytes, clips: Clips) -> list[Clip
     return [named(ref, name_key) for ref in probe_source(uri, source_key(name, name_key), clips)]
 
 
-def probe_source(uri: str, key: str, clips: Clips, cuts: Sequence[float] = ()) -> list[ClipRef]:
+def probe_source(
+    uri: str, key: str, clips: Clips, cuts: Sequence[float] = (), rate: Fraction | None = None
+) -> list[ClipRef]:
     """The same, given the source's `key`, and not `named` yet: whoever opens a source does without the release key.
 
-    No clip lies across one of `cuts`, in seconds.
+    No clip lies across one of `cuts`, in seconds. With a `rate` the source is a folder of pictures.
     """
     digest = ""
     try:
+        if rate:
+            digest, made = plan_folder(uri, key, clips, rate)
+            return made
         stamp = stamps.stamp(uri)
         if not (digest := source.digest(uri)):
             raise Unreadable("the file is empty")
-        made = _cut(parted(frames_of(uri), cuts), clips, nothing(uri, key, digest, stamp))
+        made = cut(parted(frames_of(uri), cuts), clips, nothing(uri, key, digest, stamp))
         if stamps.stamp(uri) != stamp:
             raise Unreadable("it was changed while it was planned", "Plan again when nobody writes into it")
         return made
@@ -77,64 +84,6 @@ def unplannable(uri: str, key: str, problem: str, remedy: str, digest: str = "")
     return replace(nothing(uri, key, digest), problem=problem, remedy=remedy)
 
 
-def nothing(uri: str, key: str, digest: str, stamp: str = "") -> ClipRef:
-    """A reference to no frame of a source, without a name."""
-    return ClipRef(
-        clip_id=0,
-        key=key,
-        uri=uri,
-        source_digest=digest,
-        source_hmac="",
-        first_frame=0,
-        overlap=0,
-        pts=[],
-        time_base_num=1,
-        time_base_den=1,
-        fps_num=1,
-        fps_den=1,
-        width=0,
-        height=0,
-        rotation=0,
-        stamp=stamp,
-    )
-
-
-def windows(frames: int, length: int, overlap: int) -> list[tuple[int, int]]:
-    """(first, stop) of windows of `length` frames, each sharing `overlap` with the one before; the last is shorter.
-
-    Every frame is in a window, and every window but the first brings at least one new frame.
-    """
-    cuts = [(0, min(frames, length))]
-    while cuts[-1][1] < frames:
-        first = cuts[-1][1] - overlap
-        cuts.append((first, min(frames, first + length)))
-    return cuts
-
-
-def _cut(source: Frames, clips: Clips, empty: ClipRef) -> list[ClipRef]:
-    """The source's windows, each still under the source's key: of 4k+1 frames, as many as fit into `max_bytes` decoded,
-    at most `clips.frames`, none across a new start of the clock; and one for all frames that are missing."""
-    length = min(clips.frames, (clips.max_bytes // (source.width * source.height * 3) - 1) // 4 * 4 + 1)
-    if length <= clips.overlap:
-        raise Unreadable(
-            f"its {source.width}x{source.height} frames are too large", "Raise clip.max_bytes in the profile"
-        )
-    whole = _filled(empty, source)
-    made = [
-        replace(
-            whole,
-            first_frame=begin + first,
-            overlap=clips.overlap if first else 0,
-            pts=run[first:stop],
-        )
-        for begin, run in numbered(source.runs)
-        for first, stop in windows(len(run), length, clips.overlap)
-    ]
-    if source.missing:
-        made.append(_missing(whole, source))
-    return [replace(ref, key=f"{ref.key}-{index:06d}") for index, ref in enumerate(made)]
-
-
 def parted(source: Frames, cuts: Sequence[float]) -> Frames:
     """With runs that end at `cuts`: before the frame that is nearest to each, or the next one."""
     half = 1 / (2 * source.fps)
@@ -146,42 +95,6 @@ def parted(source: Frames, cuts: Sequence[float]) -> Frames:
         if len(part)
     ]
     return replace(source, runs=runs)
-
-
-def _filled(empty: ClipRef, source: Frames) -> ClipRef:
-    """What all clips of a source have in common."""
-    return replace(
-        empty,
-        time_base_num=source.time_base.numerator,
-        time_base_den=source.time_base.denominator,
-        fps_num=source.fps.numerator,
-        fps_den=source.fps.denominator,
-        width=source.width,
-        height=source.height,
-        rotation=source.rotation,
-        mirrored=source.mirrored,
-        sample_aspect_num=source.sample_aspect.numerator,
-        sample_aspect_den=source.sample_aspect.denominator,
-        stream=source.stream,
-        counted=source.counted,
-        interlaced=source.interlaced,
-        transfer=source.transfer,
-        missing=source.missing,
-        other_streams=source.others,
-    )
-
-
-def _missing(whole: ClipRef, source: Frames) -> ClipRef:
-    """What stands for the frames that cannot be had, so that they are counted: behind the others, evenly spaced."""
-    step = max(1, round(1 / (source.fps * source.time_base)))
-    last = source.runs[-1][-1]
-    return replace(
-        whole,
-        first_frame=sum(map(len, source.runs)),
-        pts=[last + step * number for number in range(1, source.missing + 1)],
-        problem=f"{source.missing} frames are damaged, or promised by the file's index and not in it",
-        remedy="Fetch the file again, if it was cut short, and plan again; the other frames are planned",
-    )
 
 
 def named(ref: ClipRef, name_key: bytes) -> ClipRef:

@@ -7,19 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from operators.formats.ended import Ended
 from operators.formats.lerobot.layout import Dataset, Episode, Span
 from schemas.clip import ClipRef
 
 TOLERANCE = 1e-4  # s between a row's time stamp and its frame's, as lerobot's loader has it
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What the anonymized dataset says of a clip: verdict, shard, sha256 of KEY.mp4."""
-
-    verdict: str
-    shard: str
-    sha256: str
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.plan import by_episodes
+from operators.formats.ended import Ended
 from operators.formats.lerobot import layout
-from operators.formats.lerobot.fate import Ended, EndedClips
+from operators.formats.lerobot.fate import EndedClips
 from operators.formats.lerobot.write import Export
 from operators.planning.listing import list_sources
 from operators.planning.probe import named, probe_source, source_key

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.planning.probe import plan_source, probe_source, windows
+from operators.planning.cut import windows
+from operators.planning.probe import plan_source, probe_source
 from operators.video.decode import DecodeError, decode_clip
 from schemas.clip import ClipRef
 from schemas.profile import Clips

@@ -1,0 +1,81 @@
+"""Folders of pictures from released clips: every picture under its name, of its size, stored as the source's was.
+
+Nothing of the source is read here. The frames of released clips, as Audit has read them back, are written picture by
+picture; what was not released is left out, or gray, and RECORD says which and why. Nothing else is given back.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from operators import storage
+from operators.formats.ended import Ended
+from operators.planning.listing import ending
+from operators.video.encode import decode_bytes
+from operators.video.still import Still, written
+from schemas.clip import GRAY, ClipRef
+from schemas.errors import UserError
+from schemas.policy import Images
+
+RECORD = "recast.json"
+
+
+@dataclass(frozen=True)
+class ImageExport:
+    """All folders of pictures at or below `place`. `refs` are their planned clips; `read` gives the bytes of one."""
+
+    place: str
+    rules: Images
+    refs: Sequence[ClipRef]
+    ended: Mapping[str, Ended]
+    read: Callable[[ClipRef], bytes]
+    target: str
+
+    def write(self) -> dict[str, Any]:
+        """Returns what RECORD says: of each folder how many pictures are released, gray and left out, and which."""
+        if not any(self._verdict(ref) == "released" for ref in self.refs):
+            remedy = "See why in OUT/quarantine, or with python -m jobs.status OUT --clip KEY"
+            raise UserError(self.target, "no picture was released, so there is none to write", remedy)
+        folders: dict[str, dict[str, Any]] = {}
+        for ref in sorted(self.refs, key=lambda ref: (ref.uri, ref.first_frame)):
+            name = ref.uri.removeprefix(storage.absolute(self.place)).strip("/") or "."
+            said = folders.setdefault(name, {"released": 0, "gray": 0, "left out": 0, "unreleased": []})
+            state, problem = self._clip(ref, name)
+            images = ref.images[ref.overlap :]
+            said[state] += len(images)
+            if problem:
+                names = [image.name for image in images]
+                said["unreleased"].append({"state": state, "reason": problem, "pictures": names})
+        record = {"folders": folders}
+        storage.write_bytes(self.target, RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode())
+        return record
+
+    def _verdict(self, ref: ClipRef) -> str:
+        return self.ended[ref.key].verdict if ref.key in self.ended else ""
+
+    def _clip(self, ref: ClipRef, folder: str) -> tuple[str, str]:
+        """Write a clip's pictures; how they ended, and why they were not released."""
+        verdict = self._verdict(ref)
+        if verdict == "released":
+            frames = decode_bytes(self.read(ref))
+            if frames.shape != (ref.frames, ref.height, ref.width, 3):
+                raise UserError(f"clip {ref.key}", "does not hold the planned pictures", "Run jobs.verify")
+            self._keep(ref, folder, frames)
+            return "released", ""
+        problem = ref.problem or (
+            f"clip {ref.key} was {verdict}" if verdict else f"clip {ref.key} is not in the anonymized dataset"
+        )
+        if self.rules.unreleased == "omit" or not ref.width:
+            return "left out", problem
+        gray = np.full((1, ref.height, ref.width, 3), GRAY, np.uint8)
+        self._keep(ref, folder, np.broadcast_to(gray, (ref.frames, *gray.shape[1:])))
+        return "gray", problem
+
+    def _keep(self, ref: ClipRef, folder: str, frames: np.ndarray) -> None:
+        still = Still(ref.width, ref.height, ref.rotation, ref.mirrored, ref.gray)
+        for image, frame in zip(ref.images[ref.overlap :], frames, strict=True):
+            path = image.name if folder == "." else f"{folder}/{image.name}"
+            storage.write_bytes(self.target, path, written(frame, still, ending(image.name)))
