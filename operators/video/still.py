@@ -4,7 +4,16 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import (  # readers register themselves; Pillow's own late loading of them is not safe among threads
+    BmpImagePlugin,  # noqa: F401
+    Image,
+    JpegImagePlugin,  # noqa: F401
+    MpoImagePlugin,  # noqa: F401
+    PngImagePlugin,  # noqa: F401
+    PpmImagePlugin,  # noqa: F401
+    TiffImagePlugin,  # noqa: F401
+    WebPImagePlugin,  # noqa: F401
+)
 
 from operators.video.picture import as_displayed
 
@@ -103,8 +112,8 @@ def _opened(data: bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=sorted(set(FORMATS.values())))
         pages = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
-    except Exception as error:  # Pillow raises whatever its readers run into
-        raise Unusable(f"cannot be decoded ({type(error).__name__})") from None
+    except Exception:  # Pillow raises whatever its readers run into
+        raise Unusable("cannot be decoded") from None
     if pages > 1:
         raise Unusable("hold more than one picture a file")
     if image.mode not in _FOOTAGE:
@@ -115,8 +124,8 @@ def _opened(data: bytes) -> Image.Image:
 def _load(image: Image.Image) -> None:
     try:
         image.load()
-    except Exception as error:
-        raise Unusable(f"cannot be decoded ({type(error).__name__})") from None
+    except Exception:
+        raise Unusable("cannot be decoded") from None
 
 
 def _turn(image: Image.Image) -> tuple[int, bool]:
