@@ -52,7 +52,7 @@ _REASONS = [
     rf"it cannot be probed \({_ERROR}\)",
     rf"its {_N}x{_N} frames are too large",
     rf"{_N} frames are damaged, or promised by the file's index and not in it",
-    rf"{_N} pictures (?:cannot be decoded|hold more than one picture a file|are no footage but labels,"
+    rf"{_N} pictures (?:cannot be (?:decoded|read)|hold more than one picture a file|are no footage but labels,"
     r" bits or measurements such as depth|have names that cannot be written down|are too large for the profile's"
     r" clip\.max_bytes|are (?:named in the timestamps file and not there|not named in the timestamps file))",
     rf"its timestamps file has (?:{_N} lines for {_N} pictures|a date that is none)",

@@ -23,6 +23,7 @@ from operators.planning.streams import Unreadable
 from operators.planning.timestamps import read_times
 from operators.video.still import FORMATS, Still, Unusable, facts, require_whole
 from schemas.clip import ClipRef, ImageFile
+from schemas.errors import UserError
 from schemas.profile import Clips
 
 _READERS = 8  # pictures read at the same time: a store's answers are waited for together
@@ -85,7 +86,10 @@ def _look(uri: str, name: str, clips: Clips) -> _Looked:
     if unnameable(uri, name):
         shown = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
         return _Looked(ImageFile(shown, ""), None, "have names that cannot be written down")
-    data = storage.read_bytes(uri, name)
+    try:
+        data = storage.read_bytes(uri, name)
+    except (OSError, UserError):
+        return _Looked(ImageFile(name, ""), None, "cannot be read")
     file = ImageFile(name, hashlib.blake2b(data, digest_size=16).hexdigest())
     try:
         still = facts(data)

@@ -1,6 +1,7 @@
 """Folders of pictures: each picture in a clip once, in order and with its time, or in a record that says why not."""
 
 import io
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -140,21 +141,23 @@ def test_what_cannot_be_shown_is_counted_by_its_reason(tmp_path: Path) -> None:
     (folder / "011.png").write_bytes(b"")
     (folder / "012.png").write_bytes(picture(12, mode="P"))
     (folder / "013.png").write_bytes(picture(13, (500, 500)))
+    os.mkfifo(folder / "021.png")
     Path(folder, b"020caf\xe9.png".decode(errors="surrogateescape")).write_bytes(picture(20))
     refs = plan(folder)
     bad = [3, 11, 12, 13]
     assert shown(refs) == [f"{number:03d}.png" for number in range(20) if number not in bad]
     assert refused(refs) == {
         "2 pictures cannot be decoded": ["003.png", "011.png"],
+        "1 pictures cannot be read": ["021.png"],
         "1 pictures are no footage but labels, bits or measurements such as depth": ["012.png"],
         "1 pictures are too large for the profile's clip.max_bytes": ["013.png"],
         "1 pictures have names that cannot be written down": ["020caf\\xe9.png"],
     }
-    assert sum(ref.frames for ref in refs) == 21
+    assert sum(ref.frames for ref in refs) == 22
     assert [pts for ref in refs if not ref.problem for pts in ref.pts[ref.overlap :]] == [
         number for number in range(20) if number not in bad
     ], "who is there keeps his time"
-    with pytest.raises(DecodeError, match="5 frames of the source are missing"):
+    with pytest.raises(DecodeError, match="6 frames of the source are missing"):
         decode(refs[0], Sources(incomplete="refuse"))
 
 
