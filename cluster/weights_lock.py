@@ -35,13 +35,13 @@ def read_lock() -> dict[str, dict[str, Any]]:
 
 def digest(path: str | Path) -> str:
     """sha256 in hex of a file, or of a folder's files in order of name (their names included)."""
-    path = Path(path)
-    if not path.exists():
-        remedy = "Name existing weights in the profile; paths are relative to the repository's root"
+    place = weights.found(path)
+    if not place.exists():
+        remedy = "Name existing weights in the profile; paths begin here, or where Recast itself lies"
         if {"hub", "by_hand"} & read_lock().get(str(path), {}).keys():
             remedy = "Fetch it with python -m jobs.weights fetch and this profile"
         raise UserError(str(path), "weights not found", remedy)
-    return weights.digest(path)
+    return weights.digest(place)
 
 
 def named(settings: Settings, prefix: str = "") -> dict[str, str]:
@@ -175,7 +175,7 @@ def check_adapter(profile: Profile, variant: str, file: str) -> None:
     """
     path, settings = weights.name_of(profile.generator.adapter), profile.generator
     entry = read_lock().get(path)
-    made_for = entry or (_metadata(path) if Path(path).is_file() else None)
+    made_for = entry or (_metadata(path) if weights.found(path).is_file() else None)
     if not path or made_for is None:  # nothing to check, or a file that is missing, which loading names
         return
     mode = "whole_frame" if variant == "structall" else settings.mode

@@ -167,7 +167,7 @@ def main(arguments: Namespace) -> int:
     options.keep_out_of_datasets(report, "originals")
     profile, _ = options.read_settings(arguments)
     dataset = reader.require_complete(output, "there is nothing to evaluate")
-    policy, judges = policy_of(output, dataset), load(Judges, arguments.judges)
+    policy, judges = policy_of(output, dataset), load(Judges, options.named("judges", arguments.judges))
     require_profile(output, dataset, profile)
     signer = signer_of(arguments, dataset)
     methods = chosen(arguments.against, BASELINES, "--against")
@@ -215,7 +215,7 @@ if __name__ == "__main__":
     parser.add_argument("--variant", choices=["structhuman", "structall"], help="instead of the policy's")
     parser.add_argument(
         "--judges",
-        default="cluster/judges/embedded.yaml",
+        default="embedded",
         help="the models that judge (default: %(default)s)",
     )
     parser.add_argument(

@@ -23,7 +23,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from cluster import session
 from jobs import options
-from operators import storage
+from operators import storage, weights
 from operators.training.batches import Batches, shards_by_size
 from operators.training.flow_loss import Denoising
 from operators.training.trainer import Trainee
@@ -131,8 +131,8 @@ class Log:
 
 def main(arguments: Namespace) -> int:
     """Train and say where the result lies."""
-    recipe = load(Recipe, arguments.recipe, arguments.set)
-    recipe = recipe.model_copy(update={"base": storage.absolute(recipe.base)})
+    recipe = load(Recipe, options.named("recipes", arguments.recipe), arguments.set)
+    recipe = recipe.model_copy(update={"base": storage.absolute(str(weights.found(recipe.base)))})
     pairs, output = storage.absolute(arguments.pairs), storage.absolute(arguments.output)
     shards_by_size(pairs)
     if recipe.critic_share and arguments.workers > 1:
@@ -149,7 +149,7 @@ def main(arguments: Namespace) -> int:
 
 
 if __name__ == "__main__":
-    parser = options.plain_parser(__doc__, "recipe", "cluster/recipes/lora.yaml", "what to train, and how")
+    parser = options.plain_parser(__doc__, "recipe", "lora", "what to train, and how")
     parser.add_argument(
         "--pairs", required=True, help="folder or object store's prefix written by jobs.prepare"
     )

@@ -30,12 +30,14 @@ def parser(description: str | None) -> ArgumentParser:
     """A parser that knows the profile, the policy and overrides by dotted name."""
     made = ArgumentParser(description=description, formatter_class=RawDescriptionHelpFormatter)
     made.add_argument(
-        "--profile", default="cluster/profiles/embedded.yaml", help="how to compute (default: %(default)s)"
+        "--profile",
+        default="embedded",
+        help="how to compute: a YAML file, or one that comes with Recast by its name (default: %(default)s)",
     )
     made.add_argument(
         "--policy",
-        default="cluster/policies/driving.yaml",
-        help="what may be published (default: %(default)s)",
+        default="driving",
+        help="what may be published, likewise (default: %(default)s)",
     )
     made.add_argument(
         "--set",
@@ -101,9 +103,10 @@ def read_settings(arguments: Namespace) -> tuple[Profile, Policy]:
 
 
 def named(kind: str, given: str) -> str:
-    """The path of a shipped profile or policy that is given by its name, such as `embedded`; else what is given."""
+    """The path of a shipped file of that kind (a folder in cluster/) that is given by its name, such as `embedded`, or
+    by its path in the repository; else what is given."""
     shipped = {path.stem: str(path) for path in (Path(cluster.__file__).parent / kind).glob("*.yaml")}
-    if "/" in given or given.endswith((".yaml", ".yml")) or Path(given).exists():
+    if "/" in given or given.endswith((".yaml", ".yml")) or Path(given).is_file():
         default = Path(cluster.__file__).parents[1] / given
         return given if Path(given).exists() or not default.exists() else str(default)
     if given not in shipped:

@@ -29,12 +29,18 @@ def expect(digests: Mapping[str, str]) -> None:
     _digest_once.cache_clear()
 
 
+def found(path: str | Path) -> Path:
+    """The same path, as seen from here; or from the folder that Recast lies in, if it is there alone."""
+    shipped = LOCK.parents[1] / path
+    return shipped if path and not Path(path).exists() and shipped.exists() else Path(path)
+
+
 def vouched(path: str | Path, name: str = "") -> Path:
-    """The same path, if what lies there may be loaded. Raises UserError if not.
+    """Where a path is `found`, if what lies there may be loaded. Raises UserError if not.
 
     `name` is what a file that comes with a package is called in the digests and in the lock.
     """
-    name = name or name_of(path)
+    name, path = name or name_of(path), found(path)
     listed = lock().get(name, {}).get("sha256")
     running = next(_may_run_code(Path(path)), None)
     if running and (not listed or digest(path) != listed):
