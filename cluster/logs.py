@@ -15,12 +15,17 @@ FIELDS |= {"planned", "released", "quarantined", "failed"}
 _WORDS = re.compile(r"[\w ,:+-]{0,200}")  # neither / nor . nor @: no path, no file name, no address
 
 
+def wanted() -> bool:
+    """Whether anybody asked for events."""
+    return os.environ.get("RECAST_LOG") == "json"
+
+
 def emit(event: str, **fields: int | float | str) -> None:
     """Write one line. Raises ValueError for a field or a value that is not to be written."""
     fields = {"event": event, **fields}
     for name, value in fields.items():
         if name not in FIELDS or (isinstance(value, str) and not _WORDS.fullmatch(value)):
             raise ValueError(f"{name} is not to be logged")
-    if os.environ.get("RECAST_LOG") == "json":
+    if wanted():
         line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}
         print(json.dumps(line), file=sys.stderr, flush=True)

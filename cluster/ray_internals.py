@@ -1,15 +1,18 @@
 """All that is taken from inside Ray, as no public name gives it: where an upgrade of Ray is to be looked at first.
 
+ActorPoolMapOperator  makes a pool's actors, see `hand_over_by_value`.
 ExecutionCallback  is told of every step of an execution. DataContext.custom_execution_callback_classes takes such
                    classes, but the class itself is not exported. failure_budget.py ends a run by it.
 """
 
 import logging
+from typing import Any
 
 from ray._private.node import Node
 from ray.data._internal.execution.execution_callback import ExecutionCallback
+from ray.data._internal.execution.operators.actor_pool_map_operator import ActorPoolMapOperator
 
-__all__ = ["PROGRESS", "ExecutionCallback", "start_no_api_server"]
+__all__ = ["PROGRESS", "ExecutionCallback", "hand_over_by_value", "start_no_api_server"]
 
 # Where Ray Data reports the stages' progress if there is no terminal; only its logger's name leads there.
 PROGRESS = logging.getLogger("ray.data._internal.progress.logging_progress")
@@ -22,3 +25,21 @@ def start_no_api_server() -> None:
     and it asks before it looks whether they are wanted; no setting keeps it from being started.
     """
     Node.start_api_server = lambda *_, **__: None
+
+
+def hand_over_by_value() -> None:
+    """From now on a pool's actors are given what they are made of as values, a few kB.
+
+    Ray Data hands over references to its object store, with which Ray says in every run, good or bad, on standard
+    error: "Actor with class name ... has constructor arguments in the object store and max_restarts > 0. If the
+    arguments in the object store go out of scope or are lost, the actor restart will fail." Values are not lost.
+    """
+
+    def transformer(operator: Any) -> Any:
+        return operator._map_transformer
+
+    def context(operator: Any) -> Any:
+        return operator.data_context
+
+    ActorPoolMapOperator._map_transformer_ref = property(transformer)
+    ActorPoolMapOperator._data_context_ref = property(context)

@@ -1,5 +1,6 @@
 """Ray, quietly: on this machine, or on the cluster that RAY_ADDRESS names."""
 
+import contextlib
 import logging
 import math
 import os
@@ -35,6 +36,7 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
         },
         "RAY_worker_maximum_startup_concurrency": "4",  # Ray warns above a multiple of it
         "RAY_DATA_PARQUET_FOOTER_NUM_ACTORS": "1",  # Ray would start 32 processes to read the plan's few footers
+        "RAY_metrics_report_interval_ms": os.environ.get("RAY_metrics_report_interval_ms", "2000"),  # noqa: SIM112
         "RAY_prestart_worker_first_driver": "0",  # on two cores, starting idle workers ahead costs three seconds
     }
     if not ray.is_initialized():
@@ -45,6 +47,7 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
                 raise
             ray.shutdown()
             _connect(profile, environment, log_to_driver)
+    ray_internals.hand_over_by_value()
     stop.listen()  # again: Ray puts a handler of its own in its place
     context = DataContext.get_current()
     context.checkpoint_config = None  # of a job before this one in the same process
@@ -89,6 +92,14 @@ def _connect(profile: Profile | None, environment: dict[str, str], log_to_driver
         logging_level=logging.ERROR,
         _metrics_export_port=int(os.environ.get("RECAST_METRICS_PORT", "0")) or None,
     )
+
+
+def linger() -> None:
+    """Where this process is what Prometheus asks (RECAST_METRICS_PORT), let it see the end of a run: wait
+    RECAST_METRICS_LINGER seconds, 30 if that is not set."""
+    if "RECAST_METRICS_PORT" in os.environ and "RAY_ADDRESS" not in os.environ:
+        with contextlib.suppress(KeyboardInterrupt):  # all is done
+            time.sleep(float(os.environ.get("RECAST_METRICS_LINGER", "30")))
 
 
 def _logical_cpus(profile: Profile | None) -> int:

@@ -1,5 +1,6 @@
 """Being told to stop: SIGTERM, as of a scheduler or a spot notice, is taken like Ctrl-C, and ends within seconds."""
 
+import atexit
 import os
 import signal
 import threading
@@ -29,3 +30,13 @@ def in_time() -> None:
     late = threading.Timer(PATIENCE, os._exit, [INTERRUPTED])
     late.daemon = True
     late.start()
+
+
+def finished() -> None:
+    """The job is done: being told to stop while this process tidies up at its end changes nothing, and says nothing."""
+    atexit.register(_ignore)  # before what was registered earlier, as cluster/spill.py's
+
+
+def _ignore() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

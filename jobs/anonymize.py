@@ -165,6 +165,7 @@ def main(arguments: Namespace) -> int:
     if run.review:
         write_review(arguments.plan, run.output, run.review, policy.reviewers, arguments.review_clips)
     print_dataset(dataset, arguments.output)
+    session.linger()
     return 0
 
 

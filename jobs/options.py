@@ -177,6 +177,7 @@ def run(main: Callable[[Namespace], int], arguments: ArgumentParser) -> None:
             flush=True,
         )
         status = stop.INTERRUPTED
+    stop.finished()
     sys.exit(status)
 
 

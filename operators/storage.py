@@ -69,6 +69,9 @@ def reaching(uri: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except (OSError, BotoCoreError) as error:
+        if getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT):
+            problem = "is on a disk, or in a quota, without room for what is to be written"
+            raise UserError(uri, problem, "Free some, and run the same command again") from None
         remedy = "Check the path, the permissions or the variables that name store and credentials"
         raise UserError(uri, f"cannot be reached ({' '.join(str(error).split())})", remedy) from None
 

@@ -13,12 +13,11 @@ import pyarrow as pa
 from ray.data.block import BlockAccessor
 from ray.data.datasource import BlockBasedFileDatasink, FilenameProvider
 
-from cluster import logs, metrics
+from cluster import metrics
 from cluster.ledger import lease
 from operators import storage
-from operators.release.accounts import COUNTED
 from operators.release.layout import FOLDERS, files_of, shard_name
-from operators.release.shard_writer import VERDICT_OF, EndedClip, write_shard
+from operators.release.shard_writer import EndedClip, write_shard
 from operators.release.signature import Signer
 from schemas.arrow import from_table
 from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
@@ -58,11 +57,11 @@ class ShardSink(BlockBasedFileDatasink):
         table = block.to_arrow()
         name = self.filename_provider.get_filename_for_task(ctx.kwargs["write_uuid"], ctx.task_idx)
 
-        def write() -> tuple[dict[str, Any], metrics.Counts]:
+        def write() -> metrics.Counts:
             # A retried task may have fewer files to write than its first attempt left behind.
             storage.delete(self.output, list(files_of(name).values()))
             counts: metrics.Counts = Counter()
-            stats = write_shard(
+            write_shard(
                 metrics.tally(_rows(table), counts, self.pools),
                 table["clip_id"].to_pylist(),
                 name,
@@ -70,34 +69,15 @@ class ShardSink(BlockBasedFileDatasink):
                 self.signer,
                 self.settings,
             )
-            return stats, counts
+            return counts
 
         lease.require(self.output, self.owner)
-        stats, counts = storage.again(write, self._data_context.retried_io_errors)
+        counts = storage.again(write, self._data_context.retried_io_errors)
         lease.require(self.output, self.owner)  # Ray commits next
         metrics.publish(counts)
-        _log(table, stats)
 
     def on_write_complete(self, write_result: Any) -> None:
         """Nothing: the stock sink deletes the whole dataset's folder after a run that had nothing to write."""
-
-
-def _log(table: pa.Table, stats: dict[str, Any]) -> None:
-    """The shard, and each clip of it that was not released."""
-    for row in _rows(table):
-        if isinstance(row, QuarantinedClip | FailedClip):
-            gates = row.gates if isinstance(row, QuarantinedClip) else []
-            logs.emit(
-                "clip",
-                clip_id=row.ref.clip_id,
-                verdict=VERDICT_OF[type(row)],
-                stage=row.stage,
-                gates=",".join(gate.name for gate in gates if not gate.passed),
-                frames=row.ref.frames,
-            )
-    counts = {name: stats[name]["clips"] for name in COUNTED}
-    seconds = round(sum(stats["seconds"].values()), 3)
-    logs.emit("shard", shard=stats["name"], **counts, people=stats["people"], seconds=seconds)
 
 
 def _rows(table: pa.Table) -> Iterator[EndedClip]:

@@ -3,6 +3,7 @@
 The shards that stand in OUT/stats are what is counted, those of earlier runs of the same command included.
 """
 
+import contextlib
 import shutil
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 
 from ray.data import DataContext
 
+from cluster.ledger.events import Events
 from cluster.ray_internals import ExecutionCallback
 from operators import storage
 from operators.release import json_form
@@ -26,8 +28,10 @@ PAUSE = 5.0  # s between two looks at the output, at least
 
 
 def stop_above(limits: Failures, output: str) -> None:
-    """Every execution made after, in this process, ends with UserError when `output` goes beyond `limits`."""
-    DataContext.get_current().custom_execution_callback_classes = [partial(_Watch, limits, output)]
+    """Every execution made after, in this process, ends with UserError when `output` goes beyond `limits`, and tells of
+    each shard that is written."""
+    events = Events(output)
+    DataContext.get_current().custom_execution_callback_classes = [partial(_Watch, limits, output, events)]
 
 
 def require_space(output: str) -> None:
@@ -89,13 +93,14 @@ class Budget:
 class _Watch(ExecutionCallback):
     """Looks from a thread of its own: listing a large output takes seconds, in which nothing may stand still."""
 
-    def __init__(self, limits: Failures, output: str) -> None:
-        self.budget, self.output = Budget(limits), output
+    def __init__(self, limits: Failures, output: str, events: Events) -> None:
+        self.budget, self.output, self.events = Budget(limits), output, events
         self.problem: UserError | None = None
-        self.ended = threading.Event()
+        self.ended, self.seen = threading.Event(), set[str]()
+        self.looking = threading.Thread(target=self._look, daemon=True)
 
     def before_execution_starts(self, executor: Any) -> None:
-        threading.Thread(target=self._look, daemon=True).start()
+        self.looking.start()
 
     def on_execution_step(self, executor: Any) -> None:
         """Raises UserError once the limits are passed."""
@@ -103,20 +108,21 @@ class _Watch(ExecutionCallback):
             raise self.problem
 
     def after_execution_succeeds(self, executor: Any) -> None:
+        """Tells what has come since the last look."""
         self.ended.set()
+        self.looking.join()
+        with contextlib.suppress(OSError, UserError, ValueError):
+            self._count()
 
     def after_execution_fails(self, executor: Any, error: Exception) -> None:
         self.ended.set()
 
     def _look(self) -> None:
-        seen, folder = set[str](), storage.join(self.output, "stats")
         pause = 0.0
         while not self.ended.wait(pause):
             pause, start = PAUSE, time.monotonic()
             try:
-                for path in storage.list_files(folder).keys() - seen:
-                    self.budget.add(json_form.parsed(storage.read_bytes(folder, path)))
-                    seen.add(path)
+                self._count()
             except (OSError, UserError, ValueError):  # not to be read now: the next look will
                 continue
             try:
@@ -125,3 +131,12 @@ class _Watch(ExecutionCallback):
             except UserError as error:
                 self.problem = error
             pause = max(PAUSE, 20 * (time.monotonic() - start))
+
+    def _count(self) -> None:
+        """The shards that have come since."""
+        folder = storage.join(self.output, "stats")
+        for path in sorted(storage.list_files(folder).keys() - self.seen):
+            stats = json_form.parsed(storage.read_bytes(folder, path))
+            self.budget.add(stats)
+            self.seen.add(path)
+            self.events.tell(path, stats)

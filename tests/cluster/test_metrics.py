@@ -23,14 +23,14 @@ ROOT = Path(__file__).parents[2]
 CANARY = "canary"
 
 RUN = """
-import sys, time
+import sys
 from cluster import session
 from tests.cluster import toy
 session.start()
 toy.write_plan(sys.argv[1] + "/plan", 20)
 toy.run(sys.argv[1] + "/plan", sys.argv[1] + "/out")
 print("done", flush=True)
-sys.stdin.read()
+session.linger()
 """
 
 
@@ -64,13 +64,14 @@ def test_a_shard_counts_what_is_in_it() -> None:
 
 
 def test_a_running_job_can_be_watched(tmp_path: Path) -> None:
-    """A scrape of the real exporter gives what the run did; nor there nor in the log is anything of a source."""
+    """A scrape of the real exporter after a short run gives what it did; nor there nor in the log is anything of a
+    source, and no line of Ray's."""
     (port,) = free_ports(1)
     environment = {**os.environ, "RECAST_METRICS_PORT": str(port), "RECAST_LOG": "json"}
-    environment["RAY_metrics_report_interval_ms"] = "500"
+    environment["RECAST_METRICS_LINGER"] = "40"
     command = [sys.executable, "-c", RUN, str(tmp_path / CANARY)]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, stderr=pipe) as run:
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe) as run:
         assert run.stdout is not None
         try:
             while b"done" not in (line := run.stdout.readline()):
@@ -87,12 +88,17 @@ def test_a_running_job_can_be_watched(tmp_path: Path) -> None:
                     seen[verdict] += float(value)  # type: ignore[assignment]
             assert seen == expected
         finally:
+            run.terminate()
             _, log = run.communicate()
     events = [json.loads(line) for line in log.decode().splitlines() if line.startswith("{")]
-    assert [event["event"] for event in events] == ["begun", "complete"]
-    assert (events[1]["planned"], events[1]["released"]) == (20, 16)
+    kinds = Counter(event["event"] for event in events)
+    assert (events[0]["event"], events[-1]["event"]) == ("begun", "complete")
+    assert (events[-1]["planned"], events[-1]["released"]) == (20, 16)
+    shards = [event for event in events if event["event"] == "shard"]
+    assert sum(event["released"] for event in shards) == 16 and kinds["clip"] == 4, "those of all workers"
     assert CANARY not in "".join(line for line in text.splitlines() if "recast" in line)
     assert CANARY not in json.dumps(events)
+    assert not re.search(rb"^(\[|\().*\b[EW]\b.*\.(cc|py):\d+", log, re.M), log
 
 
 def scrape(port: int) -> str:

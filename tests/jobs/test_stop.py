@@ -47,3 +47,28 @@ def test_an_order_to_stop_is_obeyed_and_counts_against_no_clip(tmp_path: Path, o
         said + error
     )
     assert storage.list_files(f"{out}/attempts") == {} and "lease.json" not in storage.list_files(out)
+
+
+TIDYING = """
+import atexit, time
+from argparse import ArgumentParser
+from jobs import options
+
+def tidy():
+    print("tidying", flush=True)
+    time.sleep(2)
+    print("tidy", flush=True)
+
+atexit.register(tidy)
+options.run(lambda arguments: 0, ArgumentParser())
+"""
+
+
+@pytest.mark.parametrize("order", [signal.SIGINT, signal.SIGTERM])
+def test_a_job_that_is_done_tidies_up_whatever_it_is_told(order: signal.Signals) -> None:
+    run = subprocess.Popen(
+        [sys.executable, "-c", TIDYING], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert run.stdout and run.stdout.readline() == "tidying\n"
+    os.kill(run.pid, order)
+    assert run.communicate(timeout=60) == ("tidy\n", "") and run.returncode == 0

@@ -1,5 +1,6 @@
 """Local disk and object store answer alike."""
 
+import errno
 import os
 import pickle
 import re
@@ -178,3 +179,15 @@ def test_a_place_that_cannot_be_reached_is_the_users_to_mend(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     with pytest.raises(UserError, match=r"clips/out: cannot be reached"):
         storage.read_bytes(f"{s3}/out", "dataset.json")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_without_room_is_called_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(UserError, match=rf"^{re.escape(str(tmp_path))}: .*without room.* Free some"):
+        storage.write_bytes(str(tmp_path), "a", b"x")
