@@ -95,6 +95,8 @@ def list_videos(prefix: str, spread: Spread = side_by_side) -> Listing:
             prefix, reason, "Check the address, and the variables that name store and credentials"
         ) from None
     place = storage.absolute(prefix)
+    if stamp and ending(place):
+        raise UserError(prefix, "is a single picture", "Give the folder that it lies in")
     if stamp:
         return Listing([Source(place, place.rsplit("/", 1)[-1], stamp)], 0)
     if not found:
