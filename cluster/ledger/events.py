@@ -1,13 +1,12 @@
 """What became of each shard, in the log of the driver, whichever machine wrote it."""
 
-import json
 from typing import Any
 
 import pyarrow.compute as pc
 
 from cluster import logs
 from operators import storage
-from operators.release import reader
+from operators.release import json_form, reader
 from operators.release.accounts import COUNTED
 from operators.release.layout import files_of
 from schemas.certificate import Gate
@@ -51,5 +50,5 @@ def _unreleased(output: str, shard: str) -> list[dict[str, Any]]:
 
 def _refused(gates: str) -> str:
     """Names of those that did not pass, of a row's gates."""
-    held = (Gate(**gate | {"score": float(gate["score"])}) for gate in json.loads(gates or "[]"))
+    held = (Gate(**gate | {"score": float(gate["score"])}) for gate in json_form.parsed(gates or "[]"))
     return ",".join(gate.name for gate in held if not gate.passed)

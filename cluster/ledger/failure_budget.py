@@ -139,4 +139,7 @@ class _Watch(ExecutionCallback):
             stats = json_form.parsed(storage.read_bytes(folder, path))
             self.budget.add(stats)
             self.seen.add(path)
-            self.events.tell(path, stats)
+            with contextlib.suppress(
+                Exception
+            ):  # what cannot be told stops neither the run nor who watches it
+                self.events.tell(path, stats)
