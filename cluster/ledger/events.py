@@ -19,6 +19,10 @@ class Events:
         self.output = output
         self._told = set(storage.list_files(storage.join(output, "stats"))) if logs.wanted() else set[str]()
 
+    def __deepcopy__(self, _: Any) -> "Events":
+        """Itself: Ray copies its settings for every execution, and what was told is told."""
+        return self
+
     def __getstate__(self) -> dict[str, Any]:
         """Without what was told: Ray sends it along with its settings, to workers, which tell nothing."""
         return {"output": self.output, "_told": set()}

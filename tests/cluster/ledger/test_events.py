@@ -1,5 +1,6 @@
 """The driver tells of every shard, from the output: of each clip that was not released, and once."""
 
+import copy
 import json
 import pickle
 from pathlib import Path
@@ -60,6 +61,10 @@ def test_each_shard_is_told_once_with_its_unreleased_clips(
         later.tell(name, one)
     assert lines(capsys) == [], "a run that goes on does not tell what was there"
     assert pickle.loads(pickle.dumps(later))._told == set()
+    copied = copy.deepcopy(later)
+    for name, one in stats(output).items():
+        copied.tell(name, one)
+    assert lines(capsys) == []
 
 
 def test_nothing_is_told_unless_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
