@@ -7,7 +7,8 @@ walls and lawns go on where a blur or a mirror image would show the outline of w
 import cv2
 import numpy as np
 
-_RADIUS = 3  # px of a patch at the level that is worked at
+from operators.actor.background.patches import RADIUS, PatchSearch
+
 _LEVELS = (
     (28, 5),
     (56, 2),
@@ -17,15 +18,11 @@ _SLIVER = 0.002  # of the picture: smaller holes are closed from their edges
 _AROUND = 0.5  # of the hole's size: what is looked at beside it
 _JOINED, _MOST = 0.03, 12  # of the picture's longer side: holes that near are one; so many are gone into
 _FEWEST = 40  # patches to choose from; with fewer the hole is closed from its edges
-_MANY = 1000  # hidden pixels from which on they are gone through once a round
-_FAR = 1.5  # how many levels a patch may fit worse for each pixel that it is nearer
-_MADE_UP = 0.35  # how much made-up pixels count in a comparison
 _BAND, _SPREAD, _STEP = 2.0, 4.0, 30.0  # px at the last level; levels
 _LARGE, _HUGE = (
     0.35,
     0.5,
 )  # of what is looked at: from there on patches fade into a blur, as too few would be repeated
-_STEPS = np.stack(np.meshgrid(*[np.arange(-_RADIUS, _RADIUS + 1)] * 2, indexing="ij"), -1).reshape(-1, 2)
 
 
 def inpaint(picture: np.ndarray, holes: np.ndarray, patches: bool = True) -> np.ndarray:
@@ -139,8 +136,8 @@ def _fitted(
     Begins with the shifts of a `coarser` level of `size`. None where there are too few patches to choose from.
     """
     height, width = holes.shape
-    whole = cv2.erode((~holes).astype(np.uint8), np.ones((2 * _RADIUS + 1,) * 2, np.uint8), borderValue=0)
-    whole[:_RADIUS], whole[-_RADIUS:], whole[:, :_RADIUS], whole[:, -_RADIUS:] = 0, 0, 0, 0
+    whole = cv2.erode((~holes).astype(np.uint8), np.ones((2 * RADIUS + 1,) * 2, np.uint8), borderValue=0)
+    whole[:RADIUS], whole[-RADIUS:], whole[:, :RADIUS], whole[:, -RADIUS:] = 0, 0, 0, 0
     sources = np.argwhere(whole)
     if len(sources) < _FEWEST:
         return None
@@ -151,7 +148,7 @@ def _fitted(
         ratio = np.array([height / size[0], width / size[1]])
         nearest = np.minimum((places / ratio).astype(int), np.array(size) - 1)
         shifts[holes] = np.round(coarser[nearest[:, 0], nearest[:, 1]] * ratio).astype(int)
-    search = _Search(holes, whole.astype(bool), places, sources, rng)
+    search = PatchSearch(holes, whole.astype(bool), places, sources, rng)
     made = start.copy()
     for _ in range(rounds):
         shifts, fit = search.improved(made, shifts)
@@ -174,82 +171,6 @@ def _mean(values: np.ndarray, weights: np.ndarray, sigma: float) -> np.ndarray:
     total = cv2.GaussianBlur(weights, (0, 0), sigma)
     summed = cv2.GaussianBlur(values.astype(np.float32) * weights[..., None], (0, 0), sigma)
     return summed / np.maximum(total, 1e-4)[..., None]
-
-
-class _Search:
-    """Looks for the known patch that fits best around each hidden place, and paints by what was found."""
-
-    def __init__(
-        self,
-        holes: np.ndarray,
-        whole: np.ndarray,
-        places: np.ndarray,
-        sources: np.ndarray,
-        rng: np.random.Generator,
-    ) -> None:
-        self.holes, self.whole, self.places, self.sources, self.rng = holes, whole, places, sources, rng
-        self.limit = np.array(holes.shape) - 1
-        around = places[:, None] + _STEPS
-        self.within = ((around >= 0) & (around <= self.limit)).all(2)
-        self.around = np.clip(around, 0, self.limit)
-        trust = np.where(holes, _MADE_UP, 1.0)[self.around[..., 0], self.around[..., 1]] * self.within
-        self.trust = trust / trust.sum(1, keepdims=True)
-
-    def improved(self, made: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Shifts int [h,w,2] that fit better, and how many levels each place [N] is off."""
-        wanted = made[self.around[..., 0], self.around[..., 1]]
-        best = shifts[self.holes]
-        fit = self._misfit(made, wanted, best)
-        field = shifts.copy()
-        for turn in range(2 if len(self.places) < _MANY else 1):
-            for step in ((1, 0), (0, 1), (-1, 0), (0, -1)):  # what suits a neighbour may suit here
-                beside = np.clip(self.places + step, 0, self.limit)
-                known = self.holes[beside[:, 0], beside[:, 1]]
-                tried = np.where(known[:, None], field[beside[:, 0], beside[:, 1]], best)
-                best, fit = self._better(made, wanted, best, fit, tried)
-                field[self.holes] = best
-            reach = float(max(self.holes.shape)) / (1 + 3 * turn)
-            while reach >= 1:
-                tried = best + np.round(self.rng.uniform(-reach, reach, best.shape)).astype(int)
-                best, fit = self._better(made, wanted, best, fit, tried)
-                reach /= 2.5
-            field[self.holes] = best
-        return field, fit
-
-    def painted(self, made: np.ndarray, shifts: np.ndarray, fit: np.ndarray) -> np.ndarray:
-        """Every hidden pixel as the patches over it say, those that fit best above all."""
-        weight = np.exp(-((fit / max(float(np.median(fit)), 1.0)) ** 2))[:, None] * self.within
-        source = np.clip(self.around + shifts[self.holes][:, None], 0, self.limit)
-        said = made[source[..., 0], source[..., 1]]
-        flat = (self.around[..., 0] * self.holes.shape[1] + self.around[..., 1]).ravel()
-        total = np.bincount(flat, weight.ravel(), self.holes.size)
-        colours = [
-            np.bincount(flat, (weight * said[..., channel]).ravel(), self.holes.size) for channel in range(3)
-        ]
-        mean = np.stack(colours, 1) / np.maximum(total, 1e-9)[:, None]
-        hidden = self.holes & (total > 1e-9).reshape(self.holes.shape)
-        result = made.copy()
-        result[hidden] = mean.reshape(made.shape)[hidden]
-        return result
-
-    def _better(
-        self, made: np.ndarray, wanted: np.ndarray, best: np.ndarray, fit: np.ndarray, tried: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        misfit = self._misfit(made, wanted, tried)
-        better = misfit < fit
-        return np.where(better[:, None], tried, best), np.where(better, misfit, fit)
-
-    def _misfit(self, made: np.ndarray, wanted: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-        centre = self.places + shifts
-        inside = ((centre >= 0) & (centre <= self.limit)).all(1)
-        held = np.clip(centre, 0, self.limit)
-        inside &= self.whole[held[:, 0], held[:, 1]]
-        misfit = np.full(len(self.places), np.inf)
-        at = held[inside][:, None] + _STEPS
-        apart = ((made[at[..., 0], at[..., 1]] - wanted[inside]) ** 2).mean(2)
-        far = _FAR * np.linalg.norm(shifts[inside], axis=1)
-        misfit[inside] = np.sqrt((apart * self.trust[inside]).sum(1)) + far
-        return misfit
 
 
 def _sharp(
