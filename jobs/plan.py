@@ -34,7 +34,6 @@ import ray
 from cluster import session
 from cluster.ledger import plans
 from jobs import options
-from jobs.estimate import dry_run
 from operators import storage
 from operators.formats.lerobot import layout as lerobot
 from operators.planning.listing import LISTINGS, Files, Listing, Source, list_sources, side_by_side
@@ -238,6 +237,8 @@ def main(arguments: Namespace) -> int:
     for uri in made["gone"]:
         print(f"gone: {uri}: what was made of it stands. python -m jobs.anonymize --forget takes it out.")
     if arguments.estimate:
+        from jobs.estimate import dry_run  # loads the stages and what they compute with
+
         found = dry_run(profile, policy, output, arguments)
         options.table("estimate (95 %, of sampling alone)", found)
     return 0

@@ -1,4 +1,4 @@
-"""The miss audit on three held-out clips with ground truth: what the masks miss, and what gate 1 leaves of it."""
+"""The miss audit on the first second of three held-out clips: what the masks miss, and what gate 1 leaves of it."""
 
 from pathlib import Path
 
@@ -17,15 +17,14 @@ from schemas.profile import Profile
 def sights() -> list[Sight]:
     profile = load(Profile, "cluster/profiles/embedded.yaml")
     policy = load(Policy, "cluster/policies/driving.yaml")
-    return list(
-        audit(Condition(profile, policy, b"key"), policy, read_people(Path("tests/data"), "street-val.tar"))
-    )
+    clips = [clip.window(0, 12) for clip in read_people(Path("tests/data"), "street-val.tar")]
+    return list(audit(Condition(profile, policy, b"key"), policy, clips))
 
 
 def test_of_people_above_48_px_hardly_anybody_is_exposed(sights: list[Sight]) -> None:
     """docs/measured.md has 1 of 773 in what is released of all eleven clips; these three are among them."""
     tall = [sight for sight in sights if sight.height >= 48 and sight.released]
-    assert len(tall) > 150
+    assert len(tall) > 75
     assert sum(sight.exposed for sight in tall) <= 2
 
 

@@ -21,13 +21,12 @@ import ray
 from rapidocr import RapidOCR
 
 from operators.video.encode import decode_bytes
-from tests.jobs.small import STREET, job, settings
+from tests.jobs.small import FRAMES, STREET, job, settings
 
 pytestmark = pytest.mark.usefixtures("cluster")
 
 CODE, NAME, TITLE, SAID, FILE = "JANE7", "ROE471", "Canary Title", "Canary Said", "Canary-Jane-Roe"
 NEEDLES = [text.encode() for text in (CODE, NAME, TITLE, SAID, FILE)]
-FRAMES = 9
 
 
 def worn() -> np.ndarray:

@@ -1,25 +1,62 @@
-"""A signed dataset evaluated on Ray, published and verified."""
+"""A real run, signed by a command and marked; its dataset evaluated on Ray, published and verified."""
 
+import hashlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from operators import storage
 from tests.jobs.small import cut_video, job, settings
-from tests.keys import make_key
-
-pytestmark = pytest.mark.usefixtures("cluster")
+from tests.keys import CLIENT, make_chain, make_key
 
 
-def test_a_dataset_is_evaluated_once_and_verified_with_its_evidence(tmp_path: Path) -> None:
-    source, key = tmp_path / "in", str(make_key(tmp_path / "key.pem"))
-    source.mkdir()
-    cut_video(source / "jane-doe.mp4", 9)
-    own, places = settings(tmp_path), ["--plan", f"{tmp_path}/plan", "--output", f"{tmp_path}/out"]
-    assert job("plan", str(source), "--plan", f"{tmp_path}/plan", *own).returncode == 0
-    assert job("anonymize", *places, *own, "--key", key).returncode == 0
+@pytest.fixture(scope="module")
+def marked(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `in`, `plan` and `out`, the signer's key.pem and key.pub, the marker's chain.pem and c2pa.pem."""
+    folder = tmp_path_factory.mktemp("marked")
+    (folder / "in").mkdir()
+    cut_video(folder / "in/jane-doe.mp4", 5)
+    make_key(folder / "key.pem")
+    make_chain(folder)
+    (folder / "kms.py").write_text(CLIENT)
+    own = settings(folder)
+    assert job("plan", f"{folder}/in", "--plan", f"{folder}/plan", *own).returncode == 0
+    done = job("anonymize", *places(folder), *own, *keys(folder))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def places(folder: Path) -> list[str]:
+    return ["--plan", f"{folder}/plan", "--output", f"{folder}/out"]
+
+
+def keys(folder: Path) -> list[str]:
+    command = f"{sys.executable} {folder}/kms.py {folder}/key.pem base64"
+    signer = ["--key-command", command, "--public-key", f"{folder}/key.pub"]
+    return [*signer, "--c2pa-certificate", f"{folder}/chain.pem", "--c2pa-key", f"{folder}/c2pa.pem"]
+
+
+def test_a_run_signed_by_a_command_and_marked(marked: Path) -> None:
+    """Keys reach the workers that sign and mark, and nothing of them the output."""
+    output = f"{marked}/out"
+    proved = job("verify", output, "--public-key", f"{marked}/key.pub")
+    assert proved.returncode == 0, proved.stdout
+    made = json.loads(storage.read_bytes(output, "dataset.json"))
+    assert made["marker"]["digest"] == hashlib.sha256((marked / "chain.pem").read_bytes()).hexdigest()
+    assert made["released"]["clips"] > 0 and made["people"] > 0
+    secrets = [(marked / name).read_text().splitlines()[1].encode() for name in ("key.pem", "c2pa.pem")]
+    for path in storage.list_files(output):
+        assert not any(secret in storage.read_bytes(output, path) for secret in secrets), path
+    again = job("anonymize", *places(marked), *settings(marked), *keys(marked)[:4])
+    assert again.returncode == 2 and "another marker" in again.stderr
+
+
+def test_a_dataset_is_evaluated_once_and_verified_with_its_evidence(marked: Path, tmp_path: Path) -> None:
+    own, where, key = settings(marked), places(marked), f"{marked}/key.pem"
     few = ["--against", "blackout", "--attacks", "parrot", "--report", f"{tmp_path}/report"]
-    done = job("evaluate", *places, *own, *few, "--key", key, "--card")
+    done = job("evaluate", *where, *own, *few, "--key", key, "--card")
     assert done.returncode == 0, done.stderr
     (kept,) = (tmp_path / "report/measured").rglob("*.parquet")
     written = kept.stat().st_mtime_ns
@@ -32,16 +69,14 @@ def test_a_dataset_is_evaluated_once_and_verified_with_its_evidence(tmp_path: Pa
         found["methods"]["recast"]["figures"][f"linked with {key} key"] for key in ("the release", "another")
     ]
     assert [one["value"] for one in keyed] == [1, 0]
-    published = (tmp_path / "out/evaluation.dsse.json").read_text() + (
-        tmp_path / "out/croissant.json"
-    ).read_text()
-    assert "jane-doe" not in published
-    assert job("verify", f"{tmp_path}/out").returncode == 0
-    assert job("evaluate", *places, *own, *few).returncode == 0
+    for name in ("evaluation.dsse.json", "croissant.json"):
+        assert "jane-doe" not in (marked / "out" / name).read_text()
+    assert job("verify", f"{marked}/out").returncode == 0
+    assert job("evaluate", *where, *own, *few).returncode == 0
     assert kept.stat().st_mtime_ns == written, "it is measured already"
-    inside = job("evaluate", *places, *own, "--report", f"{tmp_path}/out/report")
+    inside = job("evaluate", *where, *own, "--report", f"{marked}/out/report")
     assert inside.returncode == 2 and "lies in or around the output" in inside.stderr
-    other = job("evaluate", *places, *own, *few, "--key", str(make_key(tmp_path / "other.pem")))
+    other = job("evaluate", *where, *own, *few, "--key", str(make_key(tmp_path / "other.pem")))
     assert other.returncode == 2 and "is not the key that the dataset is signed by" in other.stderr
-    unknown = job("evaluate", *places, *own, *few[2:], "--against", "smear")
+    unknown = job("evaluate", *where, *own, *few[2:], "--against", "smear")
     assert unknown.returncode == 2 and "smear: not known" in unknown.stderr

@@ -21,7 +21,7 @@ from tests import lerobot_sets
 from tests.cluster import toy
 from tests.jobs.small import job
 from tests.jobs.test_plan import CLIPS, PROFILE, clips
-from tests.operators.formats.test_lerobot import FRONT, TOP, due, generated, grays, is_near, rows, seen
+from tests.operators.formats.exported import FRONT, TOP, due, generated, grays, is_near, rows, seen
 
 
 def facts(output: str) -> dict[str, Any]:

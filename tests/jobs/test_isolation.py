@@ -54,7 +54,7 @@ def test_the_jobs_look_nothing_up_and_leave_the_home_empty(tmp_path: Path) -> No
     home, log, video = tmp_path / "home", tmp_path / "log", tmp_path / "videos"
     home.mkdir()
     video.mkdir()
-    cut_video(video / "street.mp4", 9)
+    cut_video(video / "street.mp4", 5)
     plan, out, review = tmp_path / "plan", tmp_path / "out", tmp_path / "review"
     options = " ".join(settings(tmp_path))
     jobs = [

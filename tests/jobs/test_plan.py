@@ -179,7 +179,7 @@ def test_a_missing_place_leaves_an_earlier_plan_alone(tmp_path: Path) -> None:
 
 def test_a_dry_run_says_what_the_plan_will_cost(tmp_path: Path, cluster: None) -> None:
     """Through the real stages; what it says is in the tests of operators/planning/cost.py."""
-    cut_video(tmp_path / "a.mp4", 24)
+    cut_video(tmp_path / "a.mp4", 9)
     extra = [*settings(tmp_path), "--set", "pools.regenerate.num_gpus=0", "--parts", "2"]
     extra += ["--megabits", "10", "--empty", "0.5"]
     done = job("plan", str(tmp_path / "a.mp4"), "--plan", f"{tmp_path}/p", "--estimate", "2", *extra)

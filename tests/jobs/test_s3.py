@@ -14,7 +14,7 @@ from tests.jobs.small import cut_video, job, settings
 
 pytestmark = pytest.mark.usefixtures("cluster")
 
-FRAMES = 20
+FRAMES = 9
 
 
 def test_from_s3_to_s3(s3: str, tmp_path: Path) -> None:
@@ -36,9 +36,9 @@ def test_from_s3_to_s3(s3: str, tmp_path: Path) -> None:
     assert proved.returncode == 0, proved.stdout + proved.stderr
 
     dataset = json.loads(storage.read_bytes(output, "dataset.json"))
-    assert dataset["planned"] == {"clips": 4, "frames": FRAMES}
+    assert dataset["planned"] == {"clips": 3, "frames": FRAMES}
     assert dataset["failed"] == {"clips": 1, "frames": 0}
-    assert dataset["released"]["clips"] + dataset["quarantined"]["clips"] == 3
+    assert dataset["released"]["clips"] + dataset["quarantined"]["clips"] == 2
     samples = _read_with_webdataset(output, tmp_path)
     assert len(samples) == dataset["released"]["clips"] > 0
     for sample in samples:

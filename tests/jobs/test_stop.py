@@ -10,34 +10,25 @@ from pathlib import Path
 import pytest
 
 from operators import storage
-from tests.jobs.small import ROOT, cut_video, settings
+from tests.jobs.small import ROOT, cut_video, job, settings
+
+
+@pytest.fixture(scope="module")
+def planned(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The command that runs a plan of three clips; its output is to be named."""
+    folder = tmp_path_factory.mktemp("stop")
+    plan, options = f"{folder}/plan", settings(folder)
+    done = job("plan", str(cut_video(folder / "a.mp4", 13)), "--plan", plan, *options)
+    assert done.returncode == 0, done.stderr
+    return [sys.executable, "-m", "jobs.anonymize", "--plan", plan, *options]
 
 
 @pytest.mark.parametrize("order", [signal.SIGINT, signal.SIGTERM])
-def test_an_order_to_stop_is_obeyed_and_counts_against_no_clip(tmp_path: Path, order: signal.Signals) -> None:
-    cut_video(tmp_path / "a.mp4", 24)
-    options, out = settings(tmp_path), f"{tmp_path}/out"
-    plan = [
-        sys.executable,
-        "-m",
-        "jobs.plan",
-        str(tmp_path / "a.mp4"),
-        "--plan",
-        f"{tmp_path}/plan",
-        *options,
-    ]
-    subprocess.run(plan, cwd=ROOT, check=True, capture_output=True)
-    command = [
-        sys.executable,
-        "-m",
-        "jobs.anonymize",
-        "--plan",
-        f"{tmp_path}/plan",
-        "--output",
-        out,
-        *options,
-    ]
-    run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def test_an_order_to_stop_is_obeyed_and_counts_against_no_clip(
+    planned: list[str], tmp_path: Path, order: signal.Signals
+) -> None:
+    out, pipe = f"{tmp_path}/out", subprocess.PIPE
+    run = subprocess.Popen([*planned, "--output", out], cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
     while not storage.list_files(f"{out}/attempts") and run.poll() is None:
         time.sleep(0.1)
     os.kill(run.pid, order)

@@ -23,7 +23,7 @@ from operators.training.pair_members import latents_from, pair_from
 from operators.training.trainer import Trainee
 from operators.training.vace_latents import LatentsOf
 from schemas.recipe import Recipe
-from tests.jobs.small import ROOT, cut_video, job, settings
+from tests.jobs.small import FRAMES, ROOT, cut_video, job, settings
 from tests.tiny import settings_of
 
 STEPS, SAVED = 36, 12
@@ -33,7 +33,7 @@ STEPS, SAVED = 36, 12
 def pairs(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `plan`, `pairs` of a short video, and the `generator` that encoded them."""
     folder = tmp_path_factory.mktemp("training")
-    cut_video(folder / "a.mp4", 28)
+    cut_video(folder / "a.mp4", 15)
     options = settings(folder)
     made = job("plan", str(folder / "a.mp4"), "--plan", str(folder / "plan"), *options)
     assert made.returncode == 0, made.stderr
@@ -58,13 +58,13 @@ def recipe(pairs: Path, **changes: object) -> Recipe:
 def test_pairs_are_what_condition_makes_of_the_video(pairs: Path) -> None:
     samples = [s for shard in sorted(pairs.glob("shards/*.tar")) for s in samples_of(shard.read_bytes(), "")]
     counts = [json.loads(path.read_text())["clips"] for path in pairs.glob("stats/*.json")]
-    assert sum(sum(clips.values()) for clips in counts) == 4  # 28 frames: three windows of 9, and one short
+    assert sum(sum(clips.values()) for clips in counts) == 4  # 15 frames: three windows of 5, and one short
     assert sum(clips.get("skipped: too short", 0) for clips in counts) == 1
     assert len(samples) >= 3
     encoder, beside = LatentsOf(str(pairs.parent / "generator")), list[bool]()
     for sample in samples:
         pair = pair_from(sample)
-        assert pair.target.shape == pair.condition.shape == (9, 96, 64, 3) and pair.people >= 1
+        assert pair.target.shape == pair.condition.shape == (FRAMES, 96, 64, 3) and pair.people >= 1
         assert pair.mask.any()
         beside.append(not pair.mask.all())
         unlike = np.abs(pair.target.astype(int) - pair.condition.astype(int)).max(axis=-1)
@@ -73,7 +73,7 @@ def test_pairs_are_what_condition_makes_of_the_video(pairs: Path) -> None:
         assert stored is not None and set(stored) == {"x", "z", "text"}
         for name, value in stored.items():
             torch.testing.assert_close(value, fresh[name], atol=0.02, rtol=0.01)
-    assert any(beside)  # at half the size the masks of several people may fill a tube
+    assert any(beside)  # so small a person's mask may fill a tube
 
 
 def test_prepare_goes_on_where_it_was_interrupted(pairs: Path) -> None:

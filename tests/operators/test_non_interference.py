@@ -97,7 +97,7 @@ def handed_over(clip: Conditioning) -> pa.Table:
     return to_table([clip], Conditioning, QuarantinedClip, FailedClip)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(change=changes)
 def test_pixels_inside_the_mask_do_not_matter(
     stages: Stages, first: tuple[Conditioning, bytes], change: dict[str, Any]

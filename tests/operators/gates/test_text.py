@@ -18,6 +18,7 @@ from operators.conditioning.redact import Redactor
 from operators.gates.text import TextGate
 from operators.models.known_answer import Sight
 from operators.models.scene.ocr import TextReader, topic_of
+from operators.models.witnesses.reid import Likeness
 from operators.planning.probe import plan_source
 from operators.regenerate import Regenerate
 from operators.video.encode import decode_bytes, encode_video
@@ -61,12 +62,25 @@ class Pipeline:
     def __init__(self, folder: Path, chosen: Policy) -> None:
         path = write(folder / "street.mp4", street(FRAMES))
         (self.ref,) = plan_source(str(path), "street.mp4", b"key", PROFILE.clip)
-        cues, gates = CueModels.load(PROFILE, chosen), GateModels.load(PROFILE, chosen)
-        cues.pose = lambda frames: [NO_POSE] * len(frames)
-        cues.segment = lambda frames: [NO_MASK] * len(frames)
-        cues.witness = cues.faces = gates.witness = gates.faces = nobody
-        gates.final = no_boxes
-        cues.sight = gates.sight = Sight({})
+        cues = CueModels(
+            pose=lambda frames: [NO_POSE] * len(frames),
+            segment=lambda frames: [NO_MASK] * len(frames),
+            depth=None,
+            scene=lambda _frames, _fps: None,
+            witness=nobody,
+            faces=nobody,
+            limbs=nobody,
+            redact=Redactor(PROFILE, chosen),
+            sight=Sight({}),
+        )
+        gates = GateModels(
+            text=TextGate(PROFILE, chosen),
+            likeness=Likeness(PROFILE.likeness.weights),
+            witness=nobody,
+            faces=nobody,
+            final=no_boxes,
+            sight=Sight({}),
+        )
         self.condition = Condition(PROFILE, chosen, b"key", models=cues)
         self.regenerate = Regenerate(PROFILE)
         self.audit = Audit(PROFILE, chosen, Provenance("w", "c"), models=gates)
