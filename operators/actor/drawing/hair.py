@@ -21,8 +21,9 @@ _NEIGHBOURS = 12  # of the body's vertices that a strand's point moves with
 _CELL, _LOW, _WIDE = 0.02, 0.05, 0.3  # m: of the maps of chest and back, where they begin, how far they go
 _BANGS = 0.66  # radians to either side of the face over which a fringe hangs
 _OPEN = 0.92  # radians to either side of the face that stay free,
-_TUCKED, _BEHIND = 0.85, 1.95  # and where all of it falls behind the shoulders: in that share of people
-_BEFORE = (0.045, 0.125)  # m from the middle: a lock that lies before a shoulder spreads over the chest
+_BEHIND = (
+    1.95  # and below the ears, where all hair falls behind the shoulders: before them it would hang in straps
+)
 _PARTED = 0.3  # radians between neighbouring strands: so far apart, they part
 _FRONT, _NAPE = 1.57, 0.56  # radians from the face; z below which hair may lie on the body
 
@@ -55,7 +56,7 @@ def hanging(looks: Looks) -> Sheet:
     shared, identity = template(), looks.identity
     rng = np.random.default_rng([23, int(identity.texture * 1e9)])
     angles = np.linspace(-np.pi, np.pi, _STRANDS, endpoint=False)
-    part, tucked = rng.uniform(-0.25, 0.25), rng.random() < _TUCKED
+    part = rng.uniform(-0.25, 0.25)
     from_face = np.abs(angles - part)
     ends = _ends(identity.fringe, identity.hair_cut, from_face, rng)
     steps = np.linspace(0, 1, _LEVELS)[:, None] * ends
@@ -64,9 +65,8 @@ def hanging(looks: Looks) -> Sheet:
     )
     short = (ends < 1) & (identity.fringe <= 0.75)
     turned = np.where(short, angles, part + np.sign(angles - part) * np.maximum(from_face, opened))
-    if tucked:
-        behind = _BEHIND * _smooth(0.9, 1.7, steps)
-        turned = np.where(short, turned, np.sign(turned) * np.maximum(np.abs(turned), behind))
+    behind = _BEHIND * _smooth(0.9, 1.7, steps)
+    turned = np.where(short, turned, np.sign(turned) * np.maximum(np.abs(turned), behind))
     points = _fall(turned, steps, rng, 0.012 + 0.006 * rng.random())
     _rest_on_body(points, turned[-1], 0.036 + looks.outfit.loose + 0.016 * looks.outfit.jacket)
     attributes = np.zeros((points.shape[0], _STRANDS, 8), np.float32)
@@ -108,12 +108,9 @@ def _fall(turned: np.ndarray, steps: np.ndarray, rng: np.random.Generator, lift:
     ears = 0.012 * np.exp(-(((np.abs(turned) - 1.5) / 0.45) ** 2)) * _smooth(0.6, 1.1, steps)
     level = radius * np.cos(elevation) + ears + (0.004 * clumps * _smooth(0.5, 2, steps) + waves)
     level = level - 0.012 * _smooth(0.04, 0.14, down)
-    across, side = level * np.sin(turned), np.abs(turned)
-    lock = _smooth(0.02, 0.16, down) * (side > 0.5 * _OPEN) * (1 - _smooth(_FRONT, _FRONT + 0.2, side))
-    spread = np.interp(side, [_OPEN, _FRONT], _BEFORE) * np.sign(turned)
     return np.stack(
         [
-            across + lock * (spread - across) + MIDDLE[0],
+            level * np.sin(turned) + MIDDLE[0],
             -level * np.cos(turned) + MIDDLE[1],
             radius * np.sin(elevation) + MIDDLE[2] - down,
         ],
