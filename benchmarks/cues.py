@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 from scipy.stats import spearmanr
 
 from jobs import options
 from operators.conditioning.track import track_people
+from operators.models.boxes import best_pairs, box_iou
 from operators.models.build import depth_model, pose_model, segment_model
 from operators.training.synthetic_people import RenderedClip, read_people
 from schemas.cues import InstanceMasks, PoseDetections
@@ -121,15 +121,7 @@ def box_of(mask: np.ndarray) -> tuple[int, int, int, int]:
 
 def match(truth: np.ndarray, found: np.ndarray) -> dict[int, int]:
     """Pairs of boxes that overlap by half, each used once."""
-    low = np.maximum(truth[:, None, :2], found[None, :, :2])
-    high = np.minimum(truth[:, None, 2:], found[None, :, 2:])
-    common = (high - low).clip(0).prod(axis=2)
-    area = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (truth, found)]
-    iou = common / (area[0][:, None] + area[1][None] - common)
-    rows, columns = linear_sum_assignment(-iou)
-    return {
-        int(row): int(column) for row, column in zip(rows, columns, strict=True) if iou[row, column] >= 0.5
-    }
+    return best_pairs(box_iou(truth, found), 0.5)
 
 
 def spearman(found: np.ndarray, truth: np.ndarray) -> float:

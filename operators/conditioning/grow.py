@@ -8,6 +8,7 @@ import numpy as np
 
 from operators.conditioning.track import track_people
 from operators.gates.people import Detector, look, nobody_left
+from operators.models.boxes import shared_area
 from operators.recovery.fail_closed import Rejected
 from schemas.certificate import Gate
 from schemas.cues import InstanceMasks, Patch, PoseDetections
@@ -122,7 +123,7 @@ def _added(found: InstanceMasks, patch: Patch, size: tuple[int, int], policy: Ma
     # What is left of somebody lies beyond the margin that her mask has.
     reach = 2 * (policy.dilate_px + policy.dilate_share * heights)
     gaps = np.maximum(np.maximum(boxes[:, :2] - box[2:], box[:2] - boxes[:, 2:]), 0).max(axis=1, initial=0)
-    shared = (np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2])).clip(0).prod(axis=1)
+    shared = shared_area(boxes, box)[:, 0]
     alike = 2 * shared >= np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), (box[2:] - box[:2]).prod())
     near = np.flatnonzero((gaps <= reach) & ((scores >= policy.start_confidence) | alike))
     if len(near):

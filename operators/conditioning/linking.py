@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from operators.models.boxes import box_iou
+from operators.models.boxes import box_iou, shared_area
 from operators.models.oks import oks
 from schemas.cues import Patch
 
@@ -113,8 +113,7 @@ def _continued(
 def _place(expected: np.ndarray, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """[N,M]: overlap of boxes [N,4] and [M,4] px, generous to those that the frame of `size` cuts."""
     areas = [np.maximum((some[:, 2:] - some[:, :2]).prod(axis=1), 1) for some in (expected, boxes)]
-    low, high = np.maximum(expected[:, None], boxes[None]), np.minimum(expected[:, None], boxes[None])
-    within = (high[..., 2:] - low[..., :2]).clip(0).prod(axis=2) / np.minimum(areas[0][:, None], areas[1])
+    within = shared_area(expected, boxes) / np.minimum(areas[0][:, None], areas[1])
     limits = np.array([size[1], size[0]])
     edged = [
         np.any((some[:, :2] <= _EDGE) | (some[:, 2:] >= limits - _EDGE), axis=1) for some in (expected, boxes)
@@ -189,5 +188,4 @@ def _hide(path: Path, people: list[Path], gap: int, frames: int) -> None:
 
 
 def _within(box: np.ndarray, other: np.ndarray) -> float:
-    shared = (np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])).clip(0).prod()
-    return float(shared / max(1.0, float((box[2:] - box[:2]).prod())))
+    return float(shared_area(box, other)[0, 0] / max(1.0, float((box[2:] - box[:2]).prod())))

@@ -4,11 +4,17 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 
+def shared_area(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """[N,M]: area that boxes x0 y0 x1 y1, [N,4] and [M,4], have in common; N and M may be 0."""
+    a, b = np.reshape(a, (-1, 4)), np.reshape(b, (-1, 4))
+    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
+    return np.asarray(np.prod(np.clip(high - low, 0, None), axis=2))
+
+
 def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """float [N,M]: intersection over union of boxes x0 y0 x1 y1, [N,4] and [M,4]; N and M may be 0."""
     a, b = np.reshape(a, (-1, 4)), np.reshape(b, (-1, 4))
-    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=2)
+    shared = shared_area(a, b)
     area_a, area_b = np.prod(a[:, 2:] - a[:, :2], axis=1), np.prod(b[:, 2:] - b[:, :2], axis=1)
     return np.asarray(shared / np.maximum(area_a[:, None] + area_b[None] - shared, 1e-6))
 

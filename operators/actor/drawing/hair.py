@@ -1,7 +1,7 @@
 """Hair that hangs: a sheet from the crown over skull, shoulders and back, made around the template in its rest pose.
 
 Strands run down side by side. Each first follows the skull (a dome around its middle), then falls, and below the neck
-lies on the clothes, before or behind the shoulder.
+lies on the clothes of the back.
 """
 
 from dataclasses import dataclass
@@ -18,12 +18,10 @@ _STRANDS, _LEVELS = 128, 34
 MIDDLE = np.array([0.0, -0.035, 0.655])  # of the skull
 _FALL = 0.12  # m of fall that count as much as the dome's quarter circle
 _NEIGHBOURS = 12  # of the body's vertices that a strand's point moves with
-_CELL, _LOW, _WIDE = 0.02, 0.05, 0.3  # m: of the maps of chest and back, where they begin, how far they go
+_CELL, _LOW, _WIDE = 0.02, 0.05, 0.3  # m: of the map of the back, where it begins, how far it goes
 _BANGS = 0.66  # radians to either side of the face over which a fringe hangs
 _OPEN = 0.92  # radians to either side of the face that stay free,
-_BEHIND = (
-    1.95  # and below the ears, where all hair falls behind the shoulders: before them it would hang in straps
-)
+_BEHIND = 1.95  # and below the ears, as hair falls behind the shoulders: before them it hangs in straps
 _PARTED = 0.3  # radians between neighbouring strands: so far apart, they part
 _FRONT, _NAPE = 1.57, 0.56  # radians from the face; z below which hair may lie on the body
 
@@ -119,13 +117,15 @@ def _fall(turned: np.ndarray, steps: np.ndarray, rng: np.random.Generator, lift:
 
 
 def _rest_on_body(points: np.ndarray, angles: np.ndarray, clear: float) -> None:
-    """Moves points [L,S,3] out of the trunk, `clear` metres before its chest or behind its back, by angle [S]."""
-    chest, back = _trunk()
-    front = np.abs(angles) < _FRONT
-    x = np.clip(((points[..., 0] + _WIDE) / _CELL).astype(int), 0, chest.shape[1] - 1)
-    z = np.clip(((points[..., 2] - _LOW) / _CELL).astype(int), 0, chest.shape[0] - 1)
+    """Moves points [L,S,3] out of the trunk, `clear` metres behind its back; `angles` [S] are those of the tips.
+
+    Nothing before the shoulders reaches down to the chest.
+    """
+    back, front = _back(), np.abs(angles) < _FRONT
+    x = np.clip(((points[..., 0] + _WIDE) / _CELL).astype(int), 0, back.shape[1] - 1)
+    z = np.clip(((points[..., 2] - _LOW) / _CELL).astype(int), 0, back.shape[0] - 1)
     low = points[..., 2] < _NAPE
-    least = np.where(low, np.where(front, clear - chest[z, x], back[z, x] + clear), -1.0)
+    least = np.where(low, back[z, x] + clear, -1.0)
     out = np.where(front, -1.0, 1.0) * points[..., 1]
     for level in range(len(points) - 2, -1, -1):  # hair slopes over the shoulder, it does not step
         least[level] = np.maximum(
@@ -172,8 +172,8 @@ def _dome() -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _trunk() -> tuple[np.ndarray, np.ndarray]:
-    """y of the chest and of the back over a grid of z and x."""
+def _back() -> np.ndarray:
+    """y of the back over a grid of z and x."""
     shared = template()
     rows = shared.attributes[body_vertices(shared)]
     rest = rows[rows[:, 3] < 0.6, :3]
@@ -181,13 +181,10 @@ def _trunk() -> tuple[np.ndarray, np.ndarray]:
     x, z = ((rest[:, 0] + _WIDE) / _CELL).astype(int), ((rest[:, 2] - _LOW) / _CELL).astype(int)
     inside = (x >= 0) & (x < count) & (z >= 0) & (rest[:, 2] < _NAPE)
     shape = (int((_NAPE - _LOW) / _CELL) + 2, count)
-    maps = []
-    for sign in (-1, 1):
-        reach = np.full(shape, -1.0)
-        np.maximum.at(reach, (z[inside], x[inside]), sign * rest[inside, 1])
-        reach = maximum_filter(reach, 3)
-        maps.append(sign * np.where(reach > -0.5, gaussian_filter(np.maximum(reach, -0.05), 0.7), -1.0))
-    return maps[0], maps[1]
+    reach = np.full(shape, -1.0)
+    np.maximum.at(reach, (z[inside], x[inside]), rest[inside, 1])
+    reach = maximum_filter(reach, 3)
+    return np.asarray(np.where(reach > -0.5, gaussian_filter(np.maximum(reach, -0.05), 0.7), -1.0))
 
 
 @lru_cache(maxsize=1)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from operators.models.boxes import box_iou, surest_once
+from operators.models.boxes import box_iou, shared_area, surest_once
 from operators.models.oks import oks
 from operators.models.people.blazepose import BlazePose
-from operators.models.people.movenet import MoveNetMultiPose, MoveNetThunder
+from operators.models.people.movenet import MoveNetMultiPose, MoveNetThunder, surest
 from operators.models.people.nanodet import NanoDet
 from schemas.cues import Patch, PersonBoxes
 
@@ -92,7 +92,7 @@ class PeopleEnsemble:
         joints = np.zeros((len(boxes), 17, 3), np.float32)
         close = np.flatnonzero(said >= _LOOK_CLOSELY)
         joints[close] = self.thunder(frame, boxes[close])
-        limbs = np.sort(joints[:, :, 2], axis=1)[:, -8:].mean(axis=1)
+        limbs = surest(joints, 8)
         agree = (first > 0) & (second > 0) & (first + second >= _TOGETHER)
         sure = (first >= _SURE_ALONE) | agree | (limbs >= _LIMBS)
         sure &= ~_rather_things(PersonBoxes(boxes, first), things) | (limbs >= _CERTAIN_LIMBS)
@@ -159,11 +159,7 @@ def _rather_things(people: PersonBoxes, things: PersonBoxes) -> np.ndarray:
 def _once_each(boxes: np.ndarray, scores: np.ndarray, joints: np.ndarray) -> np.ndarray:
     """int [M]: without boxes of parts of somebody, that is, within a surer one's and with the same joints."""
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    low, high = (
-        np.maximum(boxes[:, None, :2], boxes[None, :, :2]),
-        np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]),
-    )
-    shared = (high - low).clip(0).prod(axis=2) / np.maximum(np.minimum(areas[:, None], areas[None]), 1)
+    shared = shared_area(boxes, boxes) / np.maximum(np.minimum(areas[:, None], areas[None]), 1)
     alike = (oks(joints, joints, np.maximum(areas, 1)) > _SAME_JOINTS) & (shared > _INSIDE)
     kept: list[int] = []
     for i in np.argsort(-scores, kind="stable").tolist():

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from operators.models.boxes import shared_area
 from schemas.cues import PersonBoxes
 
 _FAINT = 0.6  # the most that a detector is sure of a group
@@ -20,9 +21,9 @@ def groups(found: PersonBoxes) -> np.ndarray:
     stays, whoever else is in their box.
     """
     wide, high = (found.boxes[:, 2:] - found.boxes[:, :2]).T
-    low = np.maximum(found.boxes[:, None, :2], found.boxes[None, :, :2])
-    shared = (np.minimum(found.boxes[:, None, 2:], found.boxes[None, :, 2:]) - low).clip(0).prod(axis=2)
     areas = np.maximum(wide * high, 1e-6)
-    members = (shared >= _WITHIN * areas[None]) & (areas[None] <= _SMALL * areas[:, None])
+    members = (shared_area(found.boxes, found.boxes) >= _WITHIN * areas[None]) & (
+        areas[None] <= _SMALL * areas[:, None]
+    )
     members &= found.scores[None] >= found.scores[:, None] + _SURER
     return np.asarray((found.scores <= _FAINT) & (wide > _WIDE * high) & (members.sum(axis=1) >= _SEVERAL))

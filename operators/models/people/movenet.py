@@ -70,9 +70,9 @@ class MoveNetThunder:
         cut = np.flatnonzero(boxes[:, 1] <= _CUT * frame.shape[0])
         whole = boxes[cut].copy()
         whole[:, 1] -= _MISSING * (whole[:, 3] - whole[:, 1])
-        for place, again in zip(cut, self._look(frame, whole), strict=True):
-            if _surest(again) > _surest(points[place]):
-                points[place] = again
+        again = self._look(frame, whole)
+        better = surest(again, _LEGS) > surest(points[cut], _LEGS)
+        points[cut[better]] = again[better]
         return points
 
     def _look(self, frame: np.ndarray, boxes: np.ndarray) -> np.ndarray:
@@ -99,5 +99,6 @@ class MoveNetThunder:
         return np.column_stack([exact * _SIDE / _CELLS, heat[joints, rows, columns]]).astype(np.float32)
 
 
-def _surest(joints: np.ndarray) -> float:
-    return float(np.sort(joints[:, 2])[-_LEGS:].mean())
+def surest(joints: np.ndarray, count: int) -> np.ndarray:
+    """[N]: the mean score of so many joints of each of [N,17,3] as are surest."""
+    return np.asarray(np.sort(joints[:, :, 2], axis=1)[:, -count:].mean(axis=1))
