@@ -160,7 +160,7 @@ class Audit:
             gates += conditioning_video(shown, new, people, limits.copied_share)
         if not filled(evidence.steps):
             told = as_seen(evidence.renewed, evidence.people, seen) | unmasked
-            gates += not_recognised(self.models.likeness, output, new, told, limits)
+            gates += not_recognised(self.models.likeness, output, new, told, evidence.people, limits)
         # Whatever asks about people has seen the source as it is; from here on it is what should be there.
         paint(source, evidence.painted)
         anew = evidence.renewed if evidence.variant == "structhuman" else evidence.regenerated

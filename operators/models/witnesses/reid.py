@@ -1,5 +1,6 @@
 """Re-identification: could who was there be told by their looks from who is shown now?"""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -10,12 +11,13 @@ from safetensors.torch import load_file
 from operators.models.boxes import box_iou
 from operators.models.witnesses.reid_net import SIZE, AppearanceNet
 from operators.weights import vouched
-from schemas.clip import GRAY
+from schemas.clip import GRAY, Person
 
 _SMALLEST = 48  # px of height; of less, a glance at the colours is all there is to compare
 _SMALLEST_HEAD = 12  # px
 _HEAD = 0.22  # of the height from the top: head and neck
 _EVERY = 4  # frames
+_NOBODY = np.zeros((0, 4), int)
 _SAME = 0.2  # overlap with whoever was there four frames before
 
 
@@ -31,15 +33,18 @@ class Likeness:
         self.network.load_state_dict(load_file(vouched(weights), device))
         self.device = device
 
-    def __call__(self, output: np.ndarray, source: np.ndarray, body: np.ndarray) -> tuple[float, float]:
+    def __call__(
+        self, output: np.ndarray, source: np.ndarray, body: np.ndarray, people: Sequence[Person] = ()
+    ) -> tuple[float, float]:
         """(body, head): of whoever is most alike, in the mean of every fourth frame; -1 where nobody is large enough.
 
-        output, source uint8 [T,H,W,3]; body bool [T,H,W] of the people in the source. People who touch count as one.
+        output, source uint8 [T,H,W,3]; body bool [T,H,W] of the people in the source. Those who touch are told apart by
+        the boxes of `people`, which count frames as `body` does; without them they count as one.
         """
         chains: list[list[tuple[int, Crop]]] = []
         for t in range(0, len(body), _EVERY):
             last = [chain for chain in chains if chain[-1][0] == t - _EVERY]
-            for crop in crops(body[t]):
+            for crop in crops(body[t], _boxes(people, t)):
                 near = max(last, key=lambda chain: chain[-1][1].overlap(crop), default=None)
                 if near and near[-1][0] < t and near[-1][1].overlap(crop) > _SAME:
                     near.append((t, crop))
@@ -73,6 +78,16 @@ class Crop:
     def __init__(self, box: tuple[int, int, int, int], mask: np.ndarray) -> None:
         self.box, self.mask = box, mask
 
+    @classmethod
+    def of_mask(cls, part: np.ndarray, box: Sequence[int]) -> "Crop":
+        """What x0 y0 x1 y1 holds of a bool [H,W], cut to that."""
+        x0, y0, x1, y1 = (int(value) for value in box)
+        held = part[y0:y1, x0:x1]
+        rows, columns = np.flatnonzero(held.any(axis=1)), np.flatnonzero(held.any(axis=0))
+        top, left = y0 + int(rows[0]), x0 + int(columns[0])
+        bottom, right = y0 + int(rows[-1]) + 1, x0 + int(columns[-1]) + 1
+        return cls((left, top, right, bottom), part[top:bottom, left:right])
+
     def head(self) -> "Crop":
         """Its upper part."""
         x0, y0, x1, y1 = self.box
@@ -97,12 +112,34 @@ class Crop:
         return whole
 
 
-def crops(body: np.ndarray) -> list[Crop]:
-    """The connected parts of a bool [H,W] mask that are large enough to be somebody."""
+def _boxes(people: Sequence[Person], t: int) -> np.ndarray:
+    """int [N,4] x0 y0 x1 y1 of whoever has a place in frame `t`."""
+    there = [one.boxes[t - one.first] for one in people if 0 <= t - one.first < len(one.boxes)]
+    boxes = np.array(there, np.float32).reshape(-1, 4)
+    return np.round(boxes[np.isfinite(boxes).all(axis=1)]).astype(int)
+
+
+def crops(body: np.ndarray, boxes: np.ndarray = _NOBODY) -> list[Crop]:
+    """The connected parts of a bool [H,W] mask that are large enough to be somebody.
+
+    A part in which several of `boxes`, int [N,4], lie is several people who touch: what each box holds of it, and what
+    none does. Looked at as one, somebody who is still there would hide among others, and what lies between heads
+    would be taken for a head.
+    """
     _, labels, stats, _ = cv2.connectedComponentsWithStats(body.astype(np.uint8))
-    found = []
+    inside = [labels[y0:y1, x0:x1] for x0, y0, x1, y1 in boxes.clip(0)]
+    owners = [int(np.bincount(held[held > 0]).argmax()) if held.any() else 0 for held in inside]
+    found: list[Crop] = []
     for number, (x, y, width, height, _) in enumerate(stats):
-        if number and height >= _SMALLEST:
-            part = labels[y : y + height, x : x + width] == number
-            found.append(Crop((int(x), int(y), int(x + width), int(y + height)), part))
-    return found
+        if not number or height < _SMALLEST:
+            continue
+        part, own = labels == number, boxes.clip(0)[[owner == number for owner in owners]]
+        if len(own) < 2:
+            found.append(Crop.of_mask(part, (x, y, x + width, y + height)))
+            continue
+        rest = part.copy()
+        for x0, y0, x1, y1 in own:
+            rest[y0:y1, x0:x1] = False
+            found += [Crop.of_mask(part, (x0, y0, x1, y1))]
+        found += crops(rest)
+    return [crop for crop in found if len(crop.mask) >= _SMALLEST]

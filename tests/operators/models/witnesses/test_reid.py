@@ -12,6 +12,7 @@ import torch
 from operators.models.build import segment_model
 from operators.models.witnesses.reid import Likeness, crops
 from operators.video.encode import decode_bytes, encode_video
+from schemas.clip import Person
 from schemas.config import load
 from schemas.policy import Policy
 from schemas.profile import Profile
@@ -102,3 +103,51 @@ def test_what_cannot_be_computed_has_no_score(street: tuple) -> None:
     with torch.no_grad():
         likeness.network.head.weight[0, 0] = torch.nan
     assert np.isnan(likeness(frames, frames, body)).all()
+
+
+def touching(street: tuple) -> tuple[np.ndarray, np.ndarray, list[Person]]:
+    """Frames in which two people stand so close that their masks are one part, and their places."""
+    frames, body = street
+    left, right = sorted(crops(body[0]), key=lambda crop: -crop.mask.sum())[:2]
+    height = max(len(left.mask), len(right.mask))
+    scene, mask = np.full((1, height, 400, 3), 90, np.uint8), np.zeros((1, height, 400), bool)
+    boxes, x = [], 10
+    for crop in (left, right):
+        x0, y0, x1, y1 = crop.box
+        held = slice(height - (y1 - y0), height), slice(x, x + x1 - x0)
+        scene[0][held][crop.mask] = frames[0, y0:y1, x0:x1][crop.mask]
+        mask[0][held] |= crop.mask
+        boxes.append((held[1].start, held[0].start, held[1].stop, held[0].stop))
+        x = held[1].stop - 2
+    mask[0, -3:, boxes[0][0] : boxes[1][2]] = True  # they touch, at the feet at least
+    assert len(crops(mask[0])) == 1
+    nobody = np.zeros((1, 17, 3), np.float32)
+    return scene, mask, [Person(n, 0, np.array([box], np.float32), nobody) for n, box in enumerate(boxes)]
+
+
+def test_who_is_still_there_cannot_hide_among_others(likeness: Likeness, street: tuple) -> None:
+    scene, mask, people = touching(street)
+    shown = np.where(mask[..., None], np.uint8(200) - scene // 2, scene)
+    x0, y0, x1, y1 = people[1].boxes[0].astype(int)
+    shown[0, y0:y1, x0:x1] = scene[0, y0:y1, x0:x1]
+    assert likeness(shown, scene, mask)[0] < GATES.body_likeness  # as one they are another
+    assert likeness(shown, scene, mask, people)[0] > GATES.body_likeness
+
+
+def test_what_lies_between_heads_is_no_head(likeness: Likeness, street: tuple) -> None:
+    """A piece of background between two people who touch is the source's, and neither's head."""
+    _scene, mask, people = touching(street)
+    apart = [crop.box for crop in crops(mask[0], np.array([one.boxes[0] for one in people]).astype(int))]
+    assert len(apart) == 2
+    for box, person in zip(apart, people, strict=True):
+        assert np.abs(np.array(box) - person.boxes[0]).max() <= 4
+
+
+def test_who_has_no_box_is_looked_at_beside_those_who_have_one(street: tuple) -> None:
+    _, mask, people = touching(street)
+    first = people[0].boxes[0].astype(int)
+    beyond = np.zeros_like(mask[0])
+    for crop in crops(mask[0], np.stack([first, np.add(first, (1, 0, 1, 0))])):  # both are the first one's
+        x0, y0, x1, y1 = crop.box
+        beyond[y0:y1, x0:x1] |= crop.mask
+    assert beyond[:, first[2] + 2 :][mask[0][:, first[2] + 2 :]].mean() > 0.9
