@@ -146,13 +146,12 @@ class Audit:
         published = [output, *([decode_bytes(shown)] if shown else [])]
         seen = self.models.final(new)
         body = bodies(seen, evidence.body, limits.final_confidence)
-        unmasked = body & ~evidence.body
         people = body if body.any() else evidence.regenerated  # nobody was found in StructAll
         gates = [final_look(seen, evidence.mask, limits)]
         gates += self.models.text(published, source, evidence.painted, overlap)
         nobody = scenery(new, evidence.mask, shots(new))
-        exposed = (people & ~nobody, unmasked & ~nobody)
-        gates.append(source_copy(output, source, exposed, overlap, limits.copied_share))
+        unmasked = body & ~evidence.body & ~nobody
+        gates.append(source_copy(output, source, (people & ~nobody, unmasked), overlap, limits.copied_share))
         gates.append(
             blank(output, evidence.painted, evidence.regenerated, overlap, limits, filled(evidence.steps))
         )

@@ -97,9 +97,16 @@ def _finish(number: int, path: Path, frames: int, size: tuple[int, int], policy:
             keypoints[t - first] = _between(
                 keypoints[before - first], keypoints[after - first], (t - before) / (after - before)
             )
-    joined = np.stack([body[max(0, i - reach) : i + reach + 1].any(axis=0) for i in range(len(body))])
+    joined = np.stack([body[_around(first + i, reach, frames, first)].any(axis=0) for i in range(len(body))])
     grown = [dilate(mask, policy.dilate_px, policy.dilate_share) for mask in joined]
     return Track(number, first, body, np.stack(grown), keypoints)
+
+
+def _around(t: int, reach: int, frames: int, first: int) -> slice:
+    """Of a track from `first` on, the frames around `t` that are joined: as many at the clip's ends as elsewhere, or of
+    whom one frame sees too little, fewer others would make up for it there."""
+    start = max(0, min(t - reach, frames - 2 * reach - 1))
+    return slice(max(0, start - first), max(0, start + 2 * reach + 1 - first))
 
 
 def _sweep(before: Detection, after: Detection, share: float, size: tuple[int, int]) -> np.ndarray:

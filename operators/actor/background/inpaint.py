@@ -20,8 +20,8 @@ _JOINED, _MOST = 0.03, 12  # of the picture's longer side: holes that near are o
 _FEWEST = 40  # patches to choose from; with fewer the hole is closed from its edges
 _BAND, _SPREAD, _STEP = 2.0, 4.0, 30.0  # px at the last level; levels
 _LARGE, _HUGE = (
-    0.35,
-    0.5,
+    0.6,
+    0.85,
 )  # of what is looked at: from there on patches fade into a blur, as too few would be repeated
 
 

@@ -22,6 +22,7 @@ from operators.actor.drawing.knot import knot
 from operators.actor.drawing.noise import noise, ramp
 from operators.actor.drawing.occlusion import openness, outward
 from operators.actor.drawing.parts import Part, surfaces, worn
+from operators.actor.drawing.trousers import fall
 from operators.actor.looks.looks import CAP, LONG, SHOULDER, TIED, Identity, Looks
 
 _TOGETHER = 0.4  # of the fingers' spread
@@ -98,7 +99,10 @@ def dress(body: Body, looks: Looks, curl: float = 0.5) -> Figure:
         hangs = part in (Part.TOP, Part.JACKET)
         vertices.append((hung if hangs else cloth.vertices)[chosen[-1]])
         normals.append((hanging_normals if hangs else cloth.normals)[chosen[-1]])
-        offsets.append(_thickness(part, looks, cloth.attributes[chosen[-1]]) * scale)
+        offset = _thickness(part, looks, cloth.attributes[chosen[-1]]) * scale
+        if part == Part.TROUSERS:
+            offset += fall(taut, attributes, shell, looks.outfit.bottom_loose)[chosen[-1]]
+        offsets.append(offset)
         edges.append(edge[chosen[-1]])
         triangles.append(torch.from_numpy(inverse.reshape(surface.shape) + count))
         parts.append(torch.full((len(surface),), int(part)))

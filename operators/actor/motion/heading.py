@@ -18,6 +18,7 @@ _CAMERA_HEIGHT = 0.45  # what goes up the picture goes away: metres up the pictu
 # Joints that hold still against the trunk tell most: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles.
 _TRUST = np.array([1, 0.7, 0.7, 0.7, 0.7, 1, 1, 0.15, 0.08, 0.15, 0.08, 1, 1, 0.25, 0.25, 0.15, 0.15])
 _TRUNK = [0, 5, 6, 11, 12]
+_SURE = 0.5  # a joint's score below which it counts less and less: legs that the frame cuts off are made up inside it
 _LIFTER = 8.0  # how much a 3D lifter's word on the heading counts
 
 
@@ -40,7 +41,7 @@ def first_guess(
     frames, yaws = len(joints), np.arange(_BINS) * 2 * np.pi / _BINS - np.pi
     template = skeleton.pose(yaws, np.tile(USUAL, (_BINS, 1))).joints[:, :17]
     flat = template[..., [0, 2]] * [1, -1]
-    fits = _Fits.of(flat, joints, weights * _TRUST)
+    fits = _Fits.of(flat, joints, weights * np.clip(weights / _SURE, 0, 1) * _TRUST)
     scale = _steady_scale(fits.best_scales(), fits.total)
     scale = np.exp(_smooth(np.log(np.clip(scale, 0.75 * tall / height, 5 * tall / height)), 2))
     cost = fits.cost(scale)

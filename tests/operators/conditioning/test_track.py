@@ -116,6 +116,22 @@ def test_a_single_frame_is_kept_and_reaches_its_neighbours() -> None:
     assert all(frame[10:70, 40:60].all() for frame in tracks[0].mask)
 
 
+@pytest.mark.parametrize("end", ["first", "last"])
+def test_an_end_of_the_clip_is_joined_with_as_many_frames_as_the_middle(end: str) -> None:
+    """A leg that the end's own neighbour misses, too, is seen in the frame after that."""
+    sights = [
+        masks((40, 10, 60, 70)),
+        masks((40, 10, 60, 70)),
+        masks((20, 10, 60, 70)),
+        masks((40, 10, 60, 70)),
+    ]
+    (track,) = tracked(sights if end == "first" else sights[::-1], [poses()] * 4)
+    at = 0 if end == "first" else 3
+    assert track.mask[at, 10:70, 20:60].all()
+    (whole,) = tracked([masks((40, 10, 60, 70))] * 4, [poses()] * 4)
+    assert not whole.mask[at, 10:70, 20:30].any()
+
+
 def test_a_pose_without_a_mask_is_masked_by_its_box() -> None:
     (track,) = tracked([masks()], [poses((40, 10, 60, 70))])
     assert track.body[0, 10:70, 40:60].all()

@@ -69,6 +69,19 @@ def test_somebody_of_whom_legs_alone_are_seen_stands_as_high_as_their_legs_are_l
     assert (apart < 0.07 * track.tall[:, None]).mean() >= 0.9
 
 
+def test_legs_that_are_made_up_inside_the_frame_do_not_hide_who_is_there() -> None:
+    """A driver, of whom head and shoulders are seen; the network squeezes all else into the picture, faintly."""
+    track = walk("stand", 0.0, noise=0.003)
+    edge = track.true[:, [5, 6], 1].max(1) + 0.06 * track.tall
+    left, wide = track.true[..., 0].min(1), np.ptp(track.true[..., 0], axis=1)
+    track.joints[:, 7:, 0] = left[:, None] + np.linspace(0.2, 0.8, 10) * wide[:, None]
+    track.joints[:, 7:, 1] = (edge - 0.1 * track.tall)[:, None]
+    track.joints[:, 7:, 2] = 0.2
+    track.boxes[:, 3] = edge
+    apart = np.linalg.norm(_played(track) - track.true, axis=-1)[:, :7]
+    assert np.median(apart / track.tall[:, None]) < 0.02
+
+
 def test_back_or_front_is_told_by_the_way_they_walk() -> None:
     for facing in (0.3, np.pi - 0.3):
         track = walk("walk", facing, noise=0.01)
