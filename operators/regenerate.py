@@ -15,6 +15,7 @@ from operators.generation.build import Generator, build_generator
 from operators.generation.composite import composite
 from operators.generation.rate import restored, shown, stride_of, thinned
 from operators.generation.windows import count_windows
+from operators.models.runtime.threads import use_threads
 from operators.recovery.attempts import Attempts, Unrecorded
 from operators.recovery.fail_closed import each
 from operators.stopwatch import Stopwatch
@@ -46,6 +47,7 @@ class Regenerate:
         self, profile: Profile, attempts: Attempts | None = None, generator: Generator | None = None
     ) -> None:
         self.profile, self.attempts = profile, attempts or Attempts(profile.clip.max_seconds)
+        use_threads(profile.pools.regenerate.threads)
         if generator or profile.generator.people != "actor":
             self.generator = generator or self._built()
 

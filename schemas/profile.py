@@ -151,7 +151,10 @@ class Encoding(Settings):
 
 
 class Pool(Settings):
-    """One stage's actors. `resources` are Ray's own by name, which only the nodes that the stage belongs on have."""
+    """One stage's actors. `resources` are Ray's own by name, which only the nodes that the stage belongs on have.
+
+    On `device` are all the stage's models; on the CPU they use so many `threads`, as does OpenCV.
+    """
 
     actors: int = Field(ge=1)
     num_cpus: float = Field(gt=0)
@@ -159,6 +162,12 @@ class Pool(Settings):
     resources: dict[str, float] = Field(default_factory=dict)
     device: str = "cpu"
     threads: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _seen(self) -> "Pool":
+        if self.device.startswith("cuda") and not self.num_gpus:
+            raise ValueError("device is a GPU, and Ray shows none to actors that ask for none: set num_gpus")
+        return self
 
 
 class Pools(Settings):
