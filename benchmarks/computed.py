@@ -83,7 +83,7 @@ def computed() -> None:
     print(f"\n| extractor | {' | '.join(f'TFLOP a frame, {name}' for name in cues_speed.SIZES)} |")
     print("|---" * (1 + len(cues_speed.SIZES)) + "|")
     for name, make in cues_speed.MODELS.items():
-        if make is cues_speed.embedded:  # not torch's
+        if make in (cues_speed.embedded, cues_speed.final_look):  # onnxruntime's, which nothing counts
             continue
         with tempfile.TemporaryDirectory() as folder:
             model, work = make(Path(folder), "cpu", "float32"), []

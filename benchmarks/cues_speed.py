@@ -21,6 +21,7 @@ import torch
 from transformers import Sam2VideoConfig, Sam3VideoConfig
 
 from benchmarks.standins.random_sam import sam2_large, save_sam2, save_sam3
+from operators import weights
 from operators.models.people.ensemble import PeopleEnsemble
 from operators.models.people.rt_detr import RtDetr
 from operators.models.people.sam2_video import Sam2Video
@@ -55,14 +56,15 @@ def embedded(_folder: Path, device: str, _dtype: str) -> PeopleEnsemble:
     return PeopleEnsemble("cluster/weights/embedded/cues", 0.1, device)
 
 
-def yolo(task: str) -> Setup:
-    """YOLO26 x, at native resolution."""
+def yolo(task: str, size: str = "x") -> Setup:
+    """YOLO26, at native resolution."""
 
     def make(folder: Path, device: str, _dtype: str) -> Callable[[np.ndarray], Any]:
         from ultralytics import YOLO
 
         path = folder / f"{task}.pt"
-        YOLO(f"yolo26x-{task}.yaml").save(path)
+        YOLO(f"yolo26{size}-{task}.yaml").save(path)
+        weights.lock()[str(path)] = {"sha256": weights.digest(path)}  # a pickle, but of our own making
         return (PoseEstimator if task == "pose" else PersonSegmenter)(path, 0.9, 1920, device)
 
     return make

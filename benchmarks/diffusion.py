@@ -46,6 +46,8 @@ def switches_of(steps: int) -> dict[str, dict[str, Any]]:
         "cuDNN attention": {"attention": "_native_cudnn"},
         "compiled blocks": {"compile": True},
         "VAE in tiles": {"vae_tiling": True},
+        "VAE decodes in bfloat16": {"vae_decode": "bfloat16"},
+        "weights in eight bits": {"fp8_weights": True},
         "half guided": {"guidance_until": 0.5},
         "step cache 2": {"step_cache": 2},
         f"{fewer} steps": {"steps": fewer},

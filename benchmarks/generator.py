@@ -45,7 +45,7 @@ def pck(frames: np.ndarray, sample: RenderedClip, detector: PoseModel, share: fl
         total += int(seen.sum())
         if len(found.keypoints):
             tall = np.ptp(np.nonzero(mask)[0]) + 1
-            places = found.keypoints[:, seen, :2] / ENLARGED
+            places = found.keypoints[:, :17][:, seen, :2] / ENLARGED  # hands beyond
             distance = np.linalg.norm(places - joints[seen, :2], axis=-1)
             right += int((distance <= share * tall).sum(axis=1).max())
     return right, total

@@ -89,6 +89,8 @@ class Subject:
         self.generator.pipeline.vae.disable_tiling()
         if self.clock.cuda:
             self.generator.pipeline.transformer.set_attention_backend("native")
+        for module in self.generator.pipeline.transformer.modules():
+            module._compiled_call_impl = None
         prepare(self.generator.pipeline, settings)
         requests = requests_of(settings, (size.height, size.width), settings.batch)
         self.generator.fits.clear()
@@ -183,7 +185,9 @@ def switches(lease: Lease, subject: Subject) -> None:
     rows = {name: changes for name, changes in switches_of(subject.settings.steps).items()
             if not {"batch", "dtype"} & changes.keys()}  # fmt: skip
     plain: Measured | None = None
-    for name, changes in sorted(rows.items(), key=lambda row: "compile" in row[1]):  # that cannot be undone
+    for name, changes in sorted(
+        rows.items(), key=lambda row: "fp8_weights" in row[1]
+    ):  # that cannot be undone
         if not lease.cuda and {"attention", "compile"} & changes.keys():
             continue
         if perf_counter() > end:

@@ -25,7 +25,14 @@ LOCK = Path(__file__).parent / "weights.lock"
 PERMISSIVE = {"Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "CC0-1.0", "CC-BY-4.0"}
 _TRAINING = ("operators/training/", "jobs/train_", "jobs/prepare.py", "jobs/finetune.py")
 _CUES = ("pose", "segment", "limbs")  # of a profile's fields those that make the masks
-_FIELDS = ("weights", "adapter", "distilled", "vae")  # of a profile that name a file or folder
+_FIELDS = (
+    "weights",
+    "adapter",
+    "base",
+    "distilled",
+    "distilled_2",
+    "vae",
+)  # of a profile that name a file or folder
 
 
 def read_lock() -> dict[str, dict[str, Any]]:

@@ -35,7 +35,7 @@ from operators.recovery.escalation import Ladder
 from operators.regenerate import Regenerate
 from operators.release import reader
 from schemas.decision import read_decisions
-from schemas.profile import Pool
+from schemas.profile import Pool, Profile
 
 
 def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | None = None) -> None:
@@ -78,11 +78,17 @@ def stages(run: Run, ladder: Ladder) -> list[Stage]:
     audit = (profile, policy, provenance, attempts, ladder, refused, run.marker)
     made = [
         Stage(Condition, pools.condition, (profile, policy, key, attempts, ladder)),
-        Stage(Regenerate, pools.regenerate, (profile, attempts), profile.generator.batch),
+        Stage(Regenerate, pools.regenerate, (profile, attempts), at_once(profile)),
         Stage(Audit, pools.audit, audit),
     ]
     digests = weights_lock.digests(profile)
     return [stage._replace(operator=weights_lock.checked(stage.operator, digests)) for stage in made]
+
+
+def at_once(profile: Profile) -> int:
+    """How many clips Regenerate is given: on a GPU a shard's, so that one is encoded while others are generated."""
+    on_gpu = profile.pools.regenerate.device.startswith("cuda")
+    return profile.clips_per_shard if on_gpu else profile.generator.batch
 
 
 def write_shards(

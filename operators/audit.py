@@ -19,6 +19,7 @@ from operators.gates.scenery import scenery
 from operators.gates.source_copy import source_copy
 from operators.gates.text import TextGate
 from operators.models.known_answer import Sight, beside_nobody, reads_writing, sees_people
+from operators.models.runtime.threads import use_threads
 from operators.models.witnesses.centerface import FaceDetector
 from operators.models.witnesses.final_look import FinalLook
 from operators.models.witnesses.reid import Likeness
@@ -64,7 +65,8 @@ class GateModels:
     def load(cls, profile: Profile, policy: Policy) -> "GateModels":
         """The models that the profile names, where its pool says. Raises UserError if a detector is blind."""
         device, limits = profile.pools.audit.device, policy.gates
-        witness, faces = Witness(profile.witness, device), FaceDetector(limits.grow_face_confidence)
+        use_threads(profile.pools.audit.threads)
+        witness, faces = Witness(profile.witness, device), FaceDetector(limits.grow_face_confidence, device)
         text, final = TextGate(profile, policy), FinalLook(profile.final, device)
         checks = {
             "witness": sees_people(beside_nobody(witness), limits.residual_confidence),

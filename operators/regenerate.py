@@ -2,9 +2,11 @@
 
 import hashlib
 import logging
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +17,7 @@ from operators.generation.build import Generator, build_generator
 from operators.generation.composite import composite
 from operators.generation.rate import restored, shown, stride_of, thinned
 from operators.generation.windows import count_windows
+from operators.models.runtime.threads import use_threads
 from operators.recovery.attempts import Attempts, Unrecorded
 from operators.recovery.fail_closed import each
 from operators.stopwatch import Stopwatch
@@ -38,14 +41,20 @@ class Regenerate:
     filled with gray, as the last rung of the policy's ladder. The first `overlap`
     frames of the window were context; only the others are encoded.
 
-    Tubes of all clips of a batch are generated together. Whatever goes wrong with one is its own clip's; a clip whose
-    worker died is from then on tried alone.
+    Tubes of as many clips as the profile says are generated together. Whatever goes wrong with one is its own clip's; a
+    clip whose worker died is from then on tried alone. Where the generator is on a GPU, clips are pasted and encoded
+    `beside` it, on as many threads as the pool has, while the next are generated.
     """
 
     def __init__(
         self, profile: Profile, attempts: Attempts | None = None, generator: Generator | None = None
     ) -> None:
         self.profile, self.attempts = profile, attempts or Attempts(profile.clip.max_seconds)
+        pool = profile.pools.regenerate
+        use_threads(pool.threads)
+        # Actors are drawn where the next are drawn, too: there is nothing to wait for.
+        drawn = profile.generator.people == "actor"
+        self.beside = pool.threads if pool.device.startswith("cuda") and not drawn else 0
         if generator or profile.generator.people != "actor":
             self.generator = generator or self._built()
 
@@ -58,20 +67,45 @@ class Regenerate:
         return build_generator(self.profile.generator, self.profile.pools.regenerate.device)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        rows = from_table(batch, Conditioning, QuarantinedClip, FailedClip)
-        made = self._together([row for row in rows if isinstance(row, Conditioning)])
+        return self._overlapped(batch) if self.beside else self._finished(*self._begun(batch, 2))
+
+    def _overlapped(self, batch: pa.Table) -> pa.Table:
+        """What becomes of the clips, as many at a time as are generated together, each finished while the next are.
+
+        Only this thread asks the generator: what is not generated ahead is so when nothing else goes on. So a clip that
+        ended its worker before ends no attempt at another.
+        """
+        finished: list[Future[pa.Table]] = []
+        size = self.profile.generator.batch
+        with ThreadPoolExecutor(self.beside) as threads:
+            for first in range(0, max(1, len(batch)), size):
+                rows, made = self._begun(batch.slice(first, size), 1)
+                if all(row.ref.clip_id in made or not self._wants(row) for row in rows):
+                    wait(finished[: max(0, len(finished) + 1 - self.beside)])  # frames take memory
+                    finished.append(threads.submit(self._finished, rows, made))
+                else:
+                    wait(finished)
+                    finished.append(Future())
+                    finished[-1].set_result(self._finished(rows, made))
+        return pa.concat_tables([one.result() for one in finished])
+
+    def _begun(self, part: pa.Table, least: int) -> tuple[list[Any], dict[int, Generated]]:
+        """The rows of a table, and what is generated of its clips if those are as many as `least`."""
+        rows = from_table(part, Conditioning, QuarantinedClip, FailedClip)
+        return rows, self._together([row for row in rows if isinstance(row, Conditioning)], least)
+
+    def _finished(self, rows: list[Any], made: dict[int, Generated]) -> pa.Table:
+        """What becomes of the rows, of what was `made` of them."""
         done = each(
             "regenerate", lambda clip: self.regenerate(clip, made.get(clip.ref.clip_id)), rows, self.attempts
         )
         return to_table(done, CandidateClip, QuarantinedClip, FailedClip)
 
-    def _together(self, clips: list[Conditioning]) -> dict[int, Generated]:
+    def _together(self, clips: list[Conditioning], least: int) -> dict[int, Generated]:
         """What is generated of several clips at once, by clip; a clip that is left out is generated on its own."""
-        if len(clips) < 2:
-            return {}
         try:
-            clips = [clip for clip in clips if self._fresh(clip)]
-            if len(clips) < 2:
+            clips = [clip for clip in clips if self._fresh(clip)] if len(clips) >= least else []
+            if len(clips) < least:
                 return {}
             with self.attempts.attempt("regenerate", *(clip.ref.clip_id for clip in clips)):
                 return self._generate(clips)
@@ -83,8 +117,11 @@ class Regenerate:
 
     def _fresh(self, clip: Conditioning) -> bool:
         """Whether a clip has anything to generate and no worker has died over it."""
-        wanted = bool(clip.tubes) and not filled(clip.evidence.steps)
-        return wanted and not self.attempts.ended_badly("regenerate", clip.ref.clip_id)
+        return self._wants(clip) and not self.attempts.ended_badly("regenerate", clip.ref.clip_id)
+
+    def _wants(self, row: Any) -> bool:
+        """Whether a row is a clip that has anything to generate."""
+        return isinstance(row, Conditioning) and bool(row.tubes) and not filled(row.evidence.steps)
 
     def _generate(self, clips: list[Conditioning]) -> dict[int, Generated]:
         clock = Stopwatch()

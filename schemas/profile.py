@@ -86,8 +86,14 @@ class WanVace(Settings):
     one clip or several, are denoised at once; what does not fit into memory is halved. `dtype`: the transformer's;
     the VAE stays float32. `guidance_until`: guidance in this first share of the steps only. `step_cache`: the
     transformer runs in every n-th step, in between its last output is used again. `distilled`: a .safetensors LoRA
-    with which few steps suffice. `vae`: a folder with another AutoencoderKLWan of the same latents. `vae_tiling`:
-    less memory, more time. `attention`: a backend of diffusers. `compile`: the transformer's blocks are compiled.
+    with which few steps suffice; `base`: a folder of a few-step transformer without VACE, under the VACE blocks of
+    `weights` (operators/generation/graft.py). `scheduler`: UniPC, or what few-step models were made for: Euler, or
+    LCM, which adds noise anew after each step. `vae`: a folder with another AutoencoderKLWan of the same latents.
+    `vae_decode`: in which precision pictures are decoded; they are encoded in float32. `vae_tiling`: less memory, more
+    time. `fp8_weights`: the transformer's are kept in eight bits and computed with in `dtype`: less memory, not faster.
+    `attention`: a backend of diffusers. `compile`: the transformer's blocks are compiled.
+    Where `weights` has two transformers, as Wan2.2-VACE-Fun-A14B, the second takes over below the noise level that
+    its pipeline states; `guidance_2` is its guidance, 0 the same, `distilled_2` its LoRA.
     `whole_known`: every latent of the frames that a window continues is known, not only those that the pipeline's
     resampling of the mask hits. `text_device`: where the text encoder is, if not beside the transformer. `warm_up`:
     a first call before the first clip.
@@ -117,7 +123,13 @@ class WanVace(Settings):
     guidance_until: float = Field(default=1, ge=0, le=1)
     step_cache: int = Field(default=1, ge=1)
     distilled: str = ""
+    base: str = ""
+    guidance_2: float = Field(default=0, ge=0)
+    distilled_2: str = ""
+    scheduler: Literal["unipc", "euler", "lcm"] = "unipc"
     vae: str = ""
+    vae_decode: Literal["float32", "bfloat16"] = "float32"
+    fp8_weights: bool = False
     vae_tiling: bool = False
     attention: Literal["", "native", "_native_cudnn", "_native_flash", "flash", "_flash_3", "sage"] = ""
     compile: bool = False
@@ -151,7 +163,10 @@ class Encoding(Settings):
 
 
 class Pool(Settings):
-    """One stage's actors. `resources` are Ray's own by name, which only the nodes that the stage belongs on have."""
+    """One stage's actors. `resources` are Ray's own by name, which only the nodes that the stage belongs on have.
+
+    On `device` are all the stage's models; on the CPU they use so many `threads`, as does OpenCV.
+    """
 
     actors: int = Field(ge=1)
     num_cpus: float = Field(gt=0)
@@ -159,6 +174,12 @@ class Pool(Settings):
     resources: dict[str, float] = Field(default_factory=dict)
     device: str = "cpu"
     threads: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _seen(self) -> "Pool":
+        if self.device.startswith("cuda") and not self.num_gpus:
+            raise ValueError("device is a GPU, and Ray shows none to actors that ask for none: set num_gpus")
+        return self
 
 
 class Pools(Settings):

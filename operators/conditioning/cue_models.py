@@ -15,6 +15,7 @@ from operators.models.build import (
     segment_model,
 )
 from operators.models.known_answer import Sight, beside_nobody, reads_writing, sees_people
+from operators.models.runtime.threads import use_threads
 from operators.models.witnesses.centerface import FaceDetector
 from operators.models.witnesses.witness import Witness
 from schemas.policy import Policy
@@ -39,8 +40,9 @@ class CueModels:
     def load(cls, profile: Profile, policy: Policy) -> "CueModels":
         """The models that the profile names, where its pool says. Raises UserError if a detector is blind."""
         device, limits = profile.pools.condition.device, policy.gates
+        use_threads(profile.pools.condition.threads)
         pose, segment = pose_model(profile.pose, device), segment_model(profile.segment, device)
-        witness, faces = Witness(profile.witness, device), FaceDetector(limits.grow_face_confidence)
+        witness, faces = Witness(profile.witness, device), FaceDetector(limits.grow_face_confidence, device)
         redact = Redactor(profile, policy)
         checks = {
             "pose": sees_people(pose, policy.mask.start_confidence),

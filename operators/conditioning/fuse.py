@@ -19,7 +19,8 @@ def fuse_structhuman(frames: np.ndarray, mask: np.ndarray, skeleton: np.ndarray)
     frames, skeleton uint8 [T,H,W,3]; mask bool [T,H,W] -> uint8 [T,H,W,3].
     """
     _check(frames.shape, mask, skeleton)
-    fused = np.where(mask[..., None], np.uint8(GRAY), frames)
+    fused = frames.copy()
+    fused.reshape(-1, 3)[np.flatnonzero(mask)] = GRAY
     return _paste(fused, skeleton)
 
 
@@ -45,8 +46,9 @@ def fuse_structall(depth: np.ndarray, mask: np.ndarray, skeleton: np.ndarray) ->
 
 def _paste(fused: np.ndarray, skeleton: np.ndarray) -> np.ndarray:
     for frame, strokes in zip(fused, skeleton, strict=True):
-        shown = cv2.cvtColor(strokes, cv2.COLOR_RGB2GRAY) > _STROKE_LEVEL
-        frame[shown] = strokes[shown]
+        if strokes.any():
+            shown = cv2.cvtColor(strokes, cv2.COLOR_RGB2GRAY) > _STROKE_LEVEL
+            frame[shown] = strokes[shown]
     return fused
 
 

@@ -29,7 +29,8 @@ class Redactor:
         pool, sought = profile.pools.condition, {rule.what for rule in policy.sought()}
         if unfound := sought - profile.finds():
             raise ValueError(f"nothing in the profile finds {', '.join(sorted(unfound))}")
-        self.read = TextReader(profile.text, pool.threads) if sought & {"plate", "text"} else None
+        wanted = bool(sought & {"plate", "text"})
+        self.read = TextReader(profile.text, pool.threads, pool.device) if wanted else None
         seen = profile.objects and sought & set(profile.objects.classes.values())
         self.detect = ObjectDetector(profile.objects, pool.device) if profile.objects and seen else None
 

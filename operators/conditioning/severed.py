@@ -30,10 +30,10 @@ def cover_severed(frames: np.ndarray, people: Sequence[Track], policy: MaskPolic
     shape = frames.shape[:3]
     colours = np.stack([_binned(frame) for frame in frames])
     covered = union(people, "mask", shape)
-    scene = _shares(colours[~covered])
+    scene = _shares(colours, ~covered)
     parts = np.zeros(shape, bool)
     for track in people:
-        own = _shares(colours[track.first : track.first + len(track.body)][track.body])
+        own = _shares(colours[track.first : track.first + len(track.body)], track.body)
         telling = (own > _COMMON) & (own > _TIMES * scene)
         for t, box in enumerate(track.boxes_throughout().round().astype(int), track.first):
             height = int(box[3] - box[1])
@@ -46,15 +46,20 @@ def cover_severed(frames: np.ndarray, people: Sequence[Track], policy: MaskPolic
 
 
 def _binned(frame: np.ndarray) -> np.ndarray:
-    """int [H,W]: which colour of _BINS each pixel of uint8 [H,W,3] RGB has, without its noise."""
+    """uint16 [H,W]: which colour of _BINS each pixel of uint8 [H,W,3] RGB has, without its noise."""
     lab = cv2.cvtColor(cv2.GaussianBlur(frame, (3, 3), 0), cv2.COLOR_RGB2LAB)
-    light, a, b = (lab[..., i].astype(int) * bins // 256 for i, bins in enumerate(_BINS))
-    return (light * _BINS[1] + a) * _BINS[2] + b
+    light, a, b = (part // (256 // bins) for part, bins in zip(cv2.split(lab), _BINS, strict=True))
+    return (light.astype(np.uint16) * _BINS[1] + a) * _BINS[2] + b
 
 
-def _shares(colours: np.ndarray) -> np.ndarray:
-    """float [bins]: how often each colour occurs, neighbouring lightness counted in part."""
-    counts = np.bincount(colours, minlength=int(np.prod(_BINS))).reshape(_BINS).astype(float)
+def _shares(colours: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """float [bins]: how often each colour occurs there, neighbouring lightness counted in part."""
+    count, total = int(np.prod(_BINS)), np.zeros(int(np.prod(_BINS)), np.int64)
+    for frame, inside in zip(
+        colours, where, strict=True
+    ):  # all at once as integers would be a clip eight times
+        total += np.bincount(frame[inside], minlength=count)
+    counts = total.reshape(_BINS).astype(float)
     near = counts.copy()
     near[1:] += counts[:-1] / 2
     near[:-1] += counts[1:] / 2

@@ -108,9 +108,10 @@ def draw_tracks(people: Sequence[Track], shape: tuple[int, ...], style: Skeleton
 
 
 def _body(canvas: np.ndarray, people: np.ndarray, min_score: float) -> np.ndarray:
-    """Everybody's limbs as filled ellipses, darkened together, then everybody's joints."""
+    """Everybody's limbs as filled ellipses, darkened, then everybody's joints."""
     seen = [_places(person, min_score) for person in people]
-    for (a, b), colour in zip(_LIMBS, _HUES, strict=False):
+    for (a, b), hue in zip(_LIMBS, _HUES, strict=False):
+        colour = tuple(int(channel * _LIMB_SHADE) for channel in hue)
         for known, places in seen:
             if known[a] and known[b]:
                 (xa, ya), (xb, yb) = places[a], places[b]
@@ -118,7 +119,6 @@ def _body(canvas: np.ndarray, people: np.ndarray, min_score: float) -> np.ndarra
                 angle = int(math.degrees(math.atan2(ya - yb, xa - xb)))
                 middle = int((xa + xb) / 2), int((ya + yb) / 2)
                 cv2.fillConvexPoly(canvas, cv2.ellipse2Poly(middle, axes, angle, 0, 360, 1), colour)
-    canvas = (canvas * _LIMB_SHADE).astype(np.uint8)
     for joint, colour in enumerate(_HUES):
         for known, places in seen:
             if known[joint]:

@@ -18,6 +18,7 @@ _BLENDED = 4  # px: as far as blurring, warping and looking around carry what is
 _REACH = 0.35  # of a person's height around their box
 _SMALLEST = 0.0008  # of the person's height squared: the area of a piece
 _ALL_OVER = 0.08  # share of the background that moves where the camera's motion was not understood
+_AROUND = np.ones((5, 5), np.uint8)
 _SPREAD = 1  # frames before and after a sighting in which the mask grows, too
 
 
@@ -65,30 +66,41 @@ def _moving(frames: np.ndarray, covered: np.ndarray) -> np.ndarray:
     shown = np.stack([cv2.GaussianBlur(frame, (3, 3), 0) for frame in shown])
     clear = [shrunk(~one, _BLENDED) for one in hidden]
     made = np.zeros(frames.shape[:3], bool)
+    spans = [(cv2.dilate(frame, _AROUND), cv2.erode(frame, _AROUND)) for frame in shown] if still else []
     for t in range(len(frames)):
-        moves = _unlike(shown, clear, motions, t) & (shrunk(~hidden[t]) > 0)
+        moves = _unlike(shown, clear, motions, spans, t) & (shrunk(~hidden[t]) > 0)
         if moves.sum() <= _ALL_OVER * max(1, (~hidden[t]).sum()):
             made[t] = cv2.resize(moves.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST) > 0
     return made
 
 
-def _unlike(frames: np.ndarray, clear: list[np.ndarray], motions: list[np.ndarray], t: int) -> np.ndarray:
+def _unlike(
+    frames: np.ndarray,
+    clear: list[np.ndarray],
+    motions: list[np.ndarray],
+    spans: list[tuple[np.ndarray, np.ndarray]],
+    t: int,
+) -> np.ndarray:
     """bool [h,w]: pixels of frame t that two others at least, and more than see them alike, see otherwise.
 
-    Each looks where it is `clear` of people, uint8 [h,w].
+    Each looks where it is `clear` of people, uint8 [h,w]. `spans` are the highest and lowest values around each pixel
+    of every frame, where the camera stands still; else there are none.
     """
     size = clear[t].shape[::-1]
     differs, agrees = (np.zeros(clear[t].shape, np.uint8) for _ in range(2))
     for other in (t + sign * apart for apart in _APART for sign in (-1, 1)):
         if not 0 <= other < len(frames):
             continue
-        motion = motions[t] @ np.linalg.inv(motions[other])
-        laid = cv2.warpPerspective(frames[other], motion, size, flags=cv2.INTER_LINEAR)
-        seen = cv2.warpPerspective(clear[other], motion, size, flags=cv2.INTER_NEAREST) > 0
-        around = np.ones((5, 5), np.uint8)
-        above = cv2.subtract(frames[t], cv2.dilate(laid, around))
-        below = cv2.subtract(cv2.erode(laid, around), frames[t])
-        far = np.maximum(above, below).max(axis=2) > _LEVELS
+        if spans:
+            (highest, lowest), seen = spans[other], clear[other] > 0
+        else:
+            motion = motions[t] @ np.linalg.inv(motions[other])
+            laid = cv2.warpPerspective(frames[other], motion, size, flags=cv2.INTER_LINEAR)
+            seen = cv2.warpPerspective(clear[other], motion, size, flags=cv2.INTER_NEAREST) > 0
+            highest, lowest = cv2.dilate(laid, _AROUND), cv2.erode(laid, _AROUND)
+        above, below = cv2.subtract(frames[t], highest), cv2.subtract(lowest, frames[t])
+        red, green, blue = cv2.split(cv2.max(above, below))
+        far = cv2.max(red, cv2.max(green, blue)) > _LEVELS
         differs += (seen & far).astype(np.uint8)
         agrees += (seen & ~far).astype(np.uint8)
     return np.asarray((differs >= 2) & (differs > agrees))

@@ -100,5 +100,5 @@ def blank_share(output: np.ndarray, painted: np.ndarray, made: np.ndarray, first
 
 def _flat(frame: np.ndarray) -> np.ndarray:
     """bool [H,W]: where a frame is of the gray that stands for what was taken out, and all around as well."""
-    gray = (np.abs(frame.astype(np.int16) - GRAY) <= _FILL).all(axis=2)
-    return cv2.erode(gray.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+    gray = cv2.inRange(frame, np.full(3, GRAY - _FILL), np.full(3, GRAY + _FILL))
+    return cv2.erode(gray, np.ones((5, 5), np.uint8)) > 0

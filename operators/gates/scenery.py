@@ -24,9 +24,19 @@ def scenery(source: np.ndarray, mask: np.ndarray, shots: Sequence[tuple[int, int
     for shot in (slice(*ends) for ends in shots):
         if not mask[shot].any():
             continue
-        hidden = np.where(mask[shot][..., None], np.uint8(GRAY), source[shot])
+        hidden = source[shot].copy()
+        hidden[mask[shot]] = GRAY
         behind = plate(hidden, mask[shot])
-        for t, frame in enumerate(behind.frames):
-            apart = cv2.blur(np.abs(luma(frame) - luma(source[shot][t])), (PATCH, PATCH))
-            same[shot][t] = mask[shot][t] & ~behind.holes[t] & (apart < _CODED * EQUAL)
+        for t, asked in enumerate(mask[shot] & ~behind.holes):
+            if asked.any():
+                part = _around(asked)
+                there, shown = luma(behind.frames[t][part]), luma(source[shot][t][part])
+                apart = cv2.blur(np.abs(there - shown), (PATCH, PATCH))
+                same[shot][t][part] = asked[part] & (apart < _CODED * EQUAL)
     return same
+
+
+def _around(mask: np.ndarray) -> tuple[slice, slice]:
+    """The part of a frame that holds a mask bool [H,W] and a patch's width around it."""
+    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    return slice(max(0, y - PATCH), y + height + PATCH), slice(max(0, x - PATCH), x + width + PATCH)

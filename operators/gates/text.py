@@ -23,8 +23,8 @@ class TextGate:
     """
 
     def __init__(self, profile: Profile, policy: Policy) -> None:
-        self.policy, self.every = policy, profile.text.every
-        self.read = TextReader(profile.text, profile.pools.audit.threads) if policy.redacted() else None
+        self.policy, self.every, pool = policy, profile.text.every, profile.pools.audit
+        self.read = TextReader(profile.text, pool.threads, pool.device) if policy.redacted() else None
 
     def __call__(
         self, published: Sequence[np.ndarray], source: np.ndarray, painted: np.ndarray, offset: int

@@ -1,6 +1,7 @@
 """Several clips in one denoising loop: what diffusers' WanVACEPipeline does for one (its call refuses more)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,18 +28,20 @@ def sample_together(
     Not for several threads: the VAE keeps state between calls.
     """
     transformer = pipeline.transformer
+    numbers = [torch.Generator("cpu").manual_seed(window.seed) for window in windows]
     condition = torch.cat([encode_condition(pipeline, window, settings.whole_known) for window in windows])
     latents = randn_tensor(
         (len(windows), transformer.config.in_channels, *condition.shape[2:]),
-        generator=[torch.Generator("cpu").manual_seed(window.seed) for window in windows],
+        generator=numbers,
         device=condition.device,
         dtype=torch.float32,
     )
     condition, words, nothing = (
         tensor.to(latents.device, transformer.dtype) for tensor in (condition, words, nothing)
     )
-    latents = denoise(pipeline, latents, condition, words, nothing, settings)
-    return [decode(pipeline, latent[None, :, 1:]) for latent in latents]  # without the reference
+    latents = denoise(pipeline, latents, condition, words, nothing, settings, numbers)
+    dtype = getattr(torch, settings.vae_decode)
+    return [decode(pipeline, latent[None, :, 1:], dtype) for latent in latents]  # without the reference
 
 
 def encode_condition(pipeline: WanVACEPipeline, window: Window, whole_known: bool) -> torch.Tensor:
@@ -74,15 +77,23 @@ def denoise(
     words: torch.Tensor,
     nothing: torch.Tensor,
     settings: WanVace,
+    numbers: list[torch.Generator],
 ) -> torch.Tensor:
-    """The loop: latents [B,C,1+t,h,w] from noise to what is decoded. Guidance doubles the batch."""
-    scheduler, transformer = pipeline.scheduler, pipeline.transformer
-    scheduler.set_timesteps(settings.steps, device=latents.device)
+    """The loop: latents [B,C,1+t,h,w] from noise to what is decoded. Guidance doubles the batch.
+
+    `numbers`, each window's own, are for a scheduler that adds noise anew."""
+    scheduler = pipeline.scheduler
+    _space(scheduler, settings, latents.device)
+    random = {"generator": numbers} if settings.scheduler == "lcm" else {}
+    before = None
     doubled_condition, both = torch.cat([condition] * 2), torch.cat([words, nothing.expand_as(words)])
     last = len(scheduler.timesteps) - 1
     for step, time in enumerate(scheduler.timesteps):
-        guided = settings.guidance > 1 and step < settings.guidance_until * settings.steps
-        if step % settings.step_cache == 0 or step == last:  # the last one makes what is fine
+        transformer, guidance = _at(pipeline, time, settings)
+        guided = guidance > 1 and step < settings.guidance_until * settings.steps
+        # The last one makes what is fine, and what one transformer said is no answer of the other.
+        if step % settings.step_cache == 0 or step == last or transformer is not before:
+            before = transformer
             noisy = latents.to(transformer.dtype)
             noisy = torch.cat([noisy, noisy]) if guided else noisy
             made = transformer(
@@ -94,18 +105,40 @@ def denoise(
             )[0]
             if guided:
                 made, without = made.chunk(2)
-                made = without + settings.guidance * (made - without)
-        latents = scheduler.step(made, time, latents, return_dict=False)[0]
+                made = without + guidance * (made - without)
+        # UniPC keeps the latents' precision; the others take over that of what was made.
+        made = made if settings.scheduler == "unipc" else made.float()
+        latents = scheduler.step(made, time, latents, return_dict=False, **random)[0]
     return latents
 
 
-def decode(pipeline: WanVACEPipeline, latents: torch.Tensor) -> np.ndarray:
-    """float32 [T,h,w,3] in 0..1 from latents [1,C,t,h,w]."""
+def _space(scheduler: Any, settings: WanVace, device: torch.device) -> None:
+    """Set the noise levels of all steps."""
+    if settings.scheduler == "unipc":
+        scheduler.set_timesteps(settings.steps, device=device)
+    else:  # their own spacing ends short of what it says
+        sigmas = np.linspace(1, 0, settings.steps + 1)[:-1].tolist()
+        scheduler.set_timesteps(sigmas=sigmas, device=device)
+
+
+def _at(pipeline: WanVACEPipeline, time: torch.Tensor, settings: WanVace) -> tuple[Any, float]:
+    """The transformer that knows this noise level, and its guidance."""
+    ratio = pipeline.config.boundary_ratio
+    if ratio is None or time >= ratio * pipeline.scheduler.config.num_train_timesteps:
+        return pipeline.transformer, settings.guidance
+    return pipeline.transformer_2, settings.guidance_2 or settings.guidance
+
+
+def decode(
+    pipeline: WanVACEPipeline, latents: torch.Tensor, dtype: torch.dtype = torch.float32
+) -> np.ndarray:
+    """float32 [T,h,w,3] in 0..1 from latents [1,C,t,h,w], computed in `dtype`."""
     vae = pipeline.vae
     latents = latents.to(vae.dtype)
     mean, std = (
         torch.tensor(values).view(1, -1, 1, 1, 1).to(latents.device, latents.dtype)
         for values in (vae.config.latents_mean, vae.config.latents_std)
     )
-    video = vae.decode(latents / (1 / std) + mean, return_dict=False)[0]
-    return pipeline.video_processor.postprocess_video(video, output_type="np")[0]
+    with torch.autocast(latents.device.type, dtype, enabled=dtype != torch.float32):
+        video = vae.decode(latents / (1 / std) + mean, return_dict=False)[0]
+    return pipeline.video_processor.postprocess_video(video.float(), output_type="np")[0]

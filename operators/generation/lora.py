@@ -8,6 +8,7 @@ counted.
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import torch
 from diffusers import WanVACEPipeline
@@ -17,6 +18,7 @@ from safetensors.torch import load_file
 from operators.weights import vouched
 from schemas.errors import UserError
 
+Part = Literal["transformer", "transformer_2"]
 # q, k, v, o of self- and cross-attention, ffn.0 and ffn.2, of the VACE blocks only (ReGenHuman, "Implementation").
 TARGETS = r"vace_blocks\.\d+\.(attn[12]\.(to_[qkv]|to_out\.0)|ffn\.net\.(0\.proj|2))"
 _NAMES = {
@@ -105,8 +107,8 @@ def load_adapter(pipeline: WanVACEPipeline, path: str | Path) -> int:
     return len(active)
 
 
-def load_distilled(pipeline: WanVACEPipeline, path: str | Path) -> int:
-    """Add a few-step LoRA to the transformer's weights for good; returns the number of layers it changes.
+def load_distilled(pipeline: WanVACEPipeline, path: str | Path, part: Part = "transformer") -> int:
+    """Add a few-step LoRA to a transformer's weights for good; returns the number of layers it changes.
 
     It may change any layer, under diffusers' names or under Wan's own (`diffusion_model.blocks.0.self_attn.q`...), as
     CausVid's and LightX2V's files have them. Raises UserError if the file does not fit, or in part only.
@@ -122,23 +124,25 @@ def load_distilled(pipeline: WanVACEPipeline, path: str | Path) -> int:
             weights = pipeline.lora_state_dict({f"diffusion_model.{key}": v for key, v in weights.items()})
     except (KeyError, ValueError) as error:
         raise _unfit(path, error) from error
-    active = _load(pipeline, weights, path)
-    pipeline.fuse_lora(safe_fusing=True)
+    active = _load(pipeline, weights, path, part)
+    pipeline.fuse_lora(components=[part], safe_fusing=True)
     pipeline.unload_lora_weights()
     return len(active)
 
 
-def _load(pipeline: WanVACEPipeline, weights: dict[str, torch.Tensor], path: str | Path) -> set[str]:
+def _load(
+    pipeline: WanVACEPipeline, weights: dict[str, torch.Tensor], path: str | Path, part: Part = "transformer"
+) -> set[str]:
     """Load a LoRA under diffusers' names, all of it; returns the layers that it changes."""
     prefixed = {
         key if key.startswith("transformer.") else f"transformer.{key}": v for key, v in weights.items()
     }
     try:
-        pipeline.load_lora_weights(prefixed)
+        pipeline.load_lora_weights(prefixed, load_into_transformer_2=part == "transformer_2")
     except (ValueError, RuntimeError) as error:
         raise _unfit(path, error) from error
     expected = {key.rsplit(".lora_", 1)[0].removeprefix("transformer.") for key in prefixed}
-    layers = pipeline.transformer.named_modules()
+    layers = getattr(pipeline, part).named_modules()
     active = {
         name for name, module in layers if isinstance(module, BaseTunerLayer) and module.active_adapters
     }

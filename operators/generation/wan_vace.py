@@ -6,12 +6,15 @@ from typing import Any
 import torch
 from diffusers import (
     AutoencoderKLWan,
+    FlowMatchEulerDiscreteScheduler,
+    FlowMatchLCMScheduler,
     UniPCMultistepScheduler,
     WanVACEPipeline,
     WanVACETransformer3DModel,
 )
 from diffusers.video_processor import VideoProcessor
 
+from operators.generation.graft import graft
 from operators.generation.lora import load_adapter, load_distilled
 from operators.weights import vouched
 from schemas.errors import UserError
@@ -30,16 +33,26 @@ def load_vace(settings: WanVace, device: str = "cpu") -> WanVACEPipeline:
     if not (folder / "model_index.json").is_file():
         remedy = "Name a folder saved by diffusers' WanVACEPipeline in the profile (generator.weights)"
         raise UserError(str(folder), "holds no pipeline", remedy)
+    second = folder / "transformer_2"
     pipeline = WanVACEPipeline.from_pretrained(
         vouched(folder),
         use_safetensors=True,
         vae=load_vae(settings),
         transformer=load_whole(WanVACETransformer3DModel, folder / "transformer", settings.dtype),
+        transformer_2=load_whole(WanVACETransformer3DModel, second, settings.dtype)
+        if second.is_dir()
+        else None,
         tokenizer=None,
         text_encoder=None,
         local_files_only=True,
-    ).to(device)
-    return prepare(pipeline, settings)
+    )
+    if second.is_dir() != (pipeline.config.boundary_ratio is not None):
+        problem = (
+            "has two transformers and no boundary_ratio in its model_index.json, or that and one transformer"
+        )
+        raise UserError(str(folder), problem, "Fetch the pipeline again, or name another (generator.weights)")
+    # Its eight bits have to be there before the GPU is: both transformers of Wan2.2 fill one in sixteen.
+    return prepare(pipeline, settings).to(device)
 
 
 def load_vae(settings: WanVace) -> AutoencoderKLWan:
@@ -85,27 +98,59 @@ def load_whole(cls: Any, folder: str | Path, dtype: str = "float32") -> Any:
 
 def prepare(pipeline: WanVACEPipeline, settings: WanVace) -> WanVACEPipeline:
     """Scheduler, adapters and switches of a pipeline that is already in memory."""
-    pipeline.scheduler = UniPCMultistepScheduler.from_config(
-        pipeline.scheduler.config, use_flow_sigmas=True, flow_shift=settings.flow_shift
-    )
+    pipeline.scheduler = _scheduler(pipeline, settings)
     # The pipeline counts downsampling levels and overlooks the VAE's patches.
     vae = pipeline.vae.config
     pipeline.vae_scale_factor_spatial = vae.scale_factor_spatial
     pipeline.vae_scale_factor_temporal = vae.scale_factor_temporal
     pipeline.video_processor = VideoProcessor(vae_scale_factor=vae.scale_factor_spatial)
+    networks = [one for one in (pipeline.transformer, pipeline.transformer_2) if one is not None]
+    if len(networks) == 1 and (settings.guidance_2 or settings.distilled_2):
+        remedy = "Leave generator.guidance_2 and distilled_2 out"
+        raise UserError(settings.weights, "has no second transformer", remedy)
+    if len(networks) == 2 and (settings.adapter or settings.base):
+        problem = "has two transformers, of which an adapter or another base would change one"
+        raise UserError(settings.weights, problem, "Leave generator.adapter and base out")
+    if settings.base:
+        graft(pipeline.transformer, settings.base)
     if settings.distilled:
         load_distilled(pipeline, settings.distilled)
+    if settings.distilled_2:
+        load_distilled(pipeline, settings.distilled_2, "transformer_2")
     if settings.adapter:
         load_adapter(pipeline, settings.adapter)
     if settings.vae_tiling:
         pipeline.vae.enable_tiling()
+    for network in networks:
+        _switch(network, settings)
+    return pipeline
+
+
+def _scheduler(pipeline: WanVACEPipeline, settings: WanVace) -> Any:
+    """As the profile says, for what the pipeline predicts. Raises UserError where a scheduler knows another."""
+    config = pipeline.scheduler.config
+    predicts = config.get("prediction_type", "flow_prediction")  # flow matching's schedulers know no other
+    if settings.scheduler == "unipc":
+        return UniPCMultistepScheduler.from_config(
+            config, use_flow_sigmas=True, flow_shift=settings.flow_shift, prediction_type=predicts
+        )
+    if predicts != "flow_prediction":
+        problem = f"predicts {predicts}; the scheduler {settings.scheduler} takes velocities"
+        raise UserError(settings.weights, problem, "Set generator.scheduler to unipc")
+    kind = FlowMatchLCMScheduler if settings.scheduler == "lcm" else FlowMatchEulerDiscreteScheduler
+    return kind(shift=settings.flow_shift)
+
+
+def _switch(network: WanVACETransformer3DModel, settings: WanVace) -> None:
+    """Precision of storage, attention and compiled blocks of one transformer."""
+    if settings.fp8_weights:
+        network.enable_layerwise_casting(torch.float8_e4m3fn, getattr(torch, settings.dtype))
     if settings.attention:
         try:
-            pipeline.transformer.set_attention_backend(settings.attention)
+            network.set_attention_backend(settings.attention)
         except (ImportError, RuntimeError, ValueError) as error:
             message = str(error).splitlines()[0]
             remedy = "Name another backend, or install this one (generator.attention)"
             raise UserError(settings.attention, f"is no attention backend here: {message}", remedy) from error
     if settings.compile:
-        pipeline.transformer.compile_repeated_blocks(fullgraph=True)
-    return pipeline
+        network.compile_repeated_blocks(fullgraph=True)

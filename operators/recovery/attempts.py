@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
+from threading import Lock
+from time import monotonic
 from typing import Any
 
 from operators import storage
@@ -15,6 +17,8 @@ from schemas.errors import UserError
 LIMIT = 3  # attempts at a clip by one stage whose worker died on this machine, while its run lived
 LOST = 10  # and of any kind: with machines and runs that ended without a word, which may have nothing to do with a clip
 FOLDER = "attempts"
+_ENDS: dict[object, float] = {}  # of the limits that hold now
+_LOCK = Lock()
 
 
 class Exhausted(Exception):
@@ -126,11 +130,24 @@ def forget(output: str, folder: str = FOLDER) -> None:
 def time_limit(seconds: float) -> Iterator[None]:
     """End this process if it takes longer: nothing less interrupts a native decoder that hangs.
 
-    Who runs the stage starts it anew, tries again, and records the clip as failed if that ends alike.
+    Who runs the stage starts it anew, tries again, and records the clip as failed if that ends alike. Threads may have
+    limits at once: the process has one alarm, set to whichever ends first.
     """
-    # Standard error by its number: tests and notebooks replace it.
-    faulthandler.dump_traceback_later(seconds, exit=True, file=2)
+    own = object()
+    with _LOCK:
+        _ENDS[own] = monotonic() + seconds
+        _set_alarm()
     try:
         yield
     finally:
-        faulthandler.cancel_dump_traceback_later()
+        with _LOCK:
+            del _ENDS[own]
+            _set_alarm()
+
+
+def _set_alarm() -> None:
+    if not _ENDS:
+        return faulthandler.cancel_dump_traceback_later()
+    left = max(1e-3, min(_ENDS.values()) - monotonic())
+    # Standard error by its number: tests and notebooks replace it.
+    return faulthandler.dump_traceback_later(left, exit=True, file=2)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from webdataset import TarWriter
 
+from benchmarks import cues_speed
 from benchmarks.computed import clip_tflop, forward_tflop
 from benchmarks.gpu_training import carried, carry
 from benchmarks.standins.random_vace import TRANSFORMER, VAE
@@ -109,6 +110,13 @@ def test_operations_are_counted_without_computing_any() -> None:
     assert abs(whole - 218.8) < 0.1
     assert whole / 16 < small < whole / 4
     assert 300 < clip_tflop(VAE, 49, Size(height=480, width=832)) < 400
+
+
+@pytest.mark.parametrize("task", ["pose", "seg"])
+def test_a_checkpoint_made_for_its_speed_alone_is_loaded(task: str, tmp_path: Path) -> None:
+    """It is a pickle, which nothing else would load that weights.lock does not list."""
+    look = cues_speed.yolo(task, "n")(tmp_path, "cpu", "float32")
+    assert len(look(np.zeros((1, 64, 96, 3), np.uint8))) == 1
 
 
 def test_what_is_packed_is_locked() -> None:

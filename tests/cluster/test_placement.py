@@ -30,8 +30,8 @@ def test_what_fits_is_not_refused(name: str, nodes: list[dict[str, float]]) -> N
 @pytest.mark.parametrize(
     ("name", "changes", "nodes", "stage"),
     [
-        ("commercial", [], [ONE_CARD], "regenerate"),
-        ("paper", [], [{"CPU": 64.0}], "condition"),
+        ("commercial", [], [ONE_CARD], "condition"),
+        ("paper", [], [{"CPU": 64.0}], "regenerate"),
         ("single-gpu", ["pools.regenerate.num_gpus=0.6"], [ONE_CARD], "audit"),
         ("single-gpu", [], [{"CPU": 4.0, "GPU": 1.0}], "condition"),
         ("commercial", ["pools.audit.resources={audit: 1}"], [{"CPU": 16, "GPU": 2}], "audit"),

@@ -21,7 +21,8 @@ def plate(frames: np.ndarray, mask: np.ndarray) -> Plate:
     from the nearest frames in time by homographies between background features. What no frame sees is inpainted and
     reported in `holes`.
     """
-    known = np.where(mask[..., None], np.uint8(_GRAY), frames)
+    known = frames.copy()
+    known[mask] = _GRAY
     if not mask.any():
         return Plate(known, np.zeros_like(mask), True)
     grays = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in known]
@@ -44,7 +45,7 @@ def _median(frames: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarra
     never = np.asarray(mask.all(0))
     background = inpaint(background, never)
     for t, hidden in enumerate(mask):
-        filled[t][hidden] = _exposed(background, frames[t], hidden)[hidden]
+        filled[t][hidden] = _exposed(background, frames[t], hidden)
     return filled, mask & never
 
 
@@ -103,12 +104,12 @@ def _lay(
 
 
 def _exposed(background: np.ndarray, frame: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """The background as bright as this frame is around what is hidden."""
+    """The background's hidden pixels uint8 [N,3], as bright as this frame is around them."""
     ring = _ring(hidden)
     if ring.sum() < 20:
-        return background
+        return background[hidden]
     offset = np.median(frame[ring].astype(np.float32) - background[ring], axis=0)
-    return np.clip(np.round(background + np.clip(offset, -24, 24)), 0, 255).astype(np.uint8)
+    return np.clip(np.round(background[hidden] + np.clip(offset, -24, 24)), 0, 255).astype(np.uint8)
 
 
 def _ring(hidden: np.ndarray) -> np.ndarray:

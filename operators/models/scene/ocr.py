@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from operators.models.runtime.finite import check_finite
+from operators.models.runtime.onnx_session import runs_on_cuda
 from operators.weights import vouched
 from schemas.cues import Strings
 from schemas.profile import Text
@@ -39,7 +40,7 @@ class TextReader:
     not what is upside down.
     """
 
-    def __init__(self, settings: Text, threads: int = 1) -> None:
+    def __init__(self, settings: Text, threads: int = 1, device: str = "cpu") -> None:
         import rapidocr  # slow to import, and only actors need it
 
         files = {name: str(vouched(file, name)) for name, file in text_weights().items()}
@@ -50,6 +51,9 @@ class TextReader:
             "Global.max_side_len": 2 * settings.tile,  # never scaled down
             "Det.limit_side_len": 32,  # nor up
             "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+            "EngineConfig.onnxruntime.use_cuda": runs_on_cuda(device),
+            "EngineConfig.onnxruntime.cuda_ep_cfg.device_id": int(device.partition(":")[2] or 0),
+            "EngineConfig.onnxruntime.cuda_ep_cfg.cudnn_conv_algo_search": "HEURISTIC",  # sizes vary
             # With a path, rapidocr asks no server for the model.
             "Det.model_path": files[DETECTOR],
             "Rec.model_path": files[RECOGNIZER],

@@ -6,10 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from operators.models.runtime.finite import check_finite
 from operators.models.runtime.once import Once
+from operators.models.runtime.onnx_session import OnnxNetwork
 from operators.models.runtime.tiles import tiles
-from operators.weights import vouched
 from schemas.clip import GRAY
 from schemas.cues import InstanceMasks, Patch
 
@@ -35,13 +34,12 @@ class FaceDetector:
 
     Frames are seen as they are, at native resolution in overlapping tiles; a face counts unless it lies in what is
     accounted for, but for a margin.
-    Run by OpenCV, which takes any size of picture; the file declares one, and other runtimes insist on it.
     Raises ValueError if the model's output is not finite or the shapes differ.
     """
 
-    def __init__(self, confidence: float, tile: int = 640) -> None:
+    def __init__(self, confidence: float, device: str = "cpu", tile: int = 640) -> None:
         self.confidence, self.tile = confidence, tile
-        self.network = cv2.dnn.readNetFromONNX(str(vouched(face_weights(), FACES)))
+        self.network = OnnxNetwork(face_weights(), _OUTPUTS, device, FACES, _any_size)
         self.everybody = Once(lambda frames: [self._everybody(frame) for frame in frames])
 
     def __call__(self, frames: np.ndarray, covered: np.ndarray) -> list[InstanceMasks]:
@@ -52,20 +50,25 @@ class FaceDetector:
     def _everybody(self, picture: np.ndarray) -> list[tuple[Patch, float]]:
         """All faces of a frame, those in two tiles twice."""
         size = picture.shape[0], picture.shape[1]
+        places = tiles(*size, self.tile, self.tile // 4)
+        seen = self._look([picture[rows, columns] for rows, columns in places])
         found = [
             (Patch.of_box(box + [columns.start, rows.start] * 2, size), score)
-            for rows, columns in tiles(*size, self.tile, self.tile // 4)
-            for box, score in self._look(picture[rows, columns])
+            for (rows, columns), faces in zip(places, seen, strict=True)
+            for box, score in faces
         ]
         return [(patch, score) for patch, score in found if patch.area]
 
-    def _look(self, picture: np.ndarray) -> list[tuple[np.ndarray, float]]:
-        """Boxes x0 y0 x1 y1 and scores at the peaks of the likelihood."""
-        bottom, right = -picture.shape[0] % 32, -picture.shape[1] % 32
-        whole = cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(GRAY,) * 3)
-        self.network.setInput(cv2.dnn.blobFromImage(whole))
-        likely, sizes, offsets, _ = (output[0] for output in self.network.forward(_OUTPUTS))
-        check_finite(likely, sizes, offsets)
+    def _look(self, pictures: list[np.ndarray]) -> list[list[tuple[np.ndarray, float]]]:
+        """Of each picture of one size the boxes x0 y0 x1 y1 and scores at the peaks of the likelihood."""
+        bottom, right = (-side % 32 for side in pictures[0].shape[:2])
+        padded = np.pad(np.stack(pictures), ((0, 0), (0, bottom), (0, right), (0, 0)), constant_values=GRAY)
+        likely, sizes, offsets, _ = self.network(padded.transpose(0, 3, 1, 2))
+        return [self._faces(*maps) for maps in zip(likely, sizes, offsets, strict=True)]
+
+    def _faces(
+        self, likely: np.ndarray, sizes: np.ndarray, offsets: np.ndarray
+    ) -> list[tuple[np.ndarray, float]]:
         peaks = (likely[0] >= self.confidence) & (likely[0] == cv2.dilate(likely[0], np.ones((3, 3))))
         found = []
         for y, x in np.argwhere(peaks):
@@ -73,6 +76,16 @@ class FaceDetector:
             middle = (np.array([x, y]) + offsets[::-1, y, x] + 0.5) * _STRIDE
             found.append((np.concatenate([middle - half, middle + half]), float(likely[0, y, x])))
         return found
+
+
+def _any_size(file: bytes) -> bytes:
+    """The network for as many pictures of any size as there are. Its file declares ten of 32 x 32, though nothing in it
+    depends on that; a side with an empty name in place of a number is a free one, and takes as many bytes."""
+    declared = b"\n\x07input.1\x12\x16\n\x14\x08\x01\x12\x10\n\x02\x08\n\n\x02\x08\x03\n\x02\x08 \n\x02\x08 "
+    if file.count(declared) != 1:
+        raise ValueError("declares other pictures")
+    free = declared.replace(b"\x02\x08\n", b"\x02\x12\0").replace(b"\x02\x08 ", b"\x02\x12\0")
+    return file.replace(declared, free)
 
 
 def _left(everybody: list[tuple[Patch, float]], hidden: np.ndarray) -> InstanceMasks:

@@ -29,8 +29,9 @@ class Likeness:
     """
 
     def __init__(self, weights: str | Path, device: str = "cpu") -> None:
-        self.network = AppearanceNet().eval().to(device)
-        self.network.load_state_dict(load_file(vouched(weights), device))
+        self.network = AppearanceNet().eval()
+        self.network.load_state_dict(load_file(vouched(weights)))
+        self.network.to(device)
         self.device = device
 
     def __call__(

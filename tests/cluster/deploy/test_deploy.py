@@ -129,18 +129,22 @@ def test_every_stage_fits_into_its_group(document: dict[str, Any], monkeypatch: 
     }
     for name in ("condition", "regenerate"):
         pool: Pool = getattr(profile.pools, name)
+        together = [pool, profile.pools.audit] if name == "condition" else [pool]
         limits = groups[name]["template"]["spec"]["containers"][0]["resources"]["limits"]
         assert pool.num_gpus > 0
         assert pool.device.startswith("cuda")
-        assert groups[name]["maxReplicas"] >= nodes_for(pool, limits)
+        assert groups[name]["maxReplicas"] >= max(nodes_for(one, limits) for one in together)
+        assert sum(one.num_gpus for one in together) <= limits[GPU], "the audit has no place beside it"
+        assert sum(one.num_cpus for one in together) <= float(limits["cpu"])
+        assert sum(one.num_gpus * one.actors for one in together) <= groups[name]["maxReplicas"] * limits[GPU]
         assert json.loads(json.loads(groups[name]["rayStartParams"]["resources"])) == {name: 1}
-        assert pool.resources.keys() == {name}, "not pinned to its group"
+        assert all(one.resources.keys() == {name} for one in together), "not pinned to its group"
+        assert all(one.num_gpus and one.device.startswith("cuda") for one in together)
         assert sum(pool.resources.values()) * per_node(pool, limits) <= 1
-    audit = profile.pools.audit
-    for name, wanted in (("decode", audit.actors * audit.num_cpus), ("sink", SMALL_TASKS)):
+    for name, wanted in (("decode", SMALL_TASKS), ("sink", SMALL_TASKS)):
         limits = groups[name]["template"]["spec"]["containers"][0]["resources"]["limits"]
         free = float(limits["cpu"]) * groups[name]["maxReplicas"]
-        assert free >= wanted, "too little for the audit, or for the small tasks"
+        assert free >= wanted, "too little for the small tasks"
         assert GPU not in limits
 
 
@@ -232,9 +236,9 @@ def test_what_reads_the_plan_or_writes_shards_does_so_in_its_group_alone(
 ) -> None:
     monkeypatch.chdir(ROOT)
     _, plan, run, _ = commands(document)
-    for command in (plan, run):
+    for command, opens in ((plan, "decode"), (run, "condition")):
         profile, _ = options.read_settings(parse(command, monkeypatch)[1])
-        assert profile.writers.keys() == {"sink"} and profile.pools.audit.resources.keys() == {"decode"}
+        assert profile.writers.keys() == {"sink"} and profile.pools.audit.resources.keys() == {opens}
     groups = kuberay.job(document)["rayClusterSpec"]["workerGroupSpecs"]
     for name in ("sink", "decode"):
         (own,) = [group for group in groups if name in group["rayStartParams"].get("resources", "")]

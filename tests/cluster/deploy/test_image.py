@@ -63,7 +63,7 @@ def test_the_image_and_slurm_switch_off_what_isolation_does() -> None:
 
 def test_what_the_image_leaves_out_is_needed_by_nothing_in_it() -> None:
     dockerfile = (ROOT / "cluster/deploy/Dockerfile").read_text()
-    removed = set(re.search(r"uninstall --yes \\\n\s*(.*)", dockerfile)[1].split())  # type: ignore[index]
+    removed = set(re.search(r"uninstall --yes \\\n\s*(.*?) \\\n", dockerfile)[1].split())  # type: ignore[index]
     locked = set(re.findall(r"^([a-z0-9._-]+)==", (ROOT / "requirements.txt").read_text(), re.M))
     assert removed <= locked
     for name in locked - removed:

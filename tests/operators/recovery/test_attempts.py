@@ -1,5 +1,7 @@
 """Attempts: what ends its worker again and again is not tried for ever, and nothing is tried without a record."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,37 @@ def test_lost_machines_and_runs_count_up_to_a_limit_of_their_own(
         die(Attempts(60, place, f"run {number}"), "condition", 1)
     with pytest.raises(Exhausted, match="machine or run"):
         die(Attempts(60, place, "one more"), "condition", 1)
+
+
+LIMITS = """
+import sys, threading, time
+from operators.recovery.attempts import time_limit
+
+def beside(seconds, works):
+    with time_limit(seconds):
+        time.sleep(works)
+
+ours, theirs, they_work, we_work = map(float, sys.argv[1:])
+with time_limit(ours):
+    thread = threading.Thread(target=beside, args=(theirs, they_work))
+    thread.start()
+    time.sleep(we_work)
+    thread.join()
+"""
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "they_work", "we_work", "ended"),
+    [
+        (60, 60, 0.1, 0.1, False),
+        (0.5, 60, 0.1, 30, True),  # theirs is over, and ours holds
+        (60, 0.5, 30, 0.1, True),
+        (60, 3, 0.1, 4, False),  # theirs is over, and no alarm of it is left
+    ],
+)
+def test_limits_of_several_threads_hold_at_once(
+    ours: float, theirs: float, they_work: float, we_work: float, ended: bool
+) -> None:
+    command = [sys.executable, "-c", LIMITS, *map(str, (ours, theirs, they_work, we_work))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=25, check=False)
+    assert (done.returncode == 1) == ended and ("Timeout" in done.stderr) == ended, done.stderr

@@ -37,20 +37,19 @@ def test_a_face_is_found_unless_it_is_covered(frame: np.ndarray) -> None:
 
 def test_tiles_see_what_the_whole_shows(frame: np.ndarray) -> None:
     nothing = np.zeros(frame.shape[:3], bool)
-    whole, tiled = (FaceDetector(0.4, tile)(frame, nothing)[0] for tile in (1920, 384))
+    whole, tiled = (FaceDetector(0.4, tile=tile)(frame, nothing)[0] for tile in (1920, 384))
     for box in whole.boxes:
         assert np.abs(tiled.boxes - box).max(axis=1).min() < 12
 
 
 def test_an_output_that_is_not_finite_is_an_error(frame: np.ndarray) -> None:
     class Broken:
-        def setInput(self, blob: np.ndarray) -> None:  # noqa: N802
-            self.shape = blob.shape[2] // 4, blob.shape[3] // 4
-
-        def forward(self, names: list[str]) -> list[np.ndarray]:
-            return [np.full((1, 2, *self.shape), np.nan, np.float32) for _ in names]
+        def run(self, names: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+            (pictures,) = inputs.values()
+            shape = (len(pictures), 2, pictures.shape[2] // 4, pictures.shape[3] // 4)
+            return [np.full(shape, np.nan, np.float32) for _ in names]
 
     detect = FaceDetector(0.3)
-    detect.network = Broken()  # type: ignore[assignment]
+    detect.network.session = Broken()
     with pytest.raises(ValueError, match="not finite"):
         detect(frame, np.zeros(frame.shape[:3], bool))
