@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from operators import storage
+from operators.bags.describe import description
 from operators.bags.forms import (
     BagChannel,
     holds_pictures,
@@ -21,7 +22,7 @@ from operators.bags.forms import (
 )
 from operators.bags.mcap_file import McapFile
 from operators.bags.messages import BagMessage, picture_of
-from operators.bags.read import opened
+from operators.bags.read import ROSBAG2, is_mcap, opened
 from operators.bags.write import McapOut, Rosbag2Out, new_bag
 from operators.formats.ended import Ended
 from operators.video.encode import decode_bytes, encode_video
@@ -57,8 +58,20 @@ class BagExport:
         for ref in self.refs:
             by_bag[ref.uri].append(ref)
         record = {"bags": {self._name(uri): self._bag(uri, own) for uri, own in sorted(by_bag.items())}}
+        self._describe(sorted(filter(is_mcap, by_bag)))
         storage.write_bytes(self.target, RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode())
         return record
+
+    def _describe(self, uris: Sequence[str]) -> None:
+        """metadata.yaml of what was written of rosbag2 folders whose files are MCAP."""
+        by_folder = defaultdict[str, list[str]](list)
+        for uri in uris:
+            by_folder[uri.rpartition("/")[0]].append(self._name(uri))
+        for source, names in by_folder.items():
+            if storage.exists(source, ROSBAG2):
+                folder = f"{self.target}/{names[0]}".rpartition("/")[0]
+                own = [name.rpartition("/")[2] for name in names]
+                storage.write_bytes(folder, ROSBAG2, description(folder, own))
 
     def verdict(self, ref: ClipRef) -> str:
         """Empty for a clip that is not in the anonymized dataset."""

@@ -17,6 +17,7 @@ from mcap.stream_reader import StreamReader
 from mcap_protobuf.decoder import DecoderFactory
 from PIL import Image
 from rosbags.highlevel import AnyReader
+from rosbags.rosbag2 import StoragePlugin
 
 from operators.formats.bags import BagExport
 from operators.formats.ended import Ended
@@ -305,6 +306,25 @@ def test_a_rosbag2_comes_back_as_one(tmp_path: Path) -> None:
         "metadata": 0,
     }
     assert SECRET.encode() not in b"".join(path.read_bytes() for path in (tmp_path / "alone").rglob("*.*"))
+
+
+def test_a_rosbag2_in_mcap_comes_back_with_its_metadata(tmp_path: Path) -> None:
+    topics = {"/cam": (ROS[0], JPEGS, "jpeg"), "/video": (ROS[2], groups("h264"), "h264")}
+    source = bag_sets.rosbag2(tmp_path / "in/ros", topics, StoragePlugin.MCAP)
+    export(tmp_path / "in", tmp_path / "new")
+    assert {path.name for path in (tmp_path / "new/ros").iterdir()} == {"metadata.yaml", "ros.mcap"}
+    for made in (tmp_path / "new/ros", tmp_path / "new/ros/ros.mcap"):
+        with AnyReader([source]) as old, AnyReader([made]) as new:
+            kept = [(c.topic, c.msgtype, at) for c, at, _ in old.messages() if c.topic != "/chatter"]
+            assert [(c.topic, c.msgtype, at) for c, at, _ in new.messages()] == kept
+            counts = {name: (topic.msgtype, topic.msgcount) for name, topic in new.topics.items()}
+            assert counts == {"/cam": (ROS[0], COUNT), "/video": (ROS[2], COUNT)}
+            assert (new.start_time, new.end_time, new.message_count) == (
+                START,
+                START + 19 * STEP + 1,
+                2 * COUNT,
+            )
+    assert SECRET.encode() not in b"".join(path.read_bytes() for path in (tmp_path / "new").rglob("*.*"))
 
 
 def test_a_bag_that_changed_since_it_was_planned_is_not_given_back(tmp_path: Path) -> None:
