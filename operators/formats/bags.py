@@ -7,7 +7,8 @@ encoded once more, as H.265, VP9 and AV1 are; H.264 is the very slices that were
 
 import json
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from operators.bags.forms import (
 from operators.bags.mcap_file import McapFile
 from operators.bags.messages import BagMessage, picture_of
 from operators.bags.read import ROSBAG2, is_mcap, opened
+from operators.bags.rosbag2 import Rosbag2
 from operators.bags.write import McapOut, Rosbag2Out, new_bag
 from operators.formats.ended import Ended
 from operators.video.encode import decode_bytes, encode_video
@@ -34,6 +36,7 @@ from schemas.policy import Bags, OtherStreams
 
 RECORD = "recast.json"
 STATES = ("released", "black", "left out")
+_LEFT = ("topics", "messages", "attachments", "metadata")
 _CHANGED = "Plan and anonymize it again"
 
 
@@ -82,7 +85,10 @@ class BagExport:
 
     def _bag(self, uri: str, own: list[ClipRef]) -> dict[str, Any]:
         pictures = _Pictures(self, own)
-        with opened(uri) as bag, new_bag(self.target, self._name(uri), bag.profile) as out:
+        reasons = sorted({ref.problem for ref in own if ref.problem and not ref.pts})
+        if not pictures.topics:  # it could not be read when it was planned
+            return {"topics": {}, "given_back": {}, "left_out": dict.fromkeys(_LEFT, 0), "reasons": reasons}
+        with _reading(uri) as bag, new_bag(self.target, self._name(uri), bag.profile) as out:
             left, kept = Counter[BagChannel](), Counter[str]()
             for message in bag.messages():
                 if message.channel.topic in pictures.topics and holds_pictures(message.channel):
@@ -99,7 +105,7 @@ class BagExport:
             )
         said: dict[str, Any] = {"topics": pictures.said, "given_back": dict(kept)}
         said["left_out"] = {"topics": len(left), "messages": left.total(), **beside}
-        return said | {"reasons": sorted({ref.problem for ref in own if ref.problem and not ref.pts})}
+        return said | {"reasons": reasons}
 
     def _allowed(self, channel: BagChannel) -> bool:
         """Raises UserError for pictures that the policy names."""
@@ -224,6 +230,19 @@ class _Pictures:
             if not listed or (listed[-1]["state"], listed[-1]["reason"]) != (state, reason):
                 listed.append({"state": state, "reason": reason, "messages": []})
             listed[-1]["messages"].append(number)
+
+
+@contextmanager
+def _reading(uri: str) -> Iterator[McapFile | Rosbag2]:
+    """Raises UserError if a bag cannot be opened that could when it was planned."""
+    with ExitStack() as stack:
+        try:
+            bag = stack.enter_context(opened(uri))
+        except UserError:
+            raise
+        except Exception as error:  # the store's, or the library's
+            raise UserError(uri, f"cannot be read any more ({type(error).__name__})", _CHANGED) from None
+        yield bag
 
 
 def _is_footage(media_type: str, data: bytes) -> bool:

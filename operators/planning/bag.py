@@ -90,6 +90,9 @@ class _Topic:
         if form.kind == "video":
             return self._frame(held, file), held.format
         still = facts(held.data)
+        longest(
+            still.width, still.height, self._clips
+        )  # before it is decoded: a small file can be a large picture
         require_whole(held.data)
         return still, ending_of(held.data)
 

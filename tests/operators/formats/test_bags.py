@@ -19,6 +19,7 @@ from PIL import Image
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import StoragePlugin
 
+from operators import storage
 from operators.formats.bags import BagExport
 from operators.formats.ended import Ended
 from operators.video import units
@@ -336,6 +337,38 @@ def test_a_bag_that_changed_since_it_was_planned_is_not_given_back(tmp_path: Pat
         with pytest.raises(UserError, match="has changed since it was planned"):
             export(tmp_path / "in", tmp_path / f"new{number}", refs=refs)
         assert not (tmp_path / f"new{number}/recast.json").exists()
+
+
+def test_of_several_bags_one_that_cannot_be_read_is_told_and_the_others_come_back(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    test_bag.made(tmp_path / "in")
+    (tmp_path / "in/none.mcap").write_bytes(b"none")
+    broken = bag_sets.rosbag2(tmp_path / "in/ros", {"/cam": (ROS[0], JPEGS, "jpeg")})
+    good = plan(tmp_path / "in")
+    (broken / "ros.db3").write_bytes(b"none")
+    with pytest.raises(UserError, match="cannot be read any more"):
+        export(tmp_path / "in", tmp_path / "late", refs=good)
+    record = export(tmp_path / "in", tmp_path / "new")
+    assert {path.name for path in (tmp_path / "new").rglob("*")} == {"a.mcap", "recast.json"}
+    assert {name: bool(said["reasons"]) for name, said in record.items()} == {
+        "a.mcap": False,
+        "none.mcap": True,
+        "ros/metadata.yaml": True,
+    }
+
+
+@pytest.mark.parametrize("place", ["local", "s3", "gs"], indirect=True)
+def test_a_bag_in_a_store_comes_back_there(place: str, tmp_path: Path) -> None:
+    storage.write_bytes(f"{place}/in", "drive/a.mcap", test_bag.made(tmp_path).read_bytes())
+    refs = plan(f"{place}/in")
+    assert test_bag.shown(refs, "/cam").shape[0] == COUNT
+    ended = {ref.key: Ended("released", "", "") for ref in refs}
+    rules = (Bags(), OtherStreams(), refs, ended, generated)
+    BagExport(f"{place}/in", *rules, f"{place}/out").write()
+    (tmp_path / "new.mcap").write_bytes(storage.read_bytes(f"{place}/out", "drive/a.mcap"))
+    assert [one.log_time for _, _, one in messages(tmp_path / "new.mcap")["/cam"]] == list(
+        bag_sets.moments(COUNT)
+    )
 
 
 def test_a_video_of_another_size_is_not_taken_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
