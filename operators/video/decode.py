@@ -114,22 +114,32 @@ def _images(ref: ClipRef) -> np.ndarray:
 
 
 def _messages(ref: ClipRef) -> np.ndarray:
-    """The pictures that a clip's messages hold; of a video all since the key frame before are decoded."""
+    """The pictures that a clip's messages hold."""
+    frames = np.empty((len(ref.pts), ref.height, ref.width, 3), np.uint8)
     try:
-        found = [picture_of(message) for message in fetch(ref.uri, ref.topic, ref.images)]
-        if found[0][0].kind == "image":
-            frames = [pixels(held.data) for _, held in found]
-        else:
-            units = list(decoded((held.format, held.data) for _, held in found))
-            frames = [picture(frame) for frame in units if frame] if None not in units else []
-        shown = np.stack(frames[-len(ref.pts) :])
+        for index, shown in enumerate(_in_messages(ref)):
+            if shown.shape != frames.shape[1:]:
+                raise Gone
+            frames[index] = shown
     except Gone:
         raise DecodeError("the source has changed since it was planned", "Plan it again") from None
-    except Exception as error:  # the store's, those of three libraries, and of pictures of several sizes
+    except Exception as error:  # the store's, and those of three libraries
         raise DecodeError(f"the source cannot be decoded ({type(error).__name__})") from None
-    if shown.shape != (len(ref.pts), ref.height, ref.width, 3):
-        raise DecodeError("the source has changed since it was planned", "Plan it again")
-    return shown
+    return frames
+
+
+def _in_messages(ref: ClipRef) -> Iterator[np.ndarray]:
+    """As many pictures as the clip has; of a video all frames since the key frame before are decoded."""
+    found = [picture_of(message) for message in fetch(ref.uri, ref.topic, ref.images)]
+    if found[0][0].kind == "image":
+        yield from (pixels(held.data) for _, held in found)
+        return
+    before = len(found) - len(ref.pts)
+    for number, frame in enumerate(decoded((held.format, held.data) for _, held in found)):
+        if frame is None:
+            raise Unusable("cannot be decoded")
+        if number >= before:
+            yield picture(frame)
 
 
 def _require(ref: ClipRef, sources: Sources) -> None:
