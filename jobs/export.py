@@ -18,6 +18,7 @@ given back.
 """
 
 import hashlib
+import json
 import secrets
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections import Counter
@@ -35,7 +36,7 @@ from operators import storage
 from operators.bags.read import is_bag
 from operators.formats.bags import STATES, BagExport
 from operators.formats.ended import Ended
-from operators.formats.images import ImageExport
+from operators.formats.images import RECORD, ImageExport
 from operators.formats.lerobot import layout
 from operators.formats.lerobot.fate import EndedClips
 from operators.formats.lerobot.write import Export
@@ -107,13 +108,19 @@ def export(output: str, found: dict[str, Any], plan: str, place: str, target: st
         return Export(
             dataset, policy.episodes, policy.timing, EndedClips(refs, ended), released, target
         ).write()
-    if bags := [ref for ref in refs if is_bag(ref.uri)]:
-        rules = (policy.bags, policy.other_streams)
-        return BagExport(place, *rules, bags, ended, released, target).write()
-    if not (images := [ref for ref in refs if ref.images]):
-        remedy = "Give the LeRobot dataset, or the folder with pictures, that was planned"
+    bags = [ref for ref in refs if is_bag(ref.uri)]
+    images = [ref for ref in refs if ref.images and not ref.topic]
+    if not bags and not images:
+        remedy = "Give the LeRobot dataset, the recording or the folder with pictures that was planned"
         raise UserError(place, f"holds no {layout.INFO}, and no pictures that were planned", remedy)
-    return ImageExport(place, policy.images, images, ended, released, target).write()
+    record: dict[str, Any] = {}
+    if bags:
+        rules = (policy.bags, policy.other_streams)
+        record |= BagExport(place, *rules, bags, ended, released, target).write()
+    if images:
+        record |= ImageExport(place, policy.images, images, ended, released, target).write()
+    storage.write_bytes(target, RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode())
+    return record
 
 
 def main(arguments: Namespace) -> int:
@@ -128,8 +135,9 @@ def main(arguments: Namespace) -> int:
         show(output, found, proof, trusted, Console())
         return 1
     record = export(output, found, arguments.plan, arguments.source, target)
-    tell = {"folders": tell_folders, "bags": tell_bags, "episodes": tell_episodes}
-    next(tell[kind] for kind in tell if kind in record)(record, target)
+    for kind, tell in {"folders": tell_folders, "bags": tell_bags, "episodes": tell_episodes}.items():
+        if kind in record:
+            tell(record, target)
     return 0
 
 

@@ -2,7 +2,8 @@
 
 INPUT is a video, a folder, an object store's prefix, or a LeRobot dataset of version 3, whose episodes jobs.export
 gives back: no clip lies across the ends of one. A folder that pictures lie in is one source, each picture a frame, in
-the order of their names; jobs.export gives them back, too. PLAN holds source names and the release key: keep it as
+the order of their names; jobs.export gives them back, too, and recordings: MCAP files and rosbag2 folders, of which
+each topic of pictures is planned like a video. PLAN holds source names and the release key: keep it as
 private as the sources. Of each video only the first frames are decoded. The same input always gives the same clips.
 
 The same command again probes what is new or has changed since, and nothing else. Sources that are gone stay in the

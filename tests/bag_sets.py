@@ -13,7 +13,7 @@ from foxglove_schemas_protobuf.CompressedVideo_pb2 import CompressedVideo
 from mcap.writer import Writer
 from mcap_protobuf.schema import build_file_descriptor_set
 from PIL import Image
-from rosbags.rosbag2 import StoragePlugin
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
 from rosbags.rosbag2 import Writer as Rosbag2Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
@@ -141,9 +141,12 @@ def rosbag2(
     folder: Path,
     topics: Mapping[str, tuple[str, Sequence[bytes], str]],
     plugin: StoragePlugin = StoragePlugin.SQLITE3,
+    compression: CompressionMode = CompressionMode.NONE,
 ) -> Path:
     """A bag of topics: type, data and what is said of their format; /chatter beside them."""
-    with Rosbag2Writer(folder, version=8, storage_plugin=plugin) as bag:
+    bag = Rosbag2Writer(folder, version=8, storage_plugin=plugin)
+    bag.set_compression(compression, CompressionFormat.ZSTD)
+    with bag:
         for topic, (kind, data, said) in topics.items():
             connection = bag.add_connection(topic, kind, typestore=STORE)
             for number, each in enumerate(data):

@@ -27,6 +27,7 @@ from operators.bags.read import ROSBAG2, is_mcap, opened
 from operators.bags.rosbag2 import Rosbag2
 from operators.bags.write import McapOut, Rosbag2Out, new_bag
 from operators.formats.ended import Ended
+from operators.formats.images import RECORD
 from operators.video.encode import decode_bytes, encode_video
 from operators.video.still import Still, Unusable, ending_of, facts, written
 from operators.video.units import encoded
@@ -34,7 +35,6 @@ from schemas.clip import ClipRef
 from schemas.errors import UserError
 from schemas.policy import Bags, OtherStreams
 
-RECORD = "recast.json"
 STATES = ("released", "black", "left out")
 _LEFT = ("topics", "messages", "attachments", "metadata")
 _CHANGED = "Plan and anonymize it again"

@@ -38,6 +38,9 @@ def done(tmp_path_factory: pytest.TempPathFactory, cluster: None) -> Path:
     bag.end()
     bag_sets.rosbag2(folder / "in/ros", {"/rear": (ROS[0], jpegs[:5], "bgr8; jpeg compressed bgr8")})
     bag_sets.rosbag2(folder / "in/log", {"/top": (ROS[0], jpegs[:5], "jpeg")}, StoragePlugin.MCAP)
+    (folder / "in/stills").mkdir()
+    for number, jpeg in enumerate(jpegs[:5]):
+        (folder / f"in/stills/{number}.jpg").write_bytes(jpeg)
     sources, plan, out, new = (f"{folder}/{name}" for name in ("in", "plan", "out", "new"))
     options = [*settings(folder), *OTHERS]
     planned = job("plan", sources, "--plan", plan, *options)
@@ -79,6 +82,16 @@ def test_every_message_is_accounted_for_and_its_times_are_the_sources(done: Path
         (one for one in source if one[:2] != ("/front", lost)), new, strict=True
     ):
         assert (before == after) == (topic == "/gps"), "every picture is another one"
+
+
+def test_pictures_beside_the_recordings_come_back_with_them(done: Path) -> None:
+    told = json.loads((done / "new/recast.json").read_text())
+    assert set(told) == {"bags", "folders"} and set(told["bags"]) == {
+        "drive.mcap",
+        "log/log.mcap",
+        "ros/metadata.yaml",
+    }
+    assert len(list((done / "new/stills").glob("*.jpg"))) == told["folders"]["stills"]["released"]
 
 
 def test_ray_reads_it(done: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -14,10 +15,11 @@ from foxglove_schemas_protobuf.CompressedImage_pb2 import CompressedImage
 from foxglove_schemas_protobuf.CompressedVideo_pb2 import CompressedVideo
 from mcap.reader import make_reader
 from mcap.stream_reader import StreamReader
+from mcap.writer import CompressionType
 from mcap_protobuf.decoder import DecoderFactory
 from PIL import Image
 from rosbags.highlevel import AnyReader
-from rosbags.rosbag2 import StoragePlugin
+from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
 from operators import storage
 from operators.formats.bags import BagExport
@@ -279,6 +281,44 @@ def test_every_message_of_a_spoilt_bag_is_counted_once(tmp_path: Path, name: str
     assert (record["reasons"] != []) == (name == "chunk cut short")
     with (tmp_path / "new/a.mcap").open("rb") as file:
         assert make_reader(file).get_summary().statistics.message_count == test_bag.released(refs)
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_bits_that_fell_over_lose_no_message_and_let_none_through(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    bag = Bag(tmp_path / "in/a.mcap", compression=list(CompressionType)[seed % 3], use_chunking=seed % 4 > 0)
+    bag.pictures("/cam", IMAGE, "protobuf", JPEGS, "jpeg")
+    bag.pictures("/video", VIDEO, "json", groups("h264"), "h264")
+    bag.beside()
+    path = bag.end()
+    whole = bytearray(path.read_bytes())
+    for _ in range(rng.choice([1, 3, 9])):
+        at = rng.randrange(len(whole))
+        kind = rng.choice(["flip", "flip", "lose", "gain"])
+        if kind == "flip":
+            whole[at] ^= 1 << rng.randrange(8)
+        else:
+            whole[at : at + rng.randrange(300) * (kind == "lose")] = rng.randbytes(40 * (kind == "gain"))
+    path.write_bytes(whole)
+    refs = plan(tmp_path / "in")
+    if not test_bag.released(refs):
+        assert test_bag.refused(refs)
+        return
+    told = (record := export(tmp_path / "in", tmp_path / "new", refs=refs)["a.mcap"])["topics"].values()
+    assert sum(one["released"] for one in told) == test_bag.released(refs)
+    assert sum(one["left out"] for one in told) == sum(test_bag.refused(refs).values())
+    assert record["reasons"] or sum(one["released"] + one["left out"] for one in told) == 2 * COUNT
+    assert SECRET.encode() not in everything(tmp_path / "new/a.mcap")
+
+
+@pytest.mark.parametrize("mode", [CompressionMode.FILE, CompressionMode.MESSAGE])
+def test_a_compressed_rosbag2_is_read(tmp_path: Path, mode: CompressionMode) -> None:
+    topics = {"/cam": (ROS[0], JPEGS, "jpeg")}
+    bag_sets.rosbag2(tmp_path / "in/ros", topics, compression=mode)
+    record = export(tmp_path / "in", tmp_path / "new")
+    assert record["ros/metadata.yaml"]["topics"]["/cam"]["released"] == COUNT
+    with AnyReader([tmp_path / "new/ros"]) as new:
+        assert [at for _, at, _ in new.messages()] == list(bag_sets.moments(COUNT))
 
 
 def test_a_rosbag2_comes_back_as_one(tmp_path: Path) -> None:
