@@ -1,4 +1,4 @@
-"""Export: a dataset in the form of its source, a LeRobot dataset or folders of pictures, from what was released of it.
+"""Export: a dataset in the form of its source, from what was released of it: LeRobot's, bags, or folders of pictures.
 
     python -m jobs.export OUT --plan PLAN --source DATASET --to DIR
 
@@ -8,12 +8,17 @@ Where DATASET holds meta/info.json, DIR becomes a LeRobot dataset of version 3: 
 of the released clips, statistics and meta/ anew. An episode of which any clip was not released is left out, or every
 picture of it is black, as the policy of OUT says (`episodes`). DIR/meta/recast.json says what became of each, and why.
 
+Where DATASET is an MCAP file or a rosbag2 folder, or holds such, DIR holds the same with other people: the pictures of
+each topic in messages of the same form and times, and beside them what the policy names (`other_streams`). Pictures
+that were not released are left out, or black (`bags`). DIR/recast.json counts them.
+
 Otherwise DIR holds the folders of pictures that were planned at or below DATASET: the same names and sizes. Pictures
 that were not released are left out, or gray (`images`). DIR/recast.json counts and names them. Of other files none is
 given back.
 """
 
 import hashlib
+import json
 import secrets
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections import Counter
@@ -28,8 +33,10 @@ from cluster.ledger.plans import Plan
 from jobs import options
 from jobs.verify import policy_of, show, verify
 from operators import storage
+from operators.bags.read import is_bag
+from operators.formats.bags import STATES, BagExport
 from operators.formats.ended import Ended
-from operators.formats.images import ImageExport
+from operators.formats.images import RECORD, ImageExport
 from operators.formats.lerobot import layout
 from operators.formats.lerobot.fate import EndedClips
 from operators.formats.lerobot.write import Export
@@ -101,10 +108,19 @@ def export(output: str, found: dict[str, Any], plan: str, place: str, target: st
         return Export(
             dataset, policy.episodes, policy.timing, EndedClips(refs, ended), released, target
         ).write()
-    if not (images := [ref for ref in refs if ref.images]):
-        remedy = "Give the LeRobot dataset, or the folder with pictures, that was planned"
+    bags = [ref for ref in refs if is_bag(ref.uri)]
+    images = [ref for ref in refs if ref.images and not ref.topic]
+    if not bags and not images:
+        remedy = "Give the LeRobot dataset, the recording or the folder with pictures that was planned"
         raise UserError(place, f"holds no {layout.INFO}, and no pictures that were planned", remedy)
-    return ImageExport(place, policy.images, images, ended, released, target).write()
+    record: dict[str, Any] = {}
+    if bags:
+        rules = (policy.bags, policy.other_streams)
+        record |= BagExport(place, *rules, bags, ended, released, target).write()
+    if images:
+        record |= ImageExport(place, policy.images, images, ended, released, target).write()
+    storage.write_bytes(target, RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode())
+    return record
 
 
 def main(arguments: Namespace) -> int:
@@ -119,7 +135,9 @@ def main(arguments: Namespace) -> int:
         show(output, found, proof, trusted, Console())
         return 1
     record = export(output, found, arguments.plan, arguments.source, target)
-    (tell_folders if "folders" in record else tell_episodes)(record, target)
+    for kind, tell in {"folders": tell_folders, "bags": tell_bags, "episodes": tell_episodes}.items():
+        if kind in record:
+            tell(record, target)
     return 0
 
 
@@ -135,6 +153,23 @@ def tell_episodes(record: dict[str, Any], target: str) -> None:
     for one in record["episodes"]:
         if one["reason"]:
             print(f"{one['state']}: episode {one['source']}: {one['reason']}")
+
+
+def tell_bags(record: dict[str, Any], target: str) -> None:
+    """And of recordings."""
+    bags = record["bags"]
+    topics = [(name, topic, said) for name, bag in bags.items() for topic, said in bag["topics"].items()]
+    rows: list[tuple[str, Any]] = [
+        (f"pictures {state}", sum(said[state] for _, _, said in topics)) for state in STATES
+    ]
+    left = [bag["left_out"] for bag in bags.values()]
+    rows += [(f"other {what}, left out", sum(one[what] for one in left)) for what in left[0]]
+    options.table(
+        "export", [("bags", len(bags)), ("topics of pictures", len(topics)), *rows, ("dataset", target)]
+    )
+    for name, topic, said in topics:
+        for one in said["unreleased"]:
+            print(f"{one['state']}: {name}: {topic}: {len(one['messages'])} pictures: {one['reason']}")
 
 
 def tell_folders(record: dict[str, Any], target: str) -> None:
@@ -155,7 +190,10 @@ if __name__ == "__main__":
     parser.add_argument("output", metavar="OUT", help="the output of jobs.anonymize")
     parser.add_argument("--plan", required=True, help="the plan that it was made by")
     parser.add_argument(
-        "--source", required=True, metavar="DATASET", help="the LeRobot dataset or folder that was planned"
+        "--source",
+        required=True,
+        metavar="DATASET",
+        help="the LeRobot dataset, bag or folder that was planned",
     )
     parser.add_argument(
         "--to", required=True, metavar="DIR", help="folder or object store's prefix for the new dataset"

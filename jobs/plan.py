@@ -2,7 +2,8 @@
 
 INPUT is a video, a folder, an object store's prefix, or a LeRobot dataset of version 3, whose episodes jobs.export
 gives back: no clip lies across the ends of one. A folder that pictures lie in is one source, each picture a frame, in
-the order of their names; jobs.export gives them back, too. PLAN holds source names and the release key: keep it as
+the order of their names; jobs.export gives them back, too, and recordings: MCAP files and rosbag2 folders, of which
+each topic of pictures is planned like a video. PLAN holds source names and the release key: keep it as
 private as the sources. Of each video only the first frames are decoded. The same input always gives the same clips.
 
 The same command again probes what is new or has changed since, and nothing else. Sources that are gone stay in the
@@ -14,6 +15,7 @@ whole will cost, with the error of sampling; with --megabits also a petabyte of 
 share without people. Nothing of that is kept.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -35,6 +37,7 @@ from cluster import session
 from cluster.ledger import plans
 from jobs import options
 from operators import storage
+from operators.bags.read import is_bag, size_of
 from operators.formats.lerobot import layout as lerobot
 from operators.planning.listing import LISTINGS, Files, Listing, Source, list_sources, side_by_side
 from operators.planning.probe import named, probe_source, source_key, unplannable
@@ -46,6 +49,7 @@ from schemas.profile import Clips, Profile
 
 SOURCES_PER_FILE = 100  # of the manifest; one task probes them
 MAX_TASKS = 1000  # at once
+BAG_BYTES = 10**8  # that planning reads within clip.max_seconds
 RATE = Images().exact_rate
 
 
@@ -55,11 +59,12 @@ def plan(
     profile: Profile,
     cameras: Sequence[str] = (),
     rate: Fraction = RATE,
+    topics: Sequence[str] = (),
 ) -> tuple[dict[str, Any], dict[str, int]]:
     """List, probe wherever Ray finds room, write the manifest; returns what plan.json says, and what has changed.
 
     Of datasets of episodes no clip lies across the ends of one, and of their `cameras` only those, if any are named.
-    `rate` is that of folders of pictures without a timestamps file.
+    `rate` is that of folders of pictures without a timestamps file; `topics` are those of bags, all if none are named.
     """
     listing = list_sources(inputs, on_every_node if "RAY_ADDRESS" in os.environ else side_by_side)
     listing = by_episodes(inputs, listing, cameras)
@@ -72,6 +77,7 @@ def plan(
         "format": plans.FORMAT,
     } | ({"cameras": sorted(cameras)} if cameras else {})
     made_from |= {"rate": str(rate)} if any(source.images for source in videos) else {}
+    made_from |= {"topics": sorted(topics)} if topics else {}
     known = plans.read_sources(output, made_from)
     gone = known.keys() - {source.uri for source in videos}
     same = {source.uri for source in videos if known.get(source.uri) == source}
@@ -85,7 +91,7 @@ def plan(
     storage.delete(output, [plans.PLAN_FILE])
     left = plans.keep_clips(output, same | gone)
     left = probe_all(
-        [source for source in videos if source.uri not in left], output, key, profile, left, rate
+        [source for source in videos if source.uri not in left], output, key, profile, left, rate, topics
     )
     kept = [known[uri] for uri in sorted(gone & left)]
     plans.write_sources(output, [*videos, *kept], made_from)
@@ -111,7 +117,13 @@ def by_episodes(inputs: list[str], listing: Listing, cameras: Sequence[str]) -> 
 
 
 def probe_all(
-    todo: list[Source], output: str, key: bytes, profile: Profile, planned: set[str], rate: Fraction
+    todo: list[Source],
+    output: str,
+    key: bytes,
+    profile: Profile,
+    planned: set[str],
+    rate: Fraction,
+    topics: Sequence[str],
 ) -> set[str]:
     """The clips of sources into the plan, beside those `planned`, by address; returns whose are there now.
 
@@ -125,7 +137,7 @@ def probe_all(
         (
             ray.data.from_items(pieces, override_num_blocks=min(len(pieces), MAX_TASKS))
             .map(
-                partial(probe, clips=profile.clip, rate=rate),
+                partial(probe, clips=profile.clip, rate=rate, topics=tuple(topics)),
                 max_retries=1,
                 **where(profile.pools.audit.resources),
             )
@@ -174,7 +186,7 @@ def cut(sources: list[Source], name_key: bytes, size: int) -> list[dict[str, Any
     ]
 
 
-def probe(piece: dict[str, Any], clips: Clips, rate: Fraction) -> dict[str, Any]:
+def probe(piece: dict[str, Any], clips: Clips, rate: Fraction, topics: Sequence[str]) -> dict[str, Any]:
     """A piece's sources -> their clips' references, as an Arrow stream. One that hangs takes the worker with it.
 
     Sources are not to be trusted: whoever opens them has neither the release key nor the plan.
@@ -186,12 +198,19 @@ def probe(piece: dict[str, Any], clips: Clips, rate: Fraction) -> dict[str, Any]
             refs.append(unplannable(source["uri"], source["key"], source["problem"], remedy))
             continue
         cuts, images = source.get("cuts") or (), source["images"]
-        with time_limit(clips.max_seconds * (1 + images // 1000)):
-            refs += probe_source(source["uri"], source["key"], clips, cuts, rate if images else None)
+        with time_limit(clips.max_seconds * (1 + images // 1000 + _size(source["uri"]) // BAG_BYTES)):
+            refs += probe_source(source["uri"], source["key"], clips, cuts, rate if images else None, topics)
     table, buffer = to_table(refs, ClipRef), pa.BufferOutputStream()
     with pa.ipc.new_stream(buffer, table.schema) as stream:
         stream.write_table(table)
     return {"file": piece["file"], "clips": buffer.getvalue().to_pybytes()}
+
+
+def _size(uri: str) -> int:
+    """Bytes of a bag, all of which are read; 0 of others, and of one that cannot be reached, as will be said of it."""
+    with contextlib.suppress(Exception):
+        return size_of(uri) if is_bag(uri) else 0
+    return 0
 
 
 def keep(piece: dict[str, Any], output: str, name_key: bytes) -> dict[str, Any]:
@@ -216,13 +235,20 @@ def main(arguments: Namespace) -> int:
     profile, policy = options.read_settings(arguments)
     output = arguments.plan.rstrip("/")
     options.keep_out_of_datasets(output, "source names and keys")
-    made, changes = plan(arguments.inputs, output, profile, policy.episodes.cameras, policy.images.exact_rate)
+    made, changes = plan(
+        arguments.inputs,
+        output,
+        profile,
+        policy.episodes.cameras,
+        policy.images.exact_rate,
+        policy.bags.cameras,
+    )
     rows = [
-        ("videos and folders of pictures", made["sources"]),
+        ("videos, bags and folders of pictures", made["sources"]),
         ("of these new, changed", f"{changes['new']}, {changes['changed']}"),
         ("gone since, kept in the plan", changes["gone"]),
         ("unreadable, in whole or in part", len(made["problems"])),
-        ("other video streams in them, left out", sum(map(len, made["other_streams"].values()))),
+        ("other streams in them, left out", sum(map(len, made["other_streams"].values()))),
         ("files that are neither, left out", made["other_files"]),
         ("clips", made["clips"]),
         ("frames", made["frames"]),
@@ -247,7 +273,7 @@ def main(arguments: Namespace) -> int:
 if __name__ == "__main__":
     parser = options.parser(__doc__)
     parser.add_argument(
-        "inputs", nargs="+", metavar="INPUT", help="a video, a folder, or an object store's prefix"
+        "inputs", nargs="+", metavar="INPUT", help="a video, a bag, a folder, or an object store's prefix"
     )
     parser.add_argument(
         "--plan",

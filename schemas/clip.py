@@ -40,7 +40,8 @@ class ClipRef:
     `clip_id` is keyed as well.
     `stamp` is the store's word for the source's content when it was planned, see operators/video/source.py.
     `images`, one per frame, are the files in the folder `uri` that the clip's frames are; a video has none. `gray`:
-    they are of one channel.
+    they are of one channel. `topic`: the frames are messages of that topic in the bag `uri`; `images` are called by
+    their log times (ns), and where they hold a video those since the last key frame come before the frames.
     A source that cannot be planned is one ClipRef without frames whose `problem` and `remedy` say why.
     """
 
@@ -73,6 +74,7 @@ class ClipRef:
     other_streams: list[str] = field(default_factory=list)
     images: list[ImageFile] = field(default_factory=list)
     gray: bool = False
+    topic: str = ""
 
     @property
     def frames(self) -> int:

@@ -205,6 +205,33 @@ class Episodes(Settings):
     keep: list[str] = Field(default_factory=list)
 
 
+class Bags(Settings):
+    """What jobs.export gives back of the pictures in a recording such as MCAP's or rosbag2's.
+
+    cameras     topics; other topics of pictures are neither planned nor given back. Empty: all
+    unreleased  what is given in place of a message whose picture was not released: `omit` it, or a `black` picture
+    """
+
+    cameras: list[str] = Field(default_factory=list)
+    unreleased: Literal["omit", "black"] = "omit"
+
+
+class OtherStreams(Settings):
+    """What jobs.export gives back of a recording beside pictures: what is named here, and nothing else. It is
+    given back as it is: nobody looks into it.
+
+    topics       whose messages, with their schemas. Those of pictures never are
+    frame_ids    names of coordinate frames that may stand in the headers of pictures; others become empty
+    attachments  names of files in it. Pictures and videos never are
+    metadata     names of metadata records
+    """
+
+    topics: list[str] = Field(default_factory=list)
+    frame_ids: list[str] = Field(default_factory=list)
+    attachments: list[str] = Field(default_factory=list)
+    metadata: list[str] = Field(default_factory=list)
+
+
 class Policy(Settings):
     """What may leave.
 
@@ -230,6 +257,10 @@ class Policy(Settings):
     sources: Sources = Sources()
     images: Images = Field(default=Images(), exclude_if=lambda images: images == Images())
     episodes: Episodes = Field(default=Episodes(), exclude_if=lambda episodes: episodes == Episodes())
+    bags: Bags = Field(default=Bags(), exclude_if=lambda bags: bags == Bags())
+    other_streams: OtherStreams = Field(
+        default=OtherStreams(), exclude_if=lambda others: others == OtherStreams()
+    )
     evidence: EvidenceBounds | None = Field(default=None, exclude_if=lambda bounds: bounds is None)
 
     @model_validator(mode="after")

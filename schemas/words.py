@@ -54,7 +54,12 @@ _REASONS = [
     rf"{_N} frames are damaged, or promised by the file's index and not in it",
     rf"{_N} pictures (?:cannot be (?:decoded|read)|hold more than one picture a file|are no footage but labels,"
     r" bits or measurements such as depth|have names that cannot be written down|are too large for the profile's"
-    r" clip\.max_bytes|are (?:named in the timestamps file and not there|not named in the timestamps file))",
+    r" clip\.max_bytes|are (?:named in the timestamps file and not there|not named in the timestamps file)"
+    r"|lie in a chunk that is damaged|are of a form that is not read|are no messages of their schema|are interlaced, or"
+    r" not in the order in which they are shown|lean on one that is missing or cannot be decoded)",
+    r"the bag is cut short, or damaged where nobody can tell what is missing",
+    r"there is no topic of pictures in it",
+    r"a rosbag2 in SQLite is read from a local folder alone",
     rf"its timestamps file has (?:{_N} lines for {_N} pictures|a date that is none)",
     rf"line {_N} of its timestamps file is no time",
     r"its timestamps file names some pictures twice, or not at all",
@@ -83,6 +88,9 @@ _REMEDIES = [
     r"Raise clip\.max_bytes in the profile",
     r"Fetch the file again, if it was cut short, and plan again; the other frames are planned",
     r"Replace these pictures, or leave them out of the folder; the others are planned",
+    r"Record these pictures again, or leave their topic out; the others are planned",
+    r"Recover the bag, for example with `mcap recover`, and plan it again; the other frames are planned",
+    r"Copy it to a disk, or convert it to MCAP",
     r"Mend the timestamps file, or take it away: then the policy's images\.rate holds",
     r"Name the pictures in it, or put each sequence into a folder of its own",
     r"Rename it, and plan again",

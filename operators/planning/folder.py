@@ -7,39 +7,24 @@ holds pictures of two sequences or of two sizes, nor any across a clock that goe
 
 import hashlib
 import re
-from collections import defaultdict
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
-from itertools import groupby
-from typing import Any
 
 from operators import stamps, storage
-from operators.planning.cut import keyed, longest, nothing, windows
-from operators.planning.frames import bounded
+from operators.planning.cut import keyed, longest, nothing
 from operators.planning.listing import ending, images_in, stamp_of, unnameable
+from operators.planning.pictures import MOST, Looked, clips_of
 from operators.planning.streams import Unreadable
 from operators.planning.timestamps import read_times
-from operators.video.still import FORMATS, Still, Unusable, facts, require_whole
+from operators.video.still import FORMATS, Unusable, facts, require_whole
 from schemas.clip import ClipRef, ImageFile
 from schemas.errors import UserError
 from schemas.profile import Clips
 
 _READERS = 8  # pictures read at the same time: a store's answers are waited for together
-_MOST = 1 << 31  # units of time between two pictures, as files of released clips take them
 _REMEDY = "Replace these pictures, or leave them out of the folder; the others are planned"
 _UNEVEN = "Name the pictures in it, or put each sequence into a folder of its own"
-
-
-@dataclass(frozen=True)
-class _Looked:
-    """A picture: its bytes' digest, how it is shown or why it is not, and when, in units of the source's time."""
-
-    file: ImageFile
-    still: Still | None
-    problem: str
-    moment: int = 0
 
 
 def order(name: str) -> tuple[str, list[tuple[int, str]], str]:
@@ -75,36 +60,36 @@ def plan_folder(uri: str, key: str, clips: Clips, rate: Fraction) -> tuple[str, 
     bad = sum(not one.still for one in timed)
     empty = nothing(uri, key, whole.hexdigest())
     empty = replace(empty, time_base_den=unit, missing=bad)
-    return whole.hexdigest(), keyed(_clips(timed, empty, clips, None if times else rate))
+    return whole.hexdigest(), keyed(clips_of(timed, empty, clips, None if times else rate, _REMEDY))
 
 
 def _stamp(uri: str) -> str:
     return stamp_of(stamps.look(f"{uri}/")[0])
 
 
-def _look(uri: str, name: str, clips: Clips) -> _Looked:
+def _look(uri: str, name: str, clips: Clips) -> Looked:
     if unnameable(uri, name):
         shown = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
-        return _Looked(ImageFile(shown, ""), None, "have names that cannot be written down")
+        return Looked(ImageFile(shown, ""), None, "have names that cannot be written down")
     try:
         data = storage.read_bytes(uri, name)
     except (OSError, UserError):
-        return _Looked(ImageFile(name, ""), None, "cannot be read")
+        return Looked(ImageFile(name, ""), None, "cannot be read")
     file = ImageFile(name, hashlib.blake2b(data, digest_size=16).hexdigest())
     try:
         still = facts(data)
         longest(still.width, still.height, clips)
         require_whole(data)
     except Unusable as error:
-        return _Looked(file, None, str(error))
+        return Looked(file, None, str(error))
     except Unreadable:
-        return _Looked(file, None, "are too large for the profile's clip.max_bytes")
-    return _Looked(file, still, "")
+        return Looked(file, None, "are too large for the profile's clip.max_bytes")
+    return Looked(file, still, "", sequence=_sequence(name))
 
 
 def _timed(
-    seen: list[_Looked], times: dict[str, Fraction] | list[Fraction], rate: Fraction
-) -> tuple[list[_Looked], int]:
+    seen: list[Looked], times: dict[str, Fraction] | list[Fraction], rate: Fraction
+) -> tuple[list[Looked], int]:
     """Each with its moment, in units of which so many are a second; and what the timestamps name that is not there."""
     if not times:
         return [
@@ -116,7 +101,7 @@ def _timed(
         times = {one.file.name: moment for one, moment in zip(seen, times, strict=True)}
     known = {one.file.name for one in seen}
     seen = seen + [
-        _Looked(ImageFile(name, ""), None, "are named in the timestamps file and not there")
+        Looked(ImageFile(name, ""), None, "are named in the timestamps file and not there")
         for name in times
         if name not in known
     ]
@@ -127,55 +112,7 @@ def _timed(
         for one in seen
     ]
     first = min(times.values())
-    unit = 10**6 if max(times.values()) - first < _MOST else 1000
+    unit = 10**6 if max(times.values()) - first < MOST else 1000
     return [
         replace(one, moment=round((times.get(one.file.name, first) - first) * unit)) for one in seen
     ], unit
-
-
-def _clips(seen: list[_Looked], empty: ClipRef, clips: Clips, rate: Fraction | None) -> list[ClipRef]:
-    runs = list(_runs([one for one in seen if one.still]))
-    span = sum(run[-1].moment - run[0].moment for run in runs) * empty.time_base
-    steps = sum(map(len, runs)) - len(runs)
-    fps = bounded(rate or (steps / span if span else Fraction(25)))
-    empty = replace(empty, fps_num=fps.numerator, fps_den=fps.denominator)
-    made, begin = list[ClipRef](), 0
-    for run in runs:
-        made += _windows(run, replace(empty, first_frame=begin), clips)
-        begin += len(run)
-    refused = defaultdict[str, list[_Looked]](list)
-    for one in seen:
-        if not one.still:
-            refused[one.problem].append(one)
-    for problem, own in refused.items():
-        said = f"{len(own)} pictures {problem}"
-        made.append(replace(_of(empty, own), first_frame=begin, problem=said, remedy=_REMEDY))
-        begin += len(own)
-    return made
-
-
-def _windows(run: list[_Looked], empty: ClipRef, clips: Clips) -> Iterator[ClipRef]:
-    """Of pictures of one shape, behind those that come before them."""
-    still = run[0].still
-    if not still:
-        return
-    shape: dict[str, Any] = asdict(still)
-    for first, stop in windows(len(run), longest(still.width, still.height, clips), clips.overlap):
-        part = _of(replace(empty, **shape), run[first:stop])
-        yield replace(part, first_frame=empty.first_frame + first, overlap=clips.overlap if first else 0)
-
-
-def _of(empty: ClipRef, part: list[_Looked]) -> ClipRef:
-    return replace(empty, pts=[one.moment for one in part], images=[one.file for one in part])
-
-
-def _runs(seen: list[_Looked]) -> Iterator[list[_Looked]]:
-    """Pictures of one sequence and shape, in the order of a clock that goes on."""
-    for _, alike in groupby(seen, lambda one: (_sequence(one.file.name), one.still)):
-        run: list[_Looked] = []
-        for one in alike:
-            if run and not 0 < one.moment - run[-1].moment < _MOST:
-                yield run
-                run = []
-            run.append(one)
-        yield run

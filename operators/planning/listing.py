@@ -10,6 +10,7 @@ from functools import partial
 from posixpath import normpath
 
 from operators import stamps, storage
+from operators.bags.read import DATABASE, MCAP, ROSBAG2
 from operators.planning import timestamps
 from operators.video.still import FORMATS
 from schemas.errors import UserError
@@ -103,15 +104,33 @@ def list_videos(prefix: str, spread: Spread = side_by_side) -> Listing:
         remedy = "Give a video file, a folder or an object store's prefix"
         raise UserError(prefix, "does not exist, is empty, or may not be read", remedy)
     found = _once(place, found)
-    videos = [_source(place, name, found[name]) for name in sorted(filter(_is_video, found))]
+    videos = [
+        _source(place, name, found[name]) for name in sorted(found) if _is_video(name) or _is_mcap(name)
+    ]
+    videos += _rosbags(place, found)
     folders = _folders(place, found)
     if not videos and not folders:
-        known = " ".join((*EXTENSIONS, *FORMATS))
+        known = " ".join((*EXTENSIONS, MCAP, *FORMATS))
         raise UserError(
             prefix, f"holds {len(found)} files but no video and no picture", f"Known endings: {known}"
         )
     others = len(found) - len(videos) - sum(folder.images for folder in folders)
     return Listing(videos + folders, others)
+
+
+def _rosbags(place: str, found: Files) -> list[Source]:
+    """Every rosbag2 in SQLite, by its metadata.yaml; one stamp for it and the databases beside it."""
+    made = []
+    for path in sorted(path for path in found if path.rpartition("/")[2] == ROSBAG2 and not _is_hidden(path)):
+        folder = path.removesuffix(ROSBAG2)
+        beside = {
+            name: stamp
+            for name, stamp in found.items()
+            if name.startswith(folder) and "/" not in name[len(folder) :] and name.endswith(DATABASE)
+        }
+        if beside:
+            made.append(_source(place, path, stamp_of(beside | {path: found[path]})))
+    return made
 
 
 def _folders(place: str, found: Files) -> list[Source]:
@@ -228,6 +247,10 @@ def _below(prefix: str, folder: str) -> Files:
 def _is_video(path: str) -> bool:
     """By its ending in any case; what is hidden, or lies in a hidden folder such as .snapshot, is none."""
     return path.lower().endswith(EXTENSIONS) and not _is_hidden(path)
+
+
+def _is_mcap(path: str) -> bool:
+    return path.lower().endswith(MCAP) and not _is_hidden(path)
 
 
 def _is_hidden(path: str) -> bool:

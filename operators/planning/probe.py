@@ -12,6 +12,8 @@ import av
 import numpy as np
 
 from operators import stamps
+from operators.bags.read import is_bag
+from operators.planning.bag import plan_bag
 from operators.planning.cut import cut, nothing
 from operators.planning.folder import plan_folder
 from operators.planning.frames import Frames, frames_of
@@ -30,16 +32,25 @@ def plan_source(uri: str, name: str, name_key: bytes, clips: Clips) -> list[Clip
 
 
 def probe_source(
-    uri: str, key: str, clips: Clips, cuts: Sequence[float] = (), rate: Fraction | None = None
+    uri: str,
+    key: str,
+    clips: Clips,
+    cuts: Sequence[float] = (),
+    rate: Fraction | None = None,
+    topics: Sequence[str] = (),
 ) -> list[ClipRef]:
     """The same, given the source's `key`, and not `named` yet: whoever opens a source does without the release key.
 
-    No clip lies across one of `cuts`, in seconds. With a `rate` the source is a folder of pictures.
+    No clip lies across one of `cuts`, in seconds. With a `rate` the source is a folder of pictures. Of a bag
+    only the `topics`, if any are named.
     """
     digest = ""
     try:
         if rate:
             digest, made = plan_folder(uri, key, clips, rate)
+            return made
+        if is_bag(uri):
+            digest, made = plan_bag(uri, key, clips, topics)
             return made
         stamp = stamps.stamp(uri)
         if not (digest := source.digest(uri)):

@@ -11,10 +11,13 @@ import numpy as np
 from av.container import InputContainer
 
 from operators import storage
+from operators.bags.messages import picture_of
+from operators.bags.read import Gone, fetch
 from operators.video.picture import Unshowable, as_displayed, orientation, picture, without_comb
 from operators.video.source import is_as_planned
 from operators.video.still import Unusable, pixels
 from operators.video.tone import transfer
+from operators.video.units import decoded
 from schemas.clip import ClipRef
 from schemas.errors import UserError
 from schemas.policy import Sources
@@ -66,6 +69,8 @@ def decode(ref: ClipRef, sources: Sources | None = None) -> tuple[np.ndarray, Cl
     if ref.problem:
         raise DecodeError(ref.problem, ref.remedy)
     _require(ref, sources or Sources())
+    if ref.topic:
+        return _messages(ref), ref
     if ref.images:
         return _images(ref), ref
     clip = _Clip(ref)
@@ -106,6 +111,35 @@ def _images(ref: ClipRef) -> np.ndarray:
     except (OSError, UserError, Unusable) as error:
         raise DecodeError(f"the source cannot be decoded ({type(error).__name__})") from None
     return frames
+
+
+def _messages(ref: ClipRef) -> np.ndarray:
+    """The pictures that a clip's messages hold."""
+    frames = np.empty((len(ref.pts), ref.height, ref.width, 3), np.uint8)
+    try:
+        for index, shown in enumerate(_in_messages(ref)):
+            if shown.shape != frames.shape[1:]:
+                raise Gone
+            frames[index] = shown
+    except Gone:
+        raise DecodeError("the source has changed since it was planned", "Plan it again") from None
+    except Exception as error:  # the store's, and those of three libraries
+        raise DecodeError(f"the source cannot be decoded ({type(error).__name__})") from None
+    return frames
+
+
+def _in_messages(ref: ClipRef) -> Iterator[np.ndarray]:
+    """As many pictures as the clip has; of a video all frames since the key frame before are decoded."""
+    found = [picture_of(message) for message in fetch(ref.uri, ref.topic, ref.images)]
+    if found[0][0].kind == "image":
+        yield from (pixels(held.data) for _, held in found)
+        return
+    before = len(found) - len(ref.pts)
+    for number, frame in enumerate(decoded((held.format, held.data) for _, held in found)):
+        if frame is None:
+            raise Unusable("cannot be decoded")
+        if number >= before:
+            yield picture(frame)
 
 
 def _require(ref: ClipRef, sources: Sources) -> None:

@@ -72,6 +72,13 @@ def facts(data: bytes) -> Still:
         return Still(width, height, rotation, mirrored, image.mode in _GRAY)
 
 
+def ending_of(data: bytes) -> str:
+    """How the name of a file of that format ends. Raises Unusable."""
+    with _opened(data) as image:
+        kind = "JPEG" if image.format == "MPO" else image.format
+        return next(end for end, name in FORMATS.items() if name == kind)
+
+
 def require_whole(data: bytes) -> None:
     """Raises Unusable unless all of a picture can be decoded."""
     with _opened(data) as image:
