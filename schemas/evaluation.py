@@ -8,10 +8,10 @@ from pydantic import Field
 
 from schemas.config import Settings
 from schemas.extractors import Depth, EnsembleSettings
+from schemas.rules import DISGUISES
 
-Baseline = Literal["blur", "pixelate", "blackout", "inpaint"]
 Attack = Literal["parrot", "reversal", "gait", "linkage"]
-BASELINES: tuple[Baseline, ...] = get_args(Baseline)
+BASELINES = DISGUISES
 ATTACKS: tuple[Attack, ...] = get_args(Attack)
 SOURCE, RECAST, CONTROL = "source", "recast", "pass-through"
 HEIGHTS = {"under 48 px": (0, 48), "48-96 px": (48, 96), "over 96 px": (96, 1 << 30)}

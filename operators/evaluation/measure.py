@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow.compute as pc
 
 from operators.condition import Condition
-from operators.evaluation.baselines import baseline
 from operators.evaluation.before import Before, before
 from operators.evaluation.exposure import EXPOSED, exposure
 from operators.evaluation.judges import JudgeModels
@@ -22,6 +21,7 @@ from operators.evaluation.quality import quality
 from operators.evaluation.store import Store
 from operators.evaluation.utility import utility
 from operators.evaluation.who import who
+from operators.generation.disguise import disguised
 from operators.models.people.ensemble import People
 from operators.recovery.escalation import Ladder
 from operators.release import reader
@@ -148,7 +148,7 @@ class Measure:
     def _baseline(self, method: Any, ref: ClipRef, frames: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Encoded as a release is, or its noise would tell."""
         encoding, pts = self.profile.encoding, ref.moments("source")
-        made = baseline(method, frames, mask)
+        made = frames if method == CONTROL else disguised(method, frames, mask)
         return decode_bytes(encode_video(made, pts, ref.time_base, ref.fps, encoding.crf, encoding.preset))
 
     def _ratios(

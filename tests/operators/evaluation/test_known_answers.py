@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from operators.evaluation.attacks import parrot, reversal
-from operators.evaluation.baselines import baseline
 from operators.evaluation.before import Before
 from operators.evaluation.exposure import EXPOSED, exposure
 from operators.evaluation.figures import Attacker, methods_of, ratios
@@ -25,6 +24,7 @@ from operators.evaluation.summary import gain, summary, worst
 from operators.evaluation.utility import utility
 from operators.evaluation.warping import flow
 from operators.evaluation.who import Somebody
+from operators.generation.disguise import disguised
 from operators.models.people.ensemble import People
 from operators.planning.probe import source_hmac
 from operators.training.synthetic_people import RenderedClip, read_people
@@ -32,6 +32,7 @@ from operators.video.encode import decode_bytes, encode_video
 from schemas.config import load
 from schemas.cues import Patch
 from schemas.evaluation import BASELINES, CONTROL, RECAST, SOURCE, Judges, Look, Measured, Ratio
+from schemas.rules import Disguise
 
 FRAMES, EVERY = 8, 2
 METHODS = (RECAST, CONTROL, "pixelate")  # blackout stands in for Recast: of both the answer is known
@@ -67,8 +68,9 @@ def encoded(frames: np.ndarray) -> np.ndarray:
 
 
 def shown_as(method: str, before: Before) -> np.ndarray:
-    name = {RECAST: "blackout", CONTROL: "pass-through"}.get(method, method)
-    return encoded(baseline(name, before.frames, before.mask))
+    if method == CONTROL:
+        return encoded(before.frames)
+    return encoded(disguised("blackout" if method == RECAST else "pixelate", before.frames, before.mask))
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +157,7 @@ def test_one_person_left_in_one_frame_is_seen_with_her_height(clips: list[Render
     before = before_of(clips[0])
     masks, number, t = before.somebody.masks, 1, 5
     body = masks[t] == number
-    output = baseline("blackout", before.frames, before.mask)
+    output = disguised("blackout", before.frames, before.mask)
     output[t][body] = before.frames[t][body]
     hits = [one for one in exposure(encoded(output), before.frames, masks) if one[4] > EXPOSED * one[3]]
     rows = np.flatnonzero(body.any(axis=1))
@@ -173,7 +175,7 @@ def test_quality_and_utility_of_the_source_itself_and_of_black(clips: list[Rende
     judges = JudgeModels(lambda frames: before.seen[: len(frames)], EMBEDDERS, None, EVERY)
     for name, made, real in quality(before.frames, before):
         assert made == (0 if name == "frozen" else real)
-    black = baseline("blackout", before.frames, before.mask)
+    black = disguised("blackout", before.frames, before.mask)
     assert all(made == 1 for name, made, _ in quality(black, before) if name == "frozen")
     found = list(utility(before.frames, before, before.seen, judges))
     assert {name for name, *_ in found} == {"detector recall", "pose", "flow", "masked"}
@@ -242,8 +244,10 @@ def test_a_mirror_gives_back_what_is_seen_in_it(clips: list[RenderedClip]) -> No
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_a_baseline_changes_what_is_masked_and_nothing_else(clips: list[RenderedClip], name: str) -> None:
+def test_a_disguise_changes_what_is_masked_and_nothing_else(
+    clips: list[RenderedClip], name: Disguise
+) -> None:
     before = before_of(clips[0])
-    made = baseline(name, before.frames, before.mask)
+    made = disguised(name, before.frames, before.mask)
     assert (made[~before.mask] == before.frames[~before.mask]).all()
     assert (made[before.mask] != before.frames[before.mask]).any(axis=1).mean() > 0.8
