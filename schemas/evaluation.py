@@ -14,6 +14,7 @@ Attack = Literal["parrot", "reversal", "gait", "linkage"]
 BASELINES = DISGUISES
 ATTACKS: tuple[Attack, ...] = get_args(Attack)
 SOURCE, RECAST, CONTROL = "source", "recast", "pass-through"
+BESIDE_SOURCE = ("warping", "flicker", "sharpness", "seam")  # over what the source has: no shares
 HEIGHTS = {"under 48 px": (0, 48), "48-96 px": (48, 96), "over 96 px": (96, 1 << 30)}
 
 
@@ -71,12 +72,30 @@ class Look:
 
 @dataclass(frozen=True)
 class Scene:
-    """What surrounds the people of a clip as one method shows it: float32 [D], comparable by its cosine."""
+    """A clip beside its people, as one method shows it.
+
+    place  float32 [D] of what surrounds them, comparable by its cosine
+    times  float64 [T]: seconds from the first frame
+    """
 
     method: str
     source: str
     clip: str
     place: np.ndarray
+    times: np.ndarray
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """Part of a frame of a clip as one method shows it: features float32 [D] of somebody, or where `person` is empty of
+    nobody."""
+
+    method: str
+    source: str
+    clip: str
+    person: str
+    moment: int
+    features: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -90,6 +109,7 @@ class Measured:
     ratios: list[Ratio]
     looks: list[Look]
     scenes: list[Scene]
+    glimpses: list[Glimpse]
 
 
 @dataclass(frozen=True)

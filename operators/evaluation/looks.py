@@ -31,6 +31,9 @@ _BONES = (
     (5, 11),
     (6, 12),
 )
+# Of a body that everybody may be given, as shares of the height; left joints, of which the right ones are the next.
+_TRUNK, _SHOULDERS, _HIPS = 0.288, 0.259, 0.191
+_LIMBS = {(5, 7): 0.186, (7, 9): 0.146, (11, 13): 0.245, (13, 15): 0.246}
 _PAIRS = ((0, 1), (2, 3), (4, 5), (6, 7), (8,), (9,), (10, 11))  # of bones, that left and right have alike
 Embedder = Callable[[list[np.ndarray]], np.ndarray]
 
@@ -72,15 +75,16 @@ def looks(
     return found
 
 
-def scene(method: str, clip: tuple[str, str], frames: np.ndarray, before: Before) -> Scene:
-    """The surroundings: 32 x 18 colours of the clip's mean outside the mask, without their own mean, of length 1."""
+def scene(method: str, clip: tuple[str, str], frames: np.ndarray, before: Before, times: np.ndarray) -> Scene:
+    """Its `times`, and the surroundings: 32 x 18 colours of the clip's mean outside the mask, less their own mean, of
+    length 1."""
     outside = ~before.mask[before.moments, ..., None]
     total = np.where(outside, frames[before.moments], 0).sum(axis=0, dtype=np.float64)
     count = outside.sum(axis=0)
     mean = np.where(count, total / np.maximum(count, 1), GRAY).astype(np.float32)
     small = cv2.resize(mean, (32, 18), interpolation=cv2.INTER_AREA).ravel()
     small = small - small.mean()
-    return Scene(method, *clip, small / max(float(np.linalg.norm(small)), 1e-6))
+    return Scene(method, *clip, small / max(float(np.linalg.norm(small)), 1e-6), times)
 
 
 def _half(places: dict[int, Crop], later: bool) -> dict[int, Crop]:
@@ -126,6 +130,29 @@ def proportions(joints: np.ndarray) -> np.ndarray:
         known = stride[np.isfinite(stride)]
         steps = (np.median(known), known.std()) if len(known) > 1 else (np.nan, np.nan)
     return np.array([*(middle / middle.sum()), *steps], np.float32)
+
+
+def retargeted(joints: np.ndarray) -> np.ndarray:
+    """float32 [M,17,2]: the same directions of trunk and limbs [M,17,2] on one body, whoever's they were.
+
+    Lengths are shares of the height (Drillis and Contini 1966), in the plane of the picture, and the hips stay where
+    they are. What hangs from a joint that is not known is not known; the head is left out.
+    """
+    made = np.full_like(joints, np.nan)
+    hips, chest = ((joints[:, a] + joints[:, b]) / 2 for a, b in ((11, 12), (5, 6)))
+    shoulders = hips + _along(chest - hips, _TRUNK)
+    for middle, pair, width in ((hips, (11, 12), _HIPS), (shoulders, (5, 6), _SHOULDERS)):
+        half = _along(joints[:, pair[0]] - joints[:, pair[1]], width / 2)
+        made[:, pair[0]], made[:, pair[1]] = middle + half, middle - half
+    for (start, end), length in _LIMBS.items():
+        for side in (0, 1):
+            a, b = start + side, end + side
+            made[:, b] = made[:, a] + _along(joints[:, b] - joints[:, a], length)
+    return made
+
+
+def _along(direction: np.ndarray, length: float) -> np.ndarray:
+    return direction * (length / np.maximum(np.linalg.norm(direction, axis=-1, keepdims=True), 1e-6))
 
 
 def _median(values: np.ndarray) -> float:
