@@ -147,6 +147,7 @@ class Attacker:
                         curves = _curves(found) | {"embedder": name}
             if part == "body":
                 figures |= self._clothes(queries, gallery)
+        figures |= _by_face(queries, gallery)
         figures |= {
             "shuffled R-1": self._shuffled(queries, gallery),
             "attributes": self._attributes(queries, gallery),
@@ -218,6 +219,21 @@ class Attacker:
             ),
             "timestamps R-1": _told(self.scenes[method], self.scenes[SOURCE], _in_time),
         }
+
+
+def _by_face(queries: Sequence[Look], gallery: Sequence[Look]) -> Figures:
+    """Of everybody whose face is seen in the source: R-1, and cosines to oneself and to others where one is shown."""
+    known = [look for look in gallery if np.isfinite(look.face).all()]
+    if not known:
+        return {}
+    nothing = np.full(known[0].face.shape, np.nan)
+    shown = [look.face if np.isfinite(look.face).all() else nothing for look in queries]
+    vectors = np.stack([look.face for look in known])
+    found = search(queries, known, cosines(np.array(shown).reshape(-1, len(nothing)), vectors))
+    return found_again("face", found) | {
+        "face likeness": over(found, lambda one: one.genuine, False),
+        "face likeness of strangers": over(found, lambda one: one.impostor, False),
+    }
 
 
 def _by_height(part: str, found: Sequence[Search]) -> Figures:

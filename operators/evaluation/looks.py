@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from operators.evaluation.before import Before
+from operators.evaluation.faces import Faces, theirs
 from operators.models.boxes import box_iou
 from operators.models.people.ensemble import People
 from operators.models.witnesses.reid import Crop, crops
@@ -40,13 +41,14 @@ Embedder = Callable[[list[np.ndarray]], np.ndarray]
 
 def looks(
     method: str, clip: tuple[str, str], frames: np.ndarray, before: Before, seen: list[People],
-    embedders: Mapping[str, Embedder],
+    embedders: Mapping[str, Embedder], faces: list[Faces] | None = None,
 ) -> list[Look]:  # fmt: skip
     """Everybody of a clip (source, key) in uint8 [T,H,W,3] frames, where they stand in the source.
 
-    `seen` are the people that a detector finds in the frames at `before.moments`. Who is never 48 px tall has no look.
-    The source's looks are of the later half of somebody's moments, all others of the earlier one: who is looked for is
-    never compared in the very frame, whose outline alone would tell. A `motion` is of the whole clip.
+    `seen` are the people that a detector finds in the frames at `before.moments`, and `faces` the faces there. Who is
+    never 48 px tall has no look. The source's looks are of the later half of somebody's moments, all others of the
+    earlier one: who is looked for is never compared in the very frame, whose outline alone would tell. A `motion` is of
+    the whole clip.
     """
     found = []
     for number, (person, outfit) in enumerate(before.somebody.people, start=1):
@@ -58,6 +60,11 @@ def looks(
             pictures = [one.of(frames[t]) for t, one in half.items()]
             joints = _joints(places, before.moments, seen)
             own = [t in half for t in before.moments]
+            shown = [
+                theirs(there, half[t].box)
+                for t, there in zip(before.moments, faces or [], strict=False)
+                if t in half
+            ]
             found.append(
                 Look(
                     method,
@@ -67,6 +74,7 @@ def looks(
                     float(np.median([len(one.mask) for one in places.values()])),
                     body=_embedded(pictures, embedders),
                     head=_embedded([one.of(frames[t]) for t, one in heads.items()], embedders),
+                    face=_mean([one for one in shown if one is not None]),
                     gait=proportions(joints[own]),
                     motion=course(joints),
                     picture=pictures[len(pictures) // 2],
@@ -104,6 +112,12 @@ def _embedded(pictures: list[np.ndarray], embedders: Mapping[str, Embedder]) -> 
     means = [embed(shown).mean(axis=0) for embed in embedders.values()]
     vectors = np.stack([mean / max(float(np.linalg.norm(mean)), 1e-6) for mean in means]).astype(np.float32)
     return vectors if pictures else np.full_like(vectors, np.nan)
+
+
+def _mean(vectors: list[np.ndarray]) -> np.ndarray:
+    """float32 [D] of length 1; NaN without any."""
+    mean = np.mean(vectors, axis=0) if vectors else np.full(1, np.nan)
+    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-6), np.float32)
 
 
 def _joints(places: Mapping[int, Crop], moments: list[int], seen: list[People]) -> np.ndarray:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from operators.condition import Condition
 from operators.evaluation.before import Before, before
 from operators.evaluation.exposure import EXPOSED, exposure
+from operators.evaluation.faces import Faces
 from operators.evaluation.judges import JudgeModels
 from operators.evaluation.looks import looks, scene
 from operators.evaluation.quality import quality
@@ -143,18 +144,25 @@ class Measure:
         source = before(frames, mask, somebody, self.models)
         name, where, times = (ref.key.rpartition("-")[0], ref.key), places(source), _times(ref)
         ratios: list[Ratio] = []
-        seen = looks(SOURCE, name, frames, source, source.seen, self.models.embedders)
+        seen = looks(
+            SOURCE, name, frames, source, source.seen, self.models.embedders, self._faces(frames, source)
+        )
         scenes = [scene(SOURCE, name, frames, source, times)]
         shown = glimpses(SOURCE, name, frames, where)
         for method in (RECAST, CONTROL, *self.methods):
             made = output if method == RECAST else self._baseline(method, ref, frames, mask)
             people = self.models.people(made[source.moments])
             ratios += self._ratios(method, ref.key, made, source, people)
-            seen += looks(method, name, made, source, people, self.models.embedders)
+            seen += looks(
+                method, name, made, source, people, self.models.embedders, self._faces(made, source)
+            )
             published = _published(held[RECORD]) if method == RECAST else times
             scenes.append(scene(method, name, made, source, published))
             shown += glimpses(method, name, made, where)
         return ratios, seen, scenes, shown
+
+    def _faces(self, frames: np.ndarray, source: Before) -> list[Faces]:
+        return self.models.faces(frames[source.moments]) if self.models.faces else []
 
     def _evidence(self, ref: ClipRef, record: bytes) -> Evidence:
         self.ladder.certified = [Step(**step) for step in json.loads(record)["certificate"]["steps"]]

@@ -12,6 +12,7 @@ from schemas.evaluation import RECAST, SOURCE, Attack, Measured, Statistic
 BY_LOOKS = (
     "body R-1",
     "head R-1",
+    "face R-1",
     "clothes-changing R-1",
     "parrot R-1",
     "reversal R-1",
@@ -101,6 +102,7 @@ def questions(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
             "exposed, all heights",
             "body R-1",
             "head R-1",
+            "face R-1",
             "parrot R-1",
         ),
         "Linkability: can two records be told to be of one person?": (

@@ -27,7 +27,8 @@ TABLES: list[tuple[str, str, list[tuple[str, str]]]] = [
         "the one that finds most.",
         [
             ("body R-1", "lower"), ("body R-1, 48-96 px", "lower"), ("body R-1, over 96 px", "lower"),
-            ("body mAP", "lower"), ("head R-1", "lower"), ("clothes-changing R-1", "lower"),
+            ("body mAP", "lower"), ("head R-1", "lower"), ("face R-1", "lower"),
+            ("face likeness", "lower"), ("face likeness of strangers", ""), ("clothes-changing R-1", "lower"),
             ("clothes-changing mAP", "lower"), ("body likeness", "lower"), ("body likeness of strangers", ""),
             ("attributes", "lower"), ("shuffled R-1", ""),
         ],

@@ -45,8 +45,6 @@ def test_a_blurring_policy_is_run_certified_and_verified(blurred: Path) -> None:
     assert record["certificate"]["treatment"] == "blur"
     gates = {gate["name"] for gate in record["certificate"]["gates"]}
     assert "disguise" in gates and "body likeness" not in gates
-    other = job("verify", output, "--policy", str(ROOT / "cluster/policies/driving.yaml"))
-    assert other.returncode != 0
 
 
 def test_it_is_evaluated_as_the_blur_that_it_is(blurred: Path, tmp_path: Path) -> None:
@@ -57,5 +55,5 @@ def test_it_is_evaluated_as_the_blur_that_it_is(blurred: Path, tmp_path: Path) -
     found = json.loads((tmp_path / "report/evaluation.json").read_text())
     assert found["unmeasured"] == 0
     shown, same = (found["methods"][name]["figures"] for name in ("recast", "blur"))
-    for name in ("exposed, all heights", "warping", "sharpness", "seam", "body likeness"):
+    for name in ("exposed, all heights", "warping", "sharpness", "seam", "detector recall"):
         assert shown[name]["value"] == pytest.approx(same[name]["value"], rel=0.05, abs=0.01), name

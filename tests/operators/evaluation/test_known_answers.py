@@ -253,7 +253,7 @@ def test_who_has_the_key_links_all_and_who_has_another_none() -> None:
 def test_a_search_counts_ties_as_a_coin_would() -> None:
     def look(person: str, clip: str = "a", outfit: str = "") -> Look:
         nothing = np.zeros(1)
-        return Look("", clip, clip, person, outfit or person, 100.0, *[nothing] * 4, picture=nothing)
+        return Look("", clip, clip, person, outfit or person, 100.0, *[nothing] * 5, picture=nothing)
 
     gallery = [look("a"), look("b"), look("c"), look("d")]
     (tied,) = search([look("a")], gallery, np.zeros((1, 4)))
