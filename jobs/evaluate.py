@@ -178,6 +178,8 @@ def main(arguments: Namespace) -> int:
     truth = storage.absolute(arguments.truth) if arguments.truth else ""
     places = Places(storage.absolute(arguments.plan), storage.absolute(output), truth)
     clips, lost = clips_of(output, arguments.sources)
+    if not clips:
+        raise UserError(output, "holds no released clip", "There is nothing to evaluate")
     session.start(profile)
     key = options.read_release_key(Plan.of(arguments.plan).uri)
     measure(clips, store, profile, digests, policy, looks_key(key), judges, methods, places)

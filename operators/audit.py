@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from operators.conditioning.doubles import everybody
 from operators.conditioning.paint import paint
-from operators.gates.background import background
+from operators.gates.background import background, disguise
 from operators.gates.conditioning_video import conditioning_video
 from operators.gates.container import container
 from operators.gates.degenerate import blank, degenerate
@@ -154,18 +154,21 @@ class Audit:
         nobody = scenery(new, evidence.mask, shots(new))
         unmasked = body & ~evidence.body & ~nobody
         gates.append(source_copy(output, source, (people & ~nobody, unmasked), overlap, limits.copied_share))
-        gates.append(
-            blank(output, evidence.painted, evidence.regenerated, overlap, limits, filled(evidence.steps))
-        )
+        flat, treatment = filled(evidence.steps), self.policy.people
+        lost = flat or treatment in ("blur", "pixelate", "blackout")
+        gates.append(blank(output, evidence.painted, evidence.regenerated, overlap, limits, lost))
         if shown:
             gates += conditioning_video(shown, new, people, limits.copied_share)
-        if not filled(evidence.steps):
+        if treatment == "regenerate" and not flat:
             told = as_seen(evidence.renewed, evidence.people, seen) | unmasked
             gates += not_recognised(self.models.likeness, output, new, told, evidence.people, limits)
         # Whatever asks about people has seen the source as it is; from here on it is what should be there.
         paint(source, evidence.painted)
         anew = evidence.renewed if evidence.variant == "structhuman" else evidence.regenerated
-        gates += degenerate(output, new, evidence.regenerated, anew, limits, filled(evidence.steps))
+        empty = flat or treatment in ("blackout", "inpaint")  # asked for, or as the background is
+        gates += degenerate(output, new, evidence.regenerated, anew, limits, empty)
+        if treatment != "regenerate" and not flat:
+            gates.append(disguise(output, new, evidence.mask, treatment, limits.outside_psnr_db))
         if evidence.variant == "structhuman":
             gates.append(background(output, new, ~evidence.mask, limits.outside_psnr_db))
         return gates + nobody_new(output, evidence.mask, (self.models.witness, self.models.faces), limits)
@@ -185,6 +188,7 @@ class Audit:
             clip_id=clip.ref.clip_id,
             key=clip.ref.key,
             variant=clip.evidence.variant,
+            treatment=clip.evidence.treatment,
             timing=clip.evidence.timing,
             conditioning_published=bool(self._conditioning(clip)),
             frames=clip.ref.frames,

@@ -25,6 +25,7 @@ from operators.conditioning.severed import cover_severed
 from operators.conditioning.skeleton import draw_tracks
 from operators.conditioning.stirred import cover_moving
 from operators.conditioning.tube import cut_tube, tube_size, whole_frame
+from operators.generation.disguise import disguised
 from operators.recovery.attempts import Attempts
 from operators.recovery.escalation import Ladder, larger, tries
 from operators.recovery.fail_closed import each
@@ -34,7 +35,7 @@ from operators.video.encode import encode_lossless, encode_video
 from operators.video.shots import shots
 from schemas.actor import Role
 from schemas.arrow import from_table, to_table
-from schemas.certificate import Gate, Step, Timing
+from schemas.certificate import Gate, Step, Timing, filled
 from schemas.clip import ClipRef, Evidence, FailedClip, QuarantinedClip
 from schemas.conditioning import Conditioning, Tube
 from schemas.policy import MaskPolicy, Policy
@@ -102,11 +103,13 @@ class Condition:
         roles = self._roles(ref, seen.people, mask.shape[1:], steps) if self._drawn else {}
         tubed = {tube.track for tube in tubes}  # 0 is the whole frame
         renewed = [track for track in seen.people if {0, track.number} & tubed or track.number in roles]
-        lossless = encode_lossless(background) if self.policy.variant == "structhuman" else b""
+        shown = self._disguised(ref, seen, mask, background, steps)
+        lossless = encode_lossless(shown) if self.policy.variant == "structhuman" else b""
         video = _conditioning_video(ref, fused, self.policy.timing)
         clock.lap("fuse")
         evidence = Evidence(
             variant=self.policy.variant,
+            treatment=self.policy.people,
             timing=self.policy.timing,
             conditioning_video=video,
             mask=mask,
@@ -119,6 +122,19 @@ class Condition:
             seconds=clock.seconds,
         )
         return Conditioning(ref, evidence, lossless, seen.shots, tubes, list(roles.values()))
+
+    def _disguised(
+        self, ref: ClipRef, seen: _Seen, mask: np.ndarray, background: np.ndarray, steps: list[Step]
+    ) -> np.ndarray:
+        """The background, gray inside the mask; where the policy says so, with disguised people in the released frames.
+
+        Of a blurred or pixelated person something is left: past this point it is all that is.
+        """
+        if self.policy.people == "regenerate" or filled(steps):
+            return background
+        shown, released = background.copy(), slice(ref.overlap, None)
+        shown[released] = disguised(self.policy.people, seen.frames[released], mask[released])
+        return shown
 
     def _look(self, frames: np.ndarray, settings: MaskPolicy, clock: Stopwatch) -> _Seen:
         """Find and follow everybody on untouched frames, then paint over what the policy redacts. Raises Rejected by
@@ -151,6 +167,8 @@ class Condition:
             mask,
             draw_tracks(seen.people, seen.frames.shape[:3], self.profile.generator.skeleton),
         )
+        if self.policy.people != "regenerate":
+            return fused, []
         if self.profile.generator.mode == "whole_frame":
             return fused, self._people_in_frame(ref, seen, mask, background, fused, steps)
         tracks = [*([] if self._drawn else seen.people), *seen.things]
@@ -199,7 +217,7 @@ class Condition:
     @property
     def _drawn(self) -> bool:
         """Whether actors are drawn where people were."""
-        return self.profile.generator.people == "actor"
+        return self.profile.generator.people == "actor" and self.policy.people == "regenerate"
 
     def _roles(
         self, ref: ClipRef, people: list[Track], size: tuple[int, int], steps: list[Step]

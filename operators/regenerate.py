@@ -38,8 +38,8 @@ class Regenerate:
     """Every tube through the diffusion backbone, pasted into the background, encoded.
 
     A clip without people has no tubes: it costs no diffusion call, only the encoding; nor does one whose people are
-    filled with gray, as the last rung of the policy's ladder. The first `overlap`
-    frames of the window were context; only the others are encoded.
+    filled with gray, as the last rung of the policy's ladder, or came disguised, as a policy may have it. The first
+    `overlap` frames of the window were context; only the others are encoded.
 
     Tubes of as many clips as the profile says are generated together. Whatever goes wrong with one is its own clip's; a
     clip whose worker died is from then on tried alone. Where the generator is on a GPU, clips are pasted and encoded
@@ -194,7 +194,7 @@ class Regenerate:
     def _regenerated(self, clip: Conditioning) -> int:
         """How many people are shown anew; StructAll makes all of them with the scene, an actor or not."""
         there = everybody(clip.evidence.people)
-        if filled(clip.evidence.steps):
+        if filled(clip.evidence.steps) or clip.evidence.treatment != "regenerate":
             return 0
         if clip.evidence.variant == "structall":
             return len(there)
@@ -205,7 +205,8 @@ class Regenerate:
 
     def _draws(self, clip: Conditioning) -> bool:
         """Whether people are drawn and have no tubes: StructAll's one tube is the whole frame."""
-        return self.profile.generator.people == "actor" and clip.evidence.variant == "structhuman"
+        anew = clip.evidence.treatment == "regenerate"
+        return anew and self.profile.generator.people == "actor" and clip.evidence.variant == "structhuman"
 
     def _video(self, clip: Conditioning, generated: list[np.ndarray]) -> bytes:
         """The released frames as mp4: what was `generated` for each tube, and the actors, before the background."""
@@ -229,6 +230,8 @@ class Regenerate:
             scene = composite(gray, anew, clip.tubes, generated)
             return act_in_scene(scene, evidence.mask, clip.roles) if drawn else scene
         background = decode_bytes(clip.background)
+        if evidence.treatment != "regenerate":
+            return background
         if self.profile.generator.people == "diffusion":
             return composite(background, anew, clip.tubes, generated)
         if drawn:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from schemas.measures import MEASURES
+from schemas.rules import Treatment
 
 Variant = Literal["structhuman", "structall"]
 Timing = Literal["source", "nominal"]
@@ -142,19 +143,20 @@ def _distance(gate: Gate) -> float:
 class Certificate:
     """Everything needed to check a released clip later, from the output alone. Holds no source name.
 
-    `people` were `regenerated` or `filled`, that is, made a flat shape or background, each once however often a
-    detector saw them. `frames_masked` and `frames_painted` are the released frames in which anything was made anew, or
-    painted over. `steps` led to this output, in order; none for most clips. `frames` counts released frames; digests
-    are sha256 in hex. `marked`: the video carries a C2PA manifest. `seed_commitment` is the sha256 of the seeds used:
-    it proves a later claim about them without making the look predictable now. `source_hmac` is one under the plan's
-    release key of the source's digest: without the key nobody can tell by it which file a clip was made of. `timing` is
-    where the distances between timestamps come from; `conditioning_published` says that poses and depth were meant to
-    be seen beside the video.
+    `people` were `regenerated` or `filled`, that is, made a flat shape or background, or disguised as `treatment` says,
+    each once however often a detector saw them. `frames_masked` and `frames_painted` are the released frames in which
+    anything was made anew or disguised, or painted over. `steps` led to this output, in order; none for most clips.
+    `frames` counts released frames; digests are sha256 in hex. `marked`: the video carries a C2PA manifest.
+    `seed_commitment` is the sha256 of the seeds used: it proves a later claim about them without making the look
+    predictable now. `source_hmac` is one under the plan's release key of the source's digest: without the key nobody
+    can tell by it which file a clip was made of. `timing` is where the distances between timestamps come from;
+    `conditioning_published` says that poses and depth were meant to be seen beside the video.
     """
 
     clip_id: int
     key: str
     variant: Variant
+    treatment: Treatment
     timing: Timing
     conditioning_published: bool
     frames: int

@@ -10,6 +10,7 @@ import numpy as np
 from schemas.certificate import Certificate, Gate, Step, Timing, Variant
 from schemas.due import unproved
 from schemas.policy import Policy
+from schemas.rules import Treatment
 
 GRAY = 128  # level of every channel where something was taken out of a picture
 
@@ -128,6 +129,7 @@ class Evidence:
     """What is known of a clip and goes with it from Condition to Audit.
 
     conditioning_video  mp4 of the released frames' conditioning as the generator is shown it, small
+    treatment  what is done about people, as the policy says
     mask     bool [T,H,W]: union over neighbouring frames, dilated; hard. Where people were
     body     bool [T,H,W]: the undilated detections inside it. What must not be copied
     renewed  bool [T,H,W]: of `body`, who is made anew; the others are filled with what surrounds them
@@ -137,6 +139,7 @@ class Evidence:
     """
 
     variant: Variant
+    treatment: Treatment
     timing: Timing
     conditioning_video: bytes
     mask: np.ndarray

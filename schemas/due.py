@@ -20,7 +20,8 @@ class Due:
 def due(policy: Policy, steps: list[Step], marked: bool) -> list[Due]:
     """Every gate of a clip that is released under `policy` after these steps, `marked` as generated or not."""
     limits, human = policy.gates, policy.variant == "structhuman"
-    made, shown = not filled(steps), policy.publish_conditioning
+    plain, shown = not filled(steps), policy.publish_conditioning
+    made, disguised = plain and policy.people == "regenerate", plain and policy.people != "regenerate"
     accepted = any(step.name == "accept" for step in steps)
     table: list[tuple[bool, str, Direction, float]] = [
         (True, "nobody left", "at most", limits.residual_confidence),
@@ -42,6 +43,7 @@ def due(policy: Policy, steps: list[Step], marked: bool) -> list[Due]:
         (True, "frozen", "at least", limits.frozen_share),
         (made, "body likeness", "at most", limits.body_likeness),
         (made, "head likeness", "at most", limits.head_likeness),
+        (disguised, "disguise", "at least", limits.outside_psnr_db),
         (human, "background", "at least", limits.outside_psnr_db),
         (True, "nobody new", "at most", limits.new_person_confidence),
         (True, "no new face", "at most", limits.face_confidence),
@@ -80,6 +82,8 @@ def other_gates(gates: list[Gate], wanted: list[Due]) -> list[str]:
 def unproved(certificate: Certificate, policy: Policy) -> list[str]:
     """What a certificate fails to prove of a clip that was released under `policy`; empty if nothing."""
     problems = other_gates(certificate.gates, due(policy, certificate.steps, certificate.marked))
+    if certificate.treatment != policy.people:
+        problems.append("people were treated otherwise than the policy says")
     if certificate.policy_digest != policy.digest() or certificate.variant != policy.variant:
         problems.append("another policy or variant")
     may_waive, digest = policy.reviewers.may_waive, certificate.output_sha256

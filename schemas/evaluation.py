@@ -8,13 +8,31 @@ from pydantic import Field
 
 from schemas.config import Settings
 from schemas.extractors import Depth, EnsembleSettings
+from schemas.rules import DISGUISES
 
-Baseline = Literal["blur", "pixelate", "blackout", "inpaint"]
 Attack = Literal["parrot", "reversal", "gait", "linkage"]
-BASELINES: tuple[Baseline, ...] = get_args(Baseline)
+BASELINES = DISGUISES
 ATTACKS: tuple[Attack, ...] = get_args(Attack)
 SOURCE, RECAST, CONTROL = "source", "recast", "pass-through"
+BESIDE_SOURCE = ("warping", "flicker", "sharpness", "seam")  # over what the source has: no shares
 HEIGHTS = {"under 48 px": (0, 48), "48-96 px": (48, 96), "over 96 px": (96, 1 << 30)}
+
+
+class FaceSettings(Settings):
+    """A network in ONNX's format that describes faces: RGB float32 [N,3,side,side] -> `output` [N,D].
+
+    side, margin  px of a face that it is shown, and how much wider than the face that is
+    mean, scale   of levels from 0 to 255: (level - mean) * scale is shown
+    smallest      px of a face that is looked at
+    """
+
+    weights: str
+    output: str
+    side: int = Field(ge=16, le=512)
+    margin: float = Field(default=1.25, ge=1, le=2)
+    mean: float = Field(default=0.0, ge=0, le=255)
+    scale: float = Field(default=1.0, gt=0, le=1)
+    smallest: int = Field(default=24, ge=8)
 
 
 class Judges(Settings):
@@ -22,6 +40,7 @@ class Judges(Settings):
 
     people     finds people and their joints, in source and output, each frame in a mirror
     embedders  re-identification networks (jobs.train_likeness) by name
+    faces      a face embedder; left out, faces are compared as heads alone
     depth      agreement of depth; left out, none is asked
     every      so many frames from one that is looked at to the next; exposure is asked of every frame
     """
@@ -29,6 +48,7 @@ class Judges(Settings):
     name: str
     people: EnsembleSettings
     embedders: dict[str, str] = Field(min_length=1)
+    faces: FaceSettings | None = None
     depth: Depth | None = None
     gates_use: list[str]
     every: int = Field(default=4, ge=1)
@@ -52,6 +72,7 @@ class Look:
     person, outfit  who it is: from ground truth, or the clip's key and the track, as nobody knows more
     height          px, median
     body, head      float32 [E,64]: mean unit vectors of E embedders; NaN where too little is seen
+    face            float32 [D]: mean unit vector of the face; NaN where none is seen, or nobody judges faces
     gait, motion    float32 [G], [M]: proportions and stride, and the course of the joints; NaN where they are not found
     picture         uint8 [96,48,3]: one moment, surroundings gray
     """
@@ -64,6 +85,7 @@ class Look:
     height: float
     body: np.ndarray
     head: np.ndarray
+    face: np.ndarray
     gait: np.ndarray
     motion: np.ndarray
     picture: np.ndarray
@@ -71,12 +93,30 @@ class Look:
 
 @dataclass(frozen=True)
 class Scene:
-    """What surrounds the people of a clip as one method shows it: float32 [D], comparable by its cosine."""
+    """A clip beside its people, as one method shows it.
+
+    place  float32 [D] of what surrounds them, comparable by its cosine
+    times  float64 [T]: seconds from the first frame
+    """
 
     method: str
     source: str
     clip: str
     place: np.ndarray
+    times: np.ndarray
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """Part of a frame of a clip as one method shows it: features float32 [D] of somebody, or where `person` is empty of
+    nobody."""
+
+    method: str
+    source: str
+    clip: str
+    person: str
+    moment: int
+    features: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -90,6 +130,7 @@ class Measured:
     ratios: list[Ratio]
     looks: list[Look]
     scenes: list[Scene]
+    glimpses: list[Glimpse]
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ MEASURES = {
     "frozen": "least motion / the source's",
     "body likeness": "cosine of who was there and who is shown",
     "head likeness": "cosine of who was there and who is shown",
+    "disguise": "luma PSNR inside the mask, in the worst frame, to what the policy asks for, dB",
     "background": "luma PSNR outside the mask, dB",
     "nobody new": "confidence of a person outside the mask",
     "no new face": "confidence of a face outside the mask",
@@ -33,6 +34,7 @@ _RANGES = {
     "head likeness": _COSINE,
     "black": (0.0, 255.0),
     "frozen": (0.0, 1.0),
+    "disguise": (0.0, 99.0),
     "background": (0.0, 99.0),
 }
 

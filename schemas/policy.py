@@ -1,7 +1,7 @@
 """The policy: what counts as safe to publish. What legal reads. `cluster/policies/*.yaml`."""
 
 from fractions import Fraction
-from typing import Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
@@ -9,13 +9,14 @@ from pydantic import Field, field_validator, model_validator
 from schemas.certificate import Rung, Timing, Variant
 from schemas.config import Settings
 from schemas.measures import MEASURES
-from schemas.rules import THINGS, Action, Rule, Topic
+from schemas.rules import THINGS, Action, Rule, Topic, Treatment
 
 _NEVER_WAIVED = {
     "frames",
     "timestamps",
     "size",
     "container",
+    "disguise",
     "conditioning container",
     "conditioning copy",
     "accepted",
@@ -54,7 +55,8 @@ class Gates(Settings):
     grow_face_confidence, face_confidence  as the first two, of a face outside the masks;
                          the second also in the output
     copied_share         share of textured body patches that may coincide with the source
-    outside_psnr_db      StructHuman: the output outside the mask must be the source's, at least this well
+    outside_psnr_db      StructHuman: the output outside the mask must be the source's, at least this well, and inside
+                         it what a policy asks for that has people blurred, pixelated, blacked out or inpainted
     text_confidence      a redacted string that is read in the source this surely must not be read in the output,
     text_similarity      nor anything more like it than this; 1 is equal, less by 1/n for each of n characters changed
     body_likeness        cosine of the looks of who was there and who is shown, all of the body; 1 is the same person
@@ -269,6 +271,29 @@ class Policy(Settings):
         if missing := [topic for topic in get_args(Topic) if topic not in covered]:
             raise ValueError(f"rules say nothing about {', '.join(missing)} everywhere")
         return self
+
+    @model_validator(mode="after")
+    def _one_treatment(self) -> "Policy":
+        said = {rule.do for rule in self.rules if rule.what in ("person", "face")}
+        if len(said) > 1:
+            raise ValueError("person and face are treated alike, everywhere: a face is part of a person")
+        if self.people == "regenerate":
+            return self
+        if self.variant == "structall":
+            raise ValueError(f"structall makes all anew: with person: {self.people} it is structhuman")
+        if any(rule.do == "regenerate" for rule in self.rules):
+            raise ValueError(f"with person: {self.people} nothing is regenerated: blackout, blur or keep it")
+        if "other seed" in self.escalation:
+            raise ValueError(
+                f"other seed changes nothing of person: {self.people}; take it out of escalation"
+            )
+        return self
+
+    @property
+    def people(self) -> Treatment:
+        """What is done about people."""
+        done: Any = next(rule.do for rule in self.rules if rule.what == "person")
+        return cast(Treatment, done)
 
     def action(self, topic: Topic, box: np.ndarray, size: tuple[int, int]) -> Action:
         """What is done about this topic in `box` (x0 y0 x1 y1, px) of a frame of `size` (height, width)."""

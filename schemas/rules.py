@@ -1,6 +1,6 @@
 """The rules of a policy: what is done about whatever of a video could tell of somebody, and where."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from pydantic import model_validator
@@ -8,11 +8,15 @@ from pydantic import model_validator
 from schemas.config import Settings
 
 Topic = Literal["person", "face", "plate", "text", "screen", "audio", "metadata", "other_streams"]
-Action = Literal["regenerate", "blackout", "blur", "keep", "drop"]
+Disguise = Literal["blur", "pixelate", "blackout", "inpaint"]  # done to people in place of making them anew
+Treatment = Literal["regenerate", Disguise]
+Action = Literal[Treatment, "keep", "drop"]
+DISGUISES: tuple[Disguise, ...] = get_args(Disguise)
+_PEOPLE: set[Action] = {"regenerate", *DISGUISES}
 THINGS = ("plate", "text", "screen")  # that are looked for where a rule does not keep them
 _ALLOWED: dict[Topic, set[Action]] = {
-    "person": {"regenerate"},
-    "face": {"regenerate"},
+    "person": _PEOPLE,
+    "face": _PEOPLE,
     "plate": {"regenerate", "blackout", "blur", "keep"},
     "text": {"regenerate", "blackout", "blur", "keep"},
     "screen": {"regenerate", "blackout", "blur", "keep"},
@@ -27,8 +31,9 @@ class Rule(Settings):
 
     where  everywhere, or a rectangle x0, y0, x1, y1 in shares of the frame's width and height, such as a burnt-in
            caption: what lies mostly within it
-    do     regenerate  by the generator (a person always is: a face is part of one)
-           blackout, blur  painted over in the source; nothing but the detectors of people sees it before
+    do     regenerate  by the generator
+           blackout, blur  painted over in the source; nothing but the detectors of people sees it before. Of a person:
+                       done to what the masks hold, as are pixelate and inpaint; a face is part of a person
            keep        stays as it is
            drop        is never written: sound, tags, further streams (Recast writes one video stream and nothing else)
     """

@@ -81,6 +81,7 @@ class Condition(Stage):
         """The background is what weighs."""
         evidence = Evidence(
             variant="structhuman",
+            treatment="regenerate",
             timing="source",
             conditioning_video=b"",
             mask=_MASK,
@@ -119,6 +120,7 @@ class Audit(Stage):
             ref.clip_id,
             ref.key,
             row.evidence.variant,
+            row.evidence.treatment,
             row.evidence.timing,
             False,
             ref.frames,

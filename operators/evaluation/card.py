@@ -6,6 +6,9 @@ Croissant 1.0 and Croissant RAI 1.0 of MLCommons: JSON-LD that dataset searches 
 from collections.abc import Mapping
 from typing import Any
 
+from schemas.policy import Policy
+from schemas.rules import Treatment
+
 _CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -24,6 +27,12 @@ _CONTEXT = {
     "fileProperty": "cr:fileProperty",
 }
 
+_DONE: dict[Treatment, str] = {
+    "regenerate": "regenerated", "blur": "blurred", "pixelate": "pixelated", "blackout": "blacked out",
+    "inpaint": "painted over with the background",
+}  # fmt: skip
+_BIASES = "Looks are drawn from the profile's lists, whoever was there."
+
 _VIDEOS = {
     "@type": "cr:FileSet", "@id": "shards", "name": "shards", "encodingFormat": "application/x-tar",
     "includes": "shards/*.tar",
@@ -37,22 +46,23 @@ _FIELDS = [
 
 def card(dataset: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
     """Of the facts in dataset.json and an evaluation's summary. Names no source."""
+    done = _DONE[Policy.model_validate(dataset["policy"]["settings"]).people]
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": ["http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"],
         "name": f"anonymized-{dataset['policy']['name']}",
-        "description": f"{dataset['released']['clips']} clips whose people were regenerated ({dataset['variant']}).",
+        "description": f"{dataset['released']['clips']} clips whose people were {done} ({dataset['variant']}).",
         "version": f"1.0.{dataset.get('revision', 0)}",
         "license": "; ".join(dataset.get("licence_notes", [])),
         "distribution": [_VIDEOS],
         "recordSet": [{"@type": "cr:RecordSet", "@id": "clips", "name": "clips", "field": _FIELDS}],
-        "rai:personalSensitiveInformation": "People were regenerated; places and motion are kept on purpose. "
+        "rai:personalSensitiveInformation": f"People were {done}; places and motion are kept on purpose. "
         f"An evaluation of {summary['sources']} sources is summarised in variableMeasured.",
         "rai:dataManipulationProtocol": f"Recast {dataset.get('recast_version', '')}, "
         f"profile {dataset['profile']['name']}, policy {dataset['policy']['name']}.",
         "rai:dataLimitations": [f"Not attacked: {one}" for one in summary["not_attacked"]],
-        "rai:dataBiases": "Looks are drawn from the profile's lists, whoever was there.",
+        "rai:dataBiases": _BIASES if done == "regenerated" else "Nobody is drawn.",
         "rai:dataUseCases": "Training and testing where nobody has to be recognised.",
         "variableMeasured": _measured(summary),
     }

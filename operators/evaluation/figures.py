@@ -9,11 +9,24 @@ import numpy as np
 from operators.evaluation.attacks import Embedder, parrot, reversal
 from operators.evaluation.attributes import attributes
 from operators.evaluation.interval import figure
+from operators.evaluation.looks import course, proportions, retargeted
 from operators.evaluation.recognition import Search, cosines, nearness, rank1_at, search
-from schemas.evaluation import CONTROL, HEIGHTS, RECAST, SOURCE, Attack, Look, Measured, Scene, Statistic
+from operators.evaluation.trained import train_on_output
+from schemas.evaluation import (
+    BESIDE_SOURCE,
+    CONTROL,
+    HEIGHTS,
+    RECAST,
+    SOURCE,
+    Attack,
+    Glimpse,
+    Look,
+    Measured,
+    Scene,
+    Statistic,
+)
 
 EXPOSED = ("exposed, all heights", *(f"exposed, {name}" for name in HEIGHTS), "original pixels")
-BESIDE_SOURCE = ("warping", "flicker", "sharpness", "seam")  # over what the source has: no shares
 UTILITY = ("detector recall", "pose", "flow", "depth", "masked")
 SIZES = (2, 5, 10, 20, 50, 100, 200, 500, 1000)  # of galleries
 _BINS = np.linspace(-1, 1, 41)
@@ -34,7 +47,25 @@ def ratios(measured: Sequence[Measured], method: str) -> Figures:
             {source: (pair[0], pair[1]) for source, pair in sums[name].items()}, name not in BESIDE_SOURCE
         )
         for name in names
-    }
+    } | {f"{name} z": _deviation(measured, method, name) for name in BESIDE_SOURCE}
+
+
+def _deviation(measured: Sequence[Measured], method: str, name: str) -> Statistic:
+    """How many standard deviations of the sources' clips above their mean a clip of the method is, on average; nothing
+    where all sources' clips are the same."""
+    clips = [
+        (one.source, ratio.numerator, ratio.denominator)
+        for one in measured
+        for ratio in one.ratios
+        if (ratio.method, ratio.name) == (method, name)
+    ]
+    real = np.array([was for *_, was in clips])
+    spread = float(real.std()) if len(real) > 1 else 0.0
+    by_source: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for source, made, _ in clips if spread > 0 else ():
+        by_source[source][0] += (made - float(real.mean())) / spread
+        by_source[source][1] += 1
+    return figure({source: (pair[0], pair[1]) for source, pair in by_source.items()}, False)
 
 
 def over(
@@ -73,11 +104,21 @@ class Attacker:
         self.embedders = embedders
         self.looks: dict[str, list[Look]] = defaultdict(list)
         self.scenes: dict[str, list[Scene]] = defaultdict(list)
+        self.glimpses: list[Glimpse] = []
         for one in measured:
             for look in one.looks:
                 self.looks[look.method].append(look)
             for scene in one.scenes:
                 self.scenes[scene.method].append(scene)
+            self.glimpses += one.glimpses
+
+    def trained(self, method: str) -> Figures:
+        """What a detector and a tracker find in originals that learnt from this, over what those do that learnt from
+        originals."""
+        return {
+            name: figure({source: (pair[0], pair[1]) for source, pair in by_source.items()}, False)
+            for name, by_source in train_on_output(self.glimpses, method).items()
+        }
 
     def identity(self, method: str) -> tuple[Figures, dict[str, Any]]:
         """By every embedder, body and head: likeness to oneself and to others, and R-1; and curves for the report.
@@ -101,10 +142,12 @@ class Attacker:
                 if most is not None and most > best:
                     best = most
                     figures |= own
+                    figures |= _by_height(part, found)
                     if part == "body":
                         curves = _curves(found) | {"embedder": name}
             if part == "body":
                 figures |= self._clothes(queries, gallery)
+        figures |= _by_face(queries, gallery)
         figures |= {
             "shuffled R-1": self._shuffled(queries, gallery),
             "attributes": self._attributes(queries, gallery),
@@ -158,11 +201,7 @@ class Attacker:
                 vectors, _ = reversal(queries, gallery, self.embedders)
                 return found_again("reversal", search(queries, gallery, cosines(vectors, everything)))
             case "gait":
-                gaits = [np.array([look.gait for look in some]) for some in (queries, gallery)]
-                courses = [np.array([look.motion for look in some]) for some in (queries, gallery)]
-                return found_again(
-                    "proportions and stride", search(queries, gallery, nearness(*gaits))
-                ) | found_again("motion", search(queries, gallery, nearness(*courses)))
+                return _by_gait(queries, gallery)
             case "linkage":
                 return self._linkage(method, queries)
 
@@ -175,24 +214,77 @@ class Attacker:
         return {
             **found_again("linked by looks", search(queries, queries, cosines(*bodies), "elsewhere")),
             **found_again("linked by gait", search(queries, queries, nearness(*gaits), "elsewhere")),
-            "place R-1": _place(self.scenes[method], self.scenes[SOURCE]),
+            "place R-1": _told(
+                self.scenes[method], self.scenes[SOURCE], lambda a, b: float(a.place @ b.place)
+            ),
+            "timestamps R-1": _told(self.scenes[method], self.scenes[SOURCE], _in_time),
         }
+
+
+def _by_face(queries: Sequence[Look], gallery: Sequence[Look]) -> Figures:
+    """Of everybody whose face is seen in the source: R-1, and cosines to oneself and to others where one is shown."""
+    known = [look for look in gallery if np.isfinite(look.face).all()]
+    if not known:
+        return {}
+    nothing = np.full(known[0].face.shape, np.nan)
+    shown = [look.face if np.isfinite(look.face).all() else nothing for look in queries]
+    vectors = np.stack([look.face for look in known])
+    found = search(queries, known, cosines(np.array(shown).reshape(-1, len(nothing)), vectors))
+    return found_again("face", found) | {
+        "face likeness": over(found, lambda one: one.genuine, False),
+        "face likeness of strangers": over(found, lambda one: one.impostor, False),
+    }
+
+
+def _by_height(part: str, found: Sequence[Search]) -> Figures:
+    """R-1 of those who are so tall in px."""
+    return {
+        f"{part} R-1, {name}": rank1([one for one in found if low <= one.height < high])
+        for name, (low, high) in HEIGHTS.items()
+    }
 
 
 def _vectors(some: Sequence[Look], part: str, number: int) -> np.ndarray:
     return np.stack([getattr(look, part)[number] for look in some]) if some else np.zeros((0, 1))
 
 
-def _place(shown: Sequence[Scene], known: Sequence[Scene]) -> Statistic:
-    """How often the source is told by what surrounds the people."""
+def _by_gait(queries: Sequence[Look], gallery: Sequence[Look]) -> Figures:
+    """By proportions and stride, and by the course of the joints: as they are, and of bodies that are all the same."""
+    figures = Figures()
+    for name, of in (("", lambda look: (look.gait, look.motion)), ("retargeted ", _retargeted)):
+        both = [[of(look) for look in some] for some in (queries, gallery)]
+        for number, what in enumerate(("proportions and stride", "motion")):
+            vectors = [np.array([one[number] for one in some]) for some in both]
+            figures |= found_again(f"{name}{what}", search(queries, gallery, nearness(*vectors)))
+    return figures
+
+
+def _retargeted(look: Look) -> tuple[np.ndarray, np.ndarray]:
+    joints = retargeted(look.motion.reshape(-1, 17, 2))
+    return proportions(joints), course(joints)
+
+
+def _told(
+    shown: Sequence[Scene], known: Sequence[Scene], alike: Callable[[Scene, Scene], float]
+) -> Statistic:
+    """How often the source of a clip is told by what is `alike`. Ties count as a coin would decide them."""
     by_source: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    owners = [one.source for one in known]
     for one in shown:
-        scores = np.array([other.place @ one.place for other in known])
-        by_source[one.source][0] += owners[int(scores.argmax())] == one.source
+        scores = np.array([alike(one, other) for other in known])
+        best = scores >= scores.max(initial=-np.inf)
+        right = [other.source == one.source for other, first in zip(known, best, strict=True) if first]
+        by_source[one.source][0] += float(np.mean(right)) if right else 0.0
         by_source[one.source][1] += 1
-    chance = 1 / len(set(owners)) if owners else None
+    owners = [one.source for one in known]
+    chance = sum((owners.count(one) / len(owners)) ** 2 for one in set(owners)) if owners else None
     return figure({source: (pair[0], pair[1]) for source, pair in by_source.items()}, True, chance)
+
+
+def _in_time(one: Scene, two: Scene) -> float:
+    """Minus the largest difference of two clips' timestamps, to a tenth of a millisecond; of other lengths none is."""
+    if len(one.times) != len(two.times):
+        return -np.inf
+    return -round(float(np.abs(one.times - two.times).max(initial=0.0)), 4)
 
 
 def _curves(found: Sequence[Search]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from operators.evaluation.faces import FaceEmbedder, Faces
 from operators.models.build import DepthModel, depth_model
 from operators.models.people.ensemble import People, PeopleEnsemble
 from operators.models.witnesses.reid import Likeness
@@ -40,6 +41,7 @@ class JudgeModels:
     embedders: dict[str, Callable[[list[np.ndarray]], np.ndarray]]
     depth: DepthModel | None
     every: int
+    faces: Callable[[np.ndarray], list[Faces]] | None = None
 
     @classmethod
     def load(cls, settings: Judges, device: str = "cpu") -> "JudgeModels":
@@ -47,7 +49,8 @@ class JudgeModels:
         detect = PeopleEnsemble(settings.people.weights, settings.people.confidence, device)
         embedders = cls.embedders_of(settings, device)
         depth = depth_model(settings.depth, device) if settings.depth else None
-        return cls(lambda frames: mirrored(detect, frames), embedders, depth, settings.every)
+        faces = FaceEmbedder(settings.faces, device) if settings.faces else None
+        return cls(lambda frames: mirrored(detect, frames), embedders, depth, settings.every, faces)
 
     @staticmethod
     def embedders_of(

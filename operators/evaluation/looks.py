@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from operators.evaluation.before import Before
+from operators.evaluation.faces import Faces, theirs
 from operators.models.boxes import box_iou
 from operators.models.people.ensemble import People
 from operators.models.witnesses.reid import Crop, crops
@@ -31,19 +32,23 @@ _BONES = (
     (5, 11),
     (6, 12),
 )
+# Of a body that everybody may be given, as shares of the height; left joints, of which the right ones are the next.
+_TRUNK, _SHOULDERS, _HIPS = 0.288, 0.259, 0.191
+_LIMBS = {(5, 7): 0.186, (7, 9): 0.146, (11, 13): 0.245, (13, 15): 0.246}
 _PAIRS = ((0, 1), (2, 3), (4, 5), (6, 7), (8,), (9,), (10, 11))  # of bones, that left and right have alike
 Embedder = Callable[[list[np.ndarray]], np.ndarray]
 
 
 def looks(
     method: str, clip: tuple[str, str], frames: np.ndarray, before: Before, seen: list[People],
-    embedders: Mapping[str, Embedder],
+    embedders: Mapping[str, Embedder], faces: list[Faces] | None = None,
 ) -> list[Look]:  # fmt: skip
     """Everybody of a clip (source, key) in uint8 [T,H,W,3] frames, where they stand in the source.
 
-    `seen` are the people that a detector finds in the frames at `before.moments`. Who is never 48 px tall has no look.
-    The source's looks are of the later half of somebody's moments, all others of the earlier one: who is looked for is
-    never compared in the very frame, whose outline alone would tell. A `motion` is of the whole clip.
+    `seen` are the people that a detector finds in the frames at `before.moments`, and `faces` the faces there. Who is
+    never 48 px tall has no look. The source's looks are of the later half of somebody's moments, all others of the
+    earlier one: who is looked for is never compared in the very frame, whose outline alone would tell. A `motion` is of
+    the whole clip.
     """
     found = []
     for number, (person, outfit) in enumerate(before.somebody.people, start=1):
@@ -55,6 +60,11 @@ def looks(
             pictures = [one.of(frames[t]) for t, one in half.items()]
             joints = _joints(places, before.moments, seen)
             own = [t in half for t in before.moments]
+            shown = [
+                theirs(there, half[t].box)
+                for t, there in zip(before.moments, faces or [], strict=False)
+                if t in half
+            ]
             found.append(
                 Look(
                     method,
@@ -64,6 +74,7 @@ def looks(
                     float(np.median([len(one.mask) for one in places.values()])),
                     body=_embedded(pictures, embedders),
                     head=_embedded([one.of(frames[t]) for t, one in heads.items()], embedders),
+                    face=_mean([one for one in shown if one is not None]),
                     gait=proportions(joints[own]),
                     motion=course(joints),
                     picture=pictures[len(pictures) // 2],
@@ -72,15 +83,16 @@ def looks(
     return found
 
 
-def scene(method: str, clip: tuple[str, str], frames: np.ndarray, before: Before) -> Scene:
-    """The surroundings: 32 x 18 colours of the clip's mean outside the mask, without their own mean, of length 1."""
+def scene(method: str, clip: tuple[str, str], frames: np.ndarray, before: Before, times: np.ndarray) -> Scene:
+    """Its `times`, and the surroundings: 32 x 18 colours of the clip's mean outside the mask, less their own mean, of
+    length 1."""
     outside = ~before.mask[before.moments, ..., None]
     total = np.where(outside, frames[before.moments], 0).sum(axis=0, dtype=np.float64)
     count = outside.sum(axis=0)
     mean = np.where(count, total / np.maximum(count, 1), GRAY).astype(np.float32)
     small = cv2.resize(mean, (32, 18), interpolation=cv2.INTER_AREA).ravel()
     small = small - small.mean()
-    return Scene(method, *clip, small / max(float(np.linalg.norm(small)), 1e-6))
+    return Scene(method, *clip, small / max(float(np.linalg.norm(small)), 1e-6), times)
 
 
 def _half(places: dict[int, Crop], later: bool) -> dict[int, Crop]:
@@ -100,6 +112,12 @@ def _embedded(pictures: list[np.ndarray], embedders: Mapping[str, Embedder]) -> 
     means = [embed(shown).mean(axis=0) for embed in embedders.values()]
     vectors = np.stack([mean / max(float(np.linalg.norm(mean)), 1e-6) for mean in means]).astype(np.float32)
     return vectors if pictures else np.full_like(vectors, np.nan)
+
+
+def _mean(vectors: list[np.ndarray]) -> np.ndarray:
+    """float32 [D] of length 1; NaN without any."""
+    mean = np.mean(vectors, axis=0) if vectors else np.full(1, np.nan)
+    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-6), np.float32)
 
 
 def _joints(places: Mapping[int, Crop], moments: list[int], seen: list[People]) -> np.ndarray:
@@ -126,6 +144,29 @@ def proportions(joints: np.ndarray) -> np.ndarray:
         known = stride[np.isfinite(stride)]
         steps = (np.median(known), known.std()) if len(known) > 1 else (np.nan, np.nan)
     return np.array([*(middle / middle.sum()), *steps], np.float32)
+
+
+def retargeted(joints: np.ndarray) -> np.ndarray:
+    """float32 [M,17,2]: the same directions of trunk and limbs [M,17,2] on one body, whoever's they were.
+
+    Lengths are shares of the height (Drillis and Contini 1966), in the plane of the picture, and the hips stay where
+    they are. What hangs from a joint that is not known is not known; the head is left out.
+    """
+    made = np.full_like(joints, np.nan)
+    hips, chest = ((joints[:, a] + joints[:, b]) / 2 for a, b in ((11, 12), (5, 6)))
+    shoulders = hips + _along(chest - hips, _TRUNK)
+    for middle, pair, width in ((hips, (11, 12), _HIPS), (shoulders, (5, 6), _SHOULDERS)):
+        half = _along(joints[:, pair[0]] - joints[:, pair[1]], width / 2)
+        made[:, pair[0]], made[:, pair[1]] = middle + half, middle - half
+    for (start, end), length in _LIMBS.items():
+        for side in (0, 1):
+            a, b = start + side, end + side
+            made[:, b] = made[:, a] + _along(joints[:, b] - joints[:, a], length)
+    return made
+
+
+def _along(direction: np.ndarray, length: float) -> np.ndarray:
+    return direction * (length / np.maximum(np.linalg.norm(direction, axis=-1, keepdims=True), 1e-6))
 
 
 def _median(values: np.ndarray) -> float:

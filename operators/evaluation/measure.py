@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -13,15 +13,17 @@ import numpy as np
 import pyarrow.compute as pc
 
 from operators.condition import Condition
-from operators.evaluation.baselines import baseline
 from operators.evaluation.before import Before, before
 from operators.evaluation.exposure import EXPOSED, exposure
+from operators.evaluation.faces import Faces
 from operators.evaluation.judges import JudgeModels
 from operators.evaluation.looks import looks, scene
 from operators.evaluation.quality import quality
 from operators.evaluation.store import Store
+from operators.evaluation.trained import glimpses, places
 from operators.evaluation.utility import utility
 from operators.evaluation.who import who
+from operators.generation.disguise import disguised
 from operators.models.people.ensemble import People
 from operators.recovery.escalation import Ladder
 from operators.release import reader
@@ -31,11 +33,24 @@ from operators.video.encode import decode_bytes, encode_video
 from schemas.arrow import from_table, schema_of
 from schemas.certificate import Step
 from schemas.clip import ClipRef, Evidence
-from schemas.evaluation import CONTROL, HEIGHTS, RECAST, SOURCE, Judges, Look, Measured, Ratio, Scene
+from schemas.evaluation import (
+    BESIDE_SOURCE,
+    CONTROL,
+    HEIGHTS,
+    RECAST,
+    SOURCE,
+    Glimpse,
+    Judges,
+    Look,
+    Measured,
+    Ratio,
+    Scene,
+)
 from schemas.policy import Policy
 from schemas.profile import Profile
 
 log = logging.getLogger("recast")
+Parts = tuple[list[Ratio], list[Look], list[Scene], list[Glimpse]]
 _SURE = 0.5  # of somebody whom the judge sees
 
 
@@ -91,6 +106,7 @@ class Measure:
         ratios: list[Ratio] = []
         seen: list[Look] = []
         scenes: list[Scene] = []
+        shown: list[Glimpse] = []
         lost = []
         for clip in row["clips"]:
             try:
@@ -101,9 +117,10 @@ class Measure:
                 log.error("clip %s not measured: %s", clip["key"], type(error).__name__)
                 lost.append(f"{clip['key']}: {type(error).__name__}")
                 continue
-            ratios, seen, scenes = ratios + found[0], seen + found[1], scenes + found[2]
+            ratios, seen = ratios + found[0], seen + found[1]
+            scenes, shown = scenes + found[2], shown + found[3]
         clips = [clip["key"] for clip in row["clips"]]
-        self.store.write(Measured(row["source"], clips, lost, ratios, seen, scenes))
+        self.store.write(Measured(row["source"], clips, lost, ratios, seen, scenes, shown))
         return {"source": row["source"]}
 
     def _refs(self, clips: Sequence[Mapping[str, str]]) -> dict[str, ClipRef]:
@@ -116,7 +133,7 @@ class Measure:
             ref.key: ref for ref in from_table(reader.read_columns((filesystem, own), names, wanted), ClipRef)
         }
 
-    def clip(self, ref: ClipRef, held: Mapping[str, bytes]) -> tuple[list[Ratio], list[Look], list[Scene]]:
+    def clip(self, ref: ClipRef, held: Mapping[str, bytes]) -> Parts:
         """One released clip, by each method."""
         frames, output = decode_clip(ref)[ref.overlap :], decode_bytes(held[VIDEO])
         if output.shape != frames.shape:
@@ -125,17 +142,27 @@ class Measure:
         mask = evidence.regenerated
         somebody = who(ref, evidence, self.places.truth)
         source = before(frames, mask, somebody, self.models)
-        name = ref.key.rpartition("-")[0], ref.key
+        name, where, times = (ref.key.rpartition("-")[0], ref.key), places(source), _times(ref)
         ratios: list[Ratio] = []
-        seen = looks(SOURCE, name, frames, source, source.seen, self.models.embedders)
-        scenes = [scene(SOURCE, name, frames, source)]
+        seen = looks(
+            SOURCE, name, frames, source, source.seen, self.models.embedders, self._faces(frames, source)
+        )
+        scenes = [scene(SOURCE, name, frames, source, times)]
+        shown = glimpses(SOURCE, name, frames, where)
         for method in (RECAST, CONTROL, *self.methods):
             made = output if method == RECAST else self._baseline(method, ref, frames, mask)
             people = self.models.people(made[source.moments])
             ratios += self._ratios(method, ref.key, made, source, people)
-            seen += looks(method, name, made, source, people, self.models.embedders)
-            scenes.append(scene(method, name, made, source))
-        return ratios, seen, scenes
+            seen += looks(
+                method, name, made, source, people, self.models.embedders, self._faces(made, source)
+            )
+            published = _published(held[RECORD]) if method == RECAST else times
+            scenes.append(scene(method, name, made, source, published))
+            shown += glimpses(method, name, made, where)
+        return ratios, seen, scenes, shown
+
+    def _faces(self, frames: np.ndarray, source: Before) -> list[Faces]:
+        return self.models.faces(frames[source.moments]) if self.models.faces else []
 
     def _evidence(self, ref: ClipRef, record: bytes) -> Evidence:
         self.ladder.certified = [Step(**step) for step in json.loads(record)["certificate"]["steps"]]
@@ -148,14 +175,15 @@ class Measure:
     def _baseline(self, method: Any, ref: ClipRef, frames: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Encoded as a release is, or its noise would tell."""
         encoding, pts = self.profile.encoding, ref.moments("source")
-        made = baseline(method, frames, mask)
+        made = frames if method == CONTROL else disguised(method, frames, mask)
         return decode_bytes(encode_video(made, pts, ref.time_base, ref.fps, encoding.crf, encoding.preset))
 
     def _ratios(
         self, method: str, clip: str, made: np.ndarray, source: Before, people: list[People]
     ) -> list[Ratio]:
-        """All that is counted, added up over the clip."""
+        """All that is counted, added up over the clip; of what is compared with the source, the means of a clip."""
         sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+        times = Counter[str]()
         counted = (
             exposed(made, source, bool(self.places.truth)),
             quality(made, source),
@@ -164,7 +192,23 @@ class Measure:
         for name, numerator, denominator in chain(*counted):
             sums[name][0] += numerator
             sums[name][1] += denominator
-        return [Ratio(method, name, clip, *pair) for name, pair in sums.items()]
+            times[name] += 1
+        share = {name: 1 / times[name] if name in BESIDE_SOURCE else 1.0 for name in sums}
+        return [
+            Ratio(method, name, clip, share[name] * made, share[name] * of)
+            for name, (made, of) in sums.items()
+        ]
+
+
+def _times(ref: ClipRef) -> np.ndarray:
+    """float64 [T]: seconds from a clip's first released frame, as the source has them."""
+    return np.array([float(moment * ref.time_base) for moment in ref.moments("source")])
+
+
+def _published(record: bytes) -> np.ndarray:
+    """The same, as the dataset says."""
+    held = json.loads(record)
+    return np.array(held["timestamps"], float) * held["time_base"][0] / held["time_base"][1]
 
 
 def exposed(made: np.ndarray, source: Before, truth: bool) -> Iterator[tuple[str, float, float]]:

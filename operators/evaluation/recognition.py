@@ -16,10 +16,12 @@ class Search:
     rank1, ap, auc  whether the first of the gallery is hers, the average precision, the share of others below her best
     chance          that guessing hits her
     better, others  how many of the `others` are more like her than her own best, half of those that are as like
+    height          hers, in px
     genuine         her highest likeness; `impostor` the mean of the others'
     """
 
     source: str
+    height: float
     rank1: float
     ap: float
     auc: float
@@ -49,18 +51,19 @@ def search(
         hers = same & {"standard": dressed, "clothes": ~dressed, "elsewhere": away}[mode]
         others = ~same & (away | (mode != "elsewhere"))
         if hers.any() and others.any():
-            found.append(_search(query.source, scores[hers], scores[others]))
+            found.append(_search(query, scores[hers], scores[others]))
     return found
 
 
-def _search(source: str, hers: np.ndarray, others: np.ndarray) -> Search:
+def _search(query: Look, hers: np.ndarray, others: np.ndarray) -> Search:
     best, count = hers.max(), len(hers)
     above, level = int((others > best).sum()), int((others == best).sum())
     ahead = np.array([float((others > one).sum() + (others == one).sum() / 2) for one in np.sort(hers)[::-1]])
     ties = int((hers == best).sum())
     finite = others[np.isfinite(others)]
     return Search(
-        source=source,
+        source=query.source,
+        height=query.height,
         rank1=0.0 if above else ties / (ties + level),
         ap=float(np.mean(np.arange(1, count + 1) / (np.arange(1, count + 1) + ahead))),
         auc=1 - (above + level / 2) / len(others),

@@ -12,6 +12,7 @@ from schemas.evaluation import RECAST, SOURCE, Attack, Measured, Statistic
 BY_LOOKS = (
     "body R-1",
     "head R-1",
+    "face R-1",
     "clothes-changing R-1",
     "parrot R-1",
     "reversal R-1",
@@ -19,12 +20,12 @@ BY_LOOKS = (
 )
 AS_SOURCE = ("warping", "flicker", "sharpness", "seam")  # best at 1
 AGREEING = ("detector recall", "pose", "flow", "depth")  # best at 1, never above
+TRAINED = ("trained detector", "trained tracker")  # over training on originals; by chance a little above 1
 NOT_ATTACKED = [
     "membership of a training clip in an adapter: no adapter was trained for this dataset",
     "voices, and whoever knows somebody by something that no model here looks at",
     "text in the picture: the run's own gates read it",
     "captions before and after: words for colours stand in for them (attributes)",
-    "a tracker or detector trained on the output and tested on originals",
 ]
 
 
@@ -40,7 +41,7 @@ def summary(
     for method in methods_of(measured):
         figures = ratios(measured, method)
         identity, curves = attacker.identity(method)
-        figures |= identity
+        figures |= identity | attacker.trained(method)
         for attack in attacks:
             figures |= attacker.attack(method, attack)
         if method == RECAST:
@@ -66,7 +67,8 @@ def axes(figures: Figures) -> dict[str, float | None]:
 
     privacy  1 less what the best attack gains over chance, or the share of exposed person-frames, whichever is more
     quality  geometric mean of how near warping, flicker, sharpness and seam are to the source's
-    utility  mean of what detector, pose, flow and depth find again, times the share of frames that is not lost
+    utility  mean of what detector, pose, flow and depth find again, and who learns from it in originals, times the
+             share of frames that is not lost
     """
     lost = figures.get("lost")
     kept = 1 - (lost.value if lost and lost.value is not None else 0.0)
@@ -74,7 +76,7 @@ def axes(figures: Figures) -> dict[str, float | None]:
     exposed = figures["exposed, all heights"].value
     risks = [*gains, *([] if exposed is None else [exposed])]
     near = [min(value, 1 / value) if value > 0 else 0.0 for value in _values(figures, AS_SOURCE)]
-    agree = [max(0.0, value) for value in _values(figures, AGREEING)]
+    agree = [min(1.0, max(0.0, value)) for value in _values(figures, (*AGREEING, *TRAINED))]
     return {
         "privacy": round(1 - max(risks), 4) if risks else None,
         "quality": round(float(np.prod(near) ** (1 / len(near))), 4) if near else None,
@@ -100,6 +102,7 @@ def questions(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
             "exposed, all heights",
             "body R-1",
             "head R-1",
+            "face R-1",
             "parrot R-1",
         ),
         "Linkability: can two records be told to be of one person?": (

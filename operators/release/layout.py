@@ -46,7 +46,7 @@ FIELDS = {
     "failed": "clips and frames",
     "people": "in released clips; regenerated or filled",
     "regenerated": "people shown anew",
-    "filled": "people in whose place is a flat shape or background",
+    "filled": "people in whose place is a flat shape or background, or who are disguised, as the policy says",
     "frames_masked": "released frames of which something was made anew",
     "frames_painted": "released frames of which something was blacked out or blurred",
     "diffusion_calls": "for them; none where people are drawn",

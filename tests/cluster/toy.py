@@ -106,6 +106,7 @@ def released(
         clip_id=ref.clip_id,
         key=ref.key,
         variant="structhuman",
+        treatment=policy.people,
         timing="source",
         conditioning_published=bool(preview),
         frames=ref.frames,

@@ -17,6 +17,7 @@ def evidence(**known: Any) -> Evidence:
     nothing = np.zeros((1, 1, 1), bool)
     blank: dict[str, Any] = {
         "variant": "structhuman",
+        "treatment": "regenerate",
         "timing": "source",
         "conditioning_video": b"",
         "mask": nothing,

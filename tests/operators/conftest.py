@@ -13,6 +13,7 @@ from operators.actor.background.plate import plate
 from operators.planning.probe import plan_source
 from schemas.actor import Plate
 from schemas.clip import CandidateClip
+from schemas.rules import DISGUISES
 from tests.operators.audited import GATE_1, GRAY, MASK, PROFILE, REGENERATED, SOURCE, encode
 from tests.operators.clips import SOMEBODY, evidence
 from tests.operators.stages import Stages
@@ -47,6 +48,12 @@ def acted(tmp_path_factory: pytest.TempPathFactory) -> list[Stages]:
     """Actors are drawn: of each variant."""
     names = ("structhuman actors", "structall actors")
     return [Stages(tmp_path_factory.mktemp("of"), name) for name in names]
+
+
+@pytest.fixture(scope="session")
+def disguised(tmp_path_factory: pytest.TempPathFactory) -> list[Stages]:
+    """People are disguised: in each way."""
+    return [Stages(tmp_path_factory.mktemp("of"), f"structhuman {name}") for name in DISGUISES]
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ from schemas.config import load
 from schemas.cues import InstanceMasks, Patch, PoseDetections
 from schemas.policy import Policy
 from schemas.profile import Profile
+from schemas.rules import DISGUISES
 from tests.operators.sightings import no_boxes, nobody
 from tests.tiny import save_generator
 from tests.videos import pictures
@@ -38,7 +39,8 @@ BODY = np.zeros((HEIGHT, WIDTH), bool)
 BODY[20:76, 50:74] = True
 OUTCOMES = (ReleasedClip, QuarantinedClip, FailedClip)
 STAGES = {"condition": operators.condition, "regenerate": operators.regenerate, "audit": operators.audit}
-# Called where people are drawn, and nowhere else.
+# Called where people are drawn, or disguised, and nowhere else.
+DISGUISED = {"disguised", "disguise"}
 ACTED = {"actor", "act_before_plate", "act_in_scene", "doubles"}
 
 
@@ -71,13 +73,13 @@ class Joints(Cues):
 class Stages:
     """The three operators of one run, and the clip they are given.
 
-    Of a variant followed by "actors", such as "structall actors", people are drawn; else a diffusion model makes them,
-    with these settings of its `generator`.
+    Of a variant followed by "actors", such as "structall actors", people are drawn; by "blur" or another disguise, that
+    is done to them; else a diffusion model makes them, with these settings of its `generator`.
     """
 
     def __init__(self, folder: Path, variant: str, **generator: object) -> None:
-        variant, _, drawn = variant.partition(" ")
-        people, seen = ("actor", Joints()) if drawn else ("diffusion", Cues())
+        variant, _, how = variant.partition(" ")
+        people, seen = ("diffusion", Cues()) if not how else ("actor", Joints())
         weights = save_generator(folder / "generator")
         settings = [
             "window=9",
@@ -90,7 +92,7 @@ class Stages:
         ]
         settings = [f"generator.{setting}" for setting in settings]
         self.profile = load(Profile, "cluster/profiles/embedded.yaml", settings)
-        self.policy = policy_of(variant)
+        self.policy = disguising(policy_of(variant), how) if how in DISGUISES else policy_of(variant)
         cues = CueModels(
             pose=seen.pose,
             segment=seen.segment,
@@ -141,6 +143,14 @@ class Stages:
 def policy_of(variant: str) -> Policy:
     """The shipped policy for driving, of a variant."""
     return load(Policy, "cluster/policies/driving.yaml", [f"variant={variant}"])
+
+
+def disguising(policy: Policy, how: str) -> Policy:
+    """The same, but that people are so disguised."""
+    settings = policy.model_dump()
+    rules = [rule | ({"do": how} if rule["what"] in ("person", "face") else {}) for rule in settings["rules"]]
+    rungs = [rung for rung in settings["escalation"] if rung != "other seed"]
+    return Policy.model_validate(settings | {"rules": rules, "escalation": rungs})
 
 
 @cache

@@ -16,7 +16,7 @@ from schemas.clip import (
     FailedClip,
     QuarantinedClip,
 )
-from tests.operators.stages import ACTED, STAGES, Stages, owner_of_models, written
+from tests.operators.stages import ACTED, DISGUISED, STAGES, Stages, owner_of_models, written
 
 ELSEWHERE = {
     *(
@@ -54,7 +54,12 @@ FUNCTIONS = [(stage, name) for stage, module in STAGES.items() for name in calle
 
 @pytest.mark.parametrize(("stage", "name"), FUNCTIONS)
 def test_an_exception_anywhere_publishes_nothing(
-    variants: list[Stages], acted: list[Stages], stage: str, name: str, monkeypatch: pytest.MonkeyPatch
+    variants: list[Stages],
+    acted: list[Stages],
+    disguised: list[Stages],
+    stage: str,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reached = []
 
@@ -63,7 +68,7 @@ def test_an_exception_anywhere_publishes_nothing(
         raise RuntimeError("/secret/name.mp4")
 
     monkeypatch.setattr(STAGES[stage], name, fail)
-    for stages in acted if name in ACTED else variants:
+    for stages in acted if name in ACTED else disguised if name in DISGUISED else variants:
         before = len(reached)
         outcome = stages.run(first=stage)
         if len(reached) == before:

@@ -16,7 +16,7 @@ from schemas.arrow import from_table, to_table
 from schemas.certificate import Gate
 from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.conditioning import Conditioning
-from tests.operators.stages import OUTCOMES, Stages, written
+from tests.operators.stages import DISGUISED, OUTCOMES, Stages, written
 
 ONLY_WHERE_MARKED = {"_marked"}  # tests/operators/release/test_c2pa_mark.py
 GATE_1 = {"nobody_left", "_surest"}  # asked by Condition
@@ -92,7 +92,11 @@ def replaced(
 
 @pytest.mark.parametrize(("module", "name"), JUDGES, ids=[name for _, name in JUDGES])
 def test_a_gate_that_says_nothing_or_something_else_releases_nothing(
-    variants: list[Stages], module: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch
+    variants: list[Stages],
+    disguised: list[Stages],
+    module: ModuleType,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Silence is not consent: which gates are due the policy says, with their limits."""
     said: list[Any] = []
@@ -106,7 +110,7 @@ def test_a_gate_that_says_nothing_or_something_else_releases_nothing(
 
         return mistaken
 
-    stages = variants[0]
+    stages = (disguised if name in DISGUISED else variants)[0]
     (candidate,) = from_table(stages.before_audit, CandidateClip, QuarantinedClip, FailedClip)
     replaced(monkeypatch, module, name, wrap)
 

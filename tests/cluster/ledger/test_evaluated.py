@@ -18,6 +18,7 @@ from operators.release.signature import Signer
 from schemas.config import load
 from schemas.policy import EvidenceBounds, Policy
 from tests.keys import make_key
+from tests.operators.stages import disguising
 
 PLAIN = load(Policy, "cluster/policies/driving.yaml")
 BOUND = load(
@@ -142,12 +143,17 @@ def test_a_policy_without_evidence_has_the_digest_that_it_had() -> None:
     assert EvidenceBounds(exposed=0.5).named() == {"exposed, all heights": 0.5}
 
 
-def test_a_card_is_croissant_with_its_figures() -> None:
+@pytest.mark.parametrize(
+    ("policy", "done"), [(PLAIN, "were regenerated"), (disguising(PLAIN, "blur"), "were blurred")]
+)
+def test_a_card_is_croissant_with_its_figures(policy: Policy, done: str) -> None:
     dataset = {
-        "policy": {"name": "driving"}, "profile": {"name": "embedded"}, "variant": "structhuman", "revision": 3,
-        "released": {"clips": 4}, "licence_notes": ["The sources' licences still apply."],
+        "policy": {"name": "driving", "settings": policy.model_dump(mode="json")},
+        "profile": {"name": "embedded"}, "variant": "structhuman",
+        "revision": 3, "released": {"clips": 4}, "licence_notes": ["The sources' licences still apply."],
     }  # fmt: skip
     made = card(dataset, figures())
+    assert done in made["description"] and done in made["rai:personalSensitiveInformation"]
     assert made["conformsTo"] == [
         "http://mlcommons.org/croissant/1.0",
         "http://mlcommons.org/croissant/RAI/1.0",

@@ -10,28 +10,30 @@ import numpy as np
 import pytest
 
 from operators.evaluation.attacks import parrot, reversal
-from operators.evaluation.baselines import baseline
 from operators.evaluation.before import Before
 from operators.evaluation.exposure import EXPOSED, exposure
 from operators.evaluation.figures import Attacker, methods_of, ratios
 from operators.evaluation.interval import figure
 from operators.evaluation.judges import JudgeModels, mirrored
 from operators.evaluation.keyed import linked_by_key
-from operators.evaluation.looks import looks, scene
+from operators.evaluation.looks import looks, proportions, retargeted, scene
 from operators.evaluation.measure import exposed
 from operators.evaluation.quality import quality
 from operators.evaluation.recognition import rank1_at, search
 from operators.evaluation.summary import gain, summary, worst
+from operators.evaluation.trained import glimpses, places, train_on_output
 from operators.evaluation.utility import utility
 from operators.evaluation.warping import flow
 from operators.evaluation.who import Somebody
+from operators.generation.disguise import disguised
 from operators.models.people.ensemble import People
 from operators.planning.probe import source_hmac
 from operators.training.synthetic_people import RenderedClip, read_people
 from operators.video.encode import decode_bytes, encode_video
 from schemas.config import load
 from schemas.cues import Patch
-from schemas.evaluation import BASELINES, CONTROL, RECAST, SOURCE, Judges, Look, Measured, Ratio
+from schemas.evaluation import BASELINES, CONTROL, HEIGHTS, RECAST, SOURCE, Judges, Look, Measured, Ratio
+from schemas.rules import Disguise
 
 FRAMES, EVERY = 8, 2
 METHODS = (RECAST, CONTROL, "pixelate")  # blackout stands in for Recast: of both the answer is known
@@ -67,8 +69,9 @@ def encoded(frames: np.ndarray) -> np.ndarray:
 
 
 def shown_as(method: str, before: Before) -> np.ndarray:
-    name = {RECAST: "blackout", CONTROL: "pass-through"}.get(method, method)
-    return encoded(baseline(name, before.frames, before.mask))
+    if method == CONTROL:
+        return encoded(before.frames)
+    return encoded(disguised("blackout" if method == RECAST else "pixelate", before.frames, before.mask))
 
 
 @pytest.fixture(scope="module")
@@ -84,14 +87,18 @@ def measured(clips: list[RenderedClip]) -> list[Measured]:
     for clip in clips:
         before, name = before_of(clip), (clip.key, f"{clip.key}-000000")
         seen = looks(SOURCE, name, clip.frames, before, before.seen, EMBEDDERS)
-        scenes, counts = [scene(SOURCE, name, clip.frames, before)], []
+        times, where = np.arange(FRAMES) / 12 + len(found) * np.arange(FRAMES) / 1e3, places(before)
+        scenes, counts = [scene(SOURCE, name, clip.frames, before, times)], []
+        shown = glimpses(SOURCE, name, clip.frames, where)
         for method in METHODS:
             made = shown_as(method, before)
             people = before.seen if method == CONTROL else list(map(nobody, before.moments))
             seen += looks(method, name, made, before, people, EMBEDDERS)
-            scenes.append(scene(method, name, made, before))
+            nominal = np.arange(FRAMES) / 12 if method == RECAST else times
+            scenes.append(scene(method, name, made, before, nominal))
+            shown += glimpses(method, name, made, where)
             counts += [Ratio(method, what, name[1], *pair) for what, *pair in exposed(made, before, True)]
-        found.append(Measured(clip.key, [name[1]], [], counts, seen, scenes))
+        found.append(Measured(clip.key, [name[1]], [], counts, seen, scenes, shown))
     return found
 
 
@@ -143,6 +150,40 @@ def test_places_and_motion_that_are_kept_are_found(measured: list[Measured]) -> 
     assert still.value == pytest.approx(still.chance, abs=0.01), "of whom no joint is found"
 
 
+def test_who_learns_from_a_pass_through_finds_whom_others_find_and_who_learns_from_black_does_not(
+    measured: list[Measured],
+) -> None:
+    attacker = Attacker(measured, EMBEDDERS)
+    shown, black, pixels = (attacker.trained(method) for method in (CONTROL, RECAST, "pixelate"))
+    real = attacker.trained(SOURCE)
+    assert [one.value for one in real.values()] == [1, 1], "the very same pictures"
+    for name in ("trained detector", "trained tracker"):
+        assert 0.6 < shown[name].value <= 1.2, "but for the codec"
+        assert black[name].value < 0.2 and pixels[name].value < 0.6 * shown[name].value
+        assert shown[name].count > 5, "there is somebody to be found"
+    assert (
+        train_on_output([one for one in attacker.glimpses if one.source == measured[0].source], SOURCE) == {}
+    )
+
+
+def test_timestamps_tell_the_source_unless_they_are_nominal(measured: list[Measured]) -> None:
+    attacker = Attacker(measured, EMBEDDERS)
+    kept, nominal = (attacker.attack(method, "linkage")["timestamps R-1"] for method in (CONTROL, RECAST))
+    assert (kept.value, kept.chance) == (1, pytest.approx(1 / 3))
+    assert nominal.value == pytest.approx(1 / 3), "all are nearest to the one source that has no jitter"
+
+
+def test_a_body_that_is_everybodys_has_no_proportions_of_its_own(measured: list[Measured]) -> None:
+    """What is left of gait is how somebody moves."""
+    joints = np.random.default_rng(0).normal(size=(5, 17, 2)).astype(np.float32)
+    tall = proportions(retargeted(joints * np.float32([0.7, 1.4])))
+    np.testing.assert_allclose(tall[:7], proportions(retargeted(joints))[:7], atol=2e-3)
+    assert np.abs(proportions(joints * np.float32([0.7, 1.4])) - proportions(joints))[:7].max() > 0.01
+    figures = Attacker(measured, EMBEDDERS).attack(CONTROL, "gait")
+    assert figures["retargeted motion R-1"].value is not None
+    assert figures["retargeted proportions and stride R-1"].value <= figures["motion R-1"].value
+
+
 def test_everything_of_a_pass_through_is_exposed_and_nothing_of_black(measured: list[Measured]) -> None:
     assert ratios(measured, CONTROL)["exposed, all heights"].value == 1
     black = ratios(measured, RECAST)
@@ -155,7 +196,7 @@ def test_one_person_left_in_one_frame_is_seen_with_her_height(clips: list[Render
     before = before_of(clips[0])
     masks, number, t = before.somebody.masks, 1, 5
     body = masks[t] == number
-    output = baseline("blackout", before.frames, before.mask)
+    output = disguised("blackout", before.frames, before.mask)
     output[t][body] = before.frames[t][body]
     hits = [one for one in exposure(encoded(output), before.frames, masks) if one[4] > EXPOSED * one[3]]
     rows = np.flatnonzero(body.any(axis=1))
@@ -173,7 +214,7 @@ def test_quality_and_utility_of_the_source_itself_and_of_black(clips: list[Rende
     judges = JudgeModels(lambda frames: before.seen[: len(frames)], EMBEDDERS, None, EVERY)
     for name, made, real in quality(before.frames, before):
         assert made == (0 if name == "frozen" else real)
-    black = baseline("blackout", before.frames, before.mask)
+    black = disguised("blackout", before.frames, before.mask)
     assert all(made == 1 for name, made, _ in quality(black, before) if name == "frozen")
     found = list(utility(before.frames, before, before.seen, judges))
     assert {name for name, *_ in found} == {"detector recall", "pose", "flow", "masked"}
@@ -212,7 +253,7 @@ def test_who_has_the_key_links_all_and_who_has_another_none() -> None:
 def test_a_search_counts_ties_as_a_coin_would() -> None:
     def look(person: str, clip: str = "a", outfit: str = "") -> Look:
         nothing = np.zeros(1)
-        return Look("", clip, clip, person, outfit or person, 100.0, *[nothing] * 4, picture=nothing)
+        return Look("", clip, clip, person, outfit or person, 100.0, *[nothing] * 5, picture=nothing)
 
     gallery = [look("a"), look("b"), look("c"), look("d")]
     (tied,) = search([look("a")], gallery, np.zeros((1, 4)))
@@ -242,8 +283,30 @@ def test_a_mirror_gives_back_what_is_seen_in_it(clips: list[RenderedClip]) -> No
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_a_baseline_changes_what_is_masked_and_nothing_else(clips: list[RenderedClip], name: str) -> None:
+def test_a_disguise_changes_what_is_masked_and_nothing_else(
+    clips: list[RenderedClip], name: Disguise
+) -> None:
     before = before_of(clips[0])
-    made = baseline(name, before.frames, before.mask)
+    made = disguised(name, before.frames, before.mask)
     assert (made[~before.mask] == before.frames[~before.mask]).all()
     assert (made[before.mask] != before.frames[before.mask]).any(axis=1).mean() > 0.8
+
+
+def test_who_is_found_is_told_by_height(measured: list[Measured]) -> None:
+    figures, _ = Attacker(measured, EMBEDDERS).identity(CONTROL)
+    by_height = [figures[f"body R-1, {name}"] for name in HEIGHTS]
+    assert by_height[0].value is None, "nobody under 48 px is looked for"
+    assert sum(one.count for one in by_height) == figures["body R-1"].count
+    assert all(one.value == 1 for one in by_height[1:])
+
+
+def test_deviations_are_counted_in_those_of_the_sources_clips() -> None:
+    def clip(source: str, method: str, made: float, real: float) -> Measured:
+        return Measured(source, [source], [], [Ratio(method, "seam", source, made, real)], [], [], [])
+
+    same = [clip("a", RECAST, 1, 1), clip("b", RECAST, 3, 3)]
+    assert ratios(same, RECAST)["seam z"].value == 0, "as the sources are"
+    above = [clip("a", RECAST, 4, 1), clip("b", RECAST, 4, 3)]
+    assert ratios(above, RECAST)["seam z"].value == 2, "their mean is 2, and they are 1 away from it"
+    alike = [clip("a", RECAST, 4, 1), clip("b", RECAST, 4, 1)]
+    assert ratios(alike, RECAST)["seam z"].value is None, "of sources that are all the same nothing deviates"

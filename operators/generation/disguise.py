@@ -1,34 +1,33 @@
-"""What others do to people, on the same masks: to compare with, and for those who want no more than that."""
+"""What others do to people in place of making them anew: for those who want no more than that, and to compare with."""
 
-from typing import Literal, assert_never
+from typing import assert_never
 
 import cv2
 import numpy as np
 
 from operators.actor.background.plate import plate
-from schemas.evaluation import Baseline
+from operators.video.shots import shots
+from schemas.rules import Disguise
 
 _SIGMA = 0.06  # of a person's height
 _BLOCK = 1 / 12  # of a person's height
 _LEAST = 8  # px: of a block, and twice the sigma
 
 
-def baseline(name: Baseline | Literal["pass-through"], frames: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def disguised(name: Disguise, frames: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """uint8 [T,H,W,3]: `frames` with what `mask` bool [T,H,W] marks treated so; the rest as it is.
 
-    blur          Gaussian, sigma 6 % of the height of each connected part
-    pixelate      blocks of a twelfth of the height of each connected part
-    blackout      black
-    inpaint       the background from other frames, and where none shows it, from around (operators/actor/background)
-    pass-through  nothing: the control that every measure must find out
+    blur      Gaussian, sigma 6 % of the height of each connected part, 4 px at least
+    pixelate  blocks of a twelfth of the height of each connected part, 8 px at least
+    blackout  black
+    inpaint   the background from other frames of the shot, and where none shows it, from around
     """
     match name:
-        case "pass-through":
-            return frames
         case "blackout":
             return np.where(mask[..., None], np.uint8(0), frames)
         case "inpaint":
-            return plate(frames, mask).frames
+            ends = [slice(*one) for one in shots(frames)]
+            return np.concatenate([plate(frames[one], mask[one]).frames for one in ends])
         case "blur" | "pixelate":
             return np.stack([_by_part(name, *pair) for pair in zip(frames, mask, strict=True)])
     assert_never(name)
