@@ -24,6 +24,7 @@ ELSEWHERE = {
         "beside_nobody",
         "reads_writing",
         "sees_people",
+        "use_threads",
     ),  # before there is a clip; tested beside them
     "generated",  # asked for marks, which are an option: tests/operators/release/test_c2pa_mark.py
 }
