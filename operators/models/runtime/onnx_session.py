@@ -45,8 +45,10 @@ class OnnxNetwork:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others need the core
         try:
             # Its bytes, not its path: a network from nowhere takes no weights from files that nobody compared.
-            made, providers = change(file.read_bytes()), _providers(device)
-            self.session = onnxruntime.InferenceSession(made, options, providers=providers)
+            providers = _providers(device)
+            self.session = onnxruntime.InferenceSession(
+                change(file.read_bytes()), options, providers=providers
+            )
         except Exception as error:  # whatever parsing somebody's file raises
             raise UserError(str(weights), f"not a network ({type(error).__name__})", remedy) from error
         if lacking := set(outputs) - {output.name for output in self.session.get_outputs()}:
