@@ -29,10 +29,11 @@ from operators.conditioning.cue_models import CueModels
 from operators.conditioning.redact import Redactor
 from operators.gates.text import TextGate
 from operators.models.known_answer import Sight
+from operators.models.witnesses.reid import Likeness
 from operators.planning.probe import plan_source
 from operators.regenerate import Regenerate
 from operators.video.encode import decode_bytes, encode_video
-from schemas.clip import CandidateClip
+from schemas.clip import CandidateClip, Person
 from schemas.conditioning import Conditioning
 from schemas.config import load
 from schemas.cues import InstanceMasks, Patch, PersonBoxes, PoseDetections
@@ -126,6 +127,18 @@ def nobody(frames: np.ndarray, _covered: np.ndarray) -> list[InstanceMasks]:
     return [nothing] * len(frames)
 
 
+class Strangers(Likeness):
+    """Whoever is compared is somebody else."""
+
+    def __init__(self) -> None:
+        pass
+
+    def __call__(
+        self, output: np.ndarray, source: np.ndarray, body: np.ndarray, people: Sequence[Person] = ()
+    ) -> tuple[float, float]:
+        return 0.0, 0.0
+
+
 def stages(policy: Policy) -> tuple[Condition, Regenerate, Audit]:
     """Of the commercial profile, with answers for models; text and screens are kept, as reading is a GPU's work."""
     profile = load(Profile, "cluster/profiles/commercial.yaml", ["caption={model: template}"])
@@ -136,8 +149,7 @@ def stages(policy: Policy) -> tuple[Condition, Regenerate, Audit]:
         walker.pose, walker.segment, None, lambda _frames, _fps: None, nobody, nobody, None,
         Redactor(profile, policy), sight,
     )  # fmt: skip
-    alike: Any = lambda _output, _source, _body: (0.0, 0.0)  # noqa: E731
-    gates = GateModels(TextGate(profile, policy), alike, nobody, nobody, walker.look, sight)
+    gates = GateModels(TextGate(profile, policy), Strangers(), nobody, nobody, walker.look, sight)
     return (
         Condition(profile, policy, b"key", models=cues),
         Regenerate(profile, generator=Painted()),
