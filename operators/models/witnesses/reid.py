@@ -123,24 +123,34 @@ def _boxes(people: Sequence[Person], t: int) -> np.ndarray:
 def crops(body: np.ndarray, boxes: np.ndarray = _NOBODY) -> list[Crop]:
     """The connected parts of a bool [H,W] mask that are large enough to be somebody.
 
-    A part in which several of `boxes`, int [N,4], lie is several people who touch: what each box holds of it, and what
-    none does. Looked at as one, somebody who is still there would hide among others, and what lies between heads
-    would be taken for a head.
+    A part in which several of `boxes`, int [N,4], hold somebody is several people who touch: what each of these boxes
+    holds of it, and what none does. Looked at as one, somebody who is still there would hide among others, and what
+    lies between heads would be taken for a head.
     """
     _, labels, stats, _ = cv2.connectedComponentsWithStats(body.astype(np.uint8))
-    inside = [labels[y0:y1, x0:x1] for x0, y0, x1, y1 in boxes.clip(0)]
-    owners = [int(np.bincount(held[held > 0]).argmax()) if held.any() else 0 for held in inside]
+    boxes = boxes.clip(0)
+    owners = [_most(labels[y0:y1, x0:x1]) for x0, y0, x1, y1 in boxes]
     found: list[Crop] = []
     for number, (x, y, width, height, _) in enumerate(stats):
         if not number or height < _SMALLEST:
             continue
-        part, own = labels == number, boxes.clip(0)[[owner == number for owner in owners]]
+        part = labels == number
+        own = [
+            (box, Crop.of_mask(part, box))
+            for box, owner in zip(boxes, owners, strict=True)
+            if owner == number
+        ]
+        own = [(box, crop) for box, crop in own if len(crop.mask) >= _SMALLEST]
         if len(own) < 2:
             found.append(Crop.of_mask(part, (x, y, x + width, y + height)))
             continue
-        rest = part.copy()
-        for x0, y0, x1, y1 in own:
-            rest[y0:y1, x0:x1] = False
-            found += [Crop.of_mask(part, (x0, y0, x1, y1))]
-        found += crops(rest)
-    return [crop for crop in found if len(crop.mask) >= _SMALLEST]
+        found += [crop for _, crop in own]
+        for (x0, y0, x1, y1), _ in own:
+            part[y0:y1, x0:x1] = False
+        found += crops(part)
+    return found
+
+
+def _most(labels: np.ndarray) -> int:
+    """The label that most pixels have, 0 only if all have it."""
+    return int(np.bincount(labels[labels > 0]).argmax()) if labels.any() else 0

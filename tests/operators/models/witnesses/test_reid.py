@@ -151,3 +151,20 @@ def test_who_has_no_box_is_looked_at_beside_those_who_have_one(street: tuple) ->
         x0, y0, x1, y1 = crop.box
         beyond[y0:y1, x0:x1] |= crop.mask
     assert beyond[:, first[2] + 2 :][mask[0][:, first[2] + 2 :]].mean() > 0.9
+
+
+def test_boxes_that_cut_somebody_into_small_parts_hide_nobody(likeness: Likeness, street: tuple) -> None:
+    """Two short boxes on one tall body: neither holds enough to be compared, and the body does."""
+    frames, body = street
+    crop = max(crops(body[0]), key=lambda one: one.mask.sum())
+    x0, y0, x1, y1 = crop.box
+    small = 44 / (y1 - y0) * 2  # the body becomes 88 px tall
+    size = max(1, round((x1 - x0) * small)), 88
+    scene, mask = np.full((1, 100, 100, 3), 90, np.uint8), np.zeros((1, 100, 100), bool)
+    held = cv2.resize(crop.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    mask[0, 4:92, 10 : 10 + size[0]] = held
+    scene[0, 4:92, 10 : 10 + size[0]] = cv2.resize(frames[0, y0:y1, x0:x1], size)
+    nobody = np.zeros((1, 17, 3), np.float32)
+    halves = [(10, 4, 10 + size[0], 48), (10, 48, 10 + size[0], 92)]
+    people = [Person(n, 0, np.array([box], np.float32), nobody) for n, box in enumerate(halves)]
+    assert likeness(scene, scene, mask, people)[0] > GATES.body_likeness
