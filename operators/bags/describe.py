@@ -9,8 +9,7 @@ from mcap.reader import make_reader
 from mcap.summary import Summary
 
 from operators import storage
-
-_VERSION = 8  # as rosbags writes it
+from operators.bags.rosbag2 import VERSION
 
 
 def description(folder: str, names: Sequence[str]) -> bytes:
@@ -28,7 +27,7 @@ def description(folder: str, names: Sequence[str]) -> bytes:
     start = _begin(files[0])
     end = max(_begin(one) + one["duration"]["nanoseconds"] for one in files)
     said = {
-        "version": _VERSION,
+        "version": VERSION,
         "storage_identifier": "mcap",
         "relative_file_paths": [one["path"] for one in files],
         "duration": {"nanoseconds": end - start},

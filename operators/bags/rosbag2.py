@@ -1,6 +1,7 @@
 """A rosbag2 recording in SQLite: a folder with metadata.yaml and with .db3 files, as the rosbags package reads it."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader
@@ -9,6 +10,7 @@ from operators.bags.forms import BagChannel
 from operators.bags.messages import BagMessage
 
 PROFILE = "ros2"
+VERSION: Literal[8] = 8  # of metadata.yaml: the older one that rosbags writes
 
 
 class Rosbag2:

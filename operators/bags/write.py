@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 from mcap.records import Attachment, Metadata
 from mcap.writer import Writer
@@ -15,11 +14,11 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from operators import storage
 from operators.bags.forms import ROS, BagChannel, typestore
 from operators.bags.read import is_mcap
+from operators.bags.rosbag2 import VERSION
 from schemas import __version__
 from schemas.errors import UserError
 
 _PROFILES = {"", "ros1", "ros2"}  # the well-known ones; another is a word of the recorder's
-_VERSION: Literal[8] = 8  # of rosbag2's metadata, the older one that rosbags writes
 
 
 class McapOut:
@@ -89,7 +88,7 @@ def new_bag(target: str, name: str, profile: str) -> Iterator[McapOut | Rosbag2O
     if not is_mcap(name):
         with tempfile.TemporaryDirectory() as place:
             local = Path(place, Path(folder).name or "bag")  # the database is called like its folder
-            with Rosbag2Writer(local, version=_VERSION) as held:
+            with Rosbag2Writer(local, version=VERSION) as held:
                 yield Rosbag2Out(held)
             storage.copy(str(local), folder)
         return

@@ -20,7 +20,7 @@ class FaceEmbedder:
 
     def __init__(self, settings: FaceSettings, device: str = "cpu") -> None:
         self.settings = settings
-        self.detector = FaceDetector(_SURE)
+        self.detector = FaceDetector(_SURE, device)
         self.network = OnnxNetwork(settings.weights, [settings.output], device)
 
     def __call__(self, frames: np.ndarray) -> list[Faces]:

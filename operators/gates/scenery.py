@@ -7,7 +7,6 @@ import numpy as np
 
 from operators.actor.background.plate import plate
 from operators.gates.source_copy import EQUAL, PATCH, luma
-from schemas.clip import GRAY
 
 _CODED = 1.5  # what is encoded on the way may come closer to the source than the plate is
 
@@ -24,9 +23,7 @@ def scenery(source: np.ndarray, mask: np.ndarray, shots: Sequence[tuple[int, int
     for shot in (slice(*ends) for ends in shots):
         if not mask[shot].any():
             continue
-        hidden = source[shot].copy()
-        hidden[mask[shot]] = GRAY
-        behind = plate(hidden, mask[shot])
+        behind = plate(source[shot], mask[shot])  # which reads no pixel inside the mask
         for t, asked in enumerate(mask[shot] & ~behind.holes):
             if asked.any():
                 part = _around(asked)

@@ -19,9 +19,9 @@ from operators.bags.read import Unlocal, is_mcap, opened
 from operators.bags.rosbag2 import Rosbag2
 from operators.planning.cut import keyed, longest, nothing
 from operators.planning.listing import stamp_of
-from operators.planning.pictures import Looked, clips_of
+from operators.planning.pictures import Looked, clips_of, usable
 from operators.planning.streams import Unreadable
-from operators.video.still import Still, Unusable, ending_of, facts, require_whole
+from operators.video.still import Still, Unusable, ending_of
 from operators.video.tone import transfer
 from operators.video.units import CODECS, UnitDecoder
 from schemas.clip import ClipRef, ImageFile
@@ -50,7 +50,6 @@ class _Topic:
         file = ImageFile(str(message.log_time), message.digest)
         try:
             still, kind = self._shown(message, file)
-            longest(still.width, still.height, self._clips)
             found = Looked(
                 file, still, "", sequence=f"{message.channel.schema} {message.channel.encoding} {kind}"
             )
@@ -78,7 +77,7 @@ class _Topic:
         )
 
     def _shown(self, message: BagMessage, file: ImageFile) -> tuple[Still, str]:
-        """A picture's shape, and how it is stored. Raises Unusable."""
+        """A picture's shape, and how it is stored. Raises Unusable, or Unreadable if it is too large."""
         if message.data is None:
             raise Unusable("lie in a chunk that is damaged")
         if not form_of(message.channel):
@@ -89,12 +88,7 @@ class _Topic:
             raise Unusable("are no messages of their schema") from None
         if form.kind == "video":
             return self._frame(held, file), held.format
-        still = facts(held.data)
-        longest(
-            still.width, still.height, self._clips
-        )  # before it is decoded: a small file can be a large picture
-        require_whole(held.data)
-        return still, ending_of(held.data)
+        return usable(held.data, self._clips), ending_of(held.data)
 
     def _frame(self, held: PictureMessage, file: ImageFile) -> Still:
         if held.format not in CODECS:
@@ -112,6 +106,7 @@ class _Topic:
             raise Unusable("lean on one that is missing or cannot be decoded")
         self._begins[file] = self._since, number
         self.transfer = self.transfer or transfer(frame)
+        longest(frame.width, frame.height, self._clips)
         return Still(frame.width, frame.height, 0, False, False)
 
 

@@ -12,12 +12,12 @@ from dataclasses import replace
 from fractions import Fraction
 
 from operators import stamps, storage
-from operators.planning.cut import keyed, longest, nothing
+from operators.planning.cut import keyed, nothing
 from operators.planning.listing import ending, images_in, stamp_of, unnameable
-from operators.planning.pictures import MOST, Looked, clips_of
+from operators.planning.pictures import MOST, Looked, clips_of, usable
 from operators.planning.streams import Unreadable
 from operators.planning.timestamps import read_times
-from operators.video.still import FORMATS, Unusable, facts, require_whole
+from operators.video.still import FORMATS, Unusable
 from schemas.clip import ClipRef, ImageFile
 from schemas.errors import UserError
 from schemas.profile import Clips
@@ -77,9 +77,7 @@ def _look(uri: str, name: str, clips: Clips) -> Looked:
         return Looked(ImageFile(name, ""), None, "cannot be read")
     file = ImageFile(name, hashlib.blake2b(data, digest_size=16).hexdigest())
     try:
-        still = facts(data)
-        longest(still.width, still.height, clips)
-        require_whole(data)
+        still = usable(data, clips)
     except Unusable as error:
         return Looked(file, None, str(error))
     except Unreadable:

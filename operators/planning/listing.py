@@ -10,7 +10,7 @@ from functools import partial
 from posixpath import normpath
 
 from operators import stamps, storage
-from operators.bags.read import DATABASE, MCAP, ROSBAG2
+from operators.bags.read import DATABASE, MCAP, ROSBAG2, is_mcap
 from operators.planning import timestamps
 from operators.video.still import FORMATS
 from schemas.errors import UserError
@@ -105,7 +105,7 @@ def list_videos(prefix: str, spread: Spread = side_by_side) -> Listing:
         raise UserError(prefix, "does not exist, is empty, or may not be read", remedy)
     found = _once(place, found)
     videos = [
-        _source(place, name, found[name]) for name in sorted(found) if _is_video(name) or _is_mcap(name)
+        _source(place, name, found[name]) for name in sorted(found) if _is_video(name) or _is_recording(name)
     ]
     videos += _rosbags(place, found)
     folders = _folders(place, found)
@@ -249,8 +249,8 @@ def _is_video(path: str) -> bool:
     return path.lower().endswith(EXTENSIONS) and not _is_hidden(path)
 
 
-def _is_mcap(path: str) -> bool:
-    return path.lower().endswith(MCAP) and not _is_hidden(path)
+def _is_recording(path: str) -> bool:
+    return is_mcap(path) and not _is_hidden(path)
 
 
 def _is_hidden(path: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from operators.planning.cut import longest, windows
 from operators.planning.frames import bounded
-from operators.video.still import Still
+from operators.video.still import Still, facts, require_whole
 from schemas.clip import ClipRef, ImageFile
 from schemas.profile import Clips
 
@@ -26,6 +26,15 @@ class Looked:
     problem: str
     moment: int = 0
     sequence: str = ""
+
+
+def usable(data: bytes, clips: Clips) -> Still:
+    """The shape of a picture that can be decoded. Raises Unusable, or Unreadable if it is too large for the clips:
+    before it is decoded, as a small file can be a large picture."""
+    still = facts(data)
+    longest(still.width, still.height, clips)
+    require_whole(data)
+    return still
 
 
 def clips_of(
