@@ -119,7 +119,8 @@ def export(output: str, found: dict[str, Any], plan: str, place: str, target: st
         record |= BagExport(place, *rules, bags, ended, released, target).write()
     if images:
         record |= ImageExport(place, policy.images, images, ended, released, target).write()
-    storage.write_bytes(target, RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode())
+    if bags and images:  # each has written its own
+        storage.write_bytes(target, RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode())
     return record
 
 

@@ -26,7 +26,7 @@ from operators.bags.messages import BagMessage, picture_of
 from operators.bags.read import ROSBAG2, is_mcap, opened
 from operators.bags.rosbag2 import Rosbag2
 from operators.bags.write import McapOut, Rosbag2Out, new_bag
-from operators.formats.ended import Ended
+from operators.formats.ended import Ended, require_released, unreleased
 from operators.formats.images import RECORD
 from operators.video.encode import decode_bytes, encode_video
 from operators.video.still import Still, Unusable, ending_of, facts, written
@@ -54,9 +54,7 @@ class BagExport:
 
     def write(self) -> dict[str, Any]:
         """Returns what RECORD says: of each bag what became of each topic's messages, and how much was left out."""
-        if not any(self.verdict(ref) == "released" for ref in self.refs):
-            remedy = "See why in OUT/quarantine, or with python -m jobs.status OUT --clip KEY"
-            raise UserError(self.target, "no picture was released, so there is none to write", remedy)
+        require_released(self.refs, self.ended, self.target)
         by_bag = defaultdict[str, list[ClipRef]](list)
         for ref in self.refs:
             by_bag[ref.uri].append(ref)
@@ -75,10 +73,6 @@ class BagExport:
                 folder = f"{self.target}/{names[0]}".rpartition("/")[0]
                 own = [name.rpartition("/")[2] for name in names]
                 storage.write_bytes(folder, ROSBAG2, description(folder, own))
-
-    def verdict(self, ref: ClipRef) -> str:
-        """Empty for a clip that is not in the anonymized dataset."""
-        return self.ended[ref.key].verdict if ref.key in self.ended else ""
 
     def _name(self, uri: str) -> str:
         return uri.removeprefix(storage.absolute(self.place)).strip("/") or uri.rpartition("/")[2]
@@ -170,13 +164,10 @@ class _Pictures:
         if data is None:
             return
         form, held = picture_of(message)
-        plain = (
-            held.format
-            if form.kind == "video"
-            else {".jpg": "jpeg", ".png": "png"}.get(ending_of(data), "webp")
-        )
         frame = held.frame_id if held.frame_id in self.export.others.frame_ids else ""
-        said = plain if form.kind == "video" else said_format(held.format, plain)
+        said = held.format
+        if form.kind == "image":
+            said = said_format(said, {".jpg": "jpeg", ".png": "png"}.get(ending_of(data), "webp"))
         new = form.make(replace(held, frame_id=frame, format=said, data=data))
         out.add(form.channel(topic), message.log_time, message.publish_time, number, new)
 
@@ -187,16 +178,9 @@ class _Pictures:
 
     def _picture(self, ref: ClipRef, index: int, message: BagMessage) -> tuple[str, str, bytes | None]:
         """How a message's picture ended, why it was not released, and what is given in its place."""
-        verdict = self.export.verdict(ref)
-        reason = ""
-        if verdict != "released":
-            reason = ref.problem or (
-                f"clip {ref.key} was {verdict}"
-                if verdict
-                else f"clip {ref.key} is not in the anonymized dataset"
-            )
-            if self.export.rules.unreleased == "omit" or not ref.width or message.data is None:
-                return "left out", reason, None
+        reason = unreleased(ref, self.export.ended)
+        if reason and (self.export.rules.unreleased == "omit" or not ref.width or message.data is None):
+            return "left out", reason, None
         held = self._made.get(ref.topic)
         if held is None or held[0] != ref.key:
             held = ref.key, self._clip(ref, message, black=bool(reason))

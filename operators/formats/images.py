@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from operators import storage
-from operators.formats.ended import Ended
+from operators.formats.ended import Ended, require_released, unreleased
 from operators.planning.listing import ending
 from operators.video.encode import decode_bytes
 from operators.video.still import Still, written
@@ -36,9 +36,7 @@ class ImageExport:
 
     def write(self) -> dict[str, Any]:
         """Returns what RECORD says: of each folder how many pictures are released, gray and left out, and which."""
-        if not any(self._verdict(ref) == "released" for ref in self.refs):
-            remedy = "See why in OUT/quarantine, or with python -m jobs.status OUT --clip KEY"
-            raise UserError(self.target, "no picture was released, so there is none to write", remedy)
+        require_released(self.refs, self.ended, self.target)
         folders: dict[str, dict[str, Any]] = {}
         for ref in sorted(self.refs, key=lambda ref: (ref.uri, ref.first_frame)):
             name = ref.uri.removeprefix(storage.absolute(self.place)).strip("/") or "."
@@ -53,21 +51,15 @@ class ImageExport:
         storage.write_bytes(self.target, RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode())
         return record
 
-    def _verdict(self, ref: ClipRef) -> str:
-        return self.ended[ref.key].verdict if ref.key in self.ended else ""
-
     def _clip(self, ref: ClipRef, folder: str) -> tuple[str, str]:
         """Write a clip's pictures; how they ended, and why they were not released."""
-        verdict = self._verdict(ref)
-        if verdict == "released":
+        problem = unreleased(ref, self.ended)
+        if not problem:
             frames = decode_bytes(self.read(ref))
             if frames.shape != (ref.frames, ref.height, ref.width, 3):
                 raise UserError(f"clip {ref.key}", "does not hold the planned pictures", "Run jobs.verify")
             self._keep(ref, folder, frames)
             return "released", ""
-        problem = ref.problem or (
-            f"clip {ref.key} was {verdict}" if verdict else f"clip {ref.key} is not in the anonymized dataset"
-        )
         if self.rules.unreleased == "omit" or not ref.width:
             return "left out", problem
         gray = np.full((1, ref.height, ref.width, 3), GRAY, np.uint8)

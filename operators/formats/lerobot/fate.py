@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from operators.formats.ended import Ended
+from operators.formats.ended import Ended, unreleased
 from operators.formats.lerobot.layout import Dataset, Episode, Span
 from schemas.clip import ClipRef
 
@@ -116,12 +116,6 @@ def _of_camera(
     if off > TOLERANCE:
         return [], f"frames of its video are up to {off:.4f} s away from the time stamps of its rows"
     for ref in own:
-        verdict = clips.ended[ref.key].verdict if ref.key in clips.ended else "not in the anonymized dataset"
-        if verdict != "released":
-            return (
-                [],
-                f"clip {ref.key} is {verdict}"
-                if ref.key not in clips.ended
-                else f"clip {ref.key} was {verdict}",
-            )
+        if problem := unreleased(ref, clips.ended):
+            return [], problem
     return own, ""
