@@ -24,8 +24,9 @@ from jobs import options
 from jobs.verify import policy_of
 from operators import storage
 from operators.conditioning.identity import looks_key
+from operators.evaluation.attacker import Attacker
 from operators.evaluation.card import card
-from operators.evaluation.figures import Attacker, Figures
+from operators.evaluation.figures import Figures
 from operators.evaluation.interval import figure
 from operators.evaluation.judges import JudgeModels
 from operators.evaluation.keyed import linked_by_key

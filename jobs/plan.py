@@ -44,7 +44,7 @@ from operators.planning.probe import named, probe_source, source_key, unplannabl
 from operators.recovery.attempts import time_limit
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef
-from schemas.policy import Images
+from schemas.exports import Images
 from schemas.profile import Clips, Profile
 
 SOURCES_PER_FILE = 100  # of the manifest; one task probes them

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from operators.evaluation.figures import Attacker, Figures, methods_of, ratios
+from operators.evaluation.attacker import Attacker
+from operators.evaluation.figures import Figures, methods_of, ratios
 from schemas.evaluation import RECAST, SOURCE, Attack, Measured, Statistic
 
 # What an attacker may find by looks, and counts for privacy; places and motion are kept on purpose, and stated.

@@ -33,7 +33,7 @@ from operators.video.still import Still, Unusable, ending_of, facts, written
 from operators.video.units import encoded
 from schemas.clip import ClipRef
 from schemas.errors import UserError
-from schemas.policy import Bags, OtherStreams
+from schemas.exports import Bags, OtherStreams
 
 STATES = ("released", "black", "left out")
 _LEFT = ("topics", "messages", "attachments", "metadata")

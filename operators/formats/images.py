@@ -18,7 +18,7 @@ from operators.video.encode import decode_bytes
 from operators.video.still import Still, written
 from schemas.clip import GRAY, ClipRef
 from schemas.errors import UserError
-from schemas.policy import Images
+from schemas.exports import Images
 
 RECORD = "recast.json"
 

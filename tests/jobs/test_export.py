@@ -16,7 +16,7 @@ from operators import storage
 from operators.release import reader
 from schemas.clip import ClipRef, QuarantinedClip
 from schemas.errors import UserError
-from schemas.policy import Episodes
+from schemas.exports import Episodes
 from tests import lerobot_sets
 from tests.cluster import toy
 from tests.jobs.small import job

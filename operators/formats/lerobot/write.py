@@ -21,7 +21,7 @@ from operators.formats.lerobot.meta import Written
 from schemas.certificate import Timing
 from schemas.clip import ClipRef
 from schemas.errors import UserError
-from schemas.policy import Episodes
+from schemas.exports import Episodes
 
 RECORD = "meta/recast.json"
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from operators.evaluation.attacker import Attacker
 from operators.evaluation.faces import FaceEmbedder, theirs
-from operators.evaluation.figures import Attacker
 from schemas.config import load
 from schemas.cues import Patch
 from schemas.errors import UserError

@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
+from operators.evaluation.attacker import Attacker
 from operators.evaluation.attacks import parrot, reversal
 from operators.evaluation.before import Before
 from operators.evaluation.exposure import EXPOSED, exposure
-from operators.evaluation.figures import Attacker, methods_of, ratios
+from operators.evaluation.figures import methods_of, ratios
 from operators.evaluation.interval import figure
 from operators.evaluation.judges import JudgeModels, mirrored
 from operators.evaluation.keyed import linked_by_key

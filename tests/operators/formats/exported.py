@@ -20,7 +20,7 @@ from operators.planning.probe import named, probe_source, source_key
 from operators.video.encode import encode_video
 from schemas.certificate import Timing
 from schemas.clip import ClipRef
-from schemas.policy import Episodes
+from schemas.exports import Episodes
 from schemas.profile import Clips as Windows
 
 WINDOWS = Windows(frames=5, overlap=1, max_bytes=10**7)

@@ -28,7 +28,7 @@ from operators.video import units
 from operators.video.encode import encode_video
 from schemas.clip import ClipRef
 from schemas.errors import UserError
-from schemas.policy import Bags, OtherStreams
+from schemas.exports import Bags, OtherStreams
 from tests import bag_sets
 from tests.bag_sets import FRAME, ROS, SECRET, START, STEP, STORE, Bag, stored
 from tests.operators.planning import test_bag

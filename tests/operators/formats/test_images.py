@@ -14,7 +14,7 @@ from operators.formats.images import ImageExport
 from operators.video.encode import encode_video
 from schemas.clip import GRAY, ClipRef
 from schemas.errors import UserError
-from schemas.policy import Images
+from schemas.exports import Images
 from tests.operators.planning.test_folder import fill, picture, plan
 
 ORIENTATION = 0x0112

@@ -20,7 +20,7 @@ from operators.planning.probe import named, probe_source, source_key
 from operators.video.encode import encode_video
 from schemas.clip import ClipRef
 from schemas.errors import UserError
-from schemas.policy import Episodes
+from schemas.exports import Episodes
 from tests import lerobot_sets
 from tests.lerobot_sets import FPS, HEIGHT, WIDTH
 from tests.operators.formats.exported import FRONT, OWN, TOP, WINDOWS, export, generated, planned, seen
