@@ -12,6 +12,8 @@ from schemas.cues import InstanceMasks, Patch, PersonBoxes
 from schemas.policy import Gates
 
 _CONFIRMED = 0.2  # IoU of a track's box with another detector's
+_FAINTER = 0.6  # times the surest score: a tile's guess at a piece of somebody
+_MARGIN = 0.1  # of the height of what that detector sees
 
 # Frames uint8 [T,H,W,3] RGB, what is accounted for bool [T,H,W] -> whoever is seen elsewhere, frame by frame.
 Detector = Callable[[np.ndarray, np.ndarray], list[InstanceMasks]]
@@ -78,22 +80,41 @@ def bodies(seen: Sequence[PersonBoxes], body: np.ndarray, least: float) -> np.nd
 def as_seen(renewed: np.ndarray, people: Sequence[Person], seen: Sequence[PersonBoxes]) -> np.ndarray:
     """bool [T,H,W]: of `renewed` what the boxes of another detector confirm, of each person whom they ever confirm.
 
-    Tracks reach into scenery before somebody comes and after they are gone, and scenery looks like nobody, whatever is
-    drawn there. Of whom the detector never sees, all is kept. Boxes of `people` count frames as `renewed` does.
+    Tracks reach into scenery before somebody comes and after they are gone, and beside them where a witness once took a
+    wall for a part of them; scenery looks like nobody, whatever is drawn there. Of whom the detector never sees, all is
+    kept. Boxes of `people` count frames as `renewed` does.
     """
+    size = renewed.shape[1:3]
     left, confirmed = renewed.copy(), np.zeros_like(renewed)
     for person in people:
         places = {t: box for t, box in enumerate(person.boxes, start=person.first) if 0 <= t < len(renewed)}
-        places = {t: box for t, box in places.items() if np.isfinite(box).all()}
-        sure = {t for t, box in places.items() if _overlap(box, seen[t].boxes) > _CONFIRMED}
-        for t, box in places.items() if sure else ():
-            x0, y0, x1, y1 = Patch.of_box(box, (renewed.shape[1], renewed.shape[2])).box
-            (confirmed if t in sure else left)[t, y0:y1, x0:x1] = t in sure
+        sights = {t: _sights(box, seen[t]) for t, box in places.items() if np.isfinite(box).all()}
+        if not any(len(boxes) for boxes in sights.values()):
+            continue
+        for t, boxes in sights.items():
+            left[t][_held(places[t], size)] = False
+            for box in boxes:
+                confirmed[t][_held(_grown(box), size)] = True
     return left | renewed & confirmed
 
 
-def _overlap(box: np.ndarray, boxes: np.ndarray) -> float:
-    return float(box_iou(box[None], boxes).max(initial=0.0))
+def _sights(box: np.ndarray, seen: PersonBoxes) -> np.ndarray:
+    """float32 [N,4]: the boxes that confirm a person's box [4], but for those far less sure than the surest of them."""
+    confirms = box_iou(box[None], seen.boxes)[0] > _CONFIRMED
+    sure = seen.scores >= _FAINTER * np.max(seen.scores[confirms], initial=0.0)
+    return np.asarray(seen.boxes[confirms & sure])
+
+
+def _grown(box: np.ndarray) -> np.ndarray:
+    """A box [4] with the margin by which detectors miss hands and feet."""
+    margin = _MARGIN * (box[3] - box[1])
+    return np.asarray(box + np.array([-margin, -margin, margin, margin], box.dtype))
+
+
+def _held(box: np.ndarray, size: tuple[int, ...]) -> tuple[slice, slice]:
+    """The part of a frame [H,W] that a box x0 y0 x1 y1 holds."""
+    x0, y0, x1, y1 = Patch.of_box(box, (size[0], size[1])).box
+    return slice(y0, y1), slice(x0, x1)
 
 
 def _surest(name: str, found: Sequence[InstanceMasks], threshold: float) -> Gate:

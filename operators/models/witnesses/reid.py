@@ -15,6 +15,7 @@ from schemas.clip import GRAY, Person
 
 _SMALLEST = 48  # px of height; of less, a glance at the colours is all there is to compare
 _SMALLEST_HEAD = 12  # px
+_SLENDEREST = 0.06  # of the square of the height: a body from the side covers 0.1, the edge of a mask 0.02
 _HEAD = 0.22  # of the height from the top: head and neck
 _EVERY = 4  # frames
 _NOBODY = np.zeros((0, 4), int)
@@ -87,7 +88,12 @@ class Crop:
         rows, columns = np.flatnonzero(held.any(axis=1)), np.flatnonzero(held.any(axis=0))
         top, left = y0 + int(rows[0]), x0 + int(columns[0])
         bottom, right = y0 + int(rows[-1]) + 1, x0 + int(columns[-1]) + 1
-        return cls((left, top, right, bottom), part[top:bottom, left:right])
+        return cls((left, top, right, bottom), part[top:bottom, left:right].copy())
+
+    def is_somebody(self) -> bool:
+        """Whether it is large enough to be compared, and no sliver along the edge of something."""
+        height = len(self.mask)
+        return height >= _SMALLEST and self.mask.sum() >= _SLENDEREST * height**2
 
     def head(self) -> "Crop":
         """Its upper part."""
@@ -132,7 +138,7 @@ def crops(body: np.ndarray, boxes: np.ndarray = _NOBODY) -> list[Crop]:
     owners = [_most(labels[y0:y1, x0:x1]) for x0, y0, x1, y1 in boxes]
     found: list[Crop] = []
     for number, (x, y, width, height, _) in enumerate(stats):
-        if not number or height < _SMALLEST:
+        if not number:
             continue
         part = labels == number
         own = [
@@ -140,9 +146,10 @@ def crops(body: np.ndarray, boxes: np.ndarray = _NOBODY) -> list[Crop]:
             for box, owner in zip(boxes, owners, strict=True)
             if owner == number
         ]
-        own = [(box, crop) for box, crop in own if len(crop.mask) >= _SMALLEST]
+        own = [(box, crop) for box, crop in own if crop.is_somebody()]
         if len(own) < 2:
-            found.append(Crop.of_mask(part, (x, y, x + width, y + height)))
+            whole = Crop.of_mask(part, (x, y, x + width, y + height))
+            found += [whole] if whole.is_somebody() else []
             continue
         found += [crop for _, crop in own]
         for (x0, y0, x1, y1), _ in own:

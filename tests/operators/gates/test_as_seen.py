@@ -40,8 +40,9 @@ def test_one_person_takes_nothing_from_another() -> None:
     other = (36, 10, 56, 60)
     people = [person(1, 0, [BOX] * T), person(2, 0, [other] * T)]
     kept = as_seen(region(BOX, other), people, [*looks(0, 1, 2)[:3], *looks(3, 4, 5, box=other)[3:]])
-    assert kept[0, 10:60, 20:40].all() and not kept[0, 10:60, 41:56].any()
-    assert kept[4, 10:60, 36:56].all() and not kept[4, 10:60, 20:35].any()
+    assert kept[0, 10:60, 20:40].all() and not kept[0, 10:60, 45:56].any()  # but for the margin
+
+    assert kept[4, 10:60, 36:56].all() and not kept[4, 10:60, 20:31].any()
 
 
 def test_boxes_before_and_without_a_place_are_passed_over() -> None:
@@ -49,3 +50,17 @@ def test_boxes_before_and_without_a_place_are_passed_over() -> None:
     one = person(1, -2, [BOX, BOX, nowhere, BOX, BOX])
     kept = as_seen(region(BOX), [one], looks(1))
     assert [bool(frame.any()) for frame in kept] == [True, True, False, True, True, True]
+
+
+def test_a_wall_beside_somebody_is_nobody() -> None:
+    """A witness took a strip of wall for a part of somebody: her box holds it, and so does a faint guess."""
+    wide, faint = (20, 10, 80, 60), (42, 10, 80, 60)
+    sight = PersonBoxes(np.array([BOX, faint], np.float32), np.array([0.9, 0.4], np.float32))
+    kept = as_seen(region(wide), [person(1, 0, [wide] * T)], [sight] * T)
+    assert kept[:, 10:60, 20:40].all() and not kept[:, :, 46:].any()
+
+
+def test_two_in_one_box_are_both_kept() -> None:
+    wide, second = (20, 10, 60, 60), (40, 10, 60, 60)
+    sight = PersonBoxes(np.array([BOX, second], np.float32), np.array([0.9, 0.7], np.float32))
+    assert np.array_equal(as_seen(region(wide), [person(1, 0, [wide] * T)], [sight] * T), region(wide))

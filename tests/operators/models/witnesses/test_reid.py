@@ -97,6 +97,14 @@ def test_nobody_large_enough_is_nobody(likeness: Likeness, street: tuple) -> Non
     assert likeness(frames, frames, speck) == likeness(frames, frames, np.zeros_like(body)) == (-1.0, -1.0)
 
 
+def test_a_sliver_along_an_edge_is_nobody(likeness: Likeness, street: tuple) -> None:
+    """What is beside somebody is scenery, which may stay; an outline of it has nobody's looks."""
+    frames, body = street
+    edge = np.zeros_like(body)
+    edge[:, 20:140, 10:14], edge[:, 138:140, 10:90] = True, True
+    assert likeness(frames, frames, edge) == (-1.0, -1.0)
+
+
 def test_what_cannot_be_computed_has_no_score(street: tuple) -> None:
     frames, body = street
     likeness = Likeness(PROFILE.likeness.weights)
@@ -132,6 +140,15 @@ def test_who_is_still_there_cannot_hide_among_others(likeness: Likeness, street:
     shown[0, y0:y1, x0:x1] = scene[0, y0:y1, x0:x1]
     assert likeness(shown, scene, mask)[0] < GATES.body_likeness  # as one they are another
     assert likeness(shown, scene, mask, people)[0] > GATES.body_likeness
+
+
+def test_strangers_who_touch_are_strangers(likeness: Likeness, street: tuple) -> None:
+    """Told apart, each is still a person's pixels, of whom another stands there now."""
+    scene, mask, people = touching(street)
+    apart = crops(mask[0], np.array([one.boxes[0] for one in people]).astype(int))
+    assert sum(crop.mask.sum() for crop in apart) >= 0.95 * mask.sum()
+    whole, head = likeness(np.uint8(200) - scene // 2, scene, mask, people)
+    assert whole < GATES.body_likeness and head < GATES.head_likeness
 
 
 def test_what_lies_between_heads_is_no_head(likeness: Likeness, street: tuple) -> None:
