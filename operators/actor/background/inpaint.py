@@ -18,6 +18,7 @@ _SLIVER = 0.002  # of the picture: smaller holes are closed from their edges
 _AROUND = 0.5  # of the hole's size: what is looked at beside it
 _JOINED, _MOST = 0.03, 12  # of the picture's longer side: holes that near are one; so many are gone into
 _FEWEST = 40  # patches to choose from; with fewer the hole is closed from its edges
+_SCRAPS, _WHOLE = 0.3, 0.75  # of a cell's neighbours
 _BAND, _SPREAD, _STEP = 2.0, 4.0, 30.0  # px at the last level; levels
 _LARGE, _HUGE = (
     0.6,
@@ -194,6 +195,22 @@ def _sharp(
         source = np.clip(source, 0, [height - 1, width - 1])
         known = ~holes[source[:, 0], source[:, 1]] & unknown[cell[:, 0], cell[:, 1]]
         fine = picture[source[:, 0], source[:, 1]].astype(np.float32) - smooth[source[:, 0], source[:, 1]]
-        detail = np.where(known[:, None], trust * fine, 0)
+        share = cv2.resize(_coherent(shifts, unknown), (width, height))[holes]
+        detail = (trust * share * known)[:, None] * fine
     result[holes] = np.clip(np.round(smooth[places[:, 0], places[:, 1]] + detail), 0, 255).astype(np.uint8)
     return result
+
+
+def _coherent(shifts: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+    """float32 [h,w]: how far around each cell its neighbours come from beside where it does, 1 if all do.
+
+    Where they come from everywhere, finer detail is scraps: of a line dashes, of a curtain drops.
+    """
+    near = np.zeros(unknown.shape, np.float32)
+    for axis in (0, 1):
+        same = (np.abs(np.diff(shifts, axis=axis)).max(axis=-1) <= 1).astype(np.float32)
+        low, high = [(0, 0), (0, 0)], [(0, 0), (0, 0)]
+        low[axis], high[axis] = (1, 0), (0, 1)
+        near += np.pad(same, low) + np.pad(same, high)
+    share = cv2.GaussianBlur(near / 4, (0, 0), 1.0)
+    return np.clip((share - _SCRAPS) / (_WHOLE - _SCRAPS), 0, 1)
