@@ -9,6 +9,7 @@ from schemas.actor import Plate
 
 _GRAY = 128
 _AGREE = 14.0  # levels by which a frame that is laid over another may differ around the mask
+_SHADE = 0.05  # of the picture's longer side: how far from a mask there are shadows
 _RING = 7  # px around a mask, to compare and to match exposure
 _CHUNK = 1 << 16  # pixels of a median at once: memory
 
@@ -32,12 +33,18 @@ def plate(frames: np.ndarray, mask: np.ndarray) -> Plate:
 
 
 def _median(frames: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Every hidden pixel's median over the frames that see it; what none sees is inpainted once, so it holds still."""
+    """Every hidden pixel's median over the frames that see it; what none sees is inpainted once, so it holds still.
+
+    Frames in which it lies well away from everybody are asked alone, where there are any: beside somebody is their
+    shadow.
+    """
     background, filled = frames[0].copy(), frames.copy()
+    beside = np.stack([_near(one) for one in mask])
     rows, columns = np.nonzero(mask.any(0))
     for start in range(0, len(rows), _CHUNK):
         part = rows[start : start + _CHUNK], columns[start : start + _CHUNK]
-        hidden = mask[:, part[0], part[1]]
+        hidden, shaded = mask[:, part[0], part[1]], beside[:, part[0], part[1]]
+        hidden = np.where(shaded.all(0), hidden, shaded)
         levels = np.where(hidden[..., None], np.int16(256), frames[:, part[0], part[1]].astype(np.int16))
         levels.sort(axis=0)  # what is hidden goes last
         middle = np.maximum((~hidden).sum(0) - 1, 0) // 2
@@ -114,6 +121,12 @@ def _exposed(background: np.ndarray, frame: np.ndarray, hidden: np.ndarray) -> n
 
 def _ring(hidden: np.ndarray) -> np.ndarray:
     return (cv2.dilate(hidden.astype(np.uint8), _disc(_RING)) > 0) & ~hidden
+
+
+def _near(hidden: np.ndarray) -> np.ndarray:
+    """bool [H,W]: hidden, or so near to what is that it may lie in somebody's shadow."""
+    away = cv2.distanceTransform((~hidden).astype(np.uint8), cv2.DIST_L2, 3)
+    return np.asarray(away <= _SHADE * max(hidden.shape))
 
 
 def _disc(radius: int) -> np.ndarray:

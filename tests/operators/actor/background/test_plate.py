@@ -93,3 +93,17 @@ def test_blur_grain_and_brightness_of_the_surroundings_are_found() -> None:
     assert lights[0].blur < 0.6 and 1.2 < lights[1].blur < 2.8
     assert lights[1].grain < 1.5 < 3.5 < lights[2].grain < 7
     assert sum(lights[3].sun) < 0.6 * sum(lights[1].sun)
+
+
+def test_who_stands_long_leaves_no_shadow_behind() -> None:
+    """A shadow beside somebody is there in most of the frames that see the place, and gone in the few when they are."""
+    rng = np.random.default_rng(0)
+    ground = np.full((120, 160, 3), 150, np.uint8) + rng.integers(0, 20, (120, 160, 1), np.uint8)
+    frames, mask = np.repeat(ground[None], 12, axis=0), np.zeros((12, 120, 160), bool)
+    for t in range(12):
+        left = 40 if t < 2 else 47 if t < 9 else 110  # stands there, having stepped aside by a little
+        mask[t, 20:100, left : left + 20] = True
+        frames[t, 60:100, left - 6 : left] //= 2
+    made = plate(frames, mask).frames
+    np.testing.assert_allclose(made[0][mask[0]].mean(), ground[mask[0]].mean(), atol=1.5)
+    assert np.abs(made[0][mask[0]].astype(int) - ground[mask[0]]).max() < 25
