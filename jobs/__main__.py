@@ -5,7 +5,7 @@ import runpy
 import sys
 from pathlib import Path
 
-_JOBS = "plan anonymize verify status export evaluate weights prepare finetune render_people"
+_JOBS = "plan follow anonymize verify status export evaluate weights prepare finetune render_people"
 JOBS = tuple(_JOBS.split())
 
 

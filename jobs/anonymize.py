@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+import pyarrow.compute as pc
 import ray
 from pyarrow import fs
 
@@ -35,6 +36,8 @@ from operators.recovery.escalation import Ladder
 from operators.regenerate import Regenerate
 from operators.release import reader
 from schemas.decision import read_decisions
+from schemas.errors import UserError
+from schemas.policy import Policy
 from schemas.profile import Pool, Profile
 
 
@@ -119,6 +122,18 @@ def on(pool: Pool, *constructor_arguments: Any, clips: int = 1) -> dict[str, Any
     }
 
 
+def require_followed(plan: Plan, policy: Policy) -> None:
+    """Raise UserError if the policy gives people one look beyond a clip and the plan does not say who is who there."""
+    scope = policy.identity.scope
+    if scope in ("video", "rig"):
+        left = reader.read_columns(plan.files(), ["clip_id"], pc.field("followed") != scope).num_rows
+        if left:
+            problem = f"people have one look within a {scope}, and are not followed in {left} clips"
+            raise UserError(
+                plan.uri, problem, f"Run python -m jobs.follow --plan {plan.uri} with the same policy"
+            )
+
+
 def forget(plan: Plan, arguments: Namespace) -> None:
     """Take what --forget and --forget-list name out of the plan and the review folder; the run takes out the rest."""
     listed = storage.read_file(arguments.forget_list).decode() if arguments.forget_list else ""
@@ -155,6 +170,7 @@ def main(arguments: Namespace) -> int:
     session.start(profile)
     session.require_room(profile)
     plan = Plan.of(arguments.plan, arguments.partition)
+    require_followed(plan, policy)
     decide = None
     if arguments.decisions:
         decisions = read_decisions(arguments.decisions, storage.read_file(arguments.decisions))

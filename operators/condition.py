@@ -3,6 +3,7 @@
 One decode feeds pose, segmentation and depth; what leaves is gray where people were.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -16,7 +17,7 @@ from operators.conditioning.cue_models import CueModels
 from operators.conditioning.doubles import doubles
 from operators.conditioning.fuse import fuse_structall, fuse_structhuman
 from operators.conditioning.grow import track_everybody
-from operators.conditioning.identity import pseudo_identity, scope_of
+from operators.conditioning.identity import persons, pseudo_identity, scope_of
 from operators.conditioning.limbs import cover_limbs
 from operators.conditioning.paint import paint
 from operators.conditioning.persona import sample_persona
@@ -174,7 +175,7 @@ class Condition:
         tracks = [*([] if self._drawn else seen.people), *seen.things]
         scene = self.models.scene(background, float(ref.fps)) if tracks else None
         tubes = []
-        looks = self._looks(ref, [track.number for track in tracks], steps)
+        looks = self._looks(ref, tracks, steps)
         for track, (seed, look) in zip(tracks, looks, strict=True):
             prompt = caption_from_cues([look] if track.number > 0 else [], scene)
             generator = self.profile.generator
@@ -194,8 +195,7 @@ class Condition:
         """One tube of the whole frame, of which what the masks hold is kept; none where they hold nothing."""
         if not mask.any():
             return []
-        numbers = [0, *(track.number for track in seen.people)]
-        (seed, _), *looks = self._looks(ref, numbers, steps)
+        (seed, _), *looks = self._looks(ref, seen.people, steps, whole=True)
         prompt = caption_from_cues([look for _, look in looks], self.models.scene(background, float(ref.fps)))
         return [whole_frame(fused, self.profile.generator.frame, prompt, seed, mask)]
 
@@ -210,7 +210,7 @@ class Condition:
         # Every value of a depth map depends on the whole frame: the network is shown nobody, but what is behind them.
         depth = self.models.depth(plate(background, mask).frames)
         fused = fuse_structall(depth, mask, skeletons)
-        (seed, _), *looks = self._looks(ref, list(range(len(seen.people) + 1)), steps)
+        (seed, _), *looks = self._looks(ref, seen.people, steps, whole=True)
         prompt = caption_from_cues([look for _, look in looks], scene)
         return fused, [whole_frame(fused, self.profile.generator.frame, prompt, seed)]
 
@@ -225,7 +225,7 @@ class Condition:
         """By track, an actor for each person whose joints can be believed, and who is not another's double."""
         twice = doubles([track.person() for track in people])
         roles: dict[int, Role] = {}
-        looks = self._looks(ref, [track.number for track in people], steps)
+        looks = self._looks(ref, people, steps)
         for track, (seed, look) in zip(people, looks, strict=True):
             if track.number not in twice:
                 boxes = track.boxes_throughout()
@@ -233,10 +233,14 @@ class Condition:
                 roles |= {track.number: Role(made, track.first)} if made else {}
         return roles
 
-    def _looks(self, ref: ClipRef, numbers: list[int], steps: list[Step]) -> list[tuple[int, str]]:
-        """Seed and sampled look of each track number."""
+    def _looks(
+        self, ref: ClipRef, people: Sequence[Track], steps: list[Step], whole: bool = False
+    ) -> list[tuple[int, str]]:
+        """Seed and sampled look of each track; if of the `whole` frame, too, before them those of it."""
         scope, again = scope_of(ref, self.policy.identity), tries(steps)
-        seeds = [pseudo_identity(self.release_key, scope, number, again) for number in numbers]
+        known = persons(ref, [track.person() for track in people if track.number > 0])  # others are things
+        who = [*([0] if whole else []), *(known.get(track.number, track.number) for track in people)]
+        seeds = [pseudo_identity(self.release_key, scope, one, again) for one in who]
         return [(seed, sample_persona(seed, self.profile.persona, self.policy.persona)) for seed in seeds]
 
 

@@ -24,6 +24,19 @@ class ImageFile:
 
 
 @dataclass(frozen=True)
+class Followed:
+    """Where somebody is in a clip who was followed beyond it; the same `person` is the same one within the scope.
+
+    first  frame of the clip's window of the first box
+    boxes  float32 [N,4], x0 y0 x1 y1 in source pixels; NaN where nothing of the body was found
+    """
+
+    person: int
+    first: int
+    boxes: np.ndarray
+
+
+@dataclass(frozen=True)
 class ClipRef:
     """One planned clip: a window of frames of one source, by reference. A row of the manifest.
 
@@ -43,6 +56,7 @@ class ClipRef:
     `images`, one per frame, are the files in the folder `uri` that the clip's frames are; a video has none. `gray`:
     they are of one channel. `topic`: the frames are messages of that topic in the bag `uri`; `images` are called by
     their log times (ns), and where they hold a video those since the last key frame come before the frames.
+    `people` are who was followed through the sources of the scope `followed`, see jobs/follow.py; empty if nobody was.
     A source that cannot be planned is one ClipRef without frames whose `problem` and `remedy` say why.
     """
 
@@ -76,6 +90,8 @@ class ClipRef:
     images: list[ImageFile] = field(default_factory=list)
     gray: bool = False
     topic: str = ""
+    followed: str = ""
+    people: list[Followed] = field(default_factory=list)
 
     @property
     def frames(self) -> int:

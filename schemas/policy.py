@@ -112,12 +112,15 @@ class Failures(Settings):
 class IdentityPolicy(Settings):
     """Whose new look is whose.
 
-    scope      within which the n-th person has one look: a clip, a video, a rig (the source's folder), the release.
-               Persons are followed within a clip only, so in a wider scope the n-th person of every clip looks the same
+    scope      within which somebody has one look: a clip, a video, a rig (the source's folder), the release. Beyond a
+               clip people are followed by jobs.follow, for a video or a rig; in a release the n-th person of every clip
+               looks the same
+    alike      cosine of the looks of two people who were never seen at once, from which on they are one person
     keep_map   none is written, and no policy can ask for one: whoever destroys the plan's release key ends linkage
     """
 
     scope: Literal["clip", "video", "rig", "release"] = "clip"
+    alike: float = Field(default=0.93, gt=0, le=1)
     keep_map: Literal[False] = False
 
 

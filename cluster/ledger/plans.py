@@ -15,7 +15,7 @@ import io
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,11 +30,11 @@ from operators.planning.listing import Source
 from operators.release import reader
 from operators.release.accounts import id_digest
 from operators.release.layout import source_of
-from schemas.arrow import from_table
-from schemas.clip import ClipRef
+from schemas.arrow import from_table, to_table
+from schemas.clip import ClipRef, Followed
 from schemas.errors import UserError
 
-FORMAT = 6  # of the clips' references: a plan of another one is made anew
+FORMAT = 7  # of the clips' references: a plan of another one is made anew
 BUCKETS = 256
 PLAN_FILE = "plan.json"
 SOURCES_FILE = "sources.parquet"
@@ -174,6 +174,22 @@ def keep_clips(plan: str, uris: set[str]) -> set[str]:
             _write(plan, path, stay)
         left |= set(pc.unique(stay["uri"]).to_pylist())
     return left
+
+
+def keep_followed(plan: str, bucket: str, scope: str, people: dict[int, list[Followed]] | None) -> None:
+    """Write into a bucket's clips who is followed in them, by clip_id; None: nobody in those not followed in `scope`.
+
+    Can be interrupted anywhere and done again.
+    """
+    for path in storage.list_files(plan):
+        if path.startswith(f"clips/{bucket}-"):
+            clips = from_table(pq.read_table(pa.BufferReader(storage.read_bytes(plan, path))), ClipRef)
+            known = {ref.clip_id: [] for ref in clips if ref.followed != scope} if people is None else people
+            told = [
+                replace(ref, followed=scope, people=known[ref.clip_id]) if ref.clip_id in known else ref
+                for ref in clips
+            ]
+            _write(plan, path, to_table(told, ClipRef))
 
 
 def forgotten(plan: str) -> list[str]:

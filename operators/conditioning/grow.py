@@ -6,7 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from operators.conditioning.track import track_people
+from operators.conditioning.track import track_shots
 from operators.gates.people import Detector, look, nobody_left
 from operators.models.boxes import shared_area
 from operators.recovery.fail_closed import Rejected
@@ -40,7 +40,7 @@ def track_everybody(
         raise ValueError(f"shots {shots} are not {len(frames)} frames")
     left: dict[int, tuple[InstanceMasks, InstanceMasks]] = {}
     for growth in range(policy.growths + 1):
-        people, before = _tracks(frames, seen, poses, policy, shots), mask
+        people, before = track_shots(frames, seen, poses, policy, shots), mask
         mask = union(people, "mask", frames.shape[:3])
         stale = (mask != before).any(axis=(1, 2)) | (growth == 0)
         again = np.flatnonzero(stale)
@@ -60,24 +60,6 @@ def track_everybody(
     if not all(gate.passed for gate in gates):
         raise Rejected("somebody may be left in the conditioning", gates)
     return people, gates
-
-
-def _tracks(
-    frames: np.ndarray,
-    masks: list[InstanceMasks],
-    poses: list[PoseDetections],
-    policy: MaskPolicy,
-    shots: Sequence[tuple[int, int]],
-) -> list[Track]:
-    """Everybody's tracks, numbered throughout; whoever is in two shots is two."""
-    people: list[Track] = []
-    for shot in map(slice, *zip(*shots, strict=True)):
-        tracks = track_people(frames[shot], masks[shot], poses[shot], policy)
-        people += [
-            replace(track, number=number, first=track.first + shot.start)
-            for number, track in enumerate(tracks, start=len(people) + 1)
-        ]
-    return people
 
 
 def _hits(people: InstanceMasks, faces: InstanceMasks, limits: Gates, size: tuple[int, int]) -> list[Patch]:

@@ -1,5 +1,7 @@
 """Detections of every frame -> one track per person, with masks that would rather cover too much."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import cv2
@@ -43,6 +45,25 @@ def track_people(
         >= (1 if ends & set(sure) else min(policy.start_frames, len(masks)))
     ]
     return [_finish(number, path, len(masks), size, policy) for number, path in enumerate(people, start=1)]
+
+
+def track_shots(
+    frames: np.ndarray,
+    masks: list[InstanceMasks],
+    poses: list[PoseDetections],
+    policy: MaskPolicy,
+    shots: Sequence[tuple[int, int]],
+) -> list[Track]:
+    """Tracks of everybody in several `shots` of frames, as `track_people` makes them, numbered throughout: who is in
+    two shots is two."""
+    people: list[Track] = []
+    for shot in map(slice, *zip(*shots, strict=True)):
+        tracks = track_people(frames[shot], masks[shot], poses[shot], policy)
+        people += [
+            replace(track, number=number, first=track.first + shot.start)
+            for number, track in enumerate(tracks, start=len(people) + 1)
+        ]
+    return people
 
 
 def _merge(frame: np.ndarray, mask: InstanceMasks, pose: PoseDetections) -> list[Detection]:

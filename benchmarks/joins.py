@@ -1,0 +1,104 @@
+"""Do people jump where one clip ends and the next begins? Change there against change within clips, and colours.
+
+python -m benchmarks.joins --plan PLAN --output OUT
+
+Compares where source and result differ, in every pair of neighbouring frames that were released: the mean change from
+frame to frame, at joins and within clips, in levels, and by how much the mean colour there jumps; then how far the
+colour of a source's clips drifts from its first one's. Needs the sources. With `identity.scope: video` in the policy
+and jobs.follow before jobs.anonymize everybody has one look; without, joins are as unlike as two people are.
+"""
+
+import argparse
+from itertools import pairwise
+
+import cv2
+import numpy as np
+
+from cluster.ledger.plans import Plan
+from operators.release import reader
+from operators.video.decode import decode_clip
+from operators.video.encode import decode_bytes
+from schemas.arrow import from_table
+from schemas.clip import ClipRef
+
+CHANGED = 16  # levels by which a pixel is not the source's, through the codec
+SMALLEST = 200  # px of such places
+
+
+def released(plan: str, output: str) -> dict[str, list[tuple[ClipRef, str]]]:
+    """By source the clips that were released, in order, and the shard of each."""
+    files = Plan.of(plan).files()
+    refs = {ref.clip_id: ref for table in reader.batches(files, ALL) for ref in from_table(table, ClipRef)}
+    found: dict[str, list[tuple[ClipRef, str]]] = {}
+    for row in reader.manifest(output, ["clip_id", "shard", "verdict"]).to_pylist():
+        if row["verdict"] == "released":
+            ref = refs[row["clip_id"]]
+            found.setdefault(ref.uri, []).append((ref, row["shard"]))
+    return {uri: sorted(clips, key=lambda one: one[0].first_frame) for uri, clips in found.items()}
+
+
+ALL = list(ClipRef.__dataclass_fields__)
+
+
+def different(output: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """bool [T,H,W]: where somebody was made anew."""
+    apart = np.abs(output.astype(np.int16) - source).max(axis=-1) > CHANGED
+    return np.stack(
+        [cv2.morphologyEx(one.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3))) > 0 for one in apart]
+    )
+
+
+def change(frames: np.ndarray, where: np.ndarray) -> tuple[float, float] | None:
+    """Of two frames uint8 [2,H,W,3]: mean change in levels, and of the mean colour, where either differs."""
+    asked = where.any(axis=0)
+    if asked.sum() < SMALLEST:
+        return None
+    before, after = (frame[asked].astype(float) for frame in frames)
+    return float(np.abs(after - before).mean()), float(np.abs(after.mean(axis=0) - before.mean(axis=0)).max())
+
+
+def main() -> None:
+    """Print a row for each source, and one for all."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--plan", required=True)
+    parser.add_argument("--output", required=True)
+    arguments = parser.parse_args()
+    print(
+        "| source | joins | change within, levels | at joins | ratio | colour's jump within | at joins | drift |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    every: tuple[list, list] = [], []
+    for number, clips in enumerate(released(arguments.plan, arguments.output).values(), start=1):
+        within: list[tuple[float, float]] = []
+        joins: list[tuple[float, float]] = []
+        last, colours = None, []
+        for ref, shard in clips:
+            frames = decode_bytes(reader.members(arguments.output, shard, ref.key)["mp4"])
+            where = different(frames, decode_clip(ref)[ref.overlap :])
+            colours += [frames[where].mean(axis=0)] if where.sum() >= SMALLEST else []
+            if last and last[0] == ref.first_frame + ref.overlap:
+                pair = np.stack([last[1], frames[0]]), np.stack([last[2], where[0]])
+                joins += [found] if (found := change(*pair)) else []
+            pairs = [change(frames[[i, j]], where[[i, j]]) for i, j in pairwise(range(len(frames)))]
+            within += [found for found in pairs if found]
+            last = ref.first_frame + len(ref.pts), frames[-1], where[-1]
+        drift = max((float(np.abs(one - colours[0]).max()) for one in colours), default=0.0)
+        every[0].extend(within)
+        every[1].extend(joins)
+        print(row(str(number), within, joins, f"{drift:.1f}"))
+    print(row("all", *every, ""))
+
+
+def row(name: str, within: list[tuple[float, float]], joins: list[tuple[float, float]], drift: str) -> str:
+    """One line of the table."""
+    inside, at = (
+        np.array(one).reshape(-1, 2).mean(axis=0) if one else np.full(2, np.nan) for one in (within, joins)
+    )
+    figures = inside[0], at[0], at[0] / inside[0], inside[1], at[1]
+    return f"| {name} | {len(joins)} | {' | '.join(f'{one:.2f}' for one in figures)} | {drift} |"
+
+
+if __name__ == "__main__":
+    main()
