@@ -27,7 +27,7 @@ from jobs.results import print_dataset
 from operators import storage
 from operators.audit import Audit, Provenance
 from operators.condition import Condition
-from operators.conditioning.identity import looks_key
+from operators.conditioning.identity import dataset_id, looks_key
 from operators.pages.candidates import Candidates
 from operators.pages.report import write_report
 from operators.pages.review import write_review
@@ -178,7 +178,8 @@ def main(arguments: Namespace) -> int:
         decide = partial(honour, decisions, arguments.decisions, plan, output, policy.reviewers, signer)
     with lease.held(arguments.output) as owner:
         forget(plan, arguments)
-        run = Run(plan, arguments.output, profile, policy, arguments.review, signer, marker, owner)
+        name = dataset_id(options.read_release_key(plan.uri), plan.partition)
+        run = Run(plan, arguments.output, profile, policy, arguments.review, signer, marker, owner, name)
         try:
             anonymize(run, arguments.withdraw, decide)
             dataset = checkpoint.finish(run, write_report)

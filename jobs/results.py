@@ -24,6 +24,7 @@ def print_dataset(dataset: dict[str, Any], output: str) -> None:
     ]
     rows += [(f"seconds in {stage}", f"{seconds:.1f}") for stage, seconds in dataset["seconds"].items()]
     rows += [(f"quarantined by {gate}", f"{count} clips") for gate, count in refusals(output).most_common()]
+    rows += [("dataset id, revision", f"{dataset['dataset_id']}, {dataset['revision']}")]
     options.table("anonymize", [*rows, ("output", output)])
     if dataset["planned"]["clips"] and not dataset["released"]["clips"]:
         print("Nothing was released: every clip was quarantined or failed.")

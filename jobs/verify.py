@@ -87,11 +87,13 @@ def verify(
     sample: int = 1,
     seed: str = "0",
     least_revision: int = 0,
+    dataset_id: str = "",
 ) -> Proof:
     """Prove the dataset `output`, whose dataset.json is given.
 
     `trusted` is the public key (PEM) by which it must be signed, if not empty. `sample` clips of each shard, drawn by
-    `seed`, are audited again. One older than `least_revision` is refused.
+    `seed`, are audited again. One older than `least_revision` is refused, and any but
+    `dataset_id`, if one is named.
     """
     key, policy = trusted or dataset_signature.key_named(dataset)[0], policy_of(output, dataset)
     entries = storage.entries(output)
@@ -103,7 +105,7 @@ def verify(
         whole.add(checked)
         own.update(checked.files)
     breaches, listed = dataset_signature.breaches(output, dataset, trusted)
-    breaches += _head(output, dataset, policy, least_revision)
+    breaches += _head(output, dataset, policy, least_revision, dataset_id)
     breaches += in_order(whole.breaches)
     breaches += completeness.breaches(output, dataset, whole)
     unsound, files = evaluated.breaches(output, policy, key)
@@ -113,13 +115,20 @@ def verify(
     return Proof(breaches, released, whole.sampled, whole.doubted, in_order(whole.waived))
 
 
-def _head(output: str, dataset: dict[str, Any], policy: Policy, least_revision: int) -> list[Breach]:
+def _head(
+    output: str, dataset: dict[str, Any], policy: Policy, least_revision: int, dataset_id: str
+) -> list[Breach]:
     """What is wrong with what dataset.json says of itself."""
     where, found = f"{output}/dataset.json", []
     revision = dataset.get("revision", 0)
     if type(revision) is not int or revision < least_revision:
         problem = f"is of revision {revision}, and {least_revision} at least is demanded"
         found.append(Breach(where, problem, "Get the newest, or ask who withdrew it"))
+    if dataset_id and dataset.get("dataset_id") != dataset_id:
+        problem = f"is dataset {dataset.get('dataset_id', 'without an id')}, and {dataset_id} is demanded"
+        found.append(
+            Breach(where, problem, "Get the one that was asked for: its owner has signed others, too")
+        )
     if (policy.digest(), policy.variant) != (dataset["policy"]["digest"], dataset["variant"]):
         problem = "states another digest or variant than its policy has"
         found.append(Breach(where, problem, AGAIN))
@@ -220,6 +229,7 @@ def main(arguments: Namespace) -> int:
         arguments.sample,
         arguments.seed or secrets.token_hex(8),
         arguments.least_revision,
+        arguments.dataset_id,
     )
     proof.breaches.extend(others)
     show(output, dataset, proof, trusted, Console())
@@ -247,6 +257,9 @@ if __name__ == "__main__":
     )
     parser.add_argument(
         "--least-revision", type=int, default=0, metavar="N", help="refuse a dataset of an older revision"
+    )
+    parser.add_argument(
+        "--dataset-id", default="", metavar="ID", help="refuse any other dataset, whoever has signed it"
     )
     parser.add_argument("--seed", default="", help="draws the same sample again (default: at random)")
     options.run(main, parser)

@@ -103,6 +103,7 @@ def _header(run: Run, planned: Planned) -> dict[str, Any]:
         "variant": run.policy.variant,
         "planned": {"clips": int(planned.ids.size), "frames": planned.frames},
         "forgotten": run.plan.forgotten(),
+        "dataset_id": run.dataset_id,
         **_made_with(run),
     }
 

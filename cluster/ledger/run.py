@@ -18,7 +18,7 @@ class Run:
 
     `output` is the dataset's folder or prefix. What gates refuse is kept for reviewers in `review`, unless that is
     empty. Without a `signer` nothing is signed, without a `marker` nothing marked as generated. `lease` is the owner of
-    the output's lease (lease.py), if one is held.
+    the output's lease (lease.py), if one is held. `dataset_id` tells its dataset from others of the same signer.
     """
 
     plan: Plan
@@ -29,6 +29,7 @@ class Run:
     signer: Signer | None = None
     marker: Marker | None = None
     lease: str = ""
+    dataset_id: str = ""
 
     @property
     def settings(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from operators.release.accounts import NUMBERS, VERDICTS
 _NAME, _KEY, _DIGEST = r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}", r"[0-9a-f]{20}", r"[0-9a-f]{64}"
 _WORDS = {
     "recast_version": r"\d{1,4}\.\d{1,4}\.\d{1,4}(?:\.?(?:dev|a|b|rc|post)\d{1,4})?",
+    "dataset_id": r"(?:[0-9a-f]{32})?",
     "partition": r"\d{1,3}/\d{1,3}",
     "state": r"running|complete",
     "profile.name": _NAME,

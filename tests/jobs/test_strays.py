@@ -4,6 +4,7 @@ import base64
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,21 @@ import pytest
 from cluster.ledger import checkpoint, dataset_signature
 from jobs.verify import read, verify
 from operators import storage
+from operators.conditioning.identity import dataset_id
 from operators.release import attestation
 from operators.release.json_form import written
 from operators.release.layout import ATTESTATION, FIELDS, REPORT
 from operators.release.signature import Signer
 from schemas.errors import UserError
 from tests.cluster import toy
+from tests.keys import make_key
 
 pytestmark = pytest.mark.usefixtures("cluster")
 
 
-def problems(dataset: Path, trusted: str = "", least_revision: int = 0) -> list[str]:
-    proof = verify(str(dataset), read(str(dataset)), trusted, 0, least_revision=least_revision)
+def problems(dataset: Path, trusted: str = "", least_revision: int = 0, dataset_id: str = "") -> list[str]:
+    head = read(str(dataset))
+    proof = verify(str(dataset), head, trusted, 0, least_revision=least_revision, dataset_id=dataset_id)
     return [f"{breach.where}: {breach.problem}" for breach in proof.breaches]
 
 
@@ -212,6 +216,22 @@ def test_a_listed_pipe_is_not_waited_for(dataset: Path) -> None:
         path.unlink()
         os.mkfifo(path)
     assert sum("is no file" in problem for problem in problems(dataset)) == 4
+
+
+def test_another_dataset_of_the_same_signer_can_be_refused(tmp_path: Path) -> None:
+    signer, names = Signer.of_file(str(make_key(tmp_path / "key.pem"))), []
+    for place in ("one", "two"):
+        toy.write_output(f"{tmp_path}/{place}.plan", f"{tmp_path}/{place}", 3, signer=signer)
+        names.append(dataset_id(place.encode(), "1/1"))
+        run = replace(
+            toy.run_of(f"{tmp_path}/{place}.plan", f"{tmp_path}/{place}", signer), dataset_id=names[-1]
+        )
+        checkpoint.finish(run)
+    assert dataset_id(b"one", "1/1") == names[0] != dataset_id(b"one", "1/2")
+    for place, name, other in zip(("one", "two"), names, names[::-1], strict=True):
+        assert problems(tmp_path / place, signer.public_key, dataset_id=name) == []
+        (problem,) = problems(tmp_path / place, signer.public_key, dataset_id=other)
+        assert f"{other} is demanded" in problem
 
 
 def test_the_revision_grows_with_every_change_and_an_older_one_can_be_refused(whole: Path) -> None:
