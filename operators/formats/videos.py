@@ -29,7 +29,7 @@ _BEHIND = "the video stops before it"
 
 
 @dataclass(frozen=True)
-class Span:
+class Stretch:
     """The frames that a clip releases: how they ended, why they were not released, when they are shown."""
 
     ref: ClipRef
@@ -85,16 +85,16 @@ class VideoExport:
         reasons = [{"state": span.state, "frames": span.ref.frames, "reason": span.reason} for span in held]
         return {"sha256": facts.get("sha256", ""), **counts, "unreleased": reasons}
 
-    def _spans(self, refs: Sequence[ClipRef]) -> list[Span]:
+    def _spans(self, refs: Sequence[ClipRef]) -> list[Stretch]:
         """Of each clip. Frames that are not in the source are in no video: nobody knows when they would be shown."""
-        made, stopped = list[Span](), False
+        made, stopped = list[Stretch](), False
         moments = self._moments([ref for ref in refs if not ref.problem])
         for ref in refs:
             reason = unreleased(ref, self.ended)
             stopped |= bool(reason) and self.rules.unreleased == "stop"
             as_gray = self.rules.unreleased == "gray" and not ref.problem
             state = ("gray" if as_gray else "left out") if reason else "left out" if stopped else "released"
-            made.append(Span(ref, state, reason or (_BEHIND if stopped else ""), moments.get(ref.key, ())))
+            made.append(Stretch(ref, state, reason or (_BEHIND if stopped else ""), moments.get(ref.key, ())))
         return made
 
     def _moments(self, refs: Sequence[ClipRef]) -> dict[str, list[int]]:
@@ -111,7 +111,7 @@ class VideoExport:
         ends = accumulate(ref.frames for ref in refs)
         return {ref.key: every[end - ref.frames : end] for ref, end in zip(refs, ends, strict=True)}
 
-    def _made(self, name: str, spans: Sequence[Span]) -> dict[str, Any]:
+    def _made(self, name: str, spans: Sequence[Stretch]) -> dict[str, Any]:
         """Write the video, of clips as they were released if these can lie behind each other, else encoded again."""
         kept = [span for span in spans if span.state != "left out"]
         settings = self._settings(kept)
@@ -123,14 +123,14 @@ class VideoExport:
             except Unlike as error:
                 raise _Unsaid(f"its clips cannot lie behind each other: {error}") from None
 
-    def _settings(self, kept: Sequence[Span]) -> tuple[int, str] | None:
+    def _settings(self, kept: Sequence[Stretch]) -> tuple[int, str] | None:
         """Of the encoder, so that what is gray goes with what was released. None if that is not to be had."""
         if all(span.state == "released" for span in kept):
             return _AGAIN  # not used
         ref = next(span.ref for span in kept if span.state == "released")
         return settings_of(ref, self.read(ref))
 
-    def _joined(self, name: str, kept: Sequence[Span], crf: int, preset: str, again: bool) -> dict[str, Any]:
+    def _joined(self, name: str, kept: Sequence[Stretch], crf: int, preset: str, again: bool) -> dict[str, Any]:
         first, start = kept[0].ref, kept[0].moments[0]
         with Joined() as joined:
             for span in kept:
@@ -194,7 +194,7 @@ def _kept(target: str, path: str, file: IO[bytes]) -> dict[str, Any]:
     return {"bytes": size, "sha256": digest}
 
 
-def _said(spans: Sequence[Span]) -> list[dict[str, Any]]:
+def _said(spans: Sequence[Stretch]) -> list[dict[str, Any]]:
     """What the record says of each span: `source_frame` is the number of its first frame in the source, `first` in
     the video."""
     said, first = list[dict[str, Any]](), 0
