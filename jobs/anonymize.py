@@ -23,6 +23,7 @@ from cluster.ledger.plans import Plan
 from cluster.ledger.repair import repair
 from cluster.ledger.run import Run
 from jobs import options
+from jobs.layout import place_of, whole_videos
 from jobs.results import print_dataset
 from operators import storage
 from operators.audit import Audit, Provenance
@@ -167,6 +168,9 @@ def main(arguments: Namespace) -> int:
     for place, what in apart:
         if place:
             storage.keep_apart(arguments.output, place, what)
+    if arguments.layout == "video":
+        for private in filter(None, (arguments.plan, arguments.review)):
+            storage.keep_apart(place_of(arguments.output), private, "source names and originals")
     session.start(profile)
     session.require_room(profile)
     plan = Plan.of(arguments.plan, arguments.partition)
@@ -188,8 +192,10 @@ def main(arguments: Namespace) -> int:
     if run.review:
         write_review(arguments.plan, run.output, run.review, policy.reviewers, arguments.review_clips)
     print_dataset(dataset, arguments.output)
+    trusted = signer.public_key if signer else ""
+    status = whole_videos(plan, run.output, trusted) if arguments.layout == "video" else 0
     session.linger()
-    return 0
+    return status
 
 
 if __name__ == "__main__":
@@ -216,6 +222,12 @@ if __name__ == "__main__":
     )
     parser.add_argument("--forget-list", metavar="FILE", help="the same for every line of a file")
     parser.add_argument("--variant", choices=["structhuman", "structall"], help="instead of the policy's")
+    parser.add_argument(
+        "--layout",
+        choices=["clips", "video"],
+        default="clips",
+        help="video: verify the dataset when it is complete, and write its videos whole into OUTPUT-videos, too",
+    )
     parser.add_argument(
         "--review",
         metavar="DIR",

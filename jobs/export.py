@@ -1,4 +1,4 @@
-"""Export: a dataset in the form of its source, from what was released of it: LeRobot's, bags, or folders of pictures.
+"""Export: a dataset in the form of its source, from what was released of it: LeRobot's, bags, pictures, whole videos.
 
     python -m jobs.export OUT --plan PLAN --source DATASET --to DIR
 
@@ -12,16 +12,21 @@ Where DATASET is an MCAP file or a rosbag2 folder, or holds such, DIR holds the 
 each topic in messages of the same form and times, and beside them what the policy names (`other_streams`). Pictures
 that were not released are left out, or black (`bags`). DIR/recast.json counts them.
 
-Otherwise DIR holds the folders of pictures that were planned at or below DATASET: the same names and sizes. Pictures
-that were not released are left out, or gray (`images`). DIR/recast.json counts and names them. Of other files none is
-given back.
+Of folders of pictures that were planned at or below DATASET, DIR holds the same names and sizes. Pictures that were
+not released are left out, or gray (`images`). DIR/recast.json counts and names them.
+
+Of videos there, DIR holds one mp4 each, called by the source's key or name, with all its frames at their times. What
+was not released is gray, left out, or ends the video (`videos`). NAME.json beside it says which frames are what, and
+DIR/recast.json counts them. Of other files none is given back.
 """
 
 import hashlib
 import json
 import secrets
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping
+from functools import partial
+from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
@@ -31,36 +36,49 @@ from rich.console import Console
 from cluster import session
 from cluster.ledger.plans import Plan
 from jobs import options
+from jobs.results import print_given_back
 from jobs.verify import policy_of, show, verify
 from operators import storage
 from operators.bags.read import is_bag
-from operators.formats.bags import STATES, BagExport
+from operators.formats.bags import BagExport
 from operators.formats.ended import Ended
 from operators.formats.images import RECORD, ImageExport
 from operators.formats.lerobot import layout
 from operators.formats.lerobot.fate import EndedClips
 from operators.formats.lerobot.write import Export
+from operators.formats.videos import VideoExport
+from operators.planning.listing import EXTENSIONS
 from operators.release import reader
-from operators.release.layout import VIDEO
+from operators.release.layout import VIDEO, source_of
 from operators.release.signature import read_public_key
 from schemas.arrow import from_table
 from schemas.clip import ClipRef
 from schemas.errors import UserError
+from schemas.exports import Videos
+from schemas.policy import Policy
+
+_TOGETHER = 1024  # clips' references that are objects at the same time
 
 
 def planned(plan: str, place: str, which: pc.Expression) -> list[ClipRef]:
     """The planned clips `which`. Raises UserError if there is none."""
-    found = reader.read_columns(Plan(plan).files(), list(ClipRef.__dataclass_fields__), which)
-    refs = from_table(found, ClipRef) if len(found) else []
+    refs = [ref for own in by_source(Plan(plan), which) for ref in own]
     if not refs:
         remedy = "Give the plan of this dataset, and the dataset by the path that it was planned by"
         raise UserError(plan, f"holds no clip of {place}", remedy)
     return refs
 
 
-def ends(refs: list[ClipRef], output: str) -> dict[str, Ended]:
-    """How they ended, by their keys."""
-    keys = {ref.key for ref in refs}
+def by_source(plan: Plan, which: pc.Expression) -> Iterator[list[ClipRef]]:
+    """The planned clips `which`, one source's at a time: they lie together in a plan."""
+    tables = reader.batches(plan.files(), list(ClipRef.__dataclass_fields__), which)
+    parts = (table.slice(first, _TOGETHER) for table in tables for first in range(0, len(table), _TOGETHER))
+    refs = (ref for part in parts for ref in from_table(part, ClipRef))
+    return (list(own) for _, own in groupby(refs, key=lambda ref: source_of(ref.key)))
+
+
+def ends(output: str, keys: Container[str]) -> dict[str, Ended]:
+    """How the clips with these `keys` ended."""
     ended: dict[str, Ended] = {}
     columns = ["key", "verdict", "shard", "sha256"]
     for rows in reader.batches(reader.parquet_files(output, "manifest"), columns):
@@ -93,35 +111,69 @@ def export(output: str, found: dict[str, Any], plan: str, place: str, target: st
     """Write the dataset; returns what its recast.json says. `output` is complete; `found` of it was verified."""
     dataset = layout.read(place)
     require_place(target, output, plan, place)  # again: verifying took a while
-    policy, here = policy_of(output, found), storage.absolute(place)
+    policy = policy_of(output, found)
     if dataset:
         which = pc.is_in(pc.field("uri"), pa.array(sorted(layout.cuts(dataset)), pa.string()))
-    else:
-        which = (pc.field("uri") == here) | pc.starts_with(pc.field("uri"), f"{here}/")
-    refs = planned(plan, place, which)
-    ended = ends(refs, output)
+        refs = planned(plan, place, which)
+        ended = ends(output, {ref.key for ref in refs})
+        clips = EndedClips(refs, ended)
+        read = partial(released, output, ended)
+        return Export(dataset, policy.episodes, policy.timing, clips, read, target).write()
+    return parts(output, policy, plan, place, target)
 
-    def released(ref: ClipRef) -> bytes:
-        return read_clip(output, ended[ref.key], ref.key)
 
-    if dataset:
-        return Export(
-            dataset, policy.episodes, policy.timing, EndedClips(refs, ended), released, target
-        ).write()
+def released(output: str, ended: Mapping[str, Ended], ref: ClipRef) -> bytes:
+    """The video of a clip that was released."""
+    return read_clip(output, ended[ref.key], ref.key)
+
+
+def parts(output: str, policy: Policy, plan: str, place: str, target: str) -> dict[str, Any]:
+    """What was planned at or below `place` by itself: bags, folders of pictures, videos."""
+    here = storage.absolute(place)
+    which = (pc.field("uri") == here) | pc.starts_with(pc.field("uri"), f"{here}/")
+    plain, keys = videos_among(Plan(plan), which)
+    refs = [ref for own in by_source(Plan(plan), which & ~plain) for ref in own]
+    ended = ends(output, keys)
+    read = partial(released, output, ended)
     bags = [ref for ref in refs if is_bag(ref.uri)]
     images = [ref for ref in refs if ref.images and not ref.topic]
-    if not bags and not images:
-        remedy = "Give the LeRobot dataset, the recording or the folder with pictures that was planned"
-        raise UserError(place, f"holds no {layout.INFO}, and no pictures that were planned", remedy)
     record: dict[str, Any] = {}
     if bags:
         rules = (policy.bags, policy.other_streams)
-        record |= BagExport(place, *rules, bags, ended, released, target).write()
+        record |= BagExport(place, *rules, bags, ended, read, target).write()
     if images:
-        record |= ImageExport(place, policy.images, images, ended, released, target).write()
-    if bags and images:  # each has written its own
-        storage.write_bytes(target, RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode())
+        record |= ImageExport(place, policy.images, images, ended, read, target).write()
+    names = partial(called, policy.videos, partial(below, here))
+    videos = VideoExport(policy.videos, policy.timing, ended, names, read, target)
+    record |= {"videos": written} if (written := videos.write(by_source(Plan(plan), which & plain))) else {}
+    if not record:
+        remedy = "Give the LeRobot dataset, the recording, the folder or the video that was planned"
+        raise UserError(place, f"holds no {layout.INFO}, and no pictures that were planned", remedy)
+    storage.write_bytes(target, RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode())
     return record
+
+
+def videos_among(plan: Plan, which: pc.Expression) -> tuple[pc.Expression, set[str]]:
+    """Which of the planned clips `which` are of videos, and the keys of all of them."""
+    uris, keys = set[str](), set[str]()
+    for table in reader.batches(plan.files(), ["uri", "key", "images"], which):
+        keys |= set(table["key"].to_pylist())
+        alone = table.filter(pc.equal(pc.list_value_length(table["images"]), 0))
+        uris |= {uri for uri in pc.unique(alone["uri"]).to_pylist() if uri.lower().endswith(EXTENSIONS)}
+    return pc.is_in(pc.field("uri"), pa.array(sorted(uris), pa.string())), keys
+
+
+def called(rules: Videos, own: Callable[[str], str], ref: ClipRef) -> str:
+    """A video by its source's key, or by what is its `own` name by its uri; without the ending mp4."""
+    if rules.names == "key":
+        return source_of(ref.key)
+    name = own(ref.uri)
+    return name[:-4] if name.lower().endswith(".mp4") else name
+
+
+def below(place: str, uri: str) -> str:
+    """A source's name below `place`."""
+    return uri.removeprefix(place).strip("/") or uri.rpartition("/")[2]
 
 
 def main(arguments: Namespace) -> int:
@@ -136,54 +188,8 @@ def main(arguments: Namespace) -> int:
         show(output, found, proof, trusted, Console())
         return 1
     record = export(output, found, arguments.plan, arguments.source, target)
-    for kind, tell in {"folders": tell_folders, "bags": tell_bags, "episodes": tell_episodes}.items():
-        if kind in record:
-            tell(record, target)
+    print_given_back(record, target)
     return 0
-
-
-def tell_episodes(record: dict[str, Any], target: str) -> None:
-    """What became of a LeRobot dataset's episodes."""
-    counts = Counter(one["state"] for one in record["episodes"])
-    rows: list[tuple[str, Any]] = [
-        (f"episodes {state}", counts[state]) for state in ("released", "black", "left out")
-    ]
-    options.table(
-        "export", [*rows, ("features left out", ", ".join(record["left_out"]) or "none"), ("dataset", target)]
-    )
-    for one in record["episodes"]:
-        if one["reason"]:
-            print(f"{one['state']}: episode {one['source']}: {one['reason']}")
-
-
-def tell_bags(record: dict[str, Any], target: str) -> None:
-    """And of recordings."""
-    bags = record["bags"]
-    topics = [(name, topic, said) for name, bag in bags.items() for topic, said in bag["topics"].items()]
-    rows: list[tuple[str, Any]] = [
-        (f"pictures {state}", sum(said[state] for _, _, said in topics)) for state in STATES
-    ]
-    left = [bag["left_out"] for bag in bags.values()]
-    rows += [(f"other {what}, left out", sum(one[what] for one in left)) for what in left[0]]
-    options.table(
-        "export", [("bags", len(bags)), ("topics of pictures", len(topics)), *rows, ("dataset", target)]
-    )
-    for name, topic, said in topics:
-        for one in said["unreleased"]:
-            print(f"{one['state']}: {name}: {topic}: {len(one['messages'])} pictures: {one['reason']}")
-
-
-def tell_folders(record: dict[str, Any], target: str) -> None:
-    """And of pictures."""
-    folders = record["folders"]
-    rows: list[tuple[str, Any]] = [
-        (f"pictures {state}", sum(said[state] for said in folders.values()))
-        for state in ("released", "gray", "left out")
-    ]
-    options.table("export", [("folders", len(folders)), *rows, ("dataset", target)])
-    for name, said in folders.items():
-        for one in said["unreleased"]:
-            print(f"{one['state']}: {name}: {len(one['pictures'])} pictures: {one['reason']}")
 
 
 if __name__ == "__main__":
@@ -194,7 +200,7 @@ if __name__ == "__main__":
         "--source",
         required=True,
         metavar="DATASET",
-        help="the LeRobot dataset, bag or folder that was planned",
+        help="the LeRobot dataset, bag, folder or video that was planned",
     )
     parser.add_argument(
         "--to", required=True, metavar="DIR", help="folder or object store's prefix for the new dataset"

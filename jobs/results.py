@@ -1,10 +1,12 @@
-"""What jobs.anonymize says in the end: how every clip ended, and which gates refused how many."""
+"""What jobs.anonymize says in the end: how every clip ended, and which gates refused how many; and what jobs.export
+gave back."""
 
 import json
 from collections import Counter
 from typing import Any
 
 from jobs import options
+from operators.formats.bags import STATES
 from operators.release import reader
 from schemas.certificate import Gate
 
@@ -44,3 +46,68 @@ def refusals(output: str) -> Counter[str]:
 def passed(gate: dict[str, Any]) -> bool:
     """Of a gate as it stands in OUT/quarantine, where a score is text."""
     return Gate(**gate | {"score": float(gate["score"])}).passed
+
+
+def print_given_back(record: dict[str, Any], target: str) -> None:
+    """The closing tables of jobs.export, one for each form that was given back, from what stands in recast.json."""
+    tell = {"folders": _folders, "bags": _bags, "videos": _videos, "episodes": _episodes}
+    for kind in filter(record.__contains__, tell):
+        tell[kind](record, target)
+
+
+def _episodes(record: dict[str, Any], target: str) -> None:
+    """What became of a LeRobot dataset's episodes."""
+    counts = Counter(one["state"] for one in record["episodes"])
+    rows: list[tuple[str, Any]] = [
+        (f"episodes {state}", counts[state]) for state in ("released", "black", "left out")
+    ]
+    options.table(
+        "export", [*rows, ("features left out", ", ".join(record["left_out"]) or "none"), ("dataset", target)]
+    )
+    for one in record["episodes"]:
+        if one["reason"]:
+            print(f"{one['state']}: episode {one['source']}: {one['reason']}")
+
+
+def _bags(record: dict[str, Any], target: str) -> None:
+    """And of recordings."""
+    bags = record["bags"]
+    topics = [(name, topic, said) for name, bag in bags.items() for topic, said in bag["topics"].items()]
+    rows: list[tuple[str, Any]] = [
+        (f"pictures {state}", sum(said[state] for _, _, said in topics)) for state in STATES
+    ]
+    left = [bag["left_out"] for bag in bags.values()]
+    rows += [(f"other {what}, left out", sum(one[what] for one in left)) for what in left[0]]
+    options.table(
+        "export", [("bags", len(bags)), ("topics of pictures", len(topics)), *rows, ("dataset", target)]
+    )
+    for name, topic, said in topics:
+        for one in said["unreleased"]:
+            print(f"{one['state']}: {name}: {topic}: {len(one['messages'])} pictures: {one['reason']}")
+
+
+def _folders(record: dict[str, Any], target: str) -> None:
+    """And of pictures."""
+    folders = record["folders"]
+    rows: list[tuple[str, Any]] = [
+        (f"pictures {state}", sum(said[state] for said in folders.values()))
+        for state in ("released", "gray", "left out")
+    ]
+    options.table("export", [("folders", len(folders)), *rows, ("dataset", target)])
+    for name, said in folders.items():
+        for one in said["unreleased"]:
+            print(f"{one['state']}: {name}: {len(one['pictures'])} pictures: {one['reason']}")
+
+
+def _videos(record: dict[str, Any], target: str) -> None:
+    """And of whole videos."""
+    videos = record["videos"]
+    rows: list[tuple[str, Any]] = [
+        (f"frames {state}", sum(said[state] for said in videos.values()))
+        for state in ("released", "gray", "left out")
+    ]
+    made = sum(bool(said["sha256"]) for said in videos.values())
+    options.table("export", [("videos", made), ("of", len(videos)), *rows, ("dataset", target)])
+    for name, said in videos.items():
+        for one in said["unreleased"]:
+            print(f"{one['state']}: {name}: {one['frames']} frames: {one['reason']}")

@@ -201,6 +201,25 @@ def write_bytes(uri: str, name: str, data: bytes) -> None:
                 file.write(data)
 
 
+def write_stream(uri: str, name: str, source: IO[bytes]) -> None:
+    """The same with what is left to read of `source`, some of it in memory at a time."""
+    filesystem, root = arrow_filesystem(uri)
+    with reaching(uri):
+        if isinstance(filesystem, fs.LocalFileSystem):
+            partial = Path(root, f"{name}.partial")
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                shutil.copyfileobj(source, file, RANGE)
+            partial.replace(Path(root, name))
+            return
+        try:
+            with filesystem.open_output_stream(f"{root}/{name}", compression=None) as out:
+                shutil.copyfileobj(source, out, RANGE)
+        except BaseException:  # closing has made an object of what had come by then
+            delete(uri, [name])
+            raise
+
+
 def delete(uri: str, names: Sequence[str]) -> None:
     """Delete the files `names` below `uri`; one that is gone already is fine."""
     scheme, root = place(uri)

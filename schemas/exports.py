@@ -24,6 +24,18 @@ class Images(Settings):
         return Fraction(str(self.rate)).limit_denominator(10**6)
 
 
+class Videos(Settings):
+    """Of videos, given back whole.
+
+    names       what a video is called: the source's `key`, as in OUT, or its own name (`source`), which may tell of it
+    unreleased  what stands for frames that were not released: `gray` ones at their times; `cut`: the frame before
+                them is shown until the next that was released; `stop`: the video ends there
+    """
+
+    names: Literal["key", "source"] = "key"
+    unreleased: Literal["gray", "cut", "stop"] = "gray"
+
+
 class Episodes(Settings):
     """What jobs.export gives back of a dataset of episodes, such as LeRobot's.
 

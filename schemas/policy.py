@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from schemas.certificate import Rung, Timing, Variant
 from schemas.config import Settings
-from schemas.exports import Bags, Episodes, Images, OtherStreams
+from schemas.exports import Bags, Episodes, Images, OtherStreams, Videos
 from schemas.measures import MEASURES
 from schemas.rules import THINGS, Action, Rule, Topic, Treatment
 
@@ -204,6 +204,7 @@ class Policy(Settings):
     timing: Timing = "source"
     sources: Sources = Sources()
     images: Images = Field(default=Images(), exclude_if=lambda images: images == Images())
+    videos: Videos = Field(default=Videos(), exclude_if=lambda videos: videos == Videos())
     episodes: Episodes = Field(default=Episodes(), exclude_if=lambda episodes: episodes == Episodes())
     bags: Bags = Field(default=Bags(), exclude_if=lambda bags: bags == Bags())
     other_streams: OtherStreams = Field(

@@ -147,6 +147,17 @@ def read_sources(plan: str, made_from: dict[str, Any]) -> dict[str, Source]:
     return {row["uri"]: Source(**row) for row in rows}
 
 
+def source_names(plan: str) -> dict[str, str]:
+    """Of every source its name below the input that it was found in, by uri."""
+    try:
+        found = pq.read_table(
+            pa.BufferReader(storage.read_bytes(plan, SOURCES_FILE)), columns=["uri", "name"]
+        )
+    except FileNotFoundError:
+        return {}
+    return dict(zip(found["uri"].to_pylist(), found["name"].to_pylist(), strict=True))
+
+
 def write_sources(plan: str, sources: list[Source], made_from: dict[str, Any]) -> None:
     """Replace what `read_sources` gives."""
     table = pa.Table.from_pylist([asdict(source) for source in sources], schema=_SOURCES)

@@ -151,8 +151,9 @@ def _aspect(bits: _Bits) -> Fraction:
     return Fraction(width, height)
 
 
-def check_picture(unit: bytes) -> None:
-    """Raises ValueError unless `unit` is a PPS as our encoder writes it, and nothing else."""
+def check_picture(unit: bytes) -> int:
+    """The first quantizer of slices. Raises ValueError unless `unit` is a PPS as our encoder writes it, and nothing
+    else."""
     bits = _Bits(unit, 8)
     bits.ue(1)  # CAVLC: see h264_slices.py
     bits.ue(1)
@@ -161,14 +162,14 @@ def check_picture(unit: bytes) -> None:
     bits.ue()
     bits.ue()
     bits.u(3)
-    for below in (64, 64, 32):  # quantizers, signed
-        bits.ue(2 * below)
+    first, *_ = [bits.ue(2 * below) for below in (64, 64, 32)]  # quantizers, signed
     bits.due(3, 0b100)
     if bits.left():
         bits.u(1)
         bits.due(1)
         bits.ue(64)
     bits.end()
+    return 26 + (first + 1) // 2 if first % 2 else 26 - first // 2
 
 
 def plainly_escaped(unit: bytes) -> bool:

@@ -4,6 +4,7 @@ ISO/IEC 14496-12; all that is not a frame, a moment or a parameter set follows f
 """
 
 import struct
+from collections.abc import Iterator
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
 from itertools import groupby
@@ -24,6 +25,19 @@ NAMES |= {f"moov/trak/mdia/minf/stbl/{name}" for name in ("stsd", "stts", "stss"
 
 
 @dataclass(frozen=True)
+class Index:
+    """What differs between files, but for the frames: parameter sets with what the first says; of each frame its
+    duration, its bytes (a slice and its length), and whether it is a key frame."""
+
+    sequence: Sequence
+    sps: bytes
+    pps: bytes
+    durations: list[int]
+    sizes: list[int]
+    keys: list[bool]
+
+
+@dataclass(frozen=True)
 class Layout:
     """What differs between files: parameter sets with what the first says, and duration and slice of each frame."""
 
@@ -38,14 +52,38 @@ class Layout:
         """Bytes of each sample: a slice and its length."""
         return [len(unit) + 4 for unit in self.slices]
 
+    @property
+    def keys(self) -> list[bool]:
+        """Which samples are key frames."""
+        return [unit[0] & 31 == 5 for unit in self.slices]
+
+    @property
+    def index(self) -> Index:
+        """All but the slices."""
+        return Index(self.sequence, self.sps, self.pps, self.durations, self.sizes, self.keys)
+
 
 def write(layout: Layout, marks: Many[bytes] = ()) -> bytes:
     """The file, with the contents `marks` of uuid boxes before its index. Raises struct.error for what is too large."""
-    payload = b"".join(struct.pack(">I", len(unit)) + unit for unit in layout.slices)
+    return head(layout.index, marks) + b"".join(samples(layout.slices))
+
+
+def samples(slices: Many[bytes]) -> Iterator[bytes]:
+    """Each slice behind its length, as it lies in a file."""
+    return (struct.pack(">I", len(unit)) + unit for unit in slices)
+
+
+def head(index: Index, marks: Many[bytes] = ()) -> bytes:
+    """The file up to its first frame. Offsets have 64 bits in one that 32 do not suffice for."""
     ftyp = _box("ftyp", b"isom", (0x200,), b"isomiso2avc1mp41")
     before = ftyp + b"".join(_box("uuid", content) for content in marks)
-    start = len(before) + len(_moov(layout, 0)) + 8 + 8
-    return before + _moov(layout, start) + _box("free") + _box("mdat", payload)
+    size = sum(index.sizes)
+    if len(before) + len(_moov(index, 0, "Q")) + 8 + 8 + size < 1 << 32:
+        offset, mdat = "I", _box("free") + struct.pack(">I4s", 8 + size, b"mdat")
+    else:
+        offset, mdat = "Q", struct.pack(">I4sQ", 1, b"mdat", 16 + size)
+    start = len(before) + len(_moov(index, 0, offset)) + len(mdat)
+    return before + _moov(index, start, offset) + mdat
 
 
 def _box(name: str, *parts: bytes | tuple[int, ...]) -> bytes:
@@ -56,8 +94,8 @@ def _box(name: str, *parts: bytes | tuple[int, ...]) -> bytes:
     return struct.pack(">I", 8 + len(content)) + name.encode() + content
 
 
-def _moov(layout: Layout, start: int) -> bytes:
-    """The index of frames that begin at the byte `start`."""
+def _moov(layout: Index, start: int, offset: str) -> bytes:
+    """The index of frames that begin at the byte `start`; an `offset` is I, of 32 bits, or Q, of 64."""
     total = sum(layout.durations)
     timescale = layout.sequence.scale // 2
     lasts = -(-1000 * total // timescale)  # ms
@@ -68,7 +106,7 @@ def _moov(layout: Layout, start: int) -> bytes:
     mdhd = _box("mdhd", _times(timescale, total), (0x55C4 << 16,))
     hdlr = _box("hdlr", (0, 0), b"vide", bytes(12), b"VideoHandler\0")
     vmhd, dinf = _box("vmhd", (1, 0, 0)), _box("dinf", _box("dref", (0, 1), _box("url ", (1,))))
-    minf = _box("minf", vmhd, dinf, _tables(layout, start))
+    minf = _box("minf", vmhd, dinf, _tables(layout, start, offset))
     handler = _box("hdlr", (0, 0), b"mdirappl", bytes(9))
     udta = _box("udta", _box("meta", (0,), handler, _box("ilst")))
     return _box("moov", mvhd, _box("trak", tkhd, edts, _box("mdia", mdhd, hdlr, minf)), udta)
@@ -81,9 +119,9 @@ def _times(timescale: int, total: int) -> tuple[int, ...]:
     return (1 << 24, 0, 0, 0, 0, timescale, total >> 32, total % (1 << 32))
 
 
-def _tables(layout: Layout, start: int) -> bytes:
+def _tables(layout: Index, start: int, offset: str) -> bytes:
     """How frames are coded, how long each lasts, which are key frames, and where they lie."""
-    sizes, keys = layout.sizes, [n for n, unit in enumerate(layout.slices, 1) if unit[0] & 31 == 5]
+    sizes, keys = layout.sizes, [number for number, key in enumerate(layout.keys, 1) if key]
     times = [(len(list(same)), each) for each, same in groupby(layout.durations)]
     chunks, at = _chunks(sizes), start
     counts, places = list[tuple[int, int, int]](), list[int]()
@@ -100,11 +138,15 @@ def _tables(layout: Layout, start: int) -> bytes:
         _box("stss", (0, len(keys), *keys)) if len(keys) < len(sizes) else b"",
         _box("stsc", (0, len(counts)), *counts),
         _box("stsz", (0, same, len(sizes)), tuple(sizes) if not same else ()),
-        _box("stco", (0, len(places), *places)),
+        _box(
+            "stco" if offset == "I" else "co64",
+            (0, len(places)),
+            struct.pack(f">{len(places)}{offset}", *places),
+        ),
     )
 
 
-def config(layout: Layout) -> bytes:
+def config(layout: Layout | Index) -> bytes:
     """What a decoder is told before the first frame: the content of avcC."""
     sps, pps, sequence = layout.sps, layout.pps, layout.sequence
     made = b"\1" + sps[1:4] + b"\xff\xe1" + struct.pack(">H", len(sps)) + sps
@@ -114,7 +156,7 @@ def config(layout: Layout) -> bytes:
     return made
 
 
-def _avc1(layout: Layout) -> bytes:
+def _avc1(layout: Index) -> bytes:
     """The one description of samples: H.264 of this size, in BT.709 with limited range."""
     total = sum(layout.durations)
     rate = sum(layout.sizes) * 8 * (layout.sequence.scale // 2) // total if total else 0
@@ -130,9 +172,12 @@ def _avc1(layout: Layout) -> bytes:
 def _chunks(sizes: list[int]) -> list[list[int]]:
     """Neighbours together, as many as stay below _CHUNK."""
     made: list[list[int]] = []
+    held = 0
     for size in sizes:
-        if made and sum(made[-1]) + size < _CHUNK:
+        if made and held + size < _CHUNK:
             made[-1].append(size)
+            held += size
         else:
             made.append([size])
+            held = size
     return made

@@ -1,0 +1,83 @@
+"""`jobs.anonymize --layout video`: whole videos beside a finished dataset, in OUT-videos, as jobs.export writes them.
+
+Only from a dataset that is complete and verifies. OUT-videos is made for one state of OUT: a later run that changes OUT
+makes it anew, and leaves it as it is if nothing has changed.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pyarrow.compute as pc
+from rich.console import Console
+
+from cluster.ledger import plans
+from cluster.ledger.plans import Plan
+from jobs.export import by_source, called, ends, released, videos_among
+from jobs.results import print_given_back
+from jobs.verify import policy_of, show, verify
+from operators import storage
+from operators.formats.images import RECORD
+from operators.formats.videos import VideoExport
+from operators.release import reader
+from operators.release.layout import DATASET
+from schemas.errors import UserError
+
+_ALL = pc.field("clip_id").is_valid()
+
+
+def place_of(output: str) -> str:
+    """Where the videos of the dataset `output` lie. Raises UserError if there is anything that is none of them."""
+    target = f"{output.rstrip('/')}-videos"
+    if storage.list_files(target) and not _record(target):
+        remedy = f"Move it away: --layout video writes there, or give another --output than {output}"
+        raise UserError(target, f"holds files, and no {RECORD} of whole videos", remedy)
+    return target
+
+
+def whole_videos(plan: Plan, output: str, trusted: str) -> int:
+    """Verify `output`, which must be signed by the public key `trusted` (PEM) if that is not empty, and write its
+    videos; the exit status. Raises UserError if it is not complete, or a clip is not what was released."""
+    target, made_from = place_of(output), hashlib.sha256(storage.read_bytes(output, DATASET)).hexdigest()
+    if _record(target).get("videos") is not None and _record(target)["dataset_sha256"] == made_from:
+        print(f"whole videos: nothing has changed, {target} is of this dataset")
+        return 0
+    found = reader.require_complete(output, "there are no whole videos to make")
+    storage.delete_folder(target)  # of another state: what was withdrawn since must not stay
+    proof = verify(output, found, trusted, seed=secrets.token_hex(8))
+    if proof.breaches:
+        show(output, found, proof, trusted, Console())
+        return 1
+    record: dict[str, Any] = {"layout": "video", "dataset_sha256": made_from}
+    _keep(target, record)  # so that it is known for what it is if this is interrupted
+    policy, (plain, keys) = policy_of(output, found), videos_among(plan, _ALL)
+    ended = ends(output, keys)
+    read, name = partial(released, output, ended), partial(called, policy.videos, _named(plan))
+    export = VideoExport(policy.videos, policy.timing, ended, name, read, target)
+    record["videos"] = export.write(by_source(plan, plain))
+    _keep(target, record)
+    print_given_back(record, target)
+    return 0
+
+
+def _named(plan: Plan) -> Callable[[str], str]:
+    """What gives a source's own name."""
+    names = plans.source_names(plan.uri)
+    return lambda uri: names.get(uri, uri.rpartition("/")[2])
+
+
+def _keep(target: str, record: dict[str, Any]) -> None:
+    storage.write_bytes(target, RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode())
+
+
+def _record(target: str) -> dict[str, Any]:
+    """What stands there, if it is of whole videos."""
+    try:
+        found = json.loads(storage.read_bytes(target, RECORD))
+    except (FileNotFoundError, ValueError):
+        return {}
+    is_own = isinstance(found, dict) and found.get("layout") == "video"
+    return found if is_own else {}
