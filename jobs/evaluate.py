@@ -2,6 +2,9 @@
 
     sources -> Measure -> figures over sources -> page, JSON, Markdown, signed summary
 
+--draw N writes a page with N frames drawn at random, originals beside results; --labels FILE takes what somebody saw
+in them, which bounds exposure without any detector.
+
 Runs where originals may be read. DIR is restricted: it holds pictures of people, and a page with originals beside
 results. Every source is measured once; after any interruption run the same command again. With a key, a summary without
 pixels and names goes into OUT, signed, which jobs.verify holds against the policy's evidence.
@@ -24,6 +27,7 @@ from jobs import options
 from jobs.verify import policy_of
 from operators import storage
 from operators.conditioning.identity import looks_key
+from operators.evaluation import by_eye
 from operators.evaluation.attacker import Attacker
 from operators.evaluation.card import card
 from operators.evaluation.figures import Figures
@@ -35,18 +39,22 @@ from operators.evaluation.store import Store
 from operators.evaluation.summary import summary, worst
 from operators.evaluation.watch import watched
 from operators.pages.evaluation import AXES, write_evaluation
+from operators.pages.label import write_labels
 from operators.release import evidence, reader
 from operators.release.attestation import sha256
 from operators.release.json_form import written
 from operators.release.layout import CARD, DATASET, EVIDENCE, source_of
 from operators.release.signature import Signer
 from schemas.config import load
+from schemas.decision import read_list
 from schemas.errors import UserError
 from schemas.evaluation import ATTACKS, BASELINES, Judges
+from schemas.label import Label
 from schemas.profile import Profile
 
 T = TypeVar("T", bound=str)
 Clips = dict[str, list[dict[str, str]]]  # released ones by source: key and shard
+RELEASED = pc.field("verdict") == "released"
 Lost = dict[str, tuple[float, float]]  # frames not released, and planned, by source
 
 
@@ -115,6 +123,24 @@ def chosen(named: str, known: tuple[T, ...], option: str) -> list[T]:
     return [name for name in known if name in names]
 
 
+def to_be_labelled(places: Places, count: int, digest: str, report: str) -> int:
+    """Write the page with so many drawn frames, and say where it is."""
+    rows = reader.manifest(places.output, ["key", "shard", "frames"], RELEASED).to_pylist()
+    drawn = by_eye.draw({row["key"]: row["frames"] for row in rows}, count, digest)
+    shards = {row["key"]: row["shard"] for row in rows}
+    page = write_labels(report, places.plan, places.output, drawn, shards)
+    options.table("evaluate: frames to look at", [("frames", len(drawn)), ("page", page)])
+    return 0
+
+
+def labelled(output: str, where: str, digest: str) -> Figures:
+    """What somebody saw in the frames that are drawn of this dataset, as many as are labelled."""
+    labels = read_list(Label, where, storage.read_file(where), "Give the file that the label page saved")
+    rows = reader.manifest(output, ["key", "frames"], RELEASED).to_pylist()
+    drawn = by_eye.draw({row["key"]: row["frames"] for row in rows}, len(labels), digest)
+    return {by_eye.NAME: by_eye.seen(labels, drawn, where)}
+
+
 def stamp_of(dataset: bytes, judges: Judges, profile: Profile, arguments: Namespace) -> str:
     """What a measurement depends on; of another one nothing is taken."""
     parts = [sha256(dataset), judges.digest(), profile.digest(), weights_lock.code_version()]
@@ -181,12 +207,15 @@ def main(arguments: Namespace) -> int:
     clips, lost = clips_of(output, arguments.sources)
     if not clips:
         raise UserError(output, "holds no released clip", "There is nothing to evaluate")
+    if arguments.draw:
+        return to_be_labelled(places, arguments.draw, sha256(held), report)
+    eyes = labelled(output, arguments.labels, sha256(held)) if arguments.labels else {}
     session.start(profile)
     key = options.read_release_key(Plan.of(arguments.plan).uri)
     measure(clips, store, profile, digests, policy, looks_key(key), judges, methods, places)
     measured = [one for one in store.read() if one.source in clips]
     attacker = Attacker(measured, JudgeModels.embedders_of(judges))
-    own = {"lost": figure(lost), **keyed(places, clips, key)}
+    own = {"lost": figure(lost), **keyed(places, clips, key), **eyes}
     facts = facts_of(dataset, sha256(held), judges, bool(truth))
     found = summary(measured, attacker, attacks, own, facts)
     page = write_evaluation(report, found, watched(places, clips, worst(measured)))
@@ -233,6 +262,13 @@ if __name__ == "__main__":
     )  # fmt: skip
     parser.add_argument(
         "--sources", type=int, default=0, metavar="N", help="evaluate so many, drawn at random (default: all)"
+    )
+    parser.add_argument(
+        "--draw", type=int, default=0, metavar="N",
+        help="write DIR/label.html, N frames drawn at random for somebody to look at, and nothing else",
+    )  # fmt: skip
+    parser.add_argument(
+        "--labels", default="", metavar="FILE", help="what was seen in them: the file that page saved"
     )
     parser.add_argument("--card", action="store_true", help="also write OUT/croissant.json; needs --key")
     options.add_key(parser)

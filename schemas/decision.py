@@ -1,7 +1,7 @@
 """What a reviewer decided about clips: the file that the review page saves and the next run honours."""
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
@@ -17,6 +17,7 @@ def _published(text: str) -> str:
     return text
 
 
+T = TypeVar("T", bound=Settings)
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Said = Annotated[Text, AfterValidator(_published)]
 _STEPS: dict[str, Literal["accept", "other seed", "opaque fill"]] = {
@@ -49,25 +50,29 @@ class Decision(Settings):
 
 def read_decisions(where: str, data: bytes) -> list[Decision]:
     """The decisions in a JSON file. Raises UserError that names the file `where`, the entry and the remedy."""
-    try:
-        read = json.loads(data, object_pairs_hook=_each_once)
-        found = TypeAdapter(list[Decision]).validate_python(read)
-    except ValueError as error:
-        if not isinstance(error, ValidationError):
-            problem = "is not JSON, or says a thing twice"
-            raise UserError(where, problem, "Give the file that the review page saved") from None
-        first = error.errors()[0]
-        entry, *field = first["loc"] or [""]
-        place = f"{where}: entry {int(entry) + 1}" if entry != "" else where
-        place += f": {'.'.join(map(str, field))}" if field else ""
-        remedy = f"An entry has: {', '.join(Decision.model_fields)}"
-        raise UserError(place, f"{first['msg']} (got {first['input']!r})", remedy) from None
+    found = read_list(Decision, where, data, "Give the file that the review page saved")
     keys = [decision.key for decision in found]
     for number, key in enumerate(keys):
         if key in keys[:number]:
             problem = f"decides about clip {key}, as entry {keys.index(key) + 1} does"
             raise UserError(f"{where}: entry {number + 1}", problem, "Leave one of them")
     return found
+
+
+def read_list(kind: type[T], where: str, data: bytes, remedy: str) -> list[T]:
+    """The entries of a JSON file that a page saved. Raises UserError that names the file `where` and the entry."""
+    try:
+        read = json.loads(data, object_pairs_hook=_each_once)
+        return TypeAdapter(list[kind]).validate_python(read)  # type: ignore[valid-type]
+    except ValueError as error:
+        if not isinstance(error, ValidationError):
+            raise UserError(where, "is not JSON, or says a thing twice", remedy) from None
+        first = error.errors()[0]
+        entry, *field = first["loc"] or [""]
+        place = f"{where}: entry {int(entry) + 1}" if entry != "" else where
+        place += f": {'.'.join(map(str, field))}" if field else ""
+        has = f"An entry has: {', '.join(kind.model_fields)}"
+        raise UserError(place, f"{first['msg']} (got {first['input']!r})", has) from None
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -130,17 +130,22 @@ class EvidenceBounds(Settings):
     every released clip that was chosen was measured.
 
     exposed       share of person-frames in which more than a tenth of somebody is the source's
+    exposed_by_eye  share of drawn frames in which somebody saw anything of a person of the source
     rank1         how often somebody shown is found at the first guess among all people of the sources
     parrot_rank1  the same for an attacker who learnt from other people's pairs
     """
 
     exposed: float | None = Field(default=None, ge=0, le=1)
+    exposed_by_eye: float | None = Field(default=None, ge=0, le=1)
     rank1: float | None = Field(default=None, ge=0, le=1)
     parrot_rank1: float | None = Field(default=None, ge=0, le=1)
 
     def named(self) -> dict[str, float]:
         """The limit of each figure that is asked for, by its name in an evaluation."""
-        names = {"exposed": "exposed, all heights", "rank1": "body R-1", "parrot_rank1": "parrot R-1"}
+        names = {
+            "exposed": "exposed, all heights", "exposed_by_eye": "exposed by eye", "rank1": "body R-1",
+            "parrot_rank1": "parrot R-1",
+        }  # fmt: skip
         asked = {names[field]: getattr(self, field) for field in names}
         return {name: limit for name, limit in asked.items() if limit is not None}
 

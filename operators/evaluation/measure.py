@@ -6,11 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 
 from operators.condition import Condition
 from operators.evaluation.before import Before, before
@@ -30,7 +28,6 @@ from operators.release import reader
 from operators.release.layout import RECORD, VIDEO
 from operators.video.decode import decode_clip
 from operators.video.encode import decode_bytes, encode_video
-from schemas.arrow import from_table, schema_of
 from schemas.certificate import Step
 from schemas.clip import ClipRef, Evidence
 from schemas.evaluation import (
@@ -102,7 +99,7 @@ class Measure:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Measure the released clips `clips` (key and shard) of `source`, and write that down."""
-        refs = self._refs(row["clips"])
+        refs = reader.references(self.places.plan, {clip["key"] for clip in row["clips"]})
         ratios: list[Ratio] = []
         seen: list[Look] = []
         scenes: list[Scene] = []
@@ -122,16 +119,6 @@ class Measure:
         clips = [clip["key"] for clip in row["clips"]]
         self.store.write(Measured(row["source"], clips, lost, ratios, seen, scenes, shown))
         return {"source": row["source"]}
-
-    def _refs(self, clips: Sequence[Mapping[str, str]]) -> dict[str, ClipRef]:
-        wanted = pc.field("key").isin([clip["key"] for clip in clips])
-        filesystem, paths = reader.parquet_files(self.places.plan, "clips")
-        buckets = {clip["key"][:2] for clip in clips}
-        own = [path for path in paths if PurePosixPath(path).name[:2] in buckets]
-        names = list(schema_of(ClipRef).names)
-        return {
-            ref.key: ref for ref in from_table(reader.read_columns((filesystem, own), names, wanted), ClipRef)
-        }
 
     def clip(self, ref: ClipRef, held: Mapping[str, bytes]) -> Parts:
         """One released clip, by each method."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from operators.evaluation import by_eye
 from operators.evaluation.attacker import Attacker
 from operators.evaluation.figures import Figures, methods_of, ratios
 from schemas.evaluation import RECAST, SOURCE, Attack, Measured, Statistic
@@ -74,8 +75,8 @@ def axes(figures: Figures) -> dict[str, float | None]:
     lost = figures.get("lost")
     kept = 1 - (lost.value if lost and lost.value is not None else 0.0)
     gains = [gain(figures[name]) for name in BY_LOOKS if name in figures and figures[name].value is not None]
-    exposed = figures["exposed, all heights"].value
-    risks = [*gains, *([] if exposed is None else [exposed])]
+    exposed = [figures[name].value for name in ("exposed, all heights", by_eye.NAME) if name in figures]
+    risks = [*gains, *(value for value in exposed if value is not None)]
     near = [min(value, 1 / value) if value > 0 else 0.0 for value in _values(figures, AS_SOURCE)]
     agree = [min(1.0, max(0.0, value)) for value in _values(figures, (*AGREEING, *TRAINED))]
     return {
@@ -101,6 +102,7 @@ def questions(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
     asked = {
         "Singling out: can somebody be picked out?": (
             "exposed, all heights",
+            by_eye.NAME,
             "body R-1",
             "head R-1",
             "face R-1",

@@ -1,19 +1,16 @@
 """Clips to look at, original beside result: for the restricted page alone."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
 import cv2
 import numpy as np
-import pyarrow.compute as pc
 
 from operators.evaluation.measure import Places
 from operators.release import reader
 from operators.release.layout import VIDEO
 from operators.video.decode import DecodeError, decode_clip
 from operators.video.encode import encode_video
-from schemas.arrow import from_table, schema_of
 from schemas.clip import ClipRef
 
 _SIDE = 480  # px
@@ -25,11 +22,7 @@ def watched(
     """Each of the `worst` with its `videos`: `source`, small and empty if it cannot be read, and `output`."""
     shards = {clip["key"]: clip["shard"] for own in clips.values() for clip in own}
     worst = list(worst)
-    keys = [clip["clip"] for clip in worst]
-    filesystem, paths = reader.parquet_files(places.plan, "clips")
-    own = [path for path in paths if PurePosixPath(path).name[:2] in {key[:2] for key in keys}]
-    rows = reader.read_columns((filesystem, own), list(schema_of(ClipRef).names), pc.field("key").isin(keys))
-    refs = {ref.key: ref for ref in from_table(rows, ClipRef)}
+    refs = reader.references(places.plan, {clip["clip"] for clip in worst})
     found = []
     for clip in worst:
         key = clip["clip"]

@@ -130,7 +130,9 @@ class VideoExport:
         ref = next(span.ref for span in kept if span.state == "released")
         return settings_of(ref, self.read(ref))
 
-    def _joined(self, name: str, kept: Sequence[Stretch], crf: int, preset: str, again: bool) -> dict[str, Any]:
+    def _joined(
+        self, name: str, kept: Sequence[Stretch], crf: int, preset: str, again: bool
+    ) -> dict[str, Any]:
         first, start = kept[0].ref, kept[0].moments[0]
         with Joined() as joined:
             for span in kept:

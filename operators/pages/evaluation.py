@@ -15,10 +15,10 @@ TABLES: list[tuple[str, str, list[tuple[str, str]]]] = [
     (
         "Exposure",
         "Person-frames in which more than a tenth of somebody's pixels are the source's, by height, and all pixels of "
-        "people.",
+        "people; and frames drawn at random in which somebody saw anything of a person of the source.",
         [
             ("exposed, all heights", "lower"), ("exposed, under 48 px", "lower"), ("exposed, 48-96 px", "lower"),
-            ("exposed, over 96 px", "lower"), ("original pixels", "lower"),
+            ("exposed, over 96 px", "lower"), ("original pixels", "lower"), ("exposed by eye", "lower"),
         ],
     ),
     (

@@ -6,8 +6,9 @@ them reads those few.
 
 import hashlib
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,7 +21,8 @@ from pyarrow import fs
 from operators import storage
 from operators.release import json_form, parquet_form
 from operators.release.layout import DATASET, SCHEMA_VERSION, files_of
-from schemas.arrow import from_table
+from schemas.arrow import from_table, schema_of
+from schemas.clip import ClipRef
 from schemas.errors import UserError
 from schemas.manifest import ManifestRow, QuarantineRow
 
@@ -103,6 +105,15 @@ def read_columns(files: Files, columns: Sequence[str], which: pc.Expression | No
         if tables
         else pa.table({name: pa.array([], pa.string()) for name in columns})
     )
+
+
+def references(plan: str, keys: Collection[str]) -> dict[str, ClipRef]:
+    """By key, what the plan says of these clips; only the files of their sources' buckets are read."""
+    filesystem, paths = parquet_files(plan, "clips")
+    own = [path for path in paths if PurePosixPath(path).name[:2] in {key[:2] for key in keys}]
+    names, wanted = list(schema_of(ClipRef).names), pc.field("key").isin(list(keys))
+    rows = read_columns((filesystem, own), names, wanted)
+    return {ref.key: ref for ref in from_table(rows, ClipRef)} if rows.num_rows else {}
 
 
 def manifest(output: str, columns: Sequence[str], which: pc.Expression | None = None) -> pa.Table:

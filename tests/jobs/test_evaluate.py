@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -80,3 +81,23 @@ def test_a_dataset_is_evaluated_once_and_verified_with_its_evidence(marked: Path
     assert other.returncode == 2 and "is not the key that the dataset is signed by" in other.stderr
     unknown = job("evaluate", *where, *own, *few[2:], "--against", "smear")
     assert unknown.returncode == 2 and "smear: not known" in unknown.stderr
+
+
+def test_what_somebody_sees_in_drawn_frames_joins_the_figures(marked: Path, tmp_path: Path) -> None:
+    own, where = settings(marked), [*places(marked), "--report", f"{tmp_path}/report"]
+    few = ["--against", "", "--attacks", ""]
+    assert job("evaluate", *where, *own, "--draw", "3").returncode == 0
+    page = (tmp_path / "report/label.html").read_text()
+    assert page.count("<article") == 3 and "jane-doe" not in page
+    shown = re.findall(r'data-key="([^"]+)" data-frame="(\d+)"', page)
+    labels = [{"key": key, "frame": int(frame), "exposed": False, "by": "R. V"} for key, frame in shown]
+    (tmp_path / "labels.json").write_text(json.dumps([*labels[1:], labels[1]]))
+    chosen = job("evaluate", *where, *own, *few, "--labels", f"{tmp_path}/labels.json")
+    (tmp_path / "labels.json").write_text(json.dumps(labels))
+    done = job("evaluate", *where, *own, *few, "--labels", f"{tmp_path}/labels.json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "report/evaluation.json").read_text())
+    by_eye = found["methods"]["recast"]["figures"]["exposed by eye"]
+    assert (by_eye["value"], by_eye["count"]) == (0, 3) and by_eye["high"] > 0.9  # one source tells little
+    assert "exposed by eye" in (tmp_path / "report/evaluation.md").read_text()
+    assert chosen.returncode == 2 and "that were drawn" in chosen.stderr
