@@ -15,6 +15,10 @@ from schemas.policy import MaskPolicy
 from schemas.track import Track
 
 _SAME_PERSON_IOU = 0.3  # a pose and a mask of one frame
+_SHORT = (
+    0.75  # IoU of a body's extent with its box: what made the box larger is left out; 0.84 and more is usual
+)
+_SURE = 0.6  # of such a box
 _EDGE = 3  # px from the frame's side within which a box ends there
 
 
@@ -107,10 +111,12 @@ def _finish(number: int, path: Path, frames: int, size: tuple[int, int], policy:
     """Fill the gaps, join over neighbours, dilate."""
     seen, reach = sorted(path), policy.union_frames
     first, stop = max(0, seen[0] - reach), min(frames, seen[-1] + reach + 1)
-    body = np.zeros((stop - first, *size), bool)
+    body, boxed = np.zeros((stop - first, *size), bool), np.zeros((stop - first, *size), bool)
     keypoints = np.zeros((stop - first, *path[seen[0]].keypoints.shape), np.float32)
     for t, detection in path.items():
         body[t - first], keypoints[t - first] = detection.body.within(0, 0, *size), detection.keypoints
+        if _falls_short(detection):
+            boxed[t - first] = Patch.of_box(detection.box, size).within(0, 0, *size)
     for before, after in pairwise(seen):
         for t in range(before + 1, after):
             # Somewhere between the two places: both, and everything between their boxes.
@@ -118,9 +124,18 @@ def _finish(number: int, path: Path, frames: int, size: tuple[int, int], policy:
             keypoints[t - first] = _between(
                 keypoints[before - first], keypoints[after - first], (t - before) / (after - before)
             )
-    joined = np.stack([body[_around(first + i, reach, frames, first)].any(axis=0) for i in range(len(body))])
+    near = [_around(first + i, reach, frames, first) for i in range(len(body))]
+    joined, around = (np.stack([one[span].any(axis=0) for span in near]) for one in (body, boxed))
     grown = [dilate(mask, policy.dilate_px, policy.dilate_share) for mask in joined]
-    return Track(number, first, body, np.stack(grown), keypoints)
+    masks = [mask | dilate(box, policy.dilate_px) for mask, box in zip(grown, around, strict=True)]
+    return Track(number, first, body, np.stack(masks), keypoints)
+
+
+def _falls_short(detection: Detection) -> bool:
+    """Whether somebody is surely seen in a box of which the body fills no more than a part, as who fills the frame."""
+    if detection.score < _SURE or not detection.body.area:
+        return False
+    return bool(box_iou(detection.box, np.array(detection.body.box, float))[0, 0] < _SHORT)
 
 
 def _around(t: int, reach: int, frames: int, first: int) -> slice:

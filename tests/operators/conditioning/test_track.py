@@ -48,6 +48,20 @@ def test_two_people_who_cross_the_frame_are_two_tracks() -> None:
     assert all(len(track.mask) == 6 for track in tracks)
 
 
+def test_who_fills_the_frame_is_masked_by_the_box_that_the_body_falls_short_of() -> None:
+    """Of somebody near the camera a network cuts out face and hair, and leaves shoulders; the box holds them."""
+    box = np.array([[10, 20, 118, 96]], np.float32)
+    face = np.zeros(SIZE, bool)
+    face[20:96, 40:80] = True
+    for score, whole in ((0.9, True), (0.4, False)):
+        seen = InstanceMasks(box, np.full(1, score, np.float32), [Patch.of(face)])
+        (track,) = tracked([seen] * 2, [poses()] * 2)
+        assert track.mask[:, 20:96, 10:118].all() == whole
+        assert not track.body[:, :, :40].any()  # what is asked of a body is asked of what was seen of it
+    (track,) = tracked([masks((10, 20, 118, 90))] * 2, [poses((8, 18, 120, 96))] * 2)
+    assert not track.mask[:, :, :2].any()  # a body that fits gains nothing
+
+
 def test_a_mask_without_a_pixel_is_its_box_also_where_a_pose_agrees() -> None:
     box = np.array([[40, 10, 60, 70]], np.float32)
     empty = InstanceMasks(box, np.ones(1, np.float32), [Patch.of(np.zeros(SIZE, bool))])
