@@ -1,10 +1,11 @@
 """Finetune: training pairs in, an adapter or a small model out. `python -m jobs.finetune --pairs PAIRS --output OUT`.
 
 Ray Train over the shards of jobs.prepare, on one or many workers, with GPUs or without. The recipe says what is
-trained: a LoRA on the VACE blocks (cluster/recipes/lora.yaml, the paper's), or the embedded profile's small
-transformer from scratch (cluster/recipes/scratch.yaml). Checkpoints, TensorBoard logs and the result lie in OUT,
-a folder or an object store's prefix. After any interruption run the same command again: it goes on at the last
-checkpoint with the batches that come next.
+trained: a LoRA on the VACE blocks (cluster/recipes/lora.yaml, the paper's), the embedded profile's small
+transformer from scratch (cluster/recipes/scratch.yaml), or a LoRA with which the generator of --profile needs few steps
+and no guidance (cluster/recipes/distill.yaml). Checkpoints, TensorBoard logs and the result lie in OUT, a folder or an
+object store's prefix. After any interruption run the same command again: it goes on at the last checkpoint with the
+batches that come next.
 """
 
 import json
@@ -19,17 +20,22 @@ import ray
 import ray.train
 import ray.train.torch
 import torch
+from pydantic import ValidationError
 from torch.utils.tensorboard import SummaryWriter
 
-from cluster import session
+from cluster import session, weights_lock
 from jobs import options
 from operators import storage, weights
 from operators.training.batches import Batches, shards_by_size
+from operators.training.distillation import Distillation, require_fit
 from operators.training.flow_loss import Denoising
 from operators.training.trainer import Trainee
 from schemas.config import load
 from schemas.errors import UserError
+from schemas.profile import Profile
 from schemas.recipe import Recipe
+
+_NAMED = ("weights", "adapter", "base", "distilled", "vae")  # files and folders of a generator
 
 
 def finetune(recipe: Recipe, pairs: str, output: str, workers: int, use_gpu: bool) -> None:
@@ -79,12 +85,14 @@ def train_worker(config: dict[str, Any]) -> None:
         first = state.pop("step")
         trainee.load_state(state)
     model = ray.train.torch.prepare_model(trainee.transformer)
-    denoising = Denoising(recipe, channels)
+    loss_of: Denoising | Distillation = Denoising(recipe, channels)
+    if recipe.mode == "distill":
+        loss_of = Distillation(recipe, trainee.transformer, batches.encoder.text, channels)
     log = Log(config["output"], first) if rank == 0 else None
     for step in range(first + 1, recipe.steps + 1):
         x, z, text, generator = batches.at(step - 1)
         with torch.autocast(device.type, torch.bfloat16, enabled=trainee.bf16):
-            loss = denoising(model, x, z, text, generator, trainee.critic_at(step))
+            loss = loss_of(model, x, z, text, generator, trainee.critic_at(step))
         trainee.step(loss)
         if log:
             log.step(step, recipe.steps, loss.item())
@@ -129,19 +137,43 @@ class Log:
                 storage.write_bytes(self.output, f"logs/{file.name}", file.read_bytes())
 
 
+def read_recipe(arguments: Namespace, made_for: dict[str, str]) -> Recipe:
+    """The recipe, with the profile that it distils, if so; overrides of that begin with `profile.`."""
+    of_profile = [item.removeprefix("profile.") for item in arguments.set if item.startswith("profile.")]
+    own = [item for item in arguments.set if not item.startswith("profile.")]
+    recipe = load(Recipe, options.named("recipes", arguments.recipe), own)
+    if recipe.mode != "distill":
+        if arguments.profile or of_profile:
+            raise UserError("--profile", f"is nothing that mode {recipe.mode} asks for", "Leave it out")
+        return recipe.model_copy(update={"base": storage.absolute(str(weights.found(recipe.base)))})
+    file = options.named("profiles", arguments.profile or "embedded")
+    profile = load(Profile, file, of_profile)
+    weights_lock.check_licences(profile, file)
+    weights_lock.check_adapter(profile, made_for.get("variant", "structhuman"), file)
+    require_fit(profile, made_for)
+    named = {name: path for name in _NAMED if (path := getattr(profile.generator, name))}
+    there = {name: storage.absolute(str(weights.found(path))) for name, path in named.items()}
+    generator = profile.generator.model_copy(update=there)
+    values = {"base": there["weights"], "teacher": profile.model_copy(update={"generator": generator})}
+    try:
+        return Recipe.model_validate({**recipe.model_dump(), **values})
+    except ValidationError as error:
+        raise UserError(file, error.errors()[0]["msg"], "Mend generator.steps or the recipe") from None
+
+
 def main(arguments: Namespace) -> int:
     """Train and say where the result lies."""
-    recipe = load(Recipe, options.named("recipes", arguments.recipe), arguments.set)
-    recipe = recipe.model_copy(update={"base": storage.absolute(str(weights.found(recipe.base)))})
     pairs, output = storage.absolute(arguments.pairs), storage.absolute(arguments.output)
     shards_by_size(pairs)
+    recipe = read_recipe(arguments, made_for(pairs))
     if recipe.critic_share and arguments.workers > 1:
         raise UserError(
             "--workers", "a critic learns on one worker only", "Set it to 1, or critic_share to 0"
         )
     session.start(log_to_driver=True)
     finetune(recipe, pairs, output, arguments.workers, arguments.gpu)
-    result = "adapter.safetensors" if recipe.mode == "lora" else "generator"
+    results = {"lora": "adapter.safetensors", "scratch": "generator", "distill": "distilled.safetensors"}
+    result = results[recipe.mode]
     options.table(
         "finetune", [("mode", recipe.mode), ("steps", recipe.steps), ("result", f"{output}/{result}")]
     )
@@ -155,6 +187,11 @@ if __name__ == "__main__":
     )
     parser.add_argument(
         "--output", required=True, help="folder or object store's prefix for checkpoints and the result"
+    )
+    parser.add_argument(
+        "--profile",
+        default="",
+        help="of mode distill: whose generator and adapter are the teacher (default: embedded)",
     )
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--gpu", action="store_true", help="one GPU per worker")

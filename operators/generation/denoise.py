@@ -106,10 +106,16 @@ def denoise(
             if guided:
                 made, without = made.chunk(2)
                 made = without + guidance * (made - without)
-        # UniPC keeps the latents' precision; the others take over that of what was made.
-        made = made if settings.scheduler == "unipc" else made.float()
-        latents = scheduler.step(made, time, latents, return_dict=False, **random)[0]
+        said = made if settings.scheduler == "unipc" else _velocity(scheduler, made, time, latents)
+        latents = scheduler.step(said, time, latents, return_dict=False, **random)[0]
     return latents
+
+
+def _velocity(scheduler: Any, made: torch.Tensor, time: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
+    """What Euler and LCM take, float32: noise less picture. UniPC keeps the latents' precision; they take over that."""
+    if scheduler.config.prediction_type == "flow_prediction":
+        return made.float()
+    return (latents - made.float()) / (time / scheduler.config.num_train_timesteps)
 
 
 def _space(scheduler: Any, settings: WanVace, device: torch.device) -> None:

@@ -21,6 +21,7 @@ from schemas.errors import UserError
 Part = Literal["transformer", "transformer_2"]
 # q, k, v, o of self- and cross-attention, ffn.0 and ffn.2, of the VACE blocks only (ReGenHuman, "Implementation").
 TARGETS = r"vace_blocks\.\d+\.(attn[12]\.(to_[qkv]|to_out\.0)|ffn\.net\.(0\.proj|2))"
+ALL_BLOCKS = TARGETS.replace("vace_blocks", "(vace_)?blocks")  # a few-step model differs in the others, too
 _NAMES = {
     "self_attn": "attn1", "cross_attn": "attn2", "q": "to_q", "k": "to_k", "v": "to_v", "o": "to_out.0",
     "ffn.0": "ffn.net.0.proj", "ffn.2": "ffn.net.2",

@@ -134,11 +134,13 @@ def _scheduler(pipeline: WanVACEPipeline, settings: WanVace) -> Any:
         return UniPCMultistepScheduler.from_config(
             config, use_flow_sigmas=True, flow_shift=settings.flow_shift, prediction_type=predicts
         )
-    if predicts != "flow_prediction":
+    if predicts not in ("flow_prediction", "sample"):
         problem = f"predicts {predicts}; the scheduler {settings.scheduler} takes velocities"
         raise UserError(settings.weights, problem, "Set generator.scheduler to unipc")
     kind = FlowMatchLCMScheduler if settings.scheduler == "lcm" else FlowMatchEulerDiscreteScheduler
-    return kind(shift=settings.flow_shift)
+    scheduler = kind(shift=settings.flow_shift)
+    scheduler.register_to_config(prediction_type=predicts)  # of which it knows nothing; denoise() does
+    return scheduler
 
 
 def _switch(network: WanVACETransformer3DModel, settings: WanVace) -> None:

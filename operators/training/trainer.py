@@ -1,4 +1,4 @@
-"""What is trained: the VACE blocks' adapter of a large pipeline, or the small transformer as a whole."""
+"""What is trained: an adapter of a large pipeline's VACE blocks or of all, or the small transformer as a whole."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,8 +11,8 @@ from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
-from operators.generation.lora import TARGETS, to_diffsynth
-from operators.generation.wan_vace import load_whole
+from operators.generation.lora import ALL_BLOCKS, TARGETS, to_diffsynth
+from operators.generation.wan_vace import load_vace, load_whole
 from operators.training.descent import descend
 from operators.training.discriminator import Critic
 from operators.training.tiny_transformer import small_transformer, start_from_regression
@@ -86,7 +86,7 @@ class Trainee:
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The trained weights by name: of the adapter, or all."""
-        if self.recipe.mode == "lora":
+        if self.recipe.mode != "scratch":
             return {
                 name: value.contiguous()
                 for name, value in get_peft_model_state_dict(self.transformer).items()
@@ -103,25 +103,25 @@ class Trainee:
     def restore(self, folder: Path) -> None:
         """What `save_weights` wrote."""
         weights = load_file(folder / "weights.safetensors")
-        if self.recipe.mode == "lora":
+        if self.recipe.mode != "scratch":
             set_peft_model_state_dict(self.transformer, weights)
         else:
             self.transformer.load_state_dict(weights)
 
     def save_result(self, folder: Path, made_for: dict[str, str]) -> None:
-        """What `anonymize` loads: adapter.safetensors (and under DiffSynth's names), or a pipeline in fp16. An adapter
-        says what it was `made_for` in its metadata."""
-        if self.recipe.mode == "lora":
+        """What `anonymize` loads: adapter.safetensors (and under DiffSynth's names), distilled.safetensors, or a
+        pipeline in fp16. An adapter says what it was `made_for` in its metadata."""
+        if self.recipe.mode != "scratch":
             scale = self.recipe.alpha / self.recipe.rank  # files carry no scale: it goes into B
             weights = {
                 name: (value * scale if ".lora_B." in name else value).to(torch.bfloat16)
                 for name, value in self.weights().items()
             }
-            save_file(
-                {f"transformer.{name}": value for name, value in weights.items()},
-                folder / "adapter.safetensors",
-                made_for,
-            )
+            named = {f"transformer.{name}": value for name, value in weights.items()}
+            if self.recipe.mode == "distill":
+                save_file(named, folder / "distilled.safetensors", made_for)
+                return
+            save_file(named, folder / "adapter.safetensors", made_for)
             save_file(to_diffsynth(weights), folder / "adapter.diffsynth.safetensors", made_for)
             return
         vae = load_whole(AutoencoderKLWan, Path(self.recipe.base) / "vae")
@@ -136,17 +136,45 @@ class Trainee:
 
 def _adapted(recipe: Recipe, bf16: bool) -> WanVACETransformer3DModel:
     """The recipe's base with an adapter in float32, which alone is trained. Raises UserError if there is none."""
-    folder = Path(recipe.base) / "transformer"
-    if not (folder / "config.json").is_file():
-        remedy = "Name a folder saved by diffusers' WanVACEPipeline in the recipe (base)"
-        raise UserError(recipe.base, "holds no transformer", remedy)
-    model = load_whole(WanVACETransformer3DModel, folder, "bfloat16" if bf16 else "float32")
+    dtype = "bfloat16" if bf16 else "float32"
+    model = _taught(recipe, dtype) if recipe.mode == "distill" else _base(recipe, dtype)
     model.requires_grad_(False)
-    model.add_adapter(LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules=TARGETS))
+    layers = ALL_BLOCKS if recipe.mode == "distill" else TARGETS
+    model.add_adapter(LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules=layers))
     for weight in model.parameters():
         if weight.requires_grad:
             weight.data = weight.data.float()
     return model
+
+
+def _base(recipe: Recipe, dtype: str) -> WanVACETransformer3DModel:
+    folder = Path(recipe.base) / "transformer"
+    if not (folder / "config.json").is_file():
+        remedy = "Name a folder saved by diffusers' WanVACEPipeline in the recipe (base)"
+        raise UserError(recipe.base, "holds no transformer", remedy)
+    return load_whole(WanVACETransformer3DModel, folder, dtype)
+
+
+def _taught(recipe: Recipe, dtype: str) -> WanVACETransformer3DModel:
+    """The teacher's transformer, as generation loads it, its own adapter merged. Raises UserError if it is none."""
+    assert recipe.teacher
+    plain = {"dtype": dtype, "scheduler": "unipc", "fp8_weights": False, "attention": "", "compile": False}
+    settings = recipe.teacher.generator.model_copy(update=plain)
+    pipeline = load_vace(settings)
+    if pipeline.transformer_2 is not None:
+        remedy = "Distil a generator that has one; for this one few-step LoRAs are published (distilled, distilled_2)"
+        raise UserError(
+            settings.weights, "has two transformers, of which one alone would be distilled", remedy
+        )
+    predicts = pipeline.scheduler.config.prediction_type
+    if predicts != recipe.prediction:
+        raise UserError(
+            "the recipe's prediction", f"is not the generator's, {predicts}", f"Set it to {predicts}"
+        )
+    if settings.adapter:
+        pipeline.fuse_lora(components=["transformer"], safe_fusing=True)
+        pipeline.unload_lora_weights()
+    return pipeline.transformer
 
 
 def _groups(model: torch.nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
