@@ -67,10 +67,7 @@ class Distillation:
             for step in range(0, first, self.stride):
                 made = self._said(self.student, latents, step, z, words)
                 latents = self._step(latents, step, step + self.stride, made)
-            there = latents
-            with rescale_adapter_scale(self.student, 0):
-                for step in range(first, last):
-                    there = self._step(there, step, step + 1, self._guided(there, step, z, words, nothing))
+            there = self.taught(latents, first, last, z, words, nothing)
         wanted = (latents - there) / (self.levels[first] - self.levels[last])
         made = self._said(model, latents, first, z, words)
         if self.recipe.prediction == "flow_prediction":
@@ -80,6 +77,22 @@ class Distillation:
         if self.channels is not None:
             error = error * self.channels.view(1, -1, 1, 1, 1).to(x)
         return error.mean()
+
+    @torch.no_grad()
+    def taught(
+        self,
+        latents: torch.Tensor,
+        first: int,
+        last: int,
+        z: torch.Tensor,
+        words: torch.Tensor,
+        nothing: torch.Tensor,
+    ) -> torch.Tensor:
+        """The teacher's steps from the `first` of its noise levels to the `last`; words and nothing [B,L,W]."""
+        with rescale_adapter_scale(self.student, 0):
+            for step in range(first, last):
+                latents = self._step(latents, step, step + 1, self._guided(latents, step, z, words, nothing))
+        return latents
 
     def _said(
         self, model: nn.Module, latents: torch.Tensor, step: int, z: torch.Tensor, words: torch.Tensor
