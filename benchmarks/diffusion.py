@@ -26,6 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.standins.random_vace import random_vace
 from operators.generation.generator import WanVaceGenerator
 from schemas.config import load
+from schemas.errors import UserError
 from schemas.generation import Request
 from schemas.profile import Generator, Profile
 
@@ -48,6 +49,9 @@ def switches_of(steps: int) -> dict[str, dict[str, Any]]:
         "VAE in tiles": {"vae_tiling": True},
         "VAE decodes in bfloat16": {"vae_decode": "bfloat16"},
         "weights in eight bits": {"fp8_weights": True},
+        "weights in eight bits by TorchAO, integers": {"quantize": "int8"},
+        "weights in eight bits by TorchAO, floats": {"quantize": "float8"},
+        "blocks used again by cache-dit, 0.08": {"block_cache": 0.08},
         "half guided": {"guidance_until": 0.5},
         "step cache 2": {"step_cache": 2},
         f"{fewer} steps": {"steps": fewer},
@@ -227,8 +231,13 @@ def main() -> None:
         if (options.only not in row and row != PLAIN) or (row in ON_GPU and not cuda):
             continue
         switched = settings.model_copy(update=switches)
-        made = plain if row == PLAIN else measure(switched, cuda, requests[: switched.batch], options.runs)
-        rows.append((row, say(made, plain, settings.window, cuda)))
+        try:
+            made = (
+                plain if row == PLAIN else measure(switched, cuda, requests[: switched.batch], options.runs)
+            )
+            rows.append((row, say(made, plain, settings.window, cuda)))
+        except UserError as error:  # a package that is not here
+            rows.append((row, str(error)))
         print(": ".join(rows[-1]), flush=True)
     if not cuda:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -4,7 +4,8 @@ Every held-out crop is turned into a tube's conditioning from its ground truth, 
 as `anonymize` samples it. Measured in the result: the pose, detected anew, against the pose given (the same
 detector on the real frames is the ceiling); what changes from frame to frame beyond the motion of the real video,
 relative to that video; and whether the garment of the person who was there can be told. `--sheet` writes a
-picture of the first 24: source, conditioning and two generated frames per column.
+picture of the first 24: source, conditioning and two generated frames per column. `--keep` writes the frames to a file,
+`--against` says how far they are from those that another run kept, of the same clips and seeds, by other settings.
 """
 
 import argparse
@@ -89,6 +90,8 @@ def main() -> None:
     parser.add_argument("--people", type=Path, required=True, help="folder with shards of synthetic people")
     parser.add_argument("--clips", type=int, default=100)
     parser.add_argument("--sheet", type=Path, help="write a contact sheet of the first 24 clips to this PNG")
+    parser.add_argument("--keep", type=Path, help="write what was generated to this .npz")
+    parser.add_argument("--against", type=Path, help="a .npz of another run")
     parser.add_argument("--profile", default="cluster/profiles/embedded.yaml")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--threads", type=int, default=1)
@@ -105,17 +108,23 @@ def main() -> None:
     generator = WanVaceGenerator(settings)
     detector = pose_model(profile.pose, "cpu")
     columns, seconds, poses, warps, garments = [], [], np.zeros((2, 2), int), [], []
+    kept: list[np.ndarray] = []
+    others = np.load(options.against)["frames"] if options.against else None
+    distances = []
     samples = read_people(options.people, "crops-val.tar")
     for number, whole in zip(range(options.clips), samples, strict=False):
         sample = vary_crop(whole, rng, settings.tube)
         condition, anew = degrade_condition(sample, rng, False, settings.skeleton)
-        start = time.perf_counter()
+        start = time.process_time()
         asked = Request(condition, anew, sample_persona(number, profile.persona), number)
         parts = shown(len(condition), options.every, settings.between)
         made = restored(generator.together(thinned(asked, parts)), parts, len(condition))
         if isinstance(made, Exception):
             raise made
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
+        kept.append(made)
+        if others is not None:
+            distances.append(np.abs(made.astype(float) - others[number])[anew].mean())
         poses += [pck(made, sample, detector), pck(sample.frames, sample, detector)]
         warps.append([warping_error(frames, sample.frames, anew) for frames in (made, sample.frames)])
         garments.append([torso(frames, sample) for frames in (sample.frames, made)])
@@ -130,7 +139,13 @@ def main() -> None:
         f"source's garment told from the output: balanced accuracy {share:.3f}, chance 0.333, {len(seen)} clips"
     )
     median = np.median(seconds)
-    print(f"seconds per tube of {settings.window} frames, {options.threads} threads: {median:.1f}")
+    print(f"processor seconds per tube of {settings.window} frames, {options.threads} threads: {median:.1f}")
+    if others is not None:
+        print(
+            f"from {options.against.name}, where people are generated: {np.mean(distances):.2f} levels of 255"
+        )
+    if options.keep:
+        np.savez_compressed(options.keep, frames=np.stack(kept))
     if options.sheet:
         rows = [
             np.concatenate(columns[first : first + 12], axis=1)

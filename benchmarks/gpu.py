@@ -42,6 +42,11 @@ from schemas.config import load
 from schemas.profile import Generator, Profile, Size
 
 BATCHES, MEASURED = (1, 2, 4), 2  # clips at once; steps of a plain run that are measured
+LASTING = {
+    "fp8_weights",
+    "quantize",
+    "block_cache",
+}  # what these do to a transformer is not undone for the next row
 SHARES = {"sizes": 0.5, "switches": 0.4, "looks": 0.5, "train": 1.0}  # of the time that is left then
 SMALL = {  # without a GPU
     "window": 9, "pad": 4, "frame": Size(height=32, width=48), "tube": Size(height=48, width=32),
@@ -185,16 +190,15 @@ def switches(lease: Lease, subject: Subject) -> None:
     rows = {name: changes for name, changes in switches_of(subject.settings.steps).items()
             if not {"batch", "dtype"} & changes.keys()}  # fmt: skip
     plain: Measured | None = None
-    for name, changes in sorted(
-        rows.items(), key=lambda row: "fp8_weights" in row[1]
-    ):  # that cannot be undone
+    for name, changes in rows.items():
         if not lease.cuda and {"attention", "compile"} & changes.keys():
             continue
         if perf_counter() > end:
             lease.say(name, "left out: no time")
             continue
         try:
-            made = subject.run(size, **changes)
+            own = subject_of(lease.cuda) if LASTING & changes.keys() else subject
+            made = own.run(size, **changes)
         except Exception as error:  # a backend that this card has not is a row of the table, and not its end
             lease.say(name, f"failed: {said(error)}")
             continue

@@ -9,14 +9,14 @@ cd "$(dirname "$0")/.."
 PACK=output/gpu
 MOST=$((64 * 1024 * 1024))
 PACKAGES=(diffusers importlib-metadata zipp ftfy wcwidth pydantic pydantic-core annotated-types typing-inspection
-  ultralytics ultralytics-thop)
+  ultralytics ultralytics-thop cache-dit torchao)
 EMBEDDED=(generator coco_ssd.onnx witness.safetensors)
 
 pack() {
   rm -rf "$PACK"
   mkdir -p "$PACK/wheels"
   for package in "${PACKAGES[@]}"; do # its line and its hashes, as they are locked
-    sed -n "/^$package==/,/[^\\\\]\$/p" requirements.txt
+    sed -n "/^$package==/,/[^\\\\]\$/p" requirements.txt requirements-gpu.txt
   done >"$PACK/wheels/requirements.txt"
   python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all: \
     --python-version 3.12 --implementation cp --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 \

@@ -91,6 +91,9 @@ class WanVace(Settings):
     LCM, which adds noise anew after each step. `vae`: a folder with another AutoencoderKLWan of the same latents.
     `vae_decode`: in which precision pictures are decoded; they are encoded in float32. `vae_tiling`: less memory, more
     time. `fp8_weights`: the transformer's are kept in eight bits and computed with in `dtype`: less memory, not faster.
+    `quantize`: its blocks' linear weights in eight bits by TorchAO, of integers or of floats, each row with its own
+    scale. `block_cache`: what all blocks but the first add is used again in a step in which the first adds nearly the
+    same as before, by less than this share of it (cache-dit, 0: never).
     `attention`: a backend of diffusers. `compile`: the transformer's blocks are compiled.
     Where `weights` has two transformers, as Wan2.2-VACE-Fun-A14B, the second takes over below the noise level that
     its pipeline states; `guidance_2` is its guidance, 0 the same, `distilled_2` its LoRA.
@@ -130,6 +133,8 @@ class WanVace(Settings):
     vae: str = ""
     vae_decode: Literal["float32", "bfloat16"] = "float32"
     fp8_weights: bool = False
+    quantize: Literal["", "int8", "float8"] = ""
+    block_cache: float = Field(default=0, ge=0)
     vae_tiling: bool = False
     attention: Literal["", "native", "_native_cudnn", "_native_flash", "flash", "_flash_3", "sage"] = ""
     compile: bool = False
@@ -143,6 +148,13 @@ class WanVace(Settings):
             raise ValueError("generator.window must be 4k+1 and larger than generator.overlap")
         if self.mode == "whole_frame" and self.people == "actor":
             raise ValueError("actors are drawn, not generated: set generator.mode to tubes")
+        if self.quantize and self.fp8_weights:
+            raise ValueError("generator.quantize and fp8_weights are two ways to the same: leave one out")
+        if self.block_cache and (self.batch > 1 or self.step_cache > 1 or 0 < self.guidance_until < 1):
+            raise ValueError(
+                "generator.block_cache looks at one window, every step and one guidance: "
+                "set batch and step_cache to 1, guidance_until to 0 or 1"
+            )
         return self
 
 

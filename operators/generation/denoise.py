@@ -9,6 +9,7 @@ from diffusers import WanVACEPipeline
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
+from operators.generation.switches import begin
 from schemas.generation import Window
 from schemas.profile import WanVace
 
@@ -84,6 +85,7 @@ def denoise(
     `numbers`, each window's own, are for a scheduler that adds noise anew."""
     scheduler = pipeline.scheduler
     _space(scheduler, settings, latents.device)
+    begin(pipeline.transformer, settings)
     random = {"generator": numbers} if settings.scheduler == "lcm" else {}
     before = None
     doubled_condition, both = torch.cat([condition] * 2), torch.cat([words, nothing.expand_as(words)])

@@ -16,6 +16,7 @@ from diffusers.video_processor import VideoProcessor
 
 from operators.generation.graft import graft
 from operators.generation.lora import load_adapter, load_distilled
+from operators.generation.switches import switch
 from operators.weights import vouched
 from schemas.errors import UserError
 from schemas.profile import WanVace
@@ -111,6 +112,9 @@ def prepare(pipeline: WanVACEPipeline, settings: WanVace) -> WanVACEPipeline:
     if len(networks) == 2 and (settings.adapter or settings.base):
         problem = "has two transformers, of which an adapter or another base would change one"
         raise UserError(settings.weights, problem, "Leave generator.adapter and base out")
+    if len(networks) == 2 and settings.block_cache:
+        problem = "has two transformers, whose steps a block cache does not tell apart"
+        raise UserError(settings.weights, problem, "Set generator.block_cache to 0")
     if settings.base:
         graft(pipeline.transformer, settings.base)
     if settings.distilled:
@@ -122,7 +126,7 @@ def prepare(pipeline: WanVACEPipeline, settings: WanVace) -> WanVACEPipeline:
     if settings.vae_tiling:
         pipeline.vae.enable_tiling()
     for network in networks:
-        _switch(network, settings)
+        switch(network, settings)
     return pipeline
 
 
@@ -141,18 +145,3 @@ def _scheduler(pipeline: WanVACEPipeline, settings: WanVace) -> Any:
     scheduler = kind(shift=settings.flow_shift)
     scheduler.register_to_config(prediction_type=predicts)  # of which it knows nothing; denoise() does
     return scheduler
-
-
-def _switch(network: WanVACETransformer3DModel, settings: WanVace) -> None:
-    """Precision of storage, attention and compiled blocks of one transformer."""
-    if settings.fp8_weights:
-        network.enable_layerwise_casting(torch.float8_e4m3fn, getattr(torch, settings.dtype))
-    if settings.attention:
-        try:
-            network.set_attention_backend(settings.attention)
-        except (ImportError, RuntimeError, ValueError) as error:
-            message = str(error).splitlines()[0]
-            remedy = "Name another backend, or install this one (generator.attention)"
-            raise UserError(settings.attention, f"is no attention backend here: {message}", remedy) from error
-    if settings.compile:
-        network.compile_repeated_blocks(fullgraph=True)

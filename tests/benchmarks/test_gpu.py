@@ -120,7 +120,7 @@ def test_a_checkpoint_made_for_its_speed_alone_is_loaded(task: str, tmp_path: Pa
 
 
 def test_what_is_packed_is_locked() -> None:
-    locked = (ROOT / "requirements.txt").read_text()
+    locked = "".join((ROOT / name).read_text() for name in ("requirements.txt", "requirements-gpu.txt"))
     (packages,) = re.findall(r"PACKAGES=\((.*?)\)", (ROOT / "benchmarks/gpu.sh").read_text(), re.DOTALL)
     assert len(packages.split()) > 5
     assert [name for name in packages.split() if f"\n{name}==" not in locked] == []

@@ -3,6 +3,7 @@
 import copy
 import functools
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,84 @@ def test_compiled_blocks_compute_the_same(
 def test_an_attention_that_is_not_installed_is_named(weights: Path) -> None:
     with pytest.raises(UserError, match="sage: is no attention backend here"):
         generator(weights, attention="sage")
+
+
+@pytest.mark.parametrize(("kind", "most"), [("int8", 1.0), ("float8", 3.0)])
+def test_weights_in_eight_bits_by_torchao(weights: Path, plain: np.ndarray, kind: str, most: float) -> None:
+    """Of the blocks' linear layers, and of no adapter."""
+    pytest.importorskip("torchao", reason="torchao is in requirements-gpu.txt")
+    made = generator(weights, quantize=kind)
+    network = made.pipeline.transformer
+    eight = {name for name, weight in network.named_parameters() if "torchao" in type(weight).__module__}
+    linear = {
+        f"{name}.weight" for name, layer in network.named_modules() if isinstance(layer, torch.nn.Linear)
+    }
+    assert eight == {name for name in linear if "blocks." in name} != linear
+    (frames,) = made.together([asked()])
+    assert isinstance(frames, np.ndarray) and 0 < differs(frames, plain) < most
+
+
+def test_an_adapter_stays_exact_beside_weights_in_eight_bits(weights: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torchao", reason="torchao is in requirements-gpu.txt")
+    layers = {f"vace_blocks.{block}.attn1.to_q" for block in range(2)}
+    lora = {f"transformer.{layer}.lora_{m}.weight": torch.ones(shape) / 9
+            for layer in layers for m, shape in (("A", (2, 32)), ("B", (32, 2)))}  # fmt: skip
+    save_file(lora, tmp_path / "own.safetensors")
+    network = generator(
+        weights, adapter=str(tmp_path / "own.safetensors"), quantize="int8"
+    ).pipeline.transformer
+    layer = network.vace_blocks[1].attn1.to_q
+    assert type(layer.lora_A["default_0"].weight) is torch.nn.Parameter
+    assert "torchao" in type(layer.base_layer.weight).__module__
+
+
+def blocks_run(made: WanVaceGenerator, requests: list[Request]) -> tuple[list[np.ndarray], int]:
+    """Frames of each request, and how often the last of the blocks computed."""
+    runs = list[int]()
+    made.pipeline.transformer.blocks[-1].attn1.register_forward_pre_hook(lambda *_: runs.append(1))
+    frames = [made.together([one])[0] for one in requests]
+    return [one for one in frames if isinstance(one, np.ndarray)], len(runs)
+
+
+def test_blocks_are_used_again_where_the_first_says_so(weights: Path, plain: np.ndarray) -> None:
+    """Never below any threshold, in every other step after the third above all; a clip knows nothing of another."""
+    pytest.importorskip("cache_dit", reason="cache-dit is in requirements-gpu.txt")
+    same, runs = blocks_run(generator(weights, block_cache=1e-9), [asked()])
+    np.testing.assert_array_equal(same[0], plain)
+    assert runs == STEPS
+    (first, again, other), runs = blocks_run(
+        generator(weights, block_cache=10.0), [asked(), asked(), asked(5)]
+    )
+    assert runs == 3 * (STEPS - 2) and 0 < differs(first, plain) < 1.5
+    np.testing.assert_array_equal(first, again)
+    assert len(other) == 5
+
+
+@pytest.mark.parametrize(
+    ("switch", "package"), [({"quantize": "int8"}, "torchao"), ({"block_cache": 0.1}, "cache-dit")], ids=str
+)
+def test_a_package_that_is_not_here_is_named(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, switch: dict[str, Any], package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package.replace("-", "_"), None)
+    with pytest.raises(
+        UserError, match=rf"generator\.{next(iter(switch))}: needs {package}, .* requirements-gpu"
+    ):
+        generator(weights, **switch)
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [{"quantize": "int8", "fp8_weights": True}]
+    + [
+        {"block_cache": 0.1, **beside}
+        for beside in ({"batch": 2}, {"step_cache": 2}, {"guidance_until": 0.5})
+    ],
+    ids=str,
+)
+def test_switches_that_do_not_go_together_are_refused(weights: Path, switches: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"generator\.(quantize|block_cache)"):
+        settings_of(weights, **switches)
 
 
 @pytest.mark.parametrize(("switched", "latents"), [(False, [1, 2, 3, 4]), (True, [2, 3, 4])])

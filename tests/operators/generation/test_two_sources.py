@@ -113,6 +113,7 @@ def test_a_few_step_lora_goes_into_the_second_transformer(two: Path, tmp_path: P
     [
         ({"adapter": "a.safetensors"}, "has two transformers"),
         ({"base": "a"}, "has two transformers"),
+        ({"block_cache": 0.1}, "has two transformers"),
     ],
 )
 def test_what_would_change_one_of_two_transformers_is_refused(two: Path, changes: Any, said: str) -> None:
