@@ -109,7 +109,7 @@ def main() -> None:
     detector = pose_model(profile.pose, "cpu")
     columns, seconds, poses, warps, garments = [], [], np.zeros((2, 2), int), [], []
     kept: list[np.ndarray] = []
-    others = np.load(options.against)["frames"] if options.against else None
+    others = dict(np.load(options.against)) if options.against else None
     distances = []
     samples = read_people(options.people, "crops-val.tar")
     for number, whole in zip(range(options.clips), samples, strict=False):
@@ -124,11 +124,12 @@ def main() -> None:
         seconds.append(time.process_time() - start)
         kept.append(made)
         if others is not None:
-            distances.append(np.abs(made.astype(float) - others[number])[anew].mean())
-        poses += [pck(made, sample, detector), pck(sample.frames, sample, detector)]
+            distances.append(np.abs(made.astype(float) - others["frames"][number])[anew].mean())
+        poses += [pck(made, sample, detector), (0, 0) if others else pck(sample.frames, sample, detector)]
         warps.append([warping_error(frames, sample.frames, anew) for frames in (made, sample.frames)])
         garments.append([torso(frames, sample) for frames in (sample.frames, made)])
         columns.append(np.concatenate([sample.frames[4], condition[4], made[4], made[14]]))
+    poses[1] += others["real"] if others else 0
     for name, (right, total) in zip(("generated", "real frames (ceiling)"), poses, strict=True):
         print(f"PCK@0.1, {name}: {right / total:.3f} of {total} visible joints in {len(columns)} clips")
     generated, real = np.nanmean(warps, axis=0)
@@ -145,7 +146,7 @@ def main() -> None:
             f"from {options.against.name}, where people are generated: {np.mean(distances):.2f} levels of 255"
         )
     if options.keep:
-        np.savez_compressed(options.keep, frames=np.stack(kept))
+        np.savez_compressed(options.keep, frames=np.stack(kept), real=poses[1])
     if options.sheet:
         rows = [
             np.concatenate(columns[first : first + 12], axis=1)

@@ -152,6 +152,8 @@ def read_recipe(arguments: Namespace, made_for: dict[str, str]) -> Recipe:
     weights_lock.check_adapter(profile, made_for.get("variant", "structhuman"), file)
     require_fit(profile, made_for)
     named = {name: path for name in _NAMED if (path := getattr(profile.generator, name))}
+    for path in named.values():
+        weights_lock.verify(weights.name_of(path), weights_lock.read_lock())
     there = {name: storage.absolute(str(weights.found(path))) for name, path in named.items()}
     generator = profile.generator.model_copy(update=there)
     values = {"base": there["weights"], "teacher": profile.model_copy(update={"generator": generator})}

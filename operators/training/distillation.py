@@ -10,6 +10,7 @@ from torch import nn
 
 from operators.conditioning.persona import sample_persona
 from operators.conditioning.prompt import caption_from_cues
+from operators.training.discriminator import Critic
 from schemas.errors import UserError
 from schemas.profile import Profile
 from schemas.recipe import Recipe
@@ -51,9 +52,10 @@ class Distillation:
         z: torch.Tensor,
         text: torch.Tensor,
         generator: torch.Generator,
-        critic: None = None,
+        critic: Critic | None = None,
     ) -> torch.Tensor:
-        """Scalar for z [B,V,1+t,h,w]; of x [B,C,1+t,h,w] and text [B,L,W] the shapes alone. CPU generator.
+        """Scalar for z [B,V,1+t,h,w]; of x [B,C,1+t,h,w] only the shape counts, `text` and `critic` are those of Denoising
+        and are left alone; CPU generator.
 
         `model` is the student, perhaps wrapped for several workers.
         """

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -138,10 +139,62 @@ def test_killed_and_resumed_training_has_the_same_loss_curve(s3: str, pairs: Pat
     assert generator.pipeline.get_active_adapters()
 
 
+def distill(pairs: Path, output: Path, **changes: object) -> list[str]:
+    """Arguments of the job, of a teacher that takes eight steps."""
+    teacher = {
+        "weights": pairs.parent / "generator",
+        "steps": 8,
+        "guidance": 2,
+        "window": FRAMES,
+        "overlap": 1,
+    }
+    values = {f"profile.generator.{name}": value for name, value in teacher.items()}
+    values |= {"rank": 4, "alpha": 4, "batch": 2, "steps": 3, "save_every": 2, **changes}
+    return ["--recipe", "distill", "--pairs", str(pairs), "--output", str(output), *sets(values)]
+
+
+def test_a_profiles_generator_is_distilled_to_what_generation_loads(pairs: Path, tmp_path: Path) -> None:
+    done = job("finetune", *distill(pairs, tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / "out/distilled.safetensors"
+    assert {name.split(".")[1] for name in load_file(path)} == {"blocks", "vace_blocks"}
+    few = {"steps": 4, "guidance": 1, "scheduler": "euler", "window": FRAMES, "overlap": 1}
+    plain, student = (
+        WanVaceGenerator(settings_of(pairs.parent / "generator", **few, distilled=file))
+        for file in ("", str(path))
+    )
+    before, after = (one.pipeline.transformer.state_dict() for one in (plain, student))
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    assert sorted(losses(tmp_path / "out")) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"profile.generator.steps": 6}, "6 steps are no multiple of 4"),
+        (
+            {"profile.generator.mode": "whole_frame", "profile.generator.people": "diffusion"},
+            "show tubes, and",
+        ),
+        ({"profile.generator.adapter": "nowhere.safetensors"}, "nowhere.safetensors"),
+        ({"mode": "lora", "base": "here"}, "is nothing that mode lora asks for"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_distilled_is_refused(
+    pairs: Path, tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
+    done = job("finetune", *distill(pairs, tmp_path / "out", **changes))
+    assert done.returncode == 2 and said in done.stderr
+
+
 def command_of(settings: Recipe, pairs: str, output: str) -> list[str]:
     """Arguments of the job, after `python -m jobs.`."""
-    values = [part for name, value in settings.model_dump().items() for part in ("--set", f"{name}={value}")]
-    return ["finetune", "--pairs", pairs, "--output", output, *values]
+    return ["finetune", "--pairs", pairs, "--output", output, *sets(settings.model_dump(exclude_none=True))]
+
+
+def sets(values: Mapping[str, object]) -> list[str]:
+    return [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
 
 
 def start_and_kill(settings: Recipe, pairs: Path, output: Path) -> None:
