@@ -41,6 +41,9 @@ if compgen -G "wheels/*.whl" >/dev/null; then
   trap 'rm -rf "$site"' EXIT
   python3 -m pip install --quiet --disable-pip-version-check --no-index --no-deps --target "$site" wheels/*.whl
   export PYTHONPATH="$site${PYTHONPATH:+:$PYTHONPATH}"
+  for package in torchao cache_dit; do # diffusers and peft import what they find: what this torch does not suit goes
+    python3 -c "import $package, diffusers, peft" >/dev/null 2>&1 || rm -rf "${site:?}/$package" "$site/$package"-*.dist-info
+  done
 fi
 export PYTHONUNBUFFERED=1 HF_HUB_OFFLINE=1
 python3 -m benchmarks.gpu "$@"

@@ -54,7 +54,7 @@ class Distillation:
         generator: torch.Generator,
         critic: Critic | None = None,
     ) -> torch.Tensor:
-        """Scalar for z [B,V,1+t,h,w]; of x [B,C,1+t,h,w] only the shape counts, `text` and `critic` are those of Denoising
+        """Scalar for z [B,V,1+t,h,w]; of x [B,C,1+t,h,w] only the shape counts, `text` and `critic` are Denoising's
         and are left alone; CPU generator.
 
         `model` is the student, perhaps wrapped for several workers.
