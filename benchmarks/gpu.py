@@ -39,6 +39,7 @@ from benchmarks.diffusion import (
 from operators.generation.generator import WanVaceGenerator
 from operators.generation.wan_vace import prepare
 from schemas.config import load
+from schemas.errors import UserError
 from schemas.profile import Generator, Profile, Size
 
 BATCHES, MEASURED = (1, 2, 4), 2  # clips at once; steps of a plain run that are measured
@@ -199,6 +200,9 @@ def switches(lease: Lease, subject: Subject) -> None:
         try:
             own = subject_of(lease.cuda) if LASTING & changes.keys() else subject
             made = own.run(size, **changes)
+        except UserError as error:  # of a package that is not here
+            lease.say(name, f"not here: {said(error)}")
+            continue
         except Exception as error:  # a backend that this card has not is a row of the table, and not its end
             lease.say(name, f"failed: {said(error)}")
             continue

@@ -1,6 +1,7 @@
 """Generators of two transformers: a base under other VACE blocks, and a network for each end of the noise."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -190,9 +191,22 @@ def test_a_few_step_scheduler_makes_the_same_of_the_same_seed_alone_or_beside_ot
     assert (alone != frames_of(generator(weights, guidance=1.0, steps=4))).any()
 
 
-def test_a_scheduler_of_velocities_is_refused_by_a_network_that_says_the_picture() -> None:
-    with pytest.raises(UserError, match="predicts sample"):
-        generator(Path("cluster/weights/embedded/generator"), scheduler="lcm")
+@pytest.mark.parametrize("scheduler", ["euler", "lcm"])
+def test_a_scheduler_of_velocities_takes_them_from_a_network_that_says_the_picture(scheduler: str) -> None:
+    """Of which one step is what it says, by whatever scheduler."""
+    embedded, once = Path("cluster/weights/embedded/generator"), {"steps": 1, "guidance": 1.0}
+    made = frames_of(generator(embedded, scheduler=scheduler, **once))
+    assert np.abs(made.astype(int) - frames_of(generator(embedded, **once))).max() <= 1
+
+
+def test_a_scheduler_of_velocities_is_refused_by_a_network_that_says_the_noise(
+    weights: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(weights, tmp_path / "wan")
+    config = tmp_path / "wan/scheduler/scheduler_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"prediction_type": "epsilon"}))
+    with pytest.raises(UserError, match="predicts epsilon"):
+        generator(tmp_path / "wan", scheduler="lcm")
 
 
 def test_weights_in_eight_bits_are_computed_with_in_full(weights: Path) -> None:
