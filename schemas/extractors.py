@@ -62,13 +62,15 @@ class PersonMapSettings(Settings):
 
 
 class CocoSsdSettings(Settings):
-    """Boxes of persons by COCO-SSD (Apache-2.0) as ONNX: the whole frame, and tiles of `tile` px, each as 300 x 300."""
+    """Boxes of persons by COCO-SSD (Apache-2.0) as ONNX: the whole frame, and tiles of `tile` px, each as 300 x 300.
+    `turned`: the whole frame also turned by quarters, for whoever lies, or hangs upside down."""
 
     model: Literal["coco_ssd"]
     weights: str
     tile: int = Field(default=300, ge=150)
     batch: int = Field(default=1, ge=1)
     confidence: float = Field(default=0.25, gt=0, lt=1)
+    turned: bool = False
 
 
 class FinalLookSettings(Settings):

@@ -12,12 +12,14 @@ from operators.models.runtime.once import Once
 from operators.models.runtime.tiles import tiles
 from operators.models.witnesses.coverage import unaccounted
 from operators.models.witnesses.person_map import STRIDE, PersonMap
+from operators.models.witnesses.turned import TurnedLook
 from schemas import extractors as choice
 from schemas.clip import GRAY
 from schemas.cues import InstanceMasks, Patch, PersonBoxes
 
 # Pictures uint8 [N,H,W,3], and what of them is accounted for bool [N,H,W] -> whoever is left in each.
 _Look = Callable[[np.ndarray, np.ndarray], list[InstanceMasks]]
+_View = Callable[[np.ndarray], list[PersonBoxes]]
 
 
 class Witness:
@@ -59,7 +61,11 @@ def _look(settings: choice.OneWitness, device: str) -> _Look:
             boxes = Once(lambda frames: _tiled(detector, frames, size))
             return lambda frames, hidden: _left(boxes(frames), hidden)
         case choice.CocoSsdSettings(weights=weights, confidence=confidence, tile=tile):
-            ssd = Once(CocoSsd(weights, confidence, device, tile))  # cuts tiles of its own
+            views: list[_View] = [CocoSsd(weights, confidence, device, tile)]  # cuts tiles of its own
+            views += [TurnedLook(settings, device)] if settings.turned else []
+            ssd = Once(
+                lambda frames: [_all(one) for one in zip(*(view(frames) for view in views), strict=True)]
+            )
             return lambda frames, hidden: _left(ssd(frames), hidden)
 
 
@@ -96,6 +102,13 @@ def _tiled(detector: RtDetr, frames: np.ndarray, side: int) -> list[PersonBoxes]
         PersonBoxes(np.concatenate([one.boxes for one in tile]), np.concatenate([one.scores for one in tile]))
         for tile in zip(*seen, strict=True)
     ]
+
+
+def _all(views: tuple[PersonBoxes, ...]) -> PersonBoxes:
+    """What is seen in any view of a frame."""
+    return PersonBoxes(
+        *(np.concatenate([getattr(one, name) for one in views]) for name in ("boxes", "scores"))
+    )
 
 
 def _left(found: list[PersonBoxes], hidden: np.ndarray) -> list[InstanceMasks]:

@@ -1,0 +1,61 @@
+"""Whoever lies, hangs or was filmed with the camera turned, to whom detectors of upright people are blind."""
+
+import numpy as np
+
+from operators.models.boxes import box_iou
+from operators.models.people.coco_ssd import CocoSsd
+from schemas import extractors as choice
+from schemas.cues import PersonBoxes
+
+_WHOLE = 1 << 30  # px of a tile: the frame is looked at as one, as whoever is small in it is seen in no turn
+_SURE = 0.66  # in both views: what is seen in one alone is mostly furniture
+_SAME = 0.5  # IoU of what the two views see
+
+
+class TurnedLook:
+    """Frames uint8 [T,H,W,3] RGB -> T PersonBoxes: of whom COCO-SSD is sure where a frame is turned by one, two or
+    three quarters, and sure again in the mirror of that.
+
+    Upright people are among them, whom others see better. Raises UserError for unusable weights, ValueError if the
+    network's output is not finite.
+    """
+
+    def __init__(self, settings: choice.CocoSsdSettings, device: str = "cpu") -> None:
+        self.detect = CocoSsd(settings.weights, _SURE, device, _WHOLE)
+
+    def __call__(self, frames: np.ndarray) -> list[PersonBoxes]:
+        return [self._seen(frame) for frame in frames]
+
+    def _seen(self, frame: np.ndarray) -> PersonBoxes:
+        found = [self._in_turn(frame, quarters) for quarters in (1, 2, 3)]
+        boxes, scores = (
+            np.concatenate([getattr(one, name) for one in found]) for name in ("boxes", "scores")
+        )
+        return PersonBoxes(boxes, scores)
+
+    def _in_turn(self, frame: np.ndarray, quarters: int) -> PersonBoxes:
+        turned = np.ascontiguousarray(np.rot90(frame, quarters))
+        (seen,) = self.detect(turned[None])
+        if not len(seen.boxes):
+            return seen
+        (again,) = self.detect(np.ascontiguousarray(turned[:, ::-1])[None])
+        x0, y0, x1, y1 = again.boxes.T
+        mirrored = np.stack([turned.shape[1] - x1, y0, turned.shape[1] - x0, y1], axis=1)
+        agreed = np.where(box_iou(seen.boxes, mirrored) >= _SAME, again.scores[None], 0).max(
+            axis=1, initial=0
+        )
+        both = np.minimum(seen.scores, agreed)
+        kept = both >= _SURE
+        return PersonBoxes(_back(seen.boxes[kept], quarters, frame.shape), both[kept].astype(np.float32))
+
+
+def _back(boxes: np.ndarray, quarters: int, size: tuple[int, ...]) -> np.ndarray:
+    """float32 [N,4] in the frame of `size` (H, W, …) before it was turned counter-clockwise by so many quarters."""
+    height, width = size[:2]
+    x0, y0, x1, y1 = boxes.T
+    sides = {
+        1: (width - y1, x0, width - y0, x1),
+        2: (width - x1, height - y1, width - x0, height - y0),
+        3: (y0, height - x1, y1, height - x0),
+    }[quarters]
+    return np.stack(sides, axis=1).astype(np.float32)

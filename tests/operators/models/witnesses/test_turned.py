@@ -1,0 +1,51 @@
+"""Whoever hangs upside down or lies is found by turning the frame, where upright looks are blind; furniture is not."""
+
+import numpy as np
+import pytest
+
+from operators.models.boxes import box_iou
+from operators.models.known_answer import picture
+from operators.models.people.coco_ssd import CocoSsd
+from operators.models.witnesses.turned import TurnedLook
+from operators.models.witnesses.witness import Witness
+from schemas.config import load
+from schemas.profile import Profile
+
+SSD = load(Profile, "cluster/profiles/embedded.yaml").witness
+PEOPLE = picture("people.jpg")[0]
+
+
+def turned(box: np.ndarray, quarters: int) -> np.ndarray:
+    """Where a box of PEOPLE lies in the picture turned counter-clockwise: by its corners."""
+    height, width = PEOPLE.shape[:2]
+    mark = np.zeros((height, width), bool)
+    x0, y0, x1, y1 = box.clip(0).astype(int)
+    mark[y0:y1, x0:x1] = True
+    rows, columns = np.nonzero(np.rot90(mark, quarters))
+    return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], np.float32)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_who_is_not_upright_is_seen_where_they_are(quarters: int) -> None:
+    frame = np.ascontiguousarray(np.rot90(PEOPLE, quarters))
+    (upright,) = CocoSsd(SSD.weights, 0.9, tile=1 << 30)(PEOPLE[None])
+    assert len(upright.boxes)
+    (found,) = TurnedLook(SSD)(frame[None])
+    for box in upright.boxes:
+        assert box_iou(turned(box, quarters)[None], found.boxes).max(initial=0) > 0.5
+    assert found.scores.min() >= 0.66
+
+
+def test_the_witness_tells_of_them_unless_they_are_masked() -> None:
+    frame = np.ascontiguousarray(PEOPLE[::-1, ::-1])[None]
+    hidden = np.zeros(frame.shape[:3], bool)
+    blind, sees = (Witness(SSD.model_copy(update={"turned": turned})) for turned in (False, True))
+    assert sees(frame, hidden)[0].scores.max(initial=0) > max(
+        0.66, blind(frame, hidden)[0].scores.max(initial=0)
+    )
+    assert not len(sees(frame, ~hidden)[0].boxes)
+
+
+def test_nobody_is_nobody_in_any_turn() -> None:
+    (nobody,) = TurnedLook(SSD)(picture("nobody.jpg"))
+    assert not len(nobody.boxes)
