@@ -45,11 +45,11 @@ from operators.release.attestation import sha256
 from operators.release.json_form import written
 from operators.release.layout import CARD, DATASET, EVIDENCE, source_of
 from operators.release.signature import Signer
+from schemas.by_eye import ByEye
 from schemas.config import load
 from schemas.decision import read_list
 from schemas.errors import UserError
 from schemas.evaluation import ATTACKS, BASELINES, Judges
-from schemas.label import Label
 from schemas.profile import Profile
 
 T = TypeVar("T", bound=str)
@@ -135,7 +135,7 @@ def to_be_labelled(places: Places, count: int, digest: str, report: str) -> int:
 
 def labelled(output: str, where: str, digest: str) -> Figures:
     """What somebody saw in the frames that are drawn of this dataset, as many as are labelled."""
-    labels = read_list(Label, where, storage.read_file(where), "Give the file that the label page saved")
+    labels = read_list(ByEye, where, storage.read_file(where), "Give the file that the label page saved")
     rows = reader.manifest(output, ["key", "frames"], RELEASED).to_pylist()
     drawn = by_eye.draw({row["key"]: row["frames"] for row in rows}, len(labels), digest)
     return {by_eye.NAME: by_eye.seen(labels, drawn, where)}

@@ -9,9 +9,9 @@ import numpy as np
 
 from operators.evaluation.interval import figure
 from operators.release.layout import source_of
+from schemas.by_eye import ByEye
 from schemas.errors import UserError
 from schemas.evaluation import Statistic
-from schemas.label import Label
 
 NAME = "exposed by eye"
 
@@ -41,7 +41,7 @@ def draw(clips: Mapping[str, int], count: int, seed: str) -> list[Drawn]:
     return found
 
 
-def seen(labels: Sequence[Label], drawn: Iterable[Drawn], where: str) -> Statistic:
+def seen(labels: Sequence[ByEye], drawn: Iterable[Drawn], where: str) -> Statistic:
     """Share of the drawn frames in which somebody of the source is seen, with its interval over sources.
 
     Raises UserError that names the file `where`, unless each of them is labelled, once, and no other.

@@ -6,16 +6,16 @@ from collections import Counter
 import pytest
 
 from operators.evaluation.by_eye import Drawn, draw, seen
+from schemas.by_eye import ByEye
 from schemas.decision import read_list
 from schemas.errors import UserError
-from schemas.label import Label
 
 CLIPS = {f"{source:020x}-{clip:06d}": 10 + source for source in range(5) for clip in range(3)}
 
 
-def labels(drawn: list[Drawn], exposed: int = 0) -> list[Label]:
+def labels(drawn: list[Drawn], exposed: int = 0) -> list[ByEye]:
     return [
-        Label(key=one.key, frame=one.frame, exposed=number < exposed, by="R. V")
+        ByEye(key=one.key, frame=one.frame, exposed=number < exposed, by="R. V")
         for number, one in enumerate(drawn)
     ]
 
@@ -58,4 +58,4 @@ def test_a_sample_is_looked_at_as_it_was_drawn(kind: str) -> None:
 )
 def test_a_bad_label_is_named(entry: object) -> None:
     with pytest.raises(UserError, match=r"labels\.json: entry 1"):
-        read_list(Label, "labels.json", json.dumps([entry]).encode(), "Give the page's file")
+        read_list(ByEye, "labels.json", json.dumps([entry]).encode(), "Give the page's file")

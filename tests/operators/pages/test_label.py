@@ -9,9 +9,9 @@ from operators.evaluation.by_eye import Drawn, draw, seen
 from operators.pages.label import write_labels
 from operators.release import reader
 from schemas.arrow import to_table
+from schemas.by_eye import ByEye
 from schemas.clip import ClipRef
 from schemas.decision import read_list
-from schemas.label import Label
 from tests.browser import Page, open_browser
 from tests.cluster.toy import released
 from tests.operators.pages.shown import reference, save, video
@@ -38,7 +38,7 @@ def write(folder: Path, count: int) -> tuple[str, list[Drawn]]:
     return Path(page).absolute().as_uri(), drawn
 
 
-def saved(page: Page, folder: Path) -> list[Label]:
+def saved(page: Page, folder: Path) -> list[ByEye]:
     """Click "Save labels" and read what was downloaded."""
     page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
     page.evaluate("document.getElementById('save').click()")
@@ -48,7 +48,7 @@ def saved(page: Page, folder: Path) -> list[Label]:
         if path.exists() and path.stat().st_size:
             break
         page.evaluate("new Promise(done => setTimeout(done, 50))")
-    return read_list(Label, str(path), path.read_bytes(), "")
+    return read_list(ByEye, str(path), path.read_bytes(), "")
 
 
 def test_what_is_pressed_is_what_is_saved_and_counted(folder: Path, tmp_path: Path) -> None:

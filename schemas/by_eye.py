@@ -6,7 +6,7 @@ from schemas.config import Settings
 from schemas.decision import Text
 
 
-class Label(Settings):
+class ByEye(Settings):
     """One frame's. `exposed`: anything of a person of the source is seen in what was released, or may be.
 
     frame   of the clip `key`, from 0 on
