@@ -23,7 +23,7 @@ apt = { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update 
   DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null; } || \
   { echo "error: $(1) is missing. Install it: sudo apt-get install $(1)" >&2; false; }
 
-.PHONY: help demo test coverage faults setup browser lerobot format lock models clean
+.PHONY: help demo test coverage faults setup browser lerobot schedulers format lock models clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -74,6 +74,11 @@ lerobot: .venv/ready
 	@python -m venv .cache/lerobot
 	@echo "$(CURDIR)/.venv/lib/python3.11/site-packages" > .cache/lerobot/lib/python3.11/site-packages/recast.pth
 	@.cache/lerobot/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-lerobot.txt
+
+# Airflow and Dagster, which tests have run the examples for them.
+schedulers: .venv/ready
+	@python -m venv .cache/schedulers
+	@.cache/schedulers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-schedulers.txt
 
 format: .venv/ready
 	ruff format .

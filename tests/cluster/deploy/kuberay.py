@@ -27,7 +27,9 @@ def strict(required: tuple[str, ...], **properties: Any) -> dict[str, Any]:
     }
 
 
-METADATA = strict((), name={"type": "string"}, generateName={"type": "string"}, namespace={"type": "string"})
+METADATA = strict(
+    (), name={"type": "string"}, generateName={"type": "string"}, namespace={"type": "string"}, labels=TEXTS
+)
 METADATA |= {"oneOf": [{"required": ["name"]}, {"required": ["generateName"]}]}
 AUTOSCALER = strict(
     (),
