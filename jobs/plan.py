@@ -199,7 +199,9 @@ def probe(piece: dict[str, Any], clips: Clips, rate: Fraction, topics: Sequence[
             continue
         cuts, images = source.get("cuts") or (), source["images"]
         with time_limit(clips.max_seconds * (1 + images // 1000 + _size(source["uri"]) // BAG_BYTES)):
-            refs += probe_source(source["uri"], source["key"], clips, cuts, rate if images else None, topics)
+            refs += probe_source(
+                source["uri"], source["key"], clips, cuts, rate if images else None, topics, source["people"]
+            )
     table, buffer = to_table(refs, ClipRef), pa.BufferOutputStream()
     with pa.ipc.new_stream(buffer, table.schema) as stream:
         stream.write_table(table)

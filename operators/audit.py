@@ -13,6 +13,7 @@ from operators.gates.background import background, disguise
 from operators.gates.conditioning_video import conditioning_video
 from operators.gates.container import container
 from operators.gates.degenerate import blank, degenerate
+from operators.gates.listed import but_excepted, listed
 from operators.gates.people import Detector, as_seen, bodies, final_look, nobody_new
 from operators.gates.reid import not_recognised
 from operators.gates.scenery import scenery
@@ -142,17 +143,19 @@ class Audit:
     def _compare(self, clip: CandidateClip, output: np.ndarray, source: np.ndarray) -> list[Gate]:
         """The gates that look at frames: output uint8 [T,H,W,3], and source with the window's overlap before it."""
         evidence, limits, overlap = clip.evidence, self.policy.gates, clip.ref.overlap
-        if any(mask.shape != output.shape[:3] for mask in (evidence.mask, evidence.body, evidence.renewed)):
+        masks = evidence.mask, evidence.body, evidence.renewed, evidence.spared
+        if any(mask.shape != output.shape[:3] for mask in masks):
             raise ValueError("masks of other frames than the output's: of some nothing would be asked")
         shown, new = self._conditioning(clip), source[overlap:]
         published = [output, *([decode_bytes(shown)] if shown else [])]
-        seen = self.models.final(new)
-        body = bodies(seen, evidence.body, limits.final_confidence)
-        people = body if body.any() else evidence.regenerated  # nobody was found in StructAll
-        gates = [final_look(seen, evidence.mask, limits)]
+        seen, spared = self.models.final(new), evidence.spared
+        body = bodies(seen, evidence.body | spared, limits.final_confidence)
+        people = body & ~spared if body.any() else evidence.regenerated  # nobody was found in StructAll
+        gates = [listed(clip.ref, evidence, self.policy)]
+        gates.append(final_look(but_excepted(seen, evidence.excepted), evidence.mask, limits))
         gates += self.models.text(published, source, evidence.painted, overlap)
         nobody = scenery(new, evidence.mask, shots(new))
-        unmasked = body & ~evidence.body & ~nobody
+        unmasked = body & ~evidence.body & ~spared & ~nobody
         gates.append(source_copy(output, source, (people & ~nobody, unmasked), overlap, limits.copied_share))
         flat, treatment = filled(evidence.steps), self.policy.people
         lost = flat or treatment in ("blur", "pixelate", "blackout")
@@ -171,7 +174,8 @@ class Audit:
             gates.append(disguise(output, new, evidence.mask, treatment, limits.outside_psnr_db))
         if evidence.variant == "structhuman":
             gates.append(background(output, new, ~evidence.mask, limits.outside_psnr_db))
-        return gates + nobody_new(output, evidence.mask, (self.models.witness, self.models.faces), limits)
+        known = evidence.mask | spared
+        return gates + nobody_new(output, known, (self.models.witness, self.models.faces), limits)
 
     def _conditioning(self, clip: CandidateClip) -> bytes:
         """The conditioning video, if it is to be published; empty if not."""
@@ -209,6 +213,7 @@ class Audit:
             policy_digest=self.policy.digest(),
             code_version=self.provenance.code,
             seed_commitment=clip.seed_commitment,
+            excepted=evidence.excepted,
         )
 
 

@@ -19,6 +19,7 @@ from operators.conditioning.fuse import fuse_structall, fuse_structhuman
 from operators.conditioning.grow import track_everybody
 from operators.conditioning.identity import persons, pseudo_identity, scope_of
 from operators.conditioning.limbs import cover_limbs
+from operators.conditioning.listed import spare, with_listed
 from operators.conditioning.paint import paint
 from operators.conditioning.persona import sample_persona
 from operators.conditioning.prompt import caption_from_cues
@@ -39,6 +40,7 @@ from schemas.arrow import from_table, to_table
 from schemas.certificate import Gate, Step, Timing, filled
 from schemas.clip import ClipRef, Evidence, FailedClip, QuarantinedClip
 from schemas.conditioning import Conditioning, Tube
+from schemas.listed import Listed
 from schemas.policy import MaskPolicy, Policy
 from schemas.profile import Profile
 from schemas.track import Track, union
@@ -48,7 +50,8 @@ _CONDITIONING_SIDE = 640  # px; the conditioning video is for looking at
 
 @dataclass(frozen=True)
 class _Seen:
-    """A clip's frames uint8 [T,H,W,3] and their shots, what is painted over, what is to be made anew, and gate 1."""
+    """A clip's frames uint8 [T,H,W,3] and their shots, what is painted over, what is to be made anew, and gate 1; where
+    somebody is spared, bool [T,H,W], and by whose word."""
 
     frames: np.ndarray
     shots: list[tuple[int, int]]
@@ -56,6 +59,8 @@ class _Seen:
     people: list[Track]
     things: list[Track]
     gates: list[Gate]
+    spared: np.ndarray
+    excepted: list[Listed]
 
 
 class Condition:
@@ -94,7 +99,7 @@ class Condition:
         clock, steps = Stopwatch(), self.ladder.steps(ref.clip_id)
         frames, ref = decode(ref, self.policy.sources)
         clock.lap("decode")
-        seen = self._look(frames, larger(self.policy.mask, steps), clock)
+        seen = self._look(frames, ref.listed, larger(self.policy.mask, steps), clock)
         mask, body = (
             union([*seen.people, *seen.things], name, seen.frames.shape[:3]) for name in ("mask", "body")
         )
@@ -116,6 +121,8 @@ class Condition:
             mask=mask,
             body=body,
             renewed=union(renewed, "body", mask.shape),
+            spared=seen.spared & ~mask,
+            excepted=seen.excepted,
             painted=seen.painted,
             people=[track.person() for track in seen.people],
             gates=seen.gates,
@@ -137,15 +144,24 @@ class Condition:
         shown[released] = disguised(self.policy.people, seen.frames[released], mask[released])
         return shown
 
-    def _look(self, frames: np.ndarray, settings: MaskPolicy, clock: Stopwatch) -> _Seen:
+    def _look(
+        self, frames: np.ndarray, listed: list[Listed], settings: MaskPolicy, clock: Stopwatch
+    ) -> _Seen:
         """Find and follow everybody on untouched frames, then paint over what the policy redacts. Raises Rejected by
         gate 1."""
         models = self.models
-        cues = models.segment(frames), models.pose(frames)
+        masks, poses = models.segment(frames), models.pose(frames)
         clock.lap("detect")
         detectors = models.witness, models.faces
-        scenes = shots(frames)
-        people, gates = track_everybody(frames, cues, detectors, settings, self.policy.gates, scenes)
+        scenes, size = shots(frames), frames.shape[1:3]
+        consented = [one for one in listed if one.consent in self.policy.excepted]
+        others = [one for one in listed if one not in consented]
+        masks = with_listed(masks, others, size, settings, scenes)
+        left = spare((masks, poses), consented, size, self.policy.mask)
+        # Whoever is left in a single frame may be one who is spared in the others: each sight counts then.
+        tracked = settings.model_copy(update={"start_frames": 1}) if left.excepted else settings
+        limits = self.policy.gates
+        people, gates = track_everybody(frames, left.cues, detectors, tracked, limits, scenes, left.mask)
         people = cover_limbs(frames, people, models.limbs, settings) if models.limbs else people
         people = cover_severed(frames, people, settings)
         people = cover_moving(frames, people, settings, scenes)
@@ -157,7 +173,7 @@ class Condition:
         people, painted = carried(people, painted, frames.shape[:3])
         paint(frames, painted)
         clock.lap("text")
-        return _Seen(frames, scenes, painted, people, things, gates)
+        return _Seen(frames, scenes, painted, people, things, gates, left.mask, left.excepted)
 
     def _structhuman(
         self, ref: ClipRef, seen: _Seen, mask: np.ndarray, background: np.ndarray, steps: list[Step]

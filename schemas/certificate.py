@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from schemas.listed import Listed
 from schemas.measures import MEASURES
 from schemas.rules import Treatment
 
@@ -149,7 +150,8 @@ class Certificate:
     `frames` counts released frames; digests are sha256 in hex. `marked`: the video carries a C2PA manifest.
     `seed_commitment` is the sha256 of the seeds used: it proves a later claim about them without making the look
     predictable now. `source_hmac` is one under the plan's release key of the source's digest: without the key nobody
-    can tell by it which file a clip was made of. `timing` is where the distances between timestamps come from;
+    can tell by it which file a clip was made of. `excepted` is who stayed as they are, in which released frames, where,
+    by which consent and whose word. `timing` is where the distances between timestamps come from;
     `conditioning_published` says that poses and depth were meant to be seen beside the video.
     """
 
@@ -177,3 +179,4 @@ class Certificate:
     policy_digest: str
     code_version: str
     seed_commitment: str
+    excepted: list[Listed] = field(default_factory=list)

@@ -9,6 +9,7 @@ import numpy as np
 
 from schemas.certificate import Certificate, Gate, Step, Timing, Variant
 from schemas.due import unproved
+from schemas.listed import Listed
 from schemas.policy import Policy
 from schemas.rules import Treatment
 
@@ -57,6 +58,7 @@ class ClipRef:
     they are of one channel. `topic`: the frames are messages of that topic in the bag `uri`; `images` are called by
     their log times (ns), and where they hold a video those since the last key frame come before the frames.
     `people` are who was followed through the sources of the scope `followed`, see jobs/follow.py; empty if nobody was.
+    `listed` is who is in the window by the word of its owner, frames counted from the window's first.
     A source that cannot be planned is one ClipRef without frames whose `problem` and `remedy` say why.
     """
 
@@ -92,6 +94,7 @@ class ClipRef:
     topic: str = ""
     followed: str = ""
     people: list[Followed] = field(default_factory=list)
+    listed: list[Listed] = field(default_factory=list)
 
     @property
     def frames(self) -> int:
@@ -149,6 +152,8 @@ class Evidence:
     mask     bool [T,H,W]: union over neighbouring frames, dilated; hard. Where people were
     body     bool [T,H,W]: the undilated detections inside it. What must not be copied
     renewed  bool [T,H,W]: of `body`, who is made anew; the others are filled with what surrounds them
+    spared   bool [T,H,W]: who stays as they are, by a consent that the policy accepts; nothing of the mask
+    excepted  by whose word: those of the clip's list, frames counted as the masks' are
     painted  int32 [N,6]: plates, text, screens painted over in the source, as conditioning/paint.py takes them; frames
              are counted in the clip's window
     gates    scores so far; `steps` and `seconds` likewise
@@ -161,6 +166,8 @@ class Evidence:
     mask: np.ndarray
     body: np.ndarray
     renewed: np.ndarray
+    spared: np.ndarray
+    excepted: list[Listed]
     painted: np.ndarray
     people: list[Person]
     gates: list[Gate]
@@ -175,8 +182,10 @@ class Evidence:
     def without_overlap(self, overlap: int) -> "Evidence":
         """Masks and people of the released frames alone; the first `overlap` frames of the window were context."""
         people = [replace(person, first=person.first - overlap) for person in self.people]
-        masks = {name: getattr(self, name)[overlap:] for name in ("mask", "body", "renewed")}
-        return replace(self, people=people, **masks)
+        names = ("mask", "body", "renewed", "spared")
+        masks = {name: getattr(self, name)[overlap:] for name in names}
+        excepted = [replace(one, frame=one.frame - overlap) for one in self.excepted if one.frame >= overlap]
+        return replace(self, people=people, excepted=excepted, **masks)
 
 
 @dataclass(frozen=True)

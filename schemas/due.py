@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from schemas import words
 from schemas.certificate import Certificate, Direction, Gate, Step, filled, refused
 from schemas.measures import MEASURES, possible
 from schemas.policy import Policy
@@ -27,6 +28,7 @@ def due(policy: Policy, steps: list[Step], marked: bool) -> list[Due]:
         (True, "nobody left", "at most", limits.residual_confidence),
         (True, "no face left", "at most", limits.face_confidence),
         (True, "final look", "at most", limits.final_confidence),
+        (True, "listed", "at most", 0),
         (True, "mask grown", "at most", policy.mask.growths),
         (marked, "mark", "at most", 0),
         (True, "frames", "at most", 0),
@@ -86,6 +88,12 @@ def unproved(certificate: Certificate, policy: Policy) -> list[str]:
         problems.append("people were treated otherwise than the policy says")
     if certificate.policy_digest != policy.digest() or certificate.variant != policy.variant:
         problems.append("another policy or variant")
+    if other := sorted({one.consent for one in certificate.excepted} - policy.excepted):
+        problems.append(f"somebody is excepted by {len(other)} consents that the policy does not accept")
+    if any(not 0 <= one.frame < certificate.frames or not one.by for one in certificate.excepted):
+        problems.append("somebody is excepted in frames that there are not, or by nobody's word")
+    if not all(words.written(text) for one in certificate.excepted for text in (one.consent, one.by)):
+        problems.append("somebody is excepted by what is not to be published")
     may_waive, digest = policy.reviewers.may_waive, certificate.output_sha256
     if failed := refused(certificate.gates, certificate.steps, digest, may_waive):
         problems.append(f"gate did not pass: {', '.join(failed)}")

@@ -4,6 +4,7 @@ MEASURES = {
     "nobody left": "confidence of a person outside the mask",
     "no face left": "confidence of a face outside the mask",
     "final look": "confidence of a person outside the mask, in another view of the source",
+    "listed": "pixels of listed people that are not masked, and spared ones that no accepted consent is for",
     "mask grown": "times, as somebody was left outside it",
     "mark": "faults of the C2PA manifest",
     "frames": "frames more or fewer than the source's",

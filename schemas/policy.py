@@ -12,6 +12,7 @@ from schemas.measures import MEASURES
 from schemas.rules import THINGS, Action, Rule, Topic, Treatment
 
 _NEVER_WAIVED = {
+    "listed",
     "frames",
     "timestamps",
     "size",
@@ -240,6 +241,19 @@ class Policy(Settings):
                 f"other seed changes nothing of person: {self.people}; take it out of escalation"
             )
         return self
+
+    @model_validator(mode="after")
+    def _excepting(self) -> "Policy":
+        if self.excepted and self.variant == "structall":
+            raise ValueError("structall makes all anew: nobody can be excepted")
+        if self.excepted and self.name == "strict":
+            raise ValueError("strict excepts nobody: take except out, or give the policy a name of its own")
+        return self
+
+    @property
+    def excepted(self) -> set[str]:
+        """The consents by which somebody stays as they are."""
+        return {consent for rule in self.rules for consent in rule.excepted}
 
     @property
     def people(self) -> Treatment:

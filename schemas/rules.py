@@ -3,8 +3,9 @@
 from typing import Literal, get_args
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from schemas import words
 from schemas.config import Settings
 
 Topic = Literal["person", "face", "plate", "text", "screen", "audio", "metadata", "other_streams"]
@@ -36,11 +37,18 @@ class Rule(Settings):
                        done to what the masks hold, as are pixelate and inpaint; a face is part of a person
            keep        stays as it is
            drop        is never written: sound, tags, further streams (Recast writes one video stream and nothing else)
+    except the consents by which somebody whom the list beside a video names stays as they are (docs/gates.md); only of
+           a person who is regenerated, everywhere
     """
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     what: Topic
     where: Literal["everywhere"] | tuple[float, float, float, float] = "everywhere"
     do: Action
+    excepted: list[str] = Field(
+        default_factory=list, alias="except", exclude_if=lambda consents: not consents
+    )
 
     @model_validator(mode="after")
     def _possible(self) -> "Rule":
@@ -50,6 +58,12 @@ class Rule(Settings):
             x0, y0, x1, y1 = self.where
             if not (0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1):
                 raise ValueError("where is everywhere, or x0, y0, x1, y1 in shares of the frame, 0 to 1")
+        if self.excepted and (self.what, self.where, self.do) != ("person", "everywhere", "regenerate"):
+            raise ValueError("except is of a person who is regenerated everywhere")
+        if not all(one.strip() and words.written(one) for one in self.excepted):
+            raise ValueError(
+                "except lists references of consents, which are published: no names, paths, addresses"
+            )
         return self
 
     def holds(self, box: np.ndarray, size: tuple[int, int]) -> bool:

@@ -87,6 +87,8 @@ class Condition(Stage):
             mask=_MASK,
             body=_MASK,
             renewed=_MASK,
+            spared=np.zeros_like(_MASK),
+            excepted=[],
             painted=_UNPAINTED,
             people=[],
             gates=[],

@@ -41,7 +41,7 @@ SOURCES_FILE = "sources.parquet"
 FORGOTTEN_FILE = "forgotten.json"
 _SOURCES = pa.schema(
     [(name, pa.string()) for name in ("uri", "name", "stamp", "problem")]
-    + [("cuts", pa.list_(pa.float64())), ("images", pa.int64())]
+    + [("cuts", pa.list_(pa.float64())), ("images", pa.int64()), ("people", pa.bool_())]
 )
 _CLIPS = re.compile(r"clips/([0-9a-f]{2})-\w+\.parquet")
 
@@ -141,7 +141,12 @@ def read_sources(plan: str, made_from: dict[str, Any]) -> dict[str, Source]:
     if (found.schema.metadata or {}).get(b"made_from") != _sorted_json(made_from):
         return {}
     rows = (
-        row | {"cuts": tuple(row.get("cuts") or ()), "images": row.get("images") or 0}
+        row
+        | {
+            "cuts": tuple(row.get("cuts") or ()),
+            "images": row.get("images") or 0,
+            "people": bool(row.get("people")),
+        }
         for row in found.to_pylist()
     )
     return {row["uri"]: Source(**row) for row in rows}

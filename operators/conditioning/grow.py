@@ -25,13 +25,15 @@ def track_everybody(
     policy: MaskPolicy,
     limits: Gates,
     shots: Sequence[tuple[int, int]] | None = None,
+    spared: np.ndarray | None = None,
 ) -> tuple[list[Track], list[Gate]]:
     """Tracks of everybody in uint8 [T,H,W,3] frames, of one or several `shots`, and the scores of gate 1.
 
     `frames` are the source's, untouched. `cues` are masks and poses by frame; `detectors` find people and faces in
     every frame outside the masks, and must not be the models that made the cues. What they find at `grow_confidence`
     joins the detection that it is near or becomes one of its own, in the frames around it, too; then everything is
-    tracked and looked at again, `policy.growths` times at most. Raises Rejected if somebody is still left.
+    tracked and looked at again, `policy.growths` times at most. What is `spared`, bool [T,H,W], is accounted for like
+    what is masked. Raises Rejected if somebody is still left.
     """
     (seen, poses), mask = cues, np.zeros(frames.shape[:3], bool)
     people: list[Track] = []
@@ -44,14 +46,15 @@ def track_everybody(
         mask = union(people, "mask", frames.shape[:3])
         stale = (mask != before).any(axis=(1, 2)) | (growth == 0)
         again = np.flatnonzero(stale)
-        looks = look(detectors, frames[again], mask[again])
+        hidden = mask if spared is None else mask | spared
+        looks = look(detectors, frames[again], hidden[again])
         left |= dict(zip(again.tolist(), zip(*looks, strict=True), strict=True))
         if growth == policy.growths:
             break
         hits = [_hits(*pair, limits, size) for _, pair in sorted(left.items())]
         if not any(hits):
             break
-        seen = [one for shot in shots for one in _grown(seen[slice(*shot)], hits[slice(*shot)], size, policy)]
+        seen = [one for shot in shots for one in grown(seen[slice(*shot)], hits[slice(*shot)], size, policy)]
     persons, faces = zip(*left.values(), strict=True)
     gates = [
         *nobody_left(persons, faces, limits),
@@ -78,7 +81,7 @@ def _hits(people: InstanceMasks, faces: InstanceMasks, limits: Gates, size: tupl
     return patches
 
 
-def _grown(
+def grown(
     seen: list[InstanceMasks], hits: list[list[Patch]], size: tuple[int, int], policy: MaskPolicy
 ) -> list[InstanceMasks]:
     """The detections of every frame with the hits of the frames around it, as sure as can be."""
@@ -90,11 +93,11 @@ def _grown(
             place[y0:y1, x0:x1] |= patch.inside
         count, labels = cv2.connectedComponents(place)
         for number in range(1, count):
-            grown[t] = _added(grown[t], Patch.of(labels == number), size, policy)
+            grown[t] = added(grown[t], Patch.of(labels == number), size, policy)
     return grown
 
 
-def _added(found: InstanceMasks, patch: Patch, size: tuple[int, int], policy: MaskPolicy) -> InstanceMasks:
+def added(found: InstanceMasks, patch: Patch, size: tuple[int, int], policy: MaskPolicy) -> InstanceMasks:
     """One frame's detections with a patch: part of whoever it is within reach of, or somebody else.
 
     A detection that would begin no track is somebody only where it shares most of the patch: two sights of one person.

@@ -12,6 +12,7 @@ from posixpath import normpath
 from operators import stamps, storage
 from operators.bags.read import DATABASE, MCAP, ROSBAG2, is_mcap
 from operators.planning import timestamps
+from operators.planning.people import PEOPLE
 from operators.video.still import FORMATS
 from schemas.errors import UserError
 
@@ -28,7 +29,7 @@ class Source:
     """A video, or a folder with so many `images`: where it lies, its name below the input, and a stamp that changes
     with its content (the store's ETag, or size and time of the last change). If it has a `problem`, it cannot be read
     by such a name, and `uri` and `name` only show it. No clip lies across one of its `cuts` (seconds), where an episode
-    begins or ends."""
+    begins or ends. `people`: a file beside the video lists some who are in it, see operators/planning/people.py."""
 
     uri: str
     name: str
@@ -36,6 +37,7 @@ class Source:
     problem: str = ""
     cuts: tuple[float, ...] = ()
     images: int = 0
+    people: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,13 +101,20 @@ def list_videos(prefix: str, spread: Spread = side_by_side) -> Listing:
     if stamp and ending(place):
         raise UserError(prefix, "is a single picture", "Give the folder that it lies in")
     if stamp:
-        return Listing([Source(place, place.rsplit("/", 1)[-1], stamp)], 0)
+        name = place.rsplit("/", 1)[-1]
+        beside = stamps.stamp(place + PEOPLE) if _is_video(name) else ""
+        return Listing(
+            [_with_people(Source(place, name, stamp), {name + PEOPLE: beside} if beside else {})], 0
+        )
     if not found:
         remedy = "Give a video file, a folder or an object store's prefix"
         raise UserError(prefix, "does not exist, is empty, or may not be read", remedy)
     found = _once(place, found)
+    _require_videos(place, found)
     videos = [
-        _source(place, name, found[name]) for name in sorted(found) if _is_video(name) or _is_recording(name)
+        _with_people(_source(place, name, found[name]), found)
+        for name in sorted(found)
+        if _is_video(name) or _is_recording(name)
     ]
     videos += _rosbags(place, found)
     folders = _folders(place, found)
@@ -115,7 +124,25 @@ def list_videos(prefix: str, spread: Spread = side_by_side) -> Listing:
             prefix, f"holds {len(found)} files but no video and no picture", f"Known endings: {known}"
         )
     others = len(found) - len(videos) - sum(folder.images for folder in folders)
+    others -= sum(video.people for video in videos)
     return Listing(videos + folders, others)
+
+
+def _with_people(source: Source, found: Files) -> Source:
+    """A video with its list of people, if there is one: for the stamp both count."""
+    beside = found.get(source.name + PEOPLE, "") if _is_video(source.name) else ""
+    return (
+        replace(source, people=True, stamp=stamp_of({"": source.stamp, PEOPLE: beside})) if beside else source
+    )
+
+
+def _require_videos(place: str, found: Files) -> None:
+    """Raises UserError for a list of people that would be obeyed nowhere: its writer believes that it is."""
+    for name in sorted(found):
+        video = name.removesuffix(PEOPLE)
+        if name.endswith(PEOPLE) and not _is_hidden(name) and not (video in found and _is_video(video)):
+            remedy = f"Call it like the video file, ending and all, with {PEOPLE} behind that"
+            raise UserError(f"{place}/{name}", "lists people of a video that is not beside it", remedy)
 
 
 def _rosbags(place: str, found: Files) -> list[Source]:

@@ -17,6 +17,7 @@ from operators.planning.bag import plan_bag
 from operators.planning.cut import cut, nothing
 from operators.planning.folder import plan_folder
 from operators.planning.frames import Frames, frames_of
+from operators.planning.people import read_people, with_people
 from operators.planning.streams import REPLACE, Unreadable
 from operators.video import source
 from schemas.clip import ClipRef
@@ -38,11 +39,12 @@ def probe_source(
     cuts: Sequence[float] = (),
     rate: Fraction | None = None,
     topics: Sequence[str] = (),
+    people: bool = False,
 ) -> list[ClipRef]:
     """The same, given the source's `key`, and not `named` yet: whoever opens a source does without the release key.
 
     No clip lies across one of `cuts`, in seconds. With a `rate` the source is a folder of pictures. Of a bag
-    only the `topics`, if any are named.
+    only the `topics`, if any are named. `people`: a list of them lies beside the video.
     """
     digest = ""
     try:
@@ -55,7 +57,7 @@ def probe_source(
         stamp = stamps.stamp(uri)
         if not (digest := source.digest(uri)):
             raise Unreadable("the file is empty")
-        made = cut(parted(frames_of(uri), cuts), clips, nothing(uri, key, digest, stamp))
+        made = _clips(parted(frames_of(uri), cuts), clips, nothing(uri, key, digest, stamp), people)
         if stamps.stamp(uri) != stamp:
             raise Unreadable("it was changed while it was planned", "Plan again when nobody writes into it")
         return made
@@ -73,6 +75,12 @@ def probe_source(
         problem = f"it cannot be probed ({type(error).__name__})"
         remedy = "Plan again; if it stays so, replace the file"
     return [unplannable(uri, key, problem, remedy, digest)]
+
+
+def _clips(video: Frames, clips: Clips, empty: ClipRef, people: bool) -> list[ClipRef]:
+    """Every clip of a video, with those of its window whom the list beside it names, if there is one."""
+    made, size = cut(video, clips, empty), (video.height, video.width)
+    return with_people(made, read_people(empty.uri, sum(map(len, video.runs)), size)) if people else made
 
 
 def source_key(name: str, name_key: bytes) -> str:
@@ -116,6 +124,7 @@ def named(ref: ClipRef, name_key: bytes) -> ClipRef:
     """
     digest, key = ref.source_digest, ref.key.split("-")[0]
     span = f"{digest}:{key}:{ref.first_frame}:{ref.overlap}:{len(ref.pts)}"
+    span += f":{ref.listed}" if ref.listed else ""  # a clip with other people listed is another clip
     return replace(
         ref,
         clip_id=int.from_bytes(_keyed(name_key, f"clip:{span}")[:8], "big", signed=True),

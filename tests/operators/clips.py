@@ -23,6 +23,8 @@ def evidence(**known: Any) -> Evidence:
         "mask": nothing,
         "body": nothing,
         "renewed": nothing,
+        "spared": np.zeros_like(known.get("mask", nothing)),
+        "excepted": [],
         "painted": np.zeros((0, 6), np.int32),
         "people": [],
         "gates": [],

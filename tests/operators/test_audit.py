@@ -39,6 +39,7 @@ def test_a_sound_clip_is_released_with_every_score(candidate: CandidateClip) -> 
             "nobody left",
             "no face left",
             "mask grown",
+            "listed",
             "final look",
             "conditioning container",
             "conditioning copy",

@@ -1,0 +1,55 @@
+"""Is everybody masked whom the source's owner lists, and nobody spared but by a consent that the policy accepts?"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from operators.models.boxes import box_iou
+from schemas.certificate import Gate
+from schemas.clip import ClipRef, Evidence
+from schemas.cues import Patch, PersonBoxes
+from schemas.listed import Listed
+from schemas.policy import MaskPolicy, Policy
+
+AGREES = 0.5  # IoU of a sight of somebody with the box that is listed for them
+
+
+def listed(ref: ClipRef, evidence: Evidence, policy: Policy) -> Gate:
+    """Pixels of released frames, of the evidence's masks: those of people listed without an accepted consent that are
+    not masked, and those that are spared where no person so excepted is listed, or that are masked as well."""
+    asked = [replace(one, frame=one.frame - ref.overlap) for one in ref.listed if one.frame >= ref.overlap]
+    size = (evidence.mask.shape[1], evidence.mask.shape[2])
+    consented = [one for one in asked if one.consent in policy.excepted]
+    bare = 0
+    for one in (one for one in asked if one not in consented):
+        x0, y0, x1, y1 = Patch.of_box(one.box, size).box
+        bare += int((~evidence.mask[one.frame, y0:y1, x0:x1]).sum())
+    excepted = [one for one in evidence.excepted if one in consented]
+    unfounded = len(evidence.excepted) - len(excepted)
+    places = allowed(excepted, evidence.mask.shape, policy.mask) & ~evidence.mask
+    return Gate.at_most("listed", bare + unfounded + int((evidence.spared & ~places).sum()), 0)
+
+
+def allowed(excepted: Sequence[Listed], shape: tuple[int, ...], policy: MaskPolicy) -> np.ndarray:
+    """bool of `shape` [T,H,W]: their boxes, with the margin that a mask of somebody so high has."""
+    places = np.zeros(shape, bool)
+    for one in excepted:
+        margin = policy.dilate_px + policy.dilate_share * (one.y1 - one.y0)
+        x0, y0, x1, y1 = Patch.of_box(
+            one.box + np.array([-margin, -margin, margin, margin], np.float32), (shape[1], shape[2])
+        ).box
+        places[one.frame, y0:y1, x0:x1] = True
+    return places
+
+
+def but_excepted(seen: Sequence[PersonBoxes], excepted: Sequence[Listed]) -> list[PersonBoxes]:
+    """What a detector sees in each frame without the one sight that agrees best with each box of somebody excepted: a
+    second one in the same place is somebody else."""
+    left = list(seen)
+    for one in excepted:
+        agreement = box_iou(left[one.frame].boxes, one.box)[:, 0]
+        if len(agreement) and agreement.max() >= AGREES:
+            keep = np.arange(len(agreement)) != agreement.argmax()
+            left[one.frame] = PersonBoxes(left[one.frame].boxes[keep], left[one.frame].scores[keep])
+    return left
