@@ -64,6 +64,8 @@ class PersonMapSettings(Settings):
 class CocoSsdSettings(Settings):
     """Boxes of persons by COCO-SSD (Apache-2.0) as ONNX: the whole frame, and tiles of `tile` px, each as 300 x 300.
     `turned`: the whole frame also turned by quarters, for whoever lies, or hangs upside down."""
+    """Boxes of persons, or of `objects`, by COCO-SSD (Apache-2.0) as ONNX: of the whole frame, and of tiles of `tile`
+    px, each shown to it as 300 x 300."""
 
     model: Literal["coco_ssd"]
     weights: str
@@ -89,7 +91,7 @@ OneWitness = Annotated[PersonMapSettings | RtDetrSettings | CocoSsdSettings, Fie
 
 # Of a YOLO segmentation checkpoint and of an ensemble, the boxes serve.
 Boxes = Annotated[YoloSettings | RtDetrSettings | EnsembleSettings, Field(discriminator="model")]
-Things = Annotated[YoloSettings | RtDetrSettings, Field(discriminator="model")]
+Things = Annotated[YoloSettings | RtDetrSettings | CocoSsdSettings, Field(discriminator="model")]
 
 Topic = Literal["plate", "screen"]
 
@@ -180,5 +182,9 @@ Segments = Annotated[
 ]
 Witnesses = Annotated[
     Annotated[OneWitness, Tag("one")] | Annotated[list[OneWitness], Field(min_length=1), Tag("several")],
+    Discriminator(_one_or_several),
+]
+SeveralObjects = Annotated[
+    Annotated[Objects, Tag("one")] | Annotated[list[Objects], Field(min_length=1), Tag("several")],
     Discriminator(_one_or_several),
 ]

@@ -253,7 +253,7 @@ class Policy(Settings):
     @property
     def excepted(self) -> set[str]:
         """The consents by which somebody stays as they are."""
-        return {consent for rule in self.rules for consent in rule.excepted}
+        return {consent for rule in self.rules if rule.what == "person" for consent in rule.excepted}
 
     @property
     def people(self) -> Treatment:
@@ -261,9 +261,11 @@ class Policy(Settings):
         done: Any = next(rule.do for rule in self.rules if rule.what == "person")
         return cast(Treatment, done)
 
-    def action(self, topic: Topic, box: np.ndarray, size: tuple[int, int]) -> Action:
-        """What is done about this topic in `box` (x0 y0 x1 y1, px) of a frame of `size` (height, width)."""
-        return next(rule.do for rule in self.rules if rule.what == topic and rule.holds(box, size))
+    def action(self, topic: Topic, box: np.ndarray, size: tuple[int, int], line: str = "") -> Action:
+        """What is done about this topic in `box` (x0 y0 x1 y1, px) of a frame of `size` (height, width), or about the
+        `line` of text that is read there."""
+        rule = next(rule for rule in self.rules if rule.what == topic and rule.holds(box, size))
+        return rule.do if rule.is_about(line) else "keep"
 
     def redacted(self) -> list[Rule]:
         """The rules about plates, text and screens that do not keep them."""

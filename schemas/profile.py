@@ -14,6 +14,7 @@ from schemas.extractors import (
     PersonMapSettings,
     Poses,
     Segments,
+    SeveralObjects,
     TemplateSettings,
     Witnesses,
 )
@@ -225,7 +226,7 @@ class Profile(Settings):
     final: FinalLookSettings
     limbs: PersonMapSettings | None = None
     text: Text = Text()
-    objects: Objects | None = None
+    objects: SeveralObjects | None = None
     likeness: LikenessSettings
     generator: Generator
     persona: dict[str, list[str]]
@@ -253,4 +254,8 @@ class Profile(Settings):
 
     def finds(self) -> set[str]:
         """The policy's topics, beside people, whose places in a picture these models find."""
-        return {"plate", "text", *(self.objects.classes.values() if self.objects else ())}
+        return {"plate", "text", *(topic for one in self.things() for topic in one.classes.values())}
+
+    def things(self) -> list[Objects]:
+        """The detectors of things, of one or several."""
+        return self.objects if isinstance(self.objects, list) else [self.objects] if self.objects else []

@@ -37,8 +37,8 @@ class Rule(Settings):
                        done to what the masks hold, as are pixelate and inpaint; a face is part of a person
            keep        stays as it is
            drop        is never written: sound, tags, further streams (Recast writes one video stream and nothing else)
-    except the consents by which somebody whom the list beside a video names stays as they are (docs/gates.md); only of
-           a person who is regenerated, everywhere
+    except what the rule is not about. Of a person, who is regenerated everywhere: the consents by which somebody whom
+           the list beside a video names stays (docs/gates.md). Of text: lines that name nobody, such as STOP
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -58,11 +58,12 @@ class Rule(Settings):
             x0, y0, x1, y1 = self.where
             if not (0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1):
                 raise ValueError("where is everywhere, or x0, y0, x1, y1 in shares of the frame, 0 to 1")
-        if self.excepted and (self.what, self.where, self.do) != ("person", "everywhere", "regenerate"):
-            raise ValueError("except is of a person who is regenerated everywhere")
-        if not all(one.strip() and words.written(one) for one in self.excepted):
+        person = (self.what, self.where, self.do) == ("person", "everywhere", "regenerate")
+        if self.excepted and not (person or self.what == "text"):
+            raise ValueError("except is of a person who is regenerated everywhere, or of text")
+        if not all(spelled(one) and words.written(one) for one in self.excepted):
             raise ValueError(
-                "except lists references of consents, which are published: no names, paths, addresses"
+                "what except lists is published: letters and digits, but no names, paths, addresses"
             )
         return self
 
@@ -73,3 +74,12 @@ class Rule(Settings):
         region = np.array(self.where) * [size[1], size[0], size[1], size[0]]
         inside = np.clip(np.minimum(box[2:], region[2:]) - np.maximum(box[:2], region[:2]), 0, None)
         return bool(inside.prod() > 0.5 * (box[2:] - box[:2]).prod())
+
+    def is_about(self, line: str) -> bool:
+        """Whether a line of text is not one of those that are excepted, however it is spaced and capitalised."""
+        return spelled(line) not in {spelled(one) for one in self.excepted}
+
+
+def spelled(line: str) -> str:
+    """Letters and digits of a line, in capitals."""
+    return "".join(one for one in line.upper() if one.isalnum())

@@ -34,7 +34,7 @@ from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, Followed
 from schemas.errors import UserError
 
-FORMAT = 7  # of the clips' references: a plan of another one is made anew
+FORMAT = 8  # of the clips' references: a plan of another one is made anew
 BUCKETS = 256
 PLAN_FILE = "plan.json"
 SOURCES_FILE = "sources.parquet"

@@ -31,8 +31,8 @@ class Redactor:
             raise ValueError(f"nothing in the profile finds {', '.join(sorted(unfound))}")
         wanted = bool(sought & {"plate", "text"})
         self.read = TextReader(profile.text, pool.threads, pool.device) if wanted else None
-        seen = profile.objects and sought & set(profile.objects.classes.values())
-        self.detect = ObjectDetector(profile.objects, pool.device) if profile.objects and seen else None
+        seen = [one for one in profile.things() if sought & set(one.classes.values())]
+        self.detect = [ObjectDetector(one, pool.device) for one in seen]
 
     def __call__(
         self, frames: np.ndarray, mask: MaskPolicy, every: int = 0
@@ -57,13 +57,13 @@ class Redactor:
 
     def _find(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """One frame's things that are not kept: boxes float32 [N,4], and what is done about each, int32 [N]."""
-        found: list[tuple[Topic, np.ndarray]] = []
+        found: list[tuple[Topic, np.ndarray, str]] = []
         for strings in self.read(frame[None]) if self.read else ():
             lines = zip(strings.texts, strings.boxes, strict=True)
-            found += [(topic_of(text, box), box) for text, box in lines]
-        for things in self.detect(frame[None]) if self.detect else ():
-            found += things
-        actions = [self.policy.action(topic, box, frame.shape[:2]) for topic, box in found]
+            found += [(topic_of(text, box), box, text) for text, box in lines]
+        for detect in self.detect:
+            found += [(topic, box, "") for topic, box in detect(frame[None])[0]]
+        actions = [self.policy.action(topic, box, frame.shape[:2], line) for topic, box, line in found]
         chosen = [n for n, action in enumerate(actions) if action != "keep"]
         codes = [PAINTS.index(actions[n]) if actions[n] in PAINTS else _ANEW for n in chosen]
         return np.array([found[n][1] for n in chosen], np.float32).reshape(-1, 4), np.array(codes, np.int32)

@@ -65,7 +65,14 @@ class TextGate:
     def _lines(self, frame: np.ndarray) -> Iterator[tuple[str, float, np.ndarray]]:
         assert self.read is not None
         (found,) = self.read(frame[None])
-        return zip(found.texts, found.scores.tolist(), found.boxes, strict=True)
+        for line in zip(found.texts, found.scores.tolist(), found.boxes, strict=True):
+            if not self._is_excepted(line[0], line[2], frame.shape[:2]):
+                yield line
+
+    def _is_excepted(self, text: str, box: np.ndarray, size: tuple[int, int]) -> bool:
+        """Whether a line stays because of what it says: it is no secret, here or where it is painted over."""
+        topic = topic_of(text, box)
+        return self.policy.action(topic, box, size) != self.policy.action(topic, box, size, text)
 
 
 def _covered(box: np.ndarray, rectangles: np.ndarray) -> bool:

@@ -255,8 +255,8 @@ def test_a_certificate_proves_no_exception_that_the_policy_does_not_make(tmp_pat
         ({"rule": {"what": "face"}}, "except is of a person"),
         ({"rule": {"do": "blur"}}, "except is of a person"),
         ({"rule": {"where": [0, 0, 0.5, 1]}}, "except is of a person"),
-        ({"rule": {"except": ["jane@example.org"]}}, "references of consents"),
-        ({"rule": {"except": [""]}}, "references of consents"),
+        ({"rule": {"except": ["jane@example.org"]}}, "what except lists is published"),
+        ({"rule": {"except": [""]}}, "what except lists is published"),
     ],
 )
 def test_an_exception_that_cannot_be_is_refused(change: dict[str, Any], message: str) -> None:

@@ -30,18 +30,29 @@ def test_every_policy_says_what_becomes_of_writing(path: Path) -> None:
 
 
 def test_a_policy_that_asks_for_what_nothing_finds_is_refused() -> None:
-    arguments = Namespace(profile=PROFILE, policy="cluster/policies/robotics.yaml", set=[])
+    robotics = "cluster/policies/robotics.yaml"
+    arguments = Namespace(profile=PROFILE, policy=robotics, set=["objects="])
     with pytest.raises(
         UserError, match=r"robotics\.yaml: rules\.4\.do: blackout, .* finds a screen.*objects"
     ):
         read_settings(arguments)
-    arguments.set = [
-        "objects.detector={model: rt_detr, weights: a}",
-        "objects.classes={tv: screen, license plate: plate}",
-    ]
-    profile, policy = read_settings(arguments)
-    assert profile.finds() == {"plate", "text", "screen"}
-    assert policy.name == "robotics"
+    one = "{detector: {model: rt_detr, weights: a}, classes: {tv: screen}}"
+    for objects in (
+        one,
+        f"[{one}, {{detector: {{model: yolo, weights: b, image_size: 640}}, classes: {{plate: plate}}}}]",
+    ):
+        arguments.set = [f"objects={objects}"]
+        profile, policy = read_settings(arguments)
+        assert profile.finds() == {"plate", "text", "screen"}
+        assert policy.name == "robotics"
+
+
+@pytest.mark.parametrize(
+    "profile", sorted(Path("cluster/profiles").glob("*.yaml")), ids=lambda path: path.stem
+)
+@pytest.mark.parametrize("policy", ["driving", "robotics"])
+def test_every_shipped_profile_finds_what_these_policies_redact(profile: Path, policy: str) -> None:
+    read_settings(Namespace(profile=str(profile), policy=policy, set=[]))
 
 
 def test_of_several_rules_the_first_whose_region_holds_most_of_the_box_applies() -> None:

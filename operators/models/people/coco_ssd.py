@@ -1,6 +1,6 @@
-"""People by COCO-SSD of TensorFlow.js: SSDLite with MobileNetV2 (Sandler et al., CVPR 2018), trained on COCO."""
+"""People, or other things, by COCO-SSD of TensorFlow.js: SSDLite with MobileNetV2 (Sandler et al., 2018), of COCO."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -12,10 +12,16 @@ from operators.models.people.groups import groups
 from operators.models.runtime.onnx_session import OnnxNetwork
 from operators.models.runtime.tiles import tiles
 from schemas.cues import PersonBoxes
+from schemas.errors import UserError
 
+Look = tuple[
+    tuple[slice, slice], list[np.ndarray]
+]  # rows and columns of a frame, and the network's outputs there
 _SIDE = 300  # it was trained at this size alone; at others its boxes shift
 _CELLS = (19, 10, 5, 3, 2, 1)  # a side of each level's map
-_CLASSES, _PERSON = 91, 1
+_CLASSES = 91
+# Of its classes, those that anybody here asks for, by their numbers in COCO.
+KINDS = {"person": 1, "stop sign": 13, "tv": 72, "laptop": 73, "cell phone": 77}
 _EVEN = 0.22  # its own score at which it is right as often as not: it is never sure of small people
 _SAME_IOU = 0.55
 _TOGETHER = 16  # looks at once
@@ -27,52 +33,78 @@ class CocoSsd:
 
     Every look is 300 x 300: the whole frame, and, if it is larger than `tile` px, tiles of that size which share a
     quarter. Scores are shifted so that 0.5 means as likely as not. A faint box around several people who are seen
-    surely is of the group, and left out. Raises UserError for unusable weights, ValueError if
-    the network's output is not finite.
+    surely is of the group, and left out. `detect` gives the boxes of other `classes`. Raises UserError for unusable
+    weights or a class that is none of `KINDS`, ValueError if the network's output is not finite.
     """
 
-    def __init__(self, weights: str | Path, confidence: float, device: str = "cpu", tile: int = 300) -> None:
+    def __init__(
+        self,
+        weights: str | Path,
+        confidence: float,
+        device: str = "cpu",
+        tile: int = 300,
+        classes: Sequence[str] = ("person",),
+    ) -> None:
+        if lacking := set(classes) - KINDS.keys():
+            known = f"Known of it: {', '.join(sorted(KINDS))}"
+            raise UserError(str(weights), f"has no class called {', '.join(sorted(lacking))}", known)
         outputs = [f"{name}{level}" for level in range(len(_CELLS)) for name in ("box", "class")]
         self.network = OnnxNetwork(weights, outputs, device)
-        self.confidence, self.tile = confidence, tile
+        self.confidence, self.tile, self.classes = confidence, tile, classes
 
     def __call__(self, frames: np.ndarray) -> list[PersonBoxes]:
         return [self._people(frame) for frame in frames]
 
+    def detect(self, frames: np.ndarray) -> Iterator[tuple[np.ndarray, list[str]]]:
+        """Of each frame boxes float32 [N,4] of all classes, and the names of those."""
+        for frame in frames:
+            looks = self._looks(frame)
+            found = [self._things(frame, looks, KINDS[name]) for name in self.classes]
+            names = [name for name, one in zip(self.classes, found, strict=True) for _ in one.scores]
+            yield np.concatenate([one.boxes for one in found]), names
+
     def _people(self, frame: np.ndarray) -> PersonBoxes:
-        height, width = frame.shape[:2]
+        people = self._things(frame, self._looks(frame), KINDS["person"])
+        alone = ~groups(people)
+        return PersonBoxes(people.boxes[alone], people.scores[alone])
+
+    def _looks(self, frame: np.ndarray) -> list[Look]:
+        """What the network says of the whole frame and of its tiles, where they lie."""
+        (height, width), whole = frame.shape[:2], (slice(0, frame.shape[0]), slice(0, frame.shape[1]))
         larger = max(height, width) > self.tile
-        places = tiles(height, width, self.tile, self.tile // 4) if larger else []
-        whole, *parts = self._look([frame, *(frame[place] for place in places)])
-        boxes, scores = ([part] for part in whole)
-        for (rows, columns), (inside, sure) in zip(places, parts, strict=True):
+        places = [whole, *(tiles(height, width, self.tile, self.tile // 4) if larger else [])]
+        pictures = np.stack([_small(frame[place]) for place in places]).transpose(0, 3, 1, 2)
+        answers = [
+            self.network(pictures[first : first + _TOGETHER]) for first in range(0, len(places), _TOGETHER)
+        ]
+        outputs = [np.concatenate(output) for output in zip(*answers, strict=True)]
+        return [(place, [output[n : n + 1] for output in outputs]) for n, place in enumerate(places)]
+
+    def _things(self, frame: np.ndarray, looks: list[Look], kind: int) -> PersonBoxes:
+        """All of one class, each once."""
+        height, width = frame.shape[:2]
+        boxes, scores = [], []
+        for number, ((rows, columns), outputs) in enumerate(looks):
+            inside, sure = self._found((rows.stop - rows.start, columns.stop - columns.start), outputs, kind)
             found = inside + np.array([columns.start, rows.start] * 2, np.float32)
             ends = ((columns, width), (rows, height))
             low = [at.start + _EDGE if at.start else -np.inf for at, _ in ends]
             high = [at.stop - _EDGE if at.stop < end else np.inf for at, end in ends]
-            uncut = ((found[:, :2] >= low) & (found[:, 2:] <= high)).all(axis=1)
+            uncut = ((found[:, :2] >= low) & (found[:, 2:] <= high)).all(axis=1) | (number == 0)
             boxes.append(found[uncut])
             scores.append(sure[uncut])
-        everybody = np.clip(np.concatenate(boxes), 0, np.array([width, height] * 2, np.float32))
+        everything = np.clip(np.concatenate(boxes), 0, np.array([width, height] * 2, np.float32))
         surest = np.concatenate(scores)
-        kept = surest_once(everybody, surest, _SAME_IOU)
-        people = PersonBoxes(everybody[kept], surest[kept])
-        alone = ~groups(people)
-        return PersonBoxes(people.boxes[alone], people.scores[alone])
+        kept = surest_once(everything, surest, _SAME_IOU)
+        return PersonBoxes(everything[kept], surest[kept])
 
-    def _look(self, parts: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Of each part of the frame boxes float32 [N,4] in its pixels, and scores; one person perhaps several times."""
-        pictures = np.stack([_small(part) for part in parts]).transpose(0, 3, 1, 2)
-        looks = [
-            self.network(pictures[first : first + _TOGETHER]) for first in range(0, len(parts), _TOGETHER)
-        ]
-        outputs = [np.concatenate(output) for output in zip(*looks, strict=True)]
-        return [self._found(part, [output[n : n + 1] for output in outputs]) for n, part in enumerate(parts)]
-
-    def _found(self, part: np.ndarray, outputs: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def _found(
+        self, size: tuple[int, int], outputs: list[np.ndarray], wanted: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Boxes float32 [N,4] in pixels of a look of that size (height, width), and scores; a thing perhaps twice."""
         boxes, scores = [], []
         for anchors, cells, box, kind in zip(_anchors(), _CELLS, outputs[::2], outputs[1::2], strict=True):
-            sure = expit(kind[0].reshape(len(anchors), _CLASSES, cells, cells)[:, _PERSON] - logit(_EVEN))
+            sure = expit(kind[0].reshape(len(anchors), _CLASSES, cells, cells)[:, wanted] - logit(_EVEN))
             which, rows, columns = np.nonzero(sure >= self.confidence)
             y, x, h, w = box[0].reshape(len(anchors), 4, cells, cells)[which, :, rows, columns].T
             high, wide = anchors[which].T
@@ -82,7 +114,7 @@ class CocoSsd:
             )
             half_h, half_w = np.exp(0.2 * h) * high / 2, np.exp(0.2 * w) * wide / 2
             sides = (middle_x - half_w, middle_y - half_h, middle_x + half_w, middle_y + half_h)
-            boxes.append(np.stack(sides, axis=1) * ([part.shape[1], part.shape[0]] * 2))
+            boxes.append(np.stack(sides, axis=1) * ([size[1], size[0]] * 2))
             scores.append(sure[which, rows, columns])
         return np.concatenate(boxes).astype(np.float32), np.concatenate(scores).astype(np.float32)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from operators.models.people.coco_ssd import CocoSsd
 from operators.models.people.rt_detr import RtDetr
 from operators.models.runtime.finite import finite
 from operators.models.runtime.yolo import Yolo
@@ -20,12 +21,14 @@ class ObjectDetector:
     def __init__(self, settings: choice.Objects, device: str) -> None:
         self.topics = {name.lower(): topic for name, topic in settings.classes.items()}
         one, classes = settings.detector, list(self.topics)
-        self.model: RtDetr | Yolo
+        self.model: RtDetr | Yolo | CocoSsd
         match one:
             case choice.RtDetrSettings():
                 self.model = RtDetr(
                     one.weights, one.confidence, one.image_size, device, one.batch, one.dtype, classes
                 )
+            case choice.CocoSsdSettings():
+                self.model = CocoSsd(one.weights, one.confidence, device, one.tile, classes)
             case choice.YoloSettings():
                 self.model = Yolo(one.weights, "detect", one.image_size, device, one.batch, one.confidence)
                 names = {name.lower() for name in self.model.model.names.values()}
@@ -40,7 +43,9 @@ class ObjectDetector:
         ]
 
     def _detect(self, frames: np.ndarray) -> Iterator[tuple[np.ndarray, list[str]]]:
-        if isinstance(self.model, RtDetr):
+        if isinstance(self.model, CocoSsd):
+            yield from self.model.detect(frames)
+        elif isinstance(self.model, RtDetr):
             yield from ((boxes, names) for boxes, _, names in self.model.detect(frames))
         else:
             for result in self.model.results(frames):

@@ -32,13 +32,16 @@ def save_yolo(folder: Path) -> Path:
 
 
 def objects(model: str, weights: Path, classes: dict[str, str], confidence: float = 1e-6) -> Objects:
-    detector = {"model": model, "weights": str(weights), "image_size": 128, "confidence": confidence}
+    size = {"tile": 150} if model == "coco_ssd" else {"image_size": 128}
+    detector = {"model": model, "weights": str(weights), "confidence": confidence} | size
     return Objects.model_validate({"detector": detector, "classes": classes})
 
 
-@pytest.mark.parametrize("model", ["rt_detr", "yolo"])
+@pytest.mark.parametrize("model", ["rt_detr", "yolo", "coco_ssd"])
 def test_things_are_found_by_the_names_that_the_profile_gives(model: str, tmp_path: Path) -> None:
-    weights = save_rt_detr(tmp_path, "TV") if model == "rt_detr" else save_yolo(tmp_path)
+    weights = Path("cluster/weights/embedded/coco_ssd.onnx")
+    if model != "coco_ssd":
+        weights = save_rt_detr(tmp_path, "TV") if model == "rt_detr" else save_yolo(tmp_path)
     frames = noise(3, 96, 128)
     found = ObjectDetector(objects(model, weights, {"TV": "screen"}), "cpu")(frames)
     assert len(found) == 3
@@ -62,7 +65,7 @@ def test_a_detector_that_gives_no_number_is_an_error(tmp_path: Path) -> None:
 def test_a_screen_is_painted_over_wherever_it_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     profile = load(Profile, "cluster/profiles/embedded.yaml", ["text.every=4"])
     with pytest.raises(ValueError, match="nothing in the profile finds screen"):
-        Redactor(profile, ROBOTICS)
+        Redactor(profile.model_copy(update={"objects": None}), ROBOTICS)
     settings = objects("rt_detr", save_rt_detr(tmp_path, "tv"), {"tv": "screen"})
     redact = Redactor(profile.model_copy(update={"objects": settings}), ROBOTICS)
     frames = np.full((9, 96, 160, 3), 90, np.uint8)
@@ -74,7 +77,7 @@ def test_a_screen_is_painted_over_wherever_it_moves(tmp_path: Path, monkeypatch:
         columns = np.flatnonzero((seen[0] != 90).any(axis=(0, 2)))
         return [[("screen", np.array([columns[0], 30, columns[-1] + 1, 60], np.float32))]]
 
-    monkeypatch.setattr(redact, "detect", find)
+    monkeypatch.setattr(redact, "detect", [find])
     painted, _ = redact(frames, ROBOTICS.mask)
     paint(shown, painted)
     for t in range(9):
