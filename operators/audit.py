@@ -152,7 +152,8 @@ class Audit:
         body = bodies(seen, evidence.body | spared, limits.final_confidence)
         people = body & ~spared if body.any() else evidence.regenerated  # nobody was found in StructAll
         gates = [listed(clip.ref, evidence, self.policy)]
-        gates.append(final_look(but_excepted(seen, evidence.excepted), evidence.mask, limits))
+        others = but_excepted(seen, evidence.excepted, evidence.mask | spared)
+        gates.append(final_look(others, evidence.mask, limits))
         gates += self.models.text(published, source, evidence.painted, overlap)
         nobody = scenery(new, evidence.mask, shots(new))
         unmasked = body & ~evidence.body & ~spared & ~nobody

@@ -6,12 +6,14 @@ from dataclasses import replace
 import numpy as np
 
 from operators.models.boxes import box_iou
+from operators.models.witnesses.coverage import uncovered
 from schemas.certificate import Gate
 from schemas.clip import ClipRef, Evidence
 from schemas.cues import Patch, PersonBoxes
 from schemas.listed import Listed
 from schemas.policy import MaskPolicy, Policy
 
+_PART = 0.7  # of a listed box, a sight that may be of a part of whom it is of
 AGREES = 0.5  # IoU of a sight of somebody with the box that is listed for them
 
 
@@ -43,13 +45,23 @@ def allowed(excepted: Sequence[Listed], shape: tuple[int, ...], policy: MaskPoli
     return places
 
 
-def but_excepted(seen: Sequence[PersonBoxes], excepted: Sequence[Listed]) -> list[PersonBoxes]:
-    """What a detector sees in each frame without the one sight that agrees best with each box of somebody excepted: a
-    second one in the same place is somebody else."""
+def but_excepted(
+    seen: Sequence[PersonBoxes], excepted: Sequence[Listed], hidden: np.ndarray
+) -> list[PersonBoxes]:
+    """What a detector sees in each frame without those who are excepted: of each the one sight that agrees best with
+    the box, and smaller ones, parts of them, for which `hidden` bool [T,H,W], masks and spared pixels, accounts. A
+    second sight as large as the box is somebody else."""
     left = list(seen)
     for one in excepted:
-        agreement = box_iou(left[one.frame].boxes, one.box)[:, 0]
-        if len(agreement) and agreement.max() >= AGREES:
-            keep = np.arange(len(agreement)) != agreement.argmax()
-            left[one.frame] = PersonBoxes(left[one.frame].boxes[keep], left[one.frame].scores[keep])
+        found = left[one.frame]
+        agreement = box_iou(found.boxes, one.box)[:, 0]
+        if not len(agreement) or agreement.max() < AGREES:
+            continue
+        area = (found.boxes[:, 2:] - found.boxes[:, :2]).prod(axis=1)
+        small = area <= _PART * np.prod(one.box[2:] - one.box[:2])
+        keep = [
+            n != agreement.argmax() and not (small[n] and uncovered(box, hidden[one.frame]) is None)
+            for n, box in enumerate(found.boxes)
+        ]
+        left[one.frame] = PersonBoxes(found.boxes[keep], found.scores[keep])
     return left
