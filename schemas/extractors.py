@@ -62,10 +62,9 @@ class PersonMapSettings(Settings):
 
 
 class CocoSsdSettings(Settings):
-    """Boxes of persons by COCO-SSD (Apache-2.0) as ONNX: the whole frame, and tiles of `tile` px, each as 300 x 300.
-    `turned`: the whole frame also turned by quarters, for whoever lies, or hangs upside down."""
     """Boxes of persons, or of `objects`, by COCO-SSD (Apache-2.0) as ONNX: of the whole frame, and of tiles of `tile`
-    px, each shown to it as 300 x 300."""
+    px, each shown to it as 300 x 300. `turned`: the witness shows it the whole frame turned by quarters as well, for
+    whoever lies, or hangs upside down."""
 
     model: Literal["coco_ssd"]
     weights: str
