@@ -123,6 +123,7 @@ class Audit(Stage):
             row.evidence.treatment,
             row.evidence.timing,
             False,
+            False,
             ref.frames,
             1,
             1,
