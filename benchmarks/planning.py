@@ -152,6 +152,7 @@ def _row(number: int) -> ManifestRow:
         sha256="",
         record_sha256="",
         condition_sha256="",
+        labels_sha256="",
         seconds={"condition": 1.0},
     )
 

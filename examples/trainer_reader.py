@@ -1,4 +1,4 @@
-"""A trainer's reader: `python -m examples.trainer_reader OUT --workers 4`. Needs webdataset, PyAV and PyTorch alone.
+"""A trainer's reader: `python -m examples.trainer_reader OUT --workers 4`. Needs webdataset, PyAV, PyArrow and PyTorch.
 
 Every released clip comes exactly once an epoch, whatever the number of workers: while there are shards enough, each
 worker reads its own; if there are more workers than shards, all read all shards and each keeps every n-th clip, which
@@ -18,6 +18,7 @@ from typing import Any
 
 import av
 import numpy as np
+import pyarrow.parquet as pq
 import torch
 import webdataset as wds
 from torch.utils.data import DataLoader, get_worker_info
@@ -59,7 +60,8 @@ def every_nth(samples: Iterable[Sample], node: int, nodes: int) -> Iterator[Samp
 
 
 def clip_of(sample: Sample) -> Sample:
-    """key; frames uint8 [T,3,H,W]; timestamps float64 [T] in seconds; people, how many were made anew."""
+    """key; frames uint8 [T,3,H,W]; timestamps float64 [T] in seconds; people, how many were made anew; labels of
+    them, as `labels_of` gives them."""
     record = json.loads(sample["json"])
     with av.open(io.BytesIO(sample["mp4"])) as video:
         decoded = list(video.decode(video=0))
@@ -69,7 +71,28 @@ def clip_of(sample: Sample) -> Sample:
         "frames": torch.from_numpy(frames).permute(0, 3, 1, 2),
         "timestamps": torch.tensor([frame.time for frame in decoded], dtype=torch.float64),
         "people": record["certificate"]["people"],
+        "labels": labels_of(sample),
     }
+
+
+def labels_of(sample: Sample) -> list[dict[str, Any]]:
+    """A dict for each generated person in each frame: frame, track, person, box (x0 y0 x1 y1 px), visibility,
+    keypoints (17 times x, y, v as in COCO) and mask, which `mask_of` unrolls; none where the policy publishes none."""
+    if "labels.parquet" in sample:
+        return list(pq.read_table(io.BytesIO(sample["labels.parquet"])).to_pylist())
+    told = json.loads(sample.get("labels.json", b'{"annotations": []}'))["annotations"]
+    return [
+        {name: one[name] for name in ("person", "visibility", "keypoints")}
+        | {"frame": one["image_id"], "track": one["track_id"], "mask": one["segmentation"]["counts"]}
+        | {"box": [x, y, x + wide, y + high]}
+        for one in told
+        for x, y, wide, high in [one["bbox"]]
+    ]
+
+
+def mask_of(counts: list[int], height: int, width: int) -> np.ndarray:
+    """bool [H,W]: counts of no and yes in turn, down the columns."""
+    return np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(width, height).T
 
 
 if __name__ == "__main__":

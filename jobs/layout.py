@@ -45,8 +45,8 @@ def whole_videos(plan: Plan, output: str, trusted: str) -> int:
     if _record(target).get("videos") is not None and _record(target)["dataset_sha256"] == made_from:
         print(f"whole videos: nothing has changed, {target} is of this dataset")
         return 0
-    found = reader.require_complete(output, "there are no whole videos to make")
     storage.delete_folder(target)  # of another state: what was withdrawn since must not stay
+    found = reader.require_complete(output, "there are no whole videos to make")
     proof = verify(output, found, trusted, seed=secrets.token_hex(8))
     if proof.breaches:
         show(output, found, proof, trusted, Console())

@@ -87,6 +87,10 @@ def read_settings(arguments: Namespace) -> tuple[Profile, Policy]:
     profile, policy = load(Profile, arguments.profile, others), load(Policy, arguments.policy, own)
     weights_lock.check_licences(profile, arguments.profile)
     weights_lock.check_adapter(profile, policy.variant, arguments.profile)
+    if policy.labels != "none" and profile.generator.people != "actor":
+        problem = f"{policy.labels}, but profile {profile.name} paints people, of whom it knows no joints"
+        remedy = "Say none, or take a profile with generator.people: actor"
+        raise UserError(f"{arguments.policy}: labels", problem, remedy)
     for name, shares in policy.persona.items():
         if unknown := set(shares) - set(profile.persona.get(name, [])):
             remedy = f"Weigh words of the profile's persona.{name}, or add them there"

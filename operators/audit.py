@@ -13,6 +13,7 @@ from operators.gates.background import background, disguise
 from operators.gates.conditioning_video import conditioning_video
 from operators.gates.container import container
 from operators.gates.degenerate import blank, degenerate
+from operators.gates.labels import labels_fit
 from operators.gates.listed import but_excepted, listed
 from operators.gates.people import Detector, as_seen, bodies, final_look, nobody_new
 from operators.gates.reid import not_recognised
@@ -30,6 +31,7 @@ from operators.recovery.attempts import Attempts
 from operators.recovery.escalation import Ladder
 from operators.recovery.fail_closed import Rejected, each
 from operators.release.c2pa_mark import Marker
+from operators.release.labels import written as labels_file
 from operators.stopwatch import Stopwatch
 from operators.video.decode import decode_clip
 from operators.video.encode import decode_bytes
@@ -136,9 +138,9 @@ class Audit:
         certificate = self._certify(clip, gates, digest, marked)
         clock.lap("audit")
         seconds, conditioning = clip.evidence.seconds | clock.seconds, self._conditioning(clip)
-        policy = self.policy.model_dump_json()
+        policy, labels = self.policy.model_dump_json(), self._labels(clip)
         # The one call that the type checker is told to let pass; see ReleasedClip.
-        return ReleasedClip(clip.ref, clip.video, conditioning, certificate, policy, seconds)  # type: ignore[arg-type]
+        return ReleasedClip(clip.ref, clip.video, conditioning, certificate, policy, seconds, labels)  # type: ignore[arg-type]
 
     def _compare(self, clip: CandidateClip, output: np.ndarray, source: np.ndarray) -> list[Gate]:
         """The gates that look at frames: output uint8 [T,H,W,3], and source with the window's overlap before it."""
@@ -161,6 +163,8 @@ class Audit:
         flat, treatment = filled(evidence.steps), self.policy.people
         lost = flat or treatment in ("blur", "pixelate", "blackout")
         gates.append(blank(output, evidence.painted, evidence.regenerated, overlap, limits, lost))
+        if self.policy.labels != "none":
+            gates.append(labels_fit(clip.labels, clip.regenerated, evidence.regenerated))
         if shown:
             gates += conditioning_video(shown, new, people, limits.copied_share)
         if treatment == "regenerate" and not flat:
@@ -182,6 +186,11 @@ class Audit:
         """The conditioning video, if it is to be published; empty if not."""
         return clip.evidence.conditioning_video if self.policy.publish_conditioning else b""
 
+    def _labels(self, clip: CandidateClip) -> bytes:
+        """The file of labels, if they are to be published; empty if not."""
+        form, ref = self.policy.labels, clip.ref
+        return labels_file(clip.labels, form, ref.frames, ref.height, ref.width) if form != "none" else b""
+
     def _require(self, gates: list[Gate], steps: list[Step], digest: str) -> None:
         """Raises Rejected unless every gate passed, or was waived for these bytes by whom the policy allows that."""
         if failed := refused(gates, steps, digest, self.policy.reviewers.may_waive):
@@ -196,6 +205,7 @@ class Audit:
             treatment=clip.evidence.treatment,
             timing=clip.evidence.timing,
             conditioning_published=bool(self._conditioning(clip)),
+            labels_published=self.policy.labels != "none",
             frames=clip.ref.frames,
             people=people,
             regenerated=clip.regenerated,

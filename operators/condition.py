@@ -128,6 +128,7 @@ class Condition:
             gates=seen.gates,
             steps=steps,
             seconds=clock.seconds,
+            labelled=self.policy.labels != "none",
         )
         return Conditioning(ref, evidence, lossless, seen.shots, tubes, list(roles.values()))
 

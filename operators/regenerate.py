@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from operators.actor.compose import See
 from operators.conditioning.doubles import everybody
 from operators.generation.act import act_before_plate, act_in_scene
 from operators.generation.build import Generator, build_generator
 from operators.generation.composite import composite
+from operators.generation.labels import Labelling
 from operators.generation.rate import restored, shown, stride_of, thinned
 from operators.generation.windows import count_windows
 from operators.models.runtime.threads import use_threads
@@ -172,7 +174,8 @@ class Regenerate:
                 raise result
             generated.append(result)
         clock = Stopwatch()
-        video = self._video(clip, generated)
+        labelling = Labelling(clip.ref.overlap)
+        video = self._video(clip, generated, labelling.see if clip.evidence.labelled else None)
         clock.lap("composite")
         seconds = {"generate": generate_seconds, **clock.seconds}
         seeds = ",".join(
@@ -189,6 +192,7 @@ class Regenerate:
             tracks=len(clip.tubes) + (len(clip.evidence.people) if self._draws(clip) else 0),
             diffusion_calls=self._calls(clip),
             seed_commitment=hashlib.sha256(seeds.encode()).hexdigest(),
+            labels=labelling.numbered(),
         )
 
     def _regenerated(self, clip: Conditioning) -> int:
@@ -208,11 +212,12 @@ class Regenerate:
         anew = clip.evidence.treatment == "regenerate"
         return anew and self.profile.generator.people == "actor" and clip.evidence.variant == "structhuman"
 
-    def _video(self, clip: Conditioning, generated: list[np.ndarray]) -> bytes:
-        """The released frames as mp4: what was `generated` for each tube, and the actors, before the background."""
+    def _video(self, clip: Conditioning, generated: list[np.ndarray], see: See | None = None) -> bytes:
+        """The released frames as mp4: what was `generated` for each tube, and the actors, before the background. `see`
+        is told where each actor shows."""
         ref, new = clip.ref, slice(clip.ref.overlap, None)
         return encode_video(
-            self._frames(clip, generated)[new],
+            self._frames(clip, generated, see)[new],
             ref.moments(clip.evidence.timing),
             ref.time_base,
             ref.fps,
@@ -221,22 +226,28 @@ class Regenerate:
             sample_aspect=ref.sample_aspect,
         )
 
-    def _frames(self, clip: Conditioning, generated: list[np.ndarray]) -> np.ndarray:
+    def _frames(self, clip: Conditioning, generated: list[np.ndarray], see: See | None = None) -> np.ndarray:
         """uint8 [T,H,W,3] of the window."""
         evidence, anew = clip.evidence, clip.evidence.regenerated
         drawn = self.profile.generator.people == "actor" and not filled(evidence.steps)
         if evidence.variant == "structall":
             gray = np.full((*evidence.mask.shape, 3), GRAY, np.uint8)
             scene = composite(gray, anew, clip.tubes, generated)
-            return act_in_scene(scene, evidence.mask, clip.roles) if drawn else scene
+            return act_in_scene(scene, evidence.mask, clip.roles, see) if drawn else scene
         background = decode_bytes(clip.background)
         if evidence.treatment != "regenerate":
             return background
         if self.profile.generator.people == "diffusion":
             return composite(background, anew, clip.tubes, generated)
-        if drawn:
-            background = act_before_plate(background, evidence.mask, evidence.body, clip.roles, clip.shots)
         things = np.zeros_like(anew)
         for tube in clip.tubes:
             things[tube.first : tube.first + len(tube.mask)] |= tube.mask
+        if drawn:
+            masks = evidence.mask, evidence.body
+            background = act_before_plate(background, *masks, clip.roles, clip.shots, _but(things, see))
         return composite(background, things, clip.tubes, generated)
+
+
+def _but(things: np.ndarray, see: See | None) -> See | None:
+    """The same without the pixels of `things` bool [T,H,W], which are pasted over whoever is drawn."""
+    return see and (lambda t, one, shown, drawn: see(t, one, shown & ~things[t], drawn))

@@ -152,7 +152,8 @@ class Certificate:
     predictable now. `source_hmac` is one under the plan's release key of the source's digest: without the key nobody
     can tell by it which file a clip was made of. `excepted` is who stayed as they are, in which released frames, where,
     by which consent and whose word. `timing` is where the distances between timestamps come from;
-    `conditioning_published` says that poses and depth were meant to be seen beside the video.
+    `conditioning_published` says that poses and depth were meant to be seen beside the video, `labels_published` that
+    labels of the generated people lie beside it.
     """
 
     clip_id: int
@@ -161,6 +162,7 @@ class Certificate:
     treatment: Treatment
     timing: Timing
     conditioning_published: bool
+    labels_published: bool
     frames: int
     people: int
     regenerated: int

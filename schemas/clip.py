@@ -10,6 +10,7 @@ import numpy as np
 from schemas.certificate import Certificate, Gate, Step, Timing, Variant
 from schemas.due import unproved
 from schemas.listed import Listed
+from schemas.person_label import PersonLabel
 from schemas.policy import Policy
 from schemas.rules import Treatment
 
@@ -157,6 +158,7 @@ class Evidence:
     painted  int32 [N,6]: plates, text, screens painted over in the source, as conditioning/paint.py takes them; frames
              are counted in the clip's window
     gates    scores so far; `steps` and `seconds` likewise
+    labelled whether labels of generated people are to be published
     """
 
     variant: Variant
@@ -173,6 +175,7 @@ class Evidence:
     gates: list[Gate]
     steps: list[Step]
     seconds: dict[str, float]
+    labelled: bool = False
 
     @property
     def regenerated(self) -> np.ndarray:
@@ -191,7 +194,8 @@ class Evidence:
 @dataclass(frozen=True)
 class CandidateClip:
     """Generated, not yet trusted. `video` is the H.264 mp4 of the released frames only, as `evidence` is of those.
-    `regenerated` people are shown anew; who else was there was filled."""
+    `regenerated` people are shown anew; who else was there was filled. `labels` are of those who are drawn, if asked
+    for."""
 
     ref: ClipRef
     evidence: Evidence
@@ -200,11 +204,14 @@ class CandidateClip:
     tracks: int
     diffusion_calls: int
     seed_commitment: str
+    labels: list[PersonLabel] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class ReleasedClip:
     """A clip that may be published. Made by operators/audit.py and nowhere else, which types and a test hold.
+
+    `labels` is the file of labels of generated people; empty if the policy publishes none.
 
     `policy` is the one that it was released under, as JSON. Proves itself wherever it is rebuilt: raises ValueError
     unless the certificate is this clip's and under this policy, every gate that the policy asks for is there and
@@ -217,6 +224,7 @@ class ReleasedClip:
     certificate: Certificate
     policy: str
     seconds: dict[str, float]
+    labels: bytes = b""
 
     if (
         TYPE_CHECKING
@@ -234,6 +242,8 @@ class ReleasedClip:
             raise ValueError(f"clip {self.ref.clip_id} does not hold the bytes that were certified")
         if certificate.conditioning_published != bool(self.conditioning_video):
             raise ValueError(f"clip {self.ref.clip_id} publishes another conditioning than was certified")
+        if certificate.labels_published != bool(self.labels):
+            raise ValueError(f"clip {self.ref.clip_id} publishes other labels than were certified")
 
 
 @dataclass(frozen=True)

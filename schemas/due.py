@@ -40,6 +40,7 @@ def due(policy: Policy, steps: list[Step], marked: bool) -> list[Due]:
         (True, "blank", "at most", limits.blank_share),
         (shown, "conditioning container", "at most", 0),
         (shown, "conditioning copy", "at most", limits.copied_share),
+        (policy.labels != "none", "labels", "at most", 0),
         (True, "content", "at most", 0),
         (True, "black", "at least", limits.black_level),
         (True, "frozen", "at least", limits.frozen_share),
@@ -86,6 +87,8 @@ def unproved(certificate: Certificate, policy: Policy) -> list[str]:
     problems = other_gates(certificate.gates, due(policy, certificate.steps, certificate.marked))
     if certificate.treatment != policy.people:
         problems.append("people were treated otherwise than the policy says")
+    if certificate.labels_published != (policy.labels != "none"):
+        problems.append("labels are published otherwise than the policy says")
     if certificate.policy_digest != policy.digest() or certificate.variant != policy.variant:
         problems.append("another policy or variant")
     if other := sorted({one.consent for one in certificate.excepted} - policy.excepted):

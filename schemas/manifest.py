@@ -16,8 +16,8 @@ class ManifestRow:
     the clip before. `steps` led to the verdict, in order; `margin` is that of `certificate.margin`.
     `people`, `regenerated`, `filled`, `frames_masked`, `frames_painted` as in the certificate; 0 unless released.
     `bypassed`: released as it is, with nobody and nothing to replace or paint over. Digests are sha256 in hex, empty
-    where there is nothing: of KEY.mp4, KEY.json and KEY.condition.mp4. `stage` and `reason` are empty for released
-    clips.
+    where there is nothing: of KEY.mp4, KEY.json, KEY.condition.mp4 and the clip's labels. `stage` and `reason` are
+    empty for released clips.
     """
 
     clip_id: int
@@ -48,6 +48,7 @@ class ManifestRow:
     sha256: str
     record_sha256: str
     condition_sha256: str
+    labels_sha256: str
     seconds: dict[str, float]
 
 

@@ -16,6 +16,7 @@ MEASURES = {
     "blank": "largest share of a frame that is neither the source's nor generated",
     "conditioning container": "streams other than one video, tags, boxes",
     "conditioning copy": "share of textured body area equal to the source",
+    "labels": "labels that are not of what was made anew",
     "content": "frames left empty",
     "black": "luma of the darkest frame",
     "frozen": "least motion / the source's",

@@ -11,6 +11,7 @@ from schemas.exports import Bags, Episodes, Images, OtherStreams, Videos
 from schemas.measures import MEASURES
 from schemas.rules import THINGS, Action, Rule, Topic, Treatment
 
+Labels = Literal["none", "parquet", "coco"]
 _NEVER_WAIVED = {
     "listed",
     "frames",
@@ -20,6 +21,7 @@ _NEVER_WAIVED = {
     "disguise",
     "conditioning container",
     "conditioning copy",
+    "labels",
     "accepted",
 }
 
@@ -193,7 +195,8 @@ class Policy(Settings):
     likely as any other. `escalation` is what is tried, in this order, before a clip that a gate refused is quarantined.
     `publish_conditioning` writes the video of poses (so limb lengths and gait) and depth beside the result. `timing` is
     whose distances lie between frames, of which a clip's first is at 0: the source's, or those of its nominal rate, so
-    that a recorder's jitter does not tell it from others.
+    that a recorder's jitter does not tell it from others. `labels` of the generated people, as they are drawn, lie
+    beside each video: a table in parquet, or COCO's JSON.
     """
 
     name: str
@@ -216,6 +219,7 @@ class Policy(Settings):
     other_streams: OtherStreams = Field(
         default=OtherStreams(), exclude_if=lambda others: others == OtherStreams()
     )
+    labels: Labels = Field(default="none", exclude_if=lambda labels: labels == "none")
     evidence: EvidenceBounds | None = Field(default=None, exclude_if=lambda bounds: bounds is None)
 
     @model_validator(mode="after")
@@ -232,6 +236,8 @@ class Policy(Settings):
             raise ValueError("person and face are treated alike, everywhere: a face is part of a person")
         if self.people == "regenerate":
             return self
+        if self.labels != "none":
+            raise ValueError(f"labels are of generated people: with person: {self.people} there are none")
         if self.variant == "structall":
             raise ValueError(f"structall makes all anew: with person: {self.people} it is structhuman")
         if any(rule.do == "regenerate" for rule in self.rules):

@@ -125,6 +125,7 @@ class Audit(Stage):
             row.evidence.treatment,
             row.evidence.timing,
             False,
+            False,
             ref.frames,
             1,
             1,

@@ -3,7 +3,7 @@
 The plain composite: a whole anonymization without a generator, and what a generator starts from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,6 +20,7 @@ _FADE = 0.06  # of a person's height within the mask over which their shadow doe
 _HIPS, _ANKLES, _SHADOW, _HALO = [11, 12], [15, 16], 0.45, 0.22
 _CLOSED = 0.12  # of a person's height: a gap in the body so narrow is something in front of it
 _COARSE = 250  # px
+_SHOWS = 0.5  # share of a pixel
 _CLEAR = 0.012  # of the height around the body that is still body
 
 
@@ -42,6 +43,11 @@ class Cast:
         return keypoints(self.actor)
 
 
+See = Callable[
+    [int, Cast, np.ndarray, int], None
+]  # frame, who, bool [H,W] where they show, pixels of the drawing
+
+
 def cast(actor: Actor, first: int, frames: np.ndarray, mask: np.ndarray) -> Cast:
     """The actor in the light of the surroundings: frames uint8 [T,H,W,3], mask bool [T,H,W] of everybody."""
     boxes = np.array([reach(actor, t) for t in range(len(actor.motion.pose))])
@@ -49,12 +55,16 @@ def cast(actor: Actor, first: int, frames: np.ndarray, mask: np.ndarray) -> Cast
 
 
 def compose(
-    plate: Plate, mask: np.ndarray, everybody: Sequence[Cast], body: np.ndarray | None = None
+    plate: Plate,
+    mask: np.ndarray,
+    everybody: Sequence[Cast],
+    body: np.ndarray | None = None,
+    see: See | None = None,
 ) -> np.ndarray:
     """uint8 [T,H,W,3]: the plate with everybody drawn on it inside `mask` bool [T,H,W]; outside it is the plate's.
 
     Whoever is farther away is drawn first. `body` bool [T,H,W], the undilated masks, tells what stood in front of a
-    person: narrow gaps in a body stay background where another frame shows it.
+    person: narrow gaps in a body stay background where another frame shows it. `see` is told who shows where.
     """
     made = plate.frames.copy()
     for t, frame in enumerate(made):
@@ -66,21 +76,25 @@ def compose(
         within = cv2.distanceTransform(mask[t].astype(np.uint8), cv2.DIST_L2, 3)
         if body is not None:
             within[_in_front(body[t]) & ~plate.holes[t]] = 0
-        for _, one in sorted(present, key=lambda pair: -pair[0]):
-            _paste(frame, within, one, t)
+        ordered = [one for _, one in sorted(present, key=lambda pair: -pair[0])]
+        front = np.zeros(within.shape, np.uint16)  # who shows in each pixel, by their number
+        drawn = [_paste(frame, within, one, t, front, number) for number, one in enumerate(ordered, 1)]
+        if see:
+            for number, one in enumerate(ordered, 1):
+                see(t, one, front == number, drawn[number - 1])
     return made
 
 
-def _paste(frame: np.ndarray, within: np.ndarray, one: Cast, t: int) -> None:
+def _paste(frame: np.ndarray, within: np.ndarray, one: Cast, t: int, front: np.ndarray, number: int) -> int:
     """Shadow, then the drawing, softened and with grain, onto the frame inside the mask; `within` float [H,W] px from
-    its edge."""
+    its edge. `front` [H,W] becomes `number` where the drawing shows; returns how many pixels it has, shown or not."""
     x0, y0, x1, y1 = reach(one.actor, t - one.first)
     if x1 <= x0 or y1 <= y0:
-        return
+        return 0
     box, drawing = draw(one.actor, t - one.first, one.light, (x0, y0, x1, y1))
     colour, cover = drawing.rgba[..., :3] * 255, drawing.rgba[..., 3]
     if not cover.any():
-        return
+        return 0
     sigma = float(np.hypot(_SOFT, one.light.blur))
     colour = cv2.GaussianBlur(colour * cover[..., None], (0, 0), sigma)
     cover = cv2.GaussianBlur(cover, (0, 0), sigma)
@@ -94,6 +108,8 @@ def _paste(frame: np.ndarray, within: np.ndarray, one: Cast, t: int) -> None:
     frame[y0:y1, x0:x1] = np.where(
         window[..., None] > 0, np.clip(np.round(here * (1 - share) + colour * share), 0, 255), here
     ).astype(np.uint8)
+    front[y0:y1, x0:x1][share[..., 0] > _SHOWS] = number
+    return int((cover > _SHOWS).sum())
 
 
 def _shadow(

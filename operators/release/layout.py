@@ -27,7 +27,11 @@ ATTESTATION, LEASE = "dataset.dsse.json", "lease.json"
 EVIDENCE, CARD = "evaluation.dsse.json", "croissant.json"
 FOLDERS = {"shards": "tar", "manifest": "parquet", "quarantine": "parquet", "stats": "json"}
 CHECKPOINT = "checkpoint"
-VIDEO, RECORD, CONDITION = "mp4", "json", "condition.mp4"  # members of a clip, after its key and a dot
+VIDEO, RECORD, CONDITION = (
+    "mp4",
+    "json",
+    "condition.mp4",
+)  # members of a clip, after its key and a dot; see labels.py
 FIELDS = {
     "schema_version": "of this table and of the folders' schemas",
     "recast_version": "of the release that made it (schemas.__version__)",

@@ -12,7 +12,7 @@ from schemas.certificate import Gate, Step
 from schemas.manifest import ManifestRow, QuarantineRow
 
 _DIGEST = re.compile(r"(?:[0-9a-f]{64})?")
-_DIGESTS = ("sha256", "record_sha256", "condition_sha256")
+_DIGESTS = ("sha256", "record_sha256", "condition_sha256", "labels_sha256")
 _OF_RELEASED: tuple[str, ...] = (
     "people",
     "regenerated",

@@ -11,11 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from operators.release import json_form, parquet_form
+from operators.release import json_form, labels, parquet_form
 from operators.release.accounts import account
 from operators.release.c2pa_mark import faults
 from operators.release.certificate_check import certificate_problems, read_certificate, record_problem
 from operators.release.checked import CLIPS, Checked, Demands, reading
+from operators.release.labels import MEMBERS
 from operators.release.layout import CONDITION, RECORD, VIDEO, files_of, is_key, is_shard_name
 from operators.release.said_check import gates_of, unsayable, unsayable_held
 from operators.release.shard_writer import tar_digest
@@ -138,7 +139,7 @@ def _check_tar(
         for row in released:
             where, before, again = f"{path}: {row.key}", len(checked.breaches), row.key in sample
             with reading(checked, where):
-                found = _take(checked, where, row, tar, members)
+                found = _take(checked, where, row, tar, members, demands.policy.labels)
                 due += [(f"{row.key}.{extension}", held) for extension, held in found.items()]
                 _check_clip(checked, where, row, found, demands)
                 if again:
@@ -152,10 +153,16 @@ def _check_tar(
 
 
 def _take(
-    checked: Checked, where: str, row: ManifestRow, tar: tarfile.TarFile, members: dict[str, tarfile.TarInfo]
+    checked: Checked,
+    where: str,
+    row: ManifestRow,
+    tar: tarfile.TarFile,
+    members: dict[str, tarfile.TarInfo],
+    form: str,
 ) -> dict[str, bytes]:
     """Extension -> bytes of one released clip, whose members are taken out of `members`."""
     digests = {VIDEO: row.sha256, RECORD: row.record_sha256, CONDITION: row.condition_sha256}
+    digests |= {MEMBERS[form]: row.labels_sha256} if form in MEMBERS else {}
     found: dict[str, bytes] = {}
     for extension in digests:
         member = members.pop(f"{row.key}.{extension}", None)
@@ -187,6 +194,7 @@ def _check_clip(
         checked.breach(where, problem)
         return
     _check_video(checked, f"{where}.mp4", found[VIDEO], record, marked)
+    _check_labels(checked, where, row, found, demands.policy.labels)
     published = record["certificate"]["conditioning_published"]
     checked.demand((CONDITION in found) == published, where, "publishes other conditioning than certified")
     if CONDITION in found:
@@ -199,6 +207,22 @@ def _check_clip(
             "holds more than one video stream without tags",
         )
         _check_moments(checked, f"{where}.{CONDITION}", facts, record)
+
+
+def _check_labels(checked: Checked, where: str, row: ManifestRow, found: dict[str, bytes], form: str) -> None:
+    """Labels are there exactly if the policy publishes them, and say nothing but what labels can."""
+    if form == "none":
+        checked.demand(not row.labels_sha256, where, "has labels, although the policy publishes none")
+        return
+    member, shape = MEMBERS[form], (row.frames, row.height, row.width)
+    checked.demand(member in found, where, "has no labels, although the policy publishes them")
+    if member in found:
+        with reading(checked, f"{where}.{member}"):
+            told = labels.read(found[member], form)
+            for fault in labels.faults(told, row.regenerated, *shape):
+                checked.breach(f"{where}.{member}", fault)
+            alone = labels.is_alone(found[member], told, form, *shape)
+            checked.demand(alone, f"{where}.{member}", "holds more than labels")
 
 
 def _check_video(checked: Checked, where: str, data: bytes, record: dict[str, Any], marked: bool) -> None:

@@ -16,6 +16,7 @@ from typing import IO, Any
 from operators.release import parquet_form
 from operators.release.accounts import account
 from operators.release.json_form import written
+from operators.release.labels import MEMBERS
 from operators.release.layout import CONDITION, RECORD, VIDEO, files_of
 from operators.release.signature import Signer
 from operators.video.picture import DEINTERLACER
@@ -25,6 +26,7 @@ from schemas.certificate import Certificate, Gate, Step, margin
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.manifest import ManifestRow, QuarantineRow, Verdict
 from schemas.measures import MEASURES
+from schemas.policy import Policy
 
 VERDICT_OF: dict[type, Verdict] = {
     ReleasedClip: "released",
@@ -82,13 +84,28 @@ def _add_rows(
         record = condition = b""
         if isinstance(row, ReleasedClip):
             record, condition = written(_record(row, signer)), row.conditioning_video
-            for extension, data in ((VIDEO, row.video), (RECORD, record), (CONDITION, condition)):
+            members = {
+                VIDEO: row.video,
+                RECORD: record,
+                CONDITION: condition,
+                _labels_member(row): row.labels,
+            }
+            for extension, data in members.items():
                 if data:
                     shard.add(f"{row.ref.key}.{extension}", data)
         else:
             quarantine.append(_quarantine_row(row))
         manifest.append(_manifest_row(row, name, record, condition))
     return manifest, quarantine
+
+
+def _labels_digest(row: EndedClip) -> str:
+    held = row.labels if isinstance(row, ReleasedClip) else b""
+    return hashlib.sha256(held).hexdigest() if held else ""
+
+
+def _labels_member(row: ReleasedClip) -> str:
+    return MEMBERS.get(Policy.model_validate_json(row.policy).labels, "")
 
 
 def _check_due(manifest: list[ManifestRow], clip_ids: Sequence[int], name: str) -> None:
@@ -226,6 +243,7 @@ def _manifest_row(row: EndedClip, shard: str, record: bytes, condition: bytes) -
         sha256=certificate.output_sha256 if certificate else "",
         record_sha256=hashlib.sha256(record).hexdigest() if record else "",
         condition_sha256=hashlib.sha256(condition).hexdigest() if condition else "",
+        labels_sha256=_labels_digest(row),
         seconds=row.seconds,
     )
 

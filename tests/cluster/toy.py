@@ -95,6 +95,7 @@ def released(
     policy: Policy = POLICY,
     steps: Sequence[Step] = (),
     scores: Mapping[str, float] | None = None,
+    labels: bytes = b"",
 ) -> ReleasedClip:
     """A release with a certificate that fits, and some `scores` of gates in it."""
     gates = [
@@ -109,6 +110,7 @@ def released(
         treatment=policy.people,
         timing="source",
         conditioning_published=bool(preview),
+        labels_published=policy.labels != "none",
         frames=ref.frames,
         people=min(1, diffusion_calls),
         regenerated=min(1, diffusion_calls),
@@ -129,7 +131,7 @@ def released(
         seed_commitment="2" * 64,
     )
     seconds = {"condition": 0.25, "audit": 0.5}
-    return ReleasedClip(ref, video, preview, certificate, policy.model_dump_json(), seconds)
+    return ReleasedClip(ref, video, preview, certificate, policy.model_dump_json(), seconds, labels)
 
 
 def noise(ref: ClipRef, seed: int | None = None) -> bytes:

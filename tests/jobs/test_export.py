@@ -120,7 +120,7 @@ def test_what_does_not_go_together_is_said(whole: Path, tmp_path: Path) -> None:
     plan_, out, source = f"{whole}/plan", f"{whole}/out", f"{whole}/in"
     other = lerobot_sets.write(tmp_path / "other", (4,))
     for arguments, said in (
-        ((out, plan_, f"{whole}/in/videos", f"{tmp_path}/new"), "holds no meta/info.json, and no pictures"),
+        ((out, plan_, f"{whole}/in/data", f"{tmp_path}/new"), "holds no meta/info.json, and no pictures"),
         ((out, plan_, str(other), f"{tmp_path}/new"), "holds no clip of"),
         ((out, plan_, source, f"{whole}/out/new"), "lies in or around"),
         ((out, plan_, source, f"{whole}/in/new"), "lies in or around"),

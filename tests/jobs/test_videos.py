@@ -27,7 +27,6 @@ from tests.cluster import toy
 from tests.jobs.small import cut_video, job, settings
 from tests.jobs.test_export import facts
 from tests.jobs.test_plan import PROFILE, clips
-from tests.operators.formats.exported import generated
 
 TIMES = [0, 3, 4, 9, 10, 11, 20, 25, 26, 27, 40, 41, 42, 50, 51, 60, 61]  # 17 frames: clips of 5, 4, 4, 4
 
@@ -98,7 +97,7 @@ def anonymized(folder: Path, rules: Videos, names: Sequence[str] = ("a.mkv", "b/
     def end(ref: ClipRef) -> toy.Ended:
         if ref.uri.endswith("a.mkv") and ref.overlap:
             return QuarantinedClip(ref, "audit", "gate failed: copy", [toy.GATE], [], {})
-        return toy.released(ref, generated(ref), policy=policy)
+        return toy.released(ref, toy.noise(ref, 0), policy=policy)
 
     toy.write_output(f"{folder}/plan", f"{folder}/out", len(refs), 1, end=end, policy=policy, refs=refs)
     return Made(folder, refs)

@@ -41,7 +41,7 @@ OUTCOMES = (ReleasedClip, QuarantinedClip, FailedClip)
 STAGES = {"condition": operators.condition, "regenerate": operators.regenerate, "audit": operators.audit}
 # Called where people are drawn, or disguised, and nowhere else.
 DISGUISED = {"disguised", "disguise"}
-ACTED = {"actor", "act_before_plate", "act_in_scene", "doubles"}
+ACTED = {"actor", "act_before_plate", "act_in_scene", "doubles", "labels_fit", "labels_file"}
 
 
 class Cues:
@@ -93,6 +93,9 @@ class Stages:
         settings = [f"generator.{setting}" for setting in settings]
         self.profile = load(Profile, "cluster/profiles/embedded.yaml", settings)
         self.policy = disguising(policy_of(variant), how) if how in DISGUISES else policy_of(variant)
+        if how == "actors":  # of whom labels are published, in either form
+            labels = "parquet" if variant == "structhuman" else "coco"
+            self.policy = self.policy.model_copy(update={"labels": labels})
         cues = CueModels(
             pose=seen.pose,
             segment=seen.segment,

@@ -16,7 +16,7 @@ from schemas.arrow import from_table, to_table
 from schemas.certificate import Gate
 from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.conditioning import Conditioning
-from tests.operators.stages import DISGUISED, OUTCOMES, Stages, written
+from tests.operators.stages import ACTED, DISGUISED, OUTCOMES, Stages, written
 
 ONLY_WHERE_MARKED = {"_marked"}  # tests/operators/release/test_c2pa_mark.py
 GATE_1 = {"nobody_left", "_surest"}  # asked by Condition
@@ -94,6 +94,7 @@ def replaced(
 def test_a_gate_that_says_nothing_or_something_else_releases_nothing(
     variants: list[Stages],
     disguised: list[Stages],
+    acted: list[Stages],
     module: ModuleType,
     name: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -110,7 +111,7 @@ def test_a_gate_that_says_nothing_or_something_else_releases_nothing(
 
         return mistaken
 
-    stages = (disguised if name in DISGUISED else variants)[0]
+    stages = (disguised if name in DISGUISED else acted if name in ACTED else variants)[0]
     (candidate,) = from_table(stages.before_audit, CandidateClip, QuarantinedClip, FailedClip)
     replaced(monkeypatch, module, name, wrap)
 

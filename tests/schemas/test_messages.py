@@ -52,7 +52,7 @@ def test_what_the_file_has_wrong_is_blamed_on_the_file(tmp_path: Path) -> None:
 
 def test_every_gate_that_can_be_due_has_its_name_in_the_policys_list() -> None:
     plain = load(Policy, POLICY)
-    policies = plain, disguising(plain, "blur")
+    policies = plain, disguising(plain, "blur"), plain.model_copy(update={"labels": "coco"})
     names = {one.name for policy in policies for one in due(policy, [], marked=True)}
     assert names | {"accepted"} == set(MEASURES)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from jobs.anonymize import at_once
+from operators.actor.compose import See
 from operators.recovery.attempts import Attempts
 from operators.regenerate import Regenerate
 from schemas.arrow import from_table, to_table
@@ -96,10 +97,10 @@ def test_the_next_is_generated_while_one_is_encoded(
     generator, video = stage.generator, stage._video
     assert isinstance(generator, Generator)
 
-    def encode(one: Conditioning, generated: list[np.ndarray]) -> bytes:
+    def encode(one: Conditioning, generated: list[np.ndarray], see: See | None = None) -> bytes:
         if one.ref.clip_id == 1:
             seen.append(generator.began[2].wait(WAIT))
-        return video(one, generated)
+        return video(one, generated, see)
 
     monkeypatch.setattr(stage, "_video", encode)
     assert all(
