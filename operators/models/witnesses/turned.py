@@ -1,5 +1,7 @@
 """Whoever lies, hangs or was filmed with the camera turned, to whom detectors of upright people are blind."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from operators.models.boxes import box_iou
@@ -9,6 +11,7 @@ from schemas.cues import PersonBoxes
 
 _WHOLE = 1 << 30  # px of a tile: the frame is looked at as one, as whoever is small in it is seen in no turn
 _SURE = 0.66  # in both views: what is seen in one alone is mostly furniture
+_KNOWN = 0.5  # a fainter box, which gates let pass, takes nobody's place
 _SAME = 0.5  # IoU of what the two views see
 
 
@@ -16,28 +19,33 @@ class TurnedLook:
     """Frames uint8 [T,H,W,3] RGB -> T PersonBoxes: of whom COCO-SSD is sure where a frame is turned by one, two or
     three quarters, and sure again in the mirror of that.
 
-    Upright people are among them, whom others see better. Raises UserError for unusable weights, ValueError if the
-    network's output is not finite.
+    Whom others are as likely as not to know, a PersonBoxes for each frame, is not looked at in the mirror, and left
+    out. Raises UserError for unusable weights, ValueError if the network's output is not finite.
     """
 
     def __init__(self, settings: choice.CocoSsdSettings, device: str = "cpu") -> None:
         self.detect = CocoSsd(settings.weights, _SURE, device, _WHOLE)
 
-    def __call__(self, frames: np.ndarray) -> list[PersonBoxes]:
-        return [self._seen(frame) for frame in frames]
+    def __call__(self, frames: np.ndarray, known: Sequence[PersonBoxes]) -> list[PersonBoxes]:
+        return [
+            self._seen(frame, one.boxes[one.scores >= _KNOWN])
+            for frame, one in zip(frames, known, strict=True)
+        ]
 
-    def _seen(self, frame: np.ndarray) -> PersonBoxes:
-        found = [self._in_turn(frame, quarters) for quarters in (1, 2, 3)]
+    def _seen(self, frame: np.ndarray, known: np.ndarray) -> PersonBoxes:
+        found = [self._in_turn(frame, quarters, known) for quarters in (1, 2, 3)]
         boxes, scores = (
             np.concatenate([getattr(one, name) for one in found]) for name in ("boxes", "scores")
         )
         return PersonBoxes(boxes, scores)
 
-    def _in_turn(self, frame: np.ndarray, quarters: int) -> PersonBoxes:
+    def _in_turn(self, frame: np.ndarray, quarters: int, known: np.ndarray) -> PersonBoxes:
         turned = np.ascontiguousarray(np.rot90(frame, quarters))
         (seen,) = self.detect(turned[None])
-        if not len(seen.boxes):
-            return seen
+        places = _back(seen.boxes, quarters, frame.shape)
+        new = box_iou(places, known).max(axis=1, initial=0) < _SAME
+        if not new.any():
+            return PersonBoxes(places[new], seen.scores[new])
         (again,) = self.detect(np.ascontiguousarray(turned[:, ::-1])[None])
         x0, y0, x1, y1 = again.boxes.T
         mirrored = np.stack([turned.shape[1] - x1, y0, turned.shape[1] - x0, y1], axis=1)
@@ -45,8 +53,8 @@ class TurnedLook:
             axis=1, initial=0
         )
         both = np.minimum(seen.scores, agreed)
-        kept = both >= _SURE
-        return PersonBoxes(_back(seen.boxes[kept], quarters, frame.shape), both[kept].astype(np.float32))
+        kept = new & (both >= _SURE)
+        return PersonBoxes(places[kept], both[kept].astype(np.float32))
 
 
 def _back(boxes: np.ndarray, quarters: int, size: tuple[int, ...]) -> np.ndarray:

@@ -19,7 +19,6 @@ from schemas.cues import InstanceMasks, Patch, PersonBoxes
 
 # Pictures uint8 [N,H,W,3], and what of them is accounted for bool [N,H,W] -> whoever is left in each.
 _Look = Callable[[np.ndarray, np.ndarray], list[InstanceMasks]]
-_View = Callable[[np.ndarray], list[PersonBoxes]]
 
 
 class Witness:
@@ -61,11 +60,9 @@ def _look(settings: choice.OneWitness, device: str) -> _Look:
             boxes = Once(lambda frames: _tiled(detector, frames, size))
             return lambda frames, hidden: _left(boxes(frames), hidden)
         case choice.CocoSsdSettings(weights=weights, confidence=confidence, tile=tile):
-            views: list[_View] = [CocoSsd(weights, confidence, device, tile)]  # cuts tiles of its own
-            views += [TurnedLook(settings, device)] if settings.turned else []
-            ssd = Once(
-                lambda frames: [_all(one) for one in zip(*(view(frames) for view in views), strict=True)]
-            )
+            upright = CocoSsd(weights, confidence, device, tile)  # cuts tiles of its own
+            turned = TurnedLook(settings, device) if settings.turned else None
+            ssd = Once(lambda frames: _in_all_turns(upright, turned, frames))
             return lambda frames, hidden: _left(ssd(frames), hidden)
 
 
@@ -104,11 +101,16 @@ def _tiled(detector: RtDetr, frames: np.ndarray, side: int) -> list[PersonBoxes]
     ]
 
 
-def _all(views: tuple[PersonBoxes, ...]) -> PersonBoxes:
-    """What is seen in any view of a frame."""
-    return PersonBoxes(
-        *(np.concatenate([getattr(one, name) for one in views]) for name in ("boxes", "scores"))
-    )
+def _in_all_turns(upright: CocoSsd, turned: TurnedLook | None, frames: np.ndarray) -> list[PersonBoxes]:
+    """Whoever is seen upright, and whoever is seen in another turn alone."""
+    seen = upright(frames)
+    if not turned:
+        return seen
+    pairs = zip(seen, turned(frames, seen), strict=True)
+    return [
+        PersonBoxes(*(np.concatenate([getattr(one, name) for one in pair]) for name in ("boxes", "scores")))
+        for pair in pairs
+    ]
 
 
 def _left(found: list[PersonBoxes], hidden: np.ndarray) -> list[InstanceMasks]:

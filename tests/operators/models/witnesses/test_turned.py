@@ -9,10 +9,12 @@ from operators.models.people.coco_ssd import CocoSsd
 from operators.models.witnesses.turned import TurnedLook
 from operators.models.witnesses.witness import Witness
 from schemas.config import load
+from schemas.cues import PersonBoxes
 from schemas.profile import Profile
 
 SSD = load(Profile, "cluster/profiles/embedded.yaml").witness
 PEOPLE = picture("people.jpg")[0]
+NOBODY = PersonBoxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
 
 def turned(box: np.ndarray, quarters: int) -> np.ndarray:
@@ -30,10 +32,13 @@ def test_who_is_not_upright_is_seen_where_they_are(quarters: int) -> None:
     frame = np.ascontiguousarray(np.rot90(PEOPLE, quarters))
     (upright,) = CocoSsd(SSD.weights, 0.9, tile=1 << 30)(PEOPLE[None])
     assert len(upright.boxes)
-    (found,) = TurnedLook(SSD)(frame[None])
+    (found,) = TurnedLook(SSD)(frame[None], [NOBODY])
     for box in upright.boxes:
         assert box_iou(turned(box, quarters)[None], found.boxes).max(initial=0) > 0.5
     assert found.scores.min() >= 0.66
+    assert not len(TurnedLook(SSD)(frame[None], [found])[0].boxes)  # whom somebody knows already
+    faint = PersonBoxes(found.boxes, np.full_like(found.scores, 0.4))
+    assert len(TurnedLook(SSD)(frame[None], [faint])[0].boxes)  # and not, who hardly counts
 
 
 def test_the_witness_tells_of_them_unless_they_are_masked() -> None:
@@ -47,5 +52,5 @@ def test_the_witness_tells_of_them_unless_they_are_masked() -> None:
 
 
 def test_nobody_is_nobody_in_any_turn() -> None:
-    (nobody,) = TurnedLook(SSD)(picture("nobody.jpg"))
+    (nobody,) = TurnedLook(SSD)(picture("nobody.jpg"), [NOBODY])
     assert not len(nobody.boxes)
