@@ -36,14 +36,35 @@ from schemas.profile import Profile
 BESIDE = {"num_cpus": 0.05}  # of what computes next to nothing
 
 
-def follow(plan: Plan, profile: Profile, policy: Policy) -> None:
-    """Number everybody in the scopes that hold clips which are not followed yet, in the plan's manifest."""
+def follow(plan: Plan, profile: Profile, policy: Policy) -> int:
+    """Number everybody in the scopes that hold clips which are not followed yet, in the plan's manifest.
+
+    Returns how many clips nobody could look at. Raises UserError if these are all.
+    """
     session.start(profile)
     session.require_room(profile)
+    scope = policy.identity.scope
+    todo = unfollowed(plan, scope)
+    context = ray.data.DataContext.get_current()
+    before, context.max_errored_blocks = context.max_errored_blocks, -1
+    try:
+        run(plan, profile, policy)
+    finally:
+        context.max_errored_blocks = before
+    left = unfollowed(plan, scope)
+    if todo and len(left) == len(todo):
+        problem = f"no worker could look at any of {len(todo)} clips"
+        raise UserError(plan.uri, problem, "See the workers' logs, and run it again")
+    for bucket in {plans.bucket(key) for key in left}:
+        plans.keep_followed(plan.uri, bucket, scope, None)
+    return len(left)
+
+
+def run(plan: Plan, profile: Profile, policy: Policy) -> None:
+    """The pipeline. A clip that ends its worker leaves no row, and holds nobody."""
     scope, (filesystem, manifest) = policy.identity.scope, plan.files()
     own = where(profile.writers)
     folders = partly_followed(plan, scope) if scope == "rig" else set[str]()
-    ray.data.DataContext.get_current().max_errored_blocks = -1  # a clip that ends its worker holds nobody
     rows = ray.data.read_parquet(manifest, filesystem=filesystem, ray_remote_args=own)
     rows = rows.map_batches(
         partial(due, scope=scope, folders=folders), batch_format="pyarrow", **BESIDE, **own
@@ -56,8 +77,6 @@ def follow(plan: Plan, profile: Profile, policy: Policy) -> None:
     people.groupby("bucket").map_groups(
         partial(keep, plan=plan.uri, scope=scope), batch_format="pyarrow", **BESIDE, **own
     ).materialize()
-    for bucket in {plans.bucket(key) for key in unfollowed(plan, scope)}:
-        plans.keep_followed(plan.uri, bucket, scope, None)
 
 
 def due(clips: pa.Table, scope: str, folders: set[str]) -> pa.Table:
@@ -116,10 +135,13 @@ def main(arguments: Namespace) -> int:
         raise UserError(f"{arguments.policy}: identity.scope", problem, remedy)
     plan = Plan.of(arguments.plan)
     left = len(unfollowed(plan, policy.identity.scope))
-    if left:
-        follow(plan, profile, policy)
+    lost = follow(plan, profile, policy) if left else 0
     clips, people = count(plan)
-    rows = [("clips looked at", left), ("clips with people who are followed", clips)]
+    rows = [
+        ("clips looked at", left - lost),
+        ("clips that ended their worker", lost),
+        ("clips with people who are followed", clips),
+    ]
     options.table("follow", [*rows, ("people, once for each video", people), ("plan", plan.uri)])
     return 0
 
