@@ -68,7 +68,7 @@ FAULTS: dict[str, tuple[str, str, Callable[..., Any]]] = {
     "segmentation crashes": ("condition", "segment", failing(PUBLISHED_BY_MISTAKE)),
     "pose crashes": ("condition", "pose", failing(PUBLISHED_BY_MISTAKE)),
     "a frame without detections": ("condition", "segment", lambda frames: Cues().segment(frames[1:])),
-    "tracking crashes": ("tracking", "track_people", failing(PUBLISHED_BY_MISTAKE)),
+    "tracking crashes": ("tracking", "track_shots", failing(PUBLISHED_BY_MISTAKE)),
     "the witness crashes": ("condition", "witness", failing(PUBLISHED_BY_MISTAKE)),
     "the witness gives no number": ("condition", "witness", seeing((2, 2, 30, 70), float("nan"))),
     "the face detector crashes": ("condition", "faces", failing(PUBLISHED_BY_MISTAKE)),
