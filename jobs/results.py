@@ -86,13 +86,16 @@ def _bags(record: dict[str, Any], target: str) -> None:
             print(f"{one['state']}: {name}: {topic}: {len(one['messages'])} pictures: {one['reason']}")
 
 
+def _by_state(what: str, given: dict[str, dict[str, Any]]) -> list[tuple[str, Any]]:
+    """How many of them ended how, in all that is given back."""
+    states = ("released", "gray", "left out")
+    return [(f"{what} {state}", sum(said[state] for said in given.values())) for state in states]
+
+
 def _folders(record: dict[str, Any], target: str) -> None:
     """And of pictures."""
     folders = record["folders"]
-    rows: list[tuple[str, Any]] = [
-        (f"pictures {state}", sum(said[state] for said in folders.values()))
-        for state in ("released", "gray", "left out")
-    ]
+    rows = _by_state("pictures", folders)
     options.table("export", [("folders", len(folders)), *rows, ("dataset", target)])
     for name, said in folders.items():
         for one in said["unreleased"]:
@@ -102,10 +105,7 @@ def _folders(record: dict[str, Any], target: str) -> None:
 def _videos(record: dict[str, Any], target: str) -> None:
     """And of whole videos."""
     videos = record["videos"]
-    rows: list[tuple[str, Any]] = [
-        (f"frames {state}", sum(said[state] for said in videos.values()))
-        for state in ("released", "gray", "left out")
-    ]
+    rows = _by_state("frames", videos)
     made = sum(bool(said["sha256"]) for said in videos.values())
     options.table("export", [("videos", made), ("of", len(videos)), *rows, ("dataset", target)])
     for name, said in videos.items():

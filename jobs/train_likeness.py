@@ -15,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import save_file
 
 from jobs import options
-from operators.models.witnesses.reid import crops
+from operators.models.witnesses.reid import largest
 from operators.models.witnesses.reid_net import AppearanceNet
 from operators.training.synthetic_people import read_people
 from schemas.recipe import cosine
@@ -30,9 +30,7 @@ def read_looks(folder: Path, pattern: str) -> dict[Looks, list[tuple[np.ndarray,
     for sample in read_people(folder, pattern):
         for t in range(0, len(sample.frames), 4):
             for number, person in enumerate(sample.people):
-                found = max(
-                    crops(sample.masks[t] == number + 1), key=lambda crop: crop.mask.sum(), default=None
-                )
+                found = largest(sample.masks[t] == number + 1)
                 if found:
                     looks = person["identity_seed"], person["outfit_seed"]
                     pictures = found.of(sample.frames[t]), found.head().of(sample.frames[t])

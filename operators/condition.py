@@ -255,7 +255,10 @@ class Condition:
     ) -> list[tuple[int, str]]:
         """Seed and sampled look of each track; if of the `whole` frame, too, before them those of it."""
         scope, again = scope_of(ref, self.policy.identity), tries(steps)
-        known = persons(ref, [track.person() for track in people if track.number > 0])  # others are things
+        shown = (
+            [track.person() for track in people if track.number > 0] if ref.followed else []
+        )  # others are things
+        known = persons(ref, shown)
         who = [*([0] if whole else []), *(known.get(track.number, track.number) for track in people)]
         seeds = [pseudo_identity(self.release_key, scope, one, again) for one in who]
         return [(seed, sample_persona(seed, self.profile.persona, self.policy.persona)) for seed in seeds]

@@ -10,7 +10,7 @@ from operators.conditioning.identity import scope_of
 from operators.conditioning.track import track_shots
 from operators.models.build import pose_model, segment_model
 from operators.models.runtime.threads import use_threads
-from operators.models.witnesses.reid import Likeness, crops
+from operators.models.witnesses.reid import Likeness, largest
 from operators.recovery.attempts import time_limit
 from operators.video.decode import decode
 from operators.video.shots import shots
@@ -59,21 +59,21 @@ class Follow:
         frames, ref = decode(ref, self.policy.sources)
         cues = self.segment(frames), self.pose(frames)
         tracks = track_shots(frames, *cues, self.policy.mask, shots(frames))
-        once = everybody([track.person() for track in tracks])
+        people = [track.person() for track in tracks]
+        once = everybody(people)
         return [
-            Seen(track.first, track.person().boxes, self._looks(frames, track))
-            for track in tracks
-            if track.number in once
+            Seen(person.first, person.boxes, self._looks(frames, track))
+            for person, track in zip(people, tracks, strict=True)
+            if person.track in once
         ]
 
     def _looks(self, frames: np.ndarray, track: Track) -> np.ndarray:
         """float32 [D] of length 1: the mean embedding of some frames; [0] if they are nowhere large enough."""
         seen = np.flatnonzero(track.body.any(axis=(1, 2)))
         chosen = seen[np.linspace(0, len(seen) - 1, min(_LOOKS, len(seen))).round().astype(int)]
-        largest = [
-            (t, max(crops(track.body[t]), key=lambda crop: crop.mask.sum(), default=None)) for t in chosen
+        pictures = [
+            crop.of(frames[track.first + t]) for t in chosen if (crop := largest(track.body[t])) is not None
         ]
-        pictures = [crop.of(frames[track.first + t]) for t, crop in largest if crop]
         if not pictures:
             return np.zeros(0, np.float32)
         mean = self.likeness.embed(pictures).mean(axis=0)

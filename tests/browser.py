@@ -57,6 +57,17 @@ class Page:
             raise RuntimeError(f"{method}: {answer['error']['message']}")
         return answer["result"]
 
+    def saved(self, path: Path) -> bytes:
+        """Click the page's "save", and read what was downloaded to `path`."""
+        self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(path.parent))
+        self.evaluate("document.getElementById('save').click()")
+        self.wait("document.getElementById('state').textContent.endsWith('saved')")
+        for _ in range(100):
+            if path.exists() and path.stat().st_size:
+                break
+            self.evaluate("new Promise(done => setTimeout(done, 50))")
+        return path.read_bytes()
+
     def show(self, address: str, width: int = 1200, height: int = 900, scheme: str = "light") -> None:
         """Open `address` and wait until it has loaded."""
         self.call(

@@ -9,7 +9,7 @@ from operators.evaluation.before import Before
 from operators.evaluation.faces import Faces, theirs
 from operators.models.boxes import box_iou
 from operators.models.people.ensemble import People
-from operators.models.witnesses.reid import Crop, crops
+from operators.models.witnesses.reid import Crop, largest
 from operators.models.witnesses.reid_net import SIZE
 from schemas.clip import GRAY
 from schemas.evaluation import SOURCE, Look, Scene
@@ -52,7 +52,7 @@ def looks(
     """
     found = []
     for number, (person, outfit) in enumerate(before.somebody.people, start=1):
-        places = {t: one for t in before.moments if (one := _largest(before.somebody.masks[t] == number))}
+        places = {t: one for t in before.moments if (one := largest(before.somebody.masks[t] == number))}
         if places:
             half = _half(places, later=method == SOURCE)
             heads = {t: one.head() for t, one in half.items()}
@@ -100,10 +100,6 @@ def _half(places: dict[int, Crop], later: bool) -> dict[int, Crop]:
     middle = len(places) // 2
     chosen = list(places)[middle:] if later else list(places)[: max(1, middle)]
     return {t: places[t] for t in chosen}
-
-
-def _largest(mask: np.ndarray) -> Crop | None:
-    return max(crops(mask), key=lambda crop: crop.mask.sum(), default=None) if mask.any() else None
 
 
 def _embedded(pictures: list[np.ndarray], embedders: Mapping[str, Embedder]) -> np.ndarray:

@@ -202,6 +202,7 @@ def test_an_actor_is_drawn_where_the_person_was(tmp_path: Path) -> None:
     assert len(clip.roles) == len(clip.evidence.people) == 1 and not clip.tubes
     drawn = decode_bytes(regenerated(stages, clip).video).astype(int)
     without = decode_bytes(regenerated(stages, replace(clip, roles=[])).video)
-    difference = np.abs(drawn - without).mean(axis=(0, 3))
+    # In the mean over frames, as either's coding has noise of its own in each.
+    difference = np.abs((drawn - without).mean(axis=0)).mean(axis=-1)
     assert difference[20:76, 50:74].mean() > 15
-    assert difference[:, :30].mean() < 5 and difference[:, 95:].mean() < 5  # the codec's, of other noise beside it
+    assert difference[:, :30].mean() < 3 and difference[:, 95:].mean() < 3

@@ -158,6 +158,11 @@ def crops(body: np.ndarray, boxes: np.ndarray = _NOBODY) -> list[Crop]:
     return found
 
 
+def largest(mask: np.ndarray) -> Crop | None:
+    """The largest part of a bool [H,W] mask that is somebody; None if there is none."""
+    return max(crops(mask), key=lambda crop: crop.mask.sum(), default=None)
+
+
 def _most(labels: np.ndarray) -> int:
     """The label that most pixels have, 0 only if all have it."""
     return int(np.bincount(labels[labels > 0]).argmax()) if labels.any() else 0

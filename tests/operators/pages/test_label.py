@@ -40,15 +40,8 @@ def write(folder: Path, count: int) -> tuple[str, list[Drawn]]:
 
 def saved(page: Page, folder: Path) -> list[ByEye]:
     """Click "Save labels" and read what was downloaded."""
-    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
-    page.evaluate("document.getElementById('save').click()")
-    path = folder / "labels.json"
-    page.wait("document.getElementById('state').textContent.endsWith('saved')")
-    for _ in range(100):
-        if path.exists() and path.stat().st_size:
-            break
-        page.evaluate("new Promise(done => setTimeout(done, 50))")
-    return read_list(ByEye, str(path), path.read_bytes(), "")
+    name = "labels.json"
+    return read_list(ByEye, name, page.saved(folder / name), "")
 
 
 def test_what_is_pressed_is_what_is_saved_and_counted(folder: Path, tmp_path: Path) -> None:

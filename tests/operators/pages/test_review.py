@@ -90,15 +90,8 @@ def press(page: Page, letter: str) -> None:
 
 def saved(page: Page, folder: Path) -> list[Decision]:
     """Click "Save decisions" and read what was downloaded."""
-    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
-    page.evaluate("document.getElementById('save').click()")
-    path = folder / "decisions.json"
-    page.wait("document.getElementById('state').textContent.endsWith('saved')")
-    for _ in range(100):
-        if path.exists() and path.stat().st_size:
-            break
-        page.evaluate("new Promise(done => setTimeout(done, 50))")
-    return read_decisions(str(path), path.read_bytes())
+    name = "decisions.json"
+    return read_decisions(name, page.saved(folder / name))
 
 
 SYNC = """
