@@ -92,7 +92,7 @@ def score_people(
             seen = found_masks[by_mask[number]]
             values["mask IoU of the found"].append((seen & mask).sum() / (seen | mask).sum())
         if number in by_pose:
-            away = np.linalg.norm(poses.keypoints[by_pose[number], :, :2] - points[:, :2], axis=1)
+            away = np.linalg.norm(poses.keypoints[by_pose[number], : len(points), :2] - points[:, :2], axis=1)
             for share in (0.05, 0.1):
                 values[f"PCK@{share:.2f} of height, of the found"].extend(
                     away[points[:, 2] == 2] <= share * height

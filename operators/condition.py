@@ -17,6 +17,7 @@ from operators.conditioning.cue_models import CueModels
 from operators.conditioning.doubles import doubles
 from operators.conditioning.fuse import fuse_structall, fuse_structhuman
 from operators.conditioning.grow import track_everybody
+from operators.conditioning.holes import cover_holes
 from operators.conditioning.identity import persons, pseudo_identity, scope_of
 from operators.conditioning.limbs import cover_limbs
 from operators.conditioning.listed import spare, with_listed
@@ -165,7 +166,7 @@ class Condition:
         people, gates = track_everybody(frames, left.cues, detectors, tracked, limits, scenes, left.mask)
         people = cover_limbs(frames, people, models.limbs, settings) if models.limbs else people
         people = cover_severed(frames, people, settings)
-        people = cover_moving(frames, people, settings, scenes)
+        people = cover_holes(cover_moving(frames, people, settings, scenes))
         clock.lap("gate 1")
         every = (
             0 if settings == self.policy.mask else 1

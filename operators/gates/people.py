@@ -13,6 +13,7 @@ from schemas.policy import Gates
 
 _CONFIRMED = 0.2  # IoU of a track's box with another detector's
 _FAINTER = 0.6  # times the surest score: a tile's guess at a piece of somebody
+_RATHER = 0.5  # the score at which somebody is seen rather than not
 _MARGIN = 0.1  # of the height of what that detector sees
 
 # Frames uint8 [T,H,W,3] RGB, what is accounted for bool [T,H,W] -> whoever is seen elsewhere, frame by frame.
@@ -81,11 +82,13 @@ def as_seen(renewed: np.ndarray, people: Sequence[Person], seen: Sequence[Person
     """bool [T,H,W]: of `renewed` what the boxes of another detector confirm, of each person whom they ever confirm.
 
     Tracks reach into scenery before somebody comes and after they are gone, and beside them where a witness once took a
-    wall for a part of them; scenery looks like nobody, whatever is drawn there. Of whom the detector never sees, all is
-    kept. Boxes of `people` count frames as `renewed` does.
+    wall for a part of them; scenery looks like nobody, whatever is drawn there. Of whom the detector never sees, all in
+    their boxes is kept. Boxes of `people` count frames as `renewed` does.
     """
+    if not people:
+        return renewed.copy()
     size = renewed.shape[1:3]
-    left, confirmed = renewed.copy(), np.zeros_like(renewed)
+    left, confirmed = renewed & _reached(people, seen, renewed.shape), np.zeros_like(renewed)
     for person in people:
         places = {t: box for t, box in enumerate(person.boxes, start=person.first) if 0 <= t < len(renewed)}
         sights = {t: _sights(box, seen[t]) for t, box in places.items() if np.isfinite(box).all()}
@@ -96,6 +99,23 @@ def as_seen(renewed: np.ndarray, people: Sequence[Person], seen: Sequence[Person
             for box in boxes:
                 confirmed[t][_held(_grown(box), size)] = True
     return left | renewed & confirmed
+
+
+def _reached(people: Sequence[Person], seen: Sequence[PersonBoxes], shape: tuple[int, ...]) -> np.ndarray:
+    """bool [T,H,W]: what anybody's box holds, be it one of `people`, as in the nearest frame where they have none,
+    or whom the other detector rather sees than not."""
+    reached = np.zeros(shape, bool)
+    for t, there in enumerate(reached):
+        boxes = [box for box in (_nearest(person, t) for person in people) if box is not None]
+        for box in [*boxes, *seen[t].boxes[seen[t].scores >= _RATHER]]:
+            there[_held(_grown(box), shape[1:])] = True
+    return reached
+
+
+def _nearest(person: Person, t: int) -> np.ndarray | None:
+    """The box [4] in frame `t`, or in the nearest of the person's frames that has one."""
+    known = np.flatnonzero(np.isfinite(person.boxes).all(axis=1))
+    return person.boxes[known[np.abs(known + person.first - t).argmin()]] if len(known) else None
 
 
 def _sights(box: np.ndarray, seen: PersonBoxes) -> np.ndarray:

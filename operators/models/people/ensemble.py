@@ -12,6 +12,7 @@ import numpy as np
 from operators.models.boxes import box_iou, shared_area, surest_once
 from operators.models.oks import oks
 from operators.models.people.blazepose import BlazePose
+from operators.models.people.borrowed import borrowed
 from operators.models.people.movenet import MoveNetMultiPose, MoveNetThunder, surest
 from operators.models.people.nanodet import NanoDet
 from schemas.cues import Patch, PersonBoxes
@@ -21,11 +22,13 @@ _AGREE = 0.5  # IoU of two networks' boxes of one person
 _SAME_JOINTS = 0.7  # similarity of joints,
 _INSIDE = 0.7  # and share of a box within another, that make it a part of one person
 _SURE_ALONE = 0.5  # NanoDet's score that needs no second opinion
+_NEARLY = 0.45  # its score that needs none of limbs, whosever they are
 _TOGETHER = 0.6  # the sum of both scores that makes two faint opinions one
 _LOOK_CLOSELY = 0.2  # either score,
 _LIMBS = 0.3  # and the mean of the eight surest joints, that are enough together
 _SAME_THING = 0.7  # IoU of a person's box and of a thing that it rather is,
 _CERTAIN_LIMBS = 0.5  # unless the eight surest joints are as sure as that
+_HALF = 0.5  # of a box, less of which lies in anybody else's if it is of somebody beside them
 _BELIEVED = 0.5  # the least score of somebody who is sure, above every policy's start_confidence
 _FAINT = 0.19  # the most of somebody who is not, below it: such detections continue tracks and begin none
 _SMALL = 40  # px of height below which a mask says less than the box
@@ -68,8 +71,9 @@ class PeopleEnsemble:
     detector sees with `confidence` is listed. Sure, with a score of 0.5 or more, is who NanoDet is sure of alone, of
     whom both together are sure enough, or whom either sees and who has limbs in a close look, as long as NanoDet does
     not rather call the very same box a chair, a car or the like; all others score less than 0.2. A hard rule about
-    joints would lose people from behind, and those who are just entering. Raises UserError for unusable weights,
-    ValueError if the output of a network is not finite.
+    joints would lose people from behind, and those who are just entering. Whose limbs are somebody else's is sure only
+    if NanoDet nearly is, or if both detectors see them beside that person, and has no joints unless NanoDet is sure.
+    Raises UserError for unusable weights, ValueError if the output of a network is not finite.
     """
 
     def __init__(self, weights: str | Path, confidence: float = 0.15, device: str = "cpu") -> None:
@@ -85,7 +89,7 @@ class PeopleEnsemble:
 
     def _people(self, frame: np.ndarray, by_nanodet: list[PersonBoxes], by_movenet: PersonBoxes) -> People:
         people, things = by_nanodet
-        boxes, said = _listed(people, by_movenet)
+        boxes, said, alone = _listed(people, by_movenet)
         rather = _rather_things(people, things)
         meant = PersonBoxes(people.boxes[~rather], people.scores[~rather])
         first, second = (_of_each(boxes, one) for one in (meant, by_movenet))
@@ -95,10 +99,13 @@ class PeopleEnsemble:
         limbs = surest(joints, 8)
         agree = (first > 0) & (second > 0) & (first + second >= _TOGETHER)
         sure = (first >= _SURE_ALONE) | agree | (limbs >= _LIMBS)
+        theirs = (alone >= _SURE_ALONE) | ~borrowed(joints, boxes)
+        both = (first > 0) & (second > 0)
+        sure &= theirs | (alone >= _NEARLY) | both & _apart(boxes, boxes[sure & theirs])
         sure &= ~_rather_things(PersonBoxes(boxes, first), things) | (limbs >= _CERTAIN_LIMBS)
         lone = np.flatnonzero(sure & (said < _LOOK_CLOSELY))
         joints[lone] = self.thunder(frame, boxes[lone])
-        joints[~sure] = 0
+        joints[~(sure & theirs)] = 0
         scores = np.where(sure, np.maximum(said, _BELIEVED), _FAINT * said).astype(np.float32)
         kept = _once_each(boxes, scores, joints)
         boxes, scores, joints, sure = boxes[kept], scores[kept], joints[kept], sure[kept]
@@ -136,13 +143,15 @@ def _knuckles(joints: np.ndarray, points: np.ndarray, box: np.ndarray) -> np.nda
     return hands.reshape(42, 3)
 
 
-def _listed(tight: PersonBoxes, loose: PersonBoxes) -> tuple[np.ndarray, np.ndarray]:
-    """Everybody once: boxes [N,4] and the surest score [N]; of two boxes of one person the first detector's stays."""
+def _listed(tight: PersonBoxes, loose: PersonBoxes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Everybody once: boxes [N,4], the surest score [N], and what the first detector says of that very box [N], 0 if it
+    is not its own; of two boxes of one person the first detector's stays."""
     everybody = np.concatenate([tight.boxes, loose.boxes])
     said = np.maximum(*(_of_each(everybody, one) for one in (tight, loose)))
+    alone = np.concatenate([tight.scores, np.zeros_like(loose.scores)])
     order = np.concatenate([1 + tight.scores, loose.scores]).astype(np.float32)
     kept = surest_once(everybody, order, _SAME_BOX)
-    return everybody[kept], said[kept]
+    return everybody[kept], said[kept], alone[kept]
 
 
 def _of_each(boxes: np.ndarray, found: PersonBoxes) -> np.ndarray:
@@ -154,6 +163,12 @@ def _rather_things(people: PersonBoxes, things: PersonBoxes) -> np.ndarray:
     """bool [N]: whether one of the things has the person's box, and is more surely what it is."""
     same = box_iou(people.boxes, things.boxes) >= _SAME_THING
     return np.asarray((same & (things.scores > people.scores[:, None])).any(axis=1))
+
+
+def _apart(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """bool [N]: whether less than half of each box lies in any of the others."""
+    areas = np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1)
+    return np.asarray(shared_area(boxes, others).max(axis=1, initial=0) < _HALF * areas)
 
 
 def _once_each(boxes: np.ndarray, scores: np.ndarray, joints: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ _SMALLEST_HEAD = 12  # px
 _SLENDEREST = 0.06  # of the square of the height: a body from the side covers 0.1, the edge of a mask 0.02
 _HEAD = 0.22  # of the height from the top: head and neck
 _EVERY = 4  # frames
+_WITHIN = 0.8  # share of a part that a box holds if the part is of who is in it
 _NOBODY = np.zeros((0, 4), int)
 _SAME = 0.2  # overlap with whoever was there four frames before
 
@@ -131,15 +132,12 @@ def crops(body: np.ndarray, boxes: np.ndarray = _NOBODY) -> list[Crop]:
 
     A part in which several of `boxes`, int [N,4], hold somebody is several people who touch: what each of these boxes
     holds of it, and what none does. Looked at as one, somebody who is still there would hide among others, and what
-    lies between heads would be taken for a head.
+    lies between heads would be taken for a head. What is by itself, and lies in somebody's box, is a part of them.
     """
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(body.astype(np.uint8))
     boxes = boxes.clip(0)
-    owners = [_most(labels[y0:y1, x0:x1]) for x0, y0, x1, y1 in boxes]
+    labels, owners = _joined(cv2.connectedComponents(body.astype(np.uint8))[1], boxes)
     found: list[Crop] = []
-    for number, (x, y, width, height, _) in enumerate(stats):
-        if not number:
-            continue
+    for number in np.unique(labels[labels > 0]):
         part = labels == number
         own = [
             (box, Crop.of_mask(part, box))
@@ -148,7 +146,7 @@ def crops(body: np.ndarray, boxes: np.ndarray = _NOBODY) -> list[Crop]:
         ]
         own = [(box, crop) for box, crop in own if crop.is_somebody()]
         if len(own) < 2:
-            whole = Crop.of_mask(part, (x, y, x + width, y + height))
+            whole = Crop.of_mask(part, (0, 0, part.shape[1], part.shape[0]))
             found += [whole] if whole.is_somebody() else []
             continue
         found += [crop for _, crop in own]
@@ -156,6 +154,19 @@ def crops(body: np.ndarray, boxes: np.ndarray = _NOBODY) -> list[Crop]:
             part[y0:y1, x0:x1] = False
         found += crops(part)
     return found
+
+
+def _joined(labels: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Labels int [H,W] of connected parts, and of each box the label of what it holds most of. A part that is nobody's,
+    and lies in somebody's box, has their label: a hand beyond a post, or what a detector boxed beside the body."""
+    owners = [_most(labels[y0:y1, x0:x1]) for x0, y0, x1, y1 in boxes]
+    areas, joined = np.bincount(labels.ravel()), labels.copy()
+    for (x0, y0, x1, y1), owner in zip(boxes, owners, strict=True):
+        within = np.bincount(labels[y0:y1, x0:x1].ravel(), minlength=len(areas))
+        for number in np.flatnonzero(within >= _WITHIN * np.maximum(areas, 1)):
+            if number and owner and number not in owners:
+                joined[labels == number] = owner
+    return joined, owners
 
 
 def largest(mask: np.ndarray) -> Crop | None:

@@ -64,3 +64,18 @@ def test_two_in_one_box_are_both_kept() -> None:
     wide, second = (20, 10, 60, 60), (40, 10, 60, 60)
     sight = PersonBoxes(np.array([BOX, second], np.float32), np.array([0.9, 0.7], np.float32))
     assert np.array_equal(as_seen(region(wide), [person(1, 0, [wide] * T)], [sight] * T), region(wide))
+
+
+def test_what_is_in_nobodys_box_is_scenery() -> None:
+    """A mask joined over time reaches beyond whoever moved on."""
+    beyond = (60, 10, 80, 60)
+    everything = region(BOX, beyond)
+    assert np.array_equal(as_seen(everything, [person(1, 0, [BOX] * T)], looks()), region(BOX))
+    surely = PersonBoxes(np.array([beyond], np.float32), np.array([0.6], np.float32))
+    kept = as_seen(everything, [person(1, 0, [BOX] * T)], [surely, *looks()[1:]])
+    assert np.array_equal(kept[0], everything[0]) and not kept[1:, :, 60:].any()
+
+
+def test_who_has_no_box_for_a_moment_is_kept_there() -> None:
+    one = person(1, 0, [BOX, BOX, (np.nan,) * 4, (np.nan,) * 4, BOX, BOX])
+    assert np.array_equal(as_seen(region(BOX), [one], looks()), region(BOX))

@@ -185,3 +185,16 @@ def test_boxes_that_cut_somebody_into_small_parts_hide_nobody(likeness: Likeness
     halves = [(10, 4, 10 + size[0], 48), (10, 48, 10 + size[0], 92)]
     people = [Person(n, 0, np.array([box], np.float32), nobody) for n, box in enumerate(halves)]
     assert likeness(scene, scene, mask, people)[0] > GATES.body_likeness
+
+
+def test_a_part_of_somebody_is_compared_with_them(likeness: Likeness, street: tuple) -> None:
+    """A strip of wall that a detector boxed beside a body stays the wall it was, and is nobody by itself."""
+    _, body = street
+    x0, y0, x1, y1 = max(crops(body[0]), key=lambda one: one.mask.sum()).box
+    strip = np.zeros_like(body[0])
+    strip[y0:y1, max(0, x0 - 30) : x0 - 4] = True
+    mask = body[0] & ~strip
+    mask[:, : x0 - 4] = False
+    apart = crops(mask | strip, np.array([(x0 - 30, y0, x1, y1)]))
+    assert [crop.box for crop in apart if crop.box[0] < x0] == [(max(0, x0 - 30), y0, x1, y1)]
+    assert len(crops(mask | strip)) == len(apart) + 1  # without a box it could be anybody's
