@@ -72,7 +72,8 @@ class PeopleEnsemble:
     whom both together are sure enough, or whom either sees and who has limbs in a close look, as long as NanoDet does
     not rather call the very same box a chair, a car or the like; all others score less than 0.2. A hard rule about
     joints would lose people from behind, and those who are just entering. Whose limbs are somebody else's is sure only
-    if NanoDet nearly is, or if both detectors see them beside that person, and has no joints unless NanoDet is sure.
+    if NanoDet nearly is, or if both detectors see them beside that person, and not around anybody; and has no joints
+    unless NanoDet is sure.
     Raises UserError for unusable weights, ValueError if the output of a network is not finite.
     """
 
@@ -101,13 +102,15 @@ class PeopleEnsemble:
         sure = (first >= _SURE_ALONE) | agree | (limbs >= _LIMBS)
         theirs = (alone >= _SURE_ALONE) | ~borrowed(joints, boxes)
         both = (first > 0) & (second > 0)
-        sure &= theirs | (alone >= _NEARLY) | both & _apart(boxes, boxes[sure & theirs])
+        within, around = _overlap(boxes, boxes[sure & theirs])
+        sure &= theirs | (around < _INSIDE) & ((alone >= _NEARLY) | both & (within < _HALF))
         sure &= ~_rather_things(PersonBoxes(boxes, first), things) | (limbs >= _CERTAIN_LIMBS)
         lone = np.flatnonzero(sure & (said < _LOOK_CLOSELY))
         joints[lone] = self.thunder(frame, boxes[lone])
-        joints[~(sure & theirs)] = 0
         scores = np.where(sure, np.maximum(said, _BELIEVED), _FAINT * said).astype(np.float32)
+        joints[~sure] = 0
         kept = _once_each(boxes, scores, joints)
+        joints[~theirs] = 0
         boxes, scores, joints, sure = boxes[kept], scores[kept], joints[kept], sure[kept]
         masks, hands = self._closely(frame, boxes, joints, sure)
         return People(boxes, scores, joints, masks, hands)
@@ -165,10 +168,13 @@ def _rather_things(people: PersonBoxes, things: PersonBoxes) -> np.ndarray:
     return np.asarray((same & (things.scores > people.scores[:, None])).any(axis=1))
 
 
-def _apart(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """bool [N]: whether less than half of each box lies in any of the others."""
-    areas = np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1)
-    return np.asarray(shared_area(boxes, others).max(axis=1, initial=0) < _HALF * areas)
+def _overlap(boxes: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[N], [N]: the most of each box that lies in one of the others, and the most of one of the others that lies in it,
+    as shares."""
+    shared = shared_area(boxes, others)
+    own, theirs = (np.maximum((one[:, 2:] - one[:, :2]).prod(axis=1), 1) for one in (boxes, others))
+    within, around = shared / own[:, None], shared / theirs[None]
+    return within.max(axis=1, initial=0), around.max(axis=1, initial=0)
 
 
 def _once_each(boxes: np.ndarray, scores: np.ndarray, joints: np.ndarray) -> np.ndarray:
