@@ -35,7 +35,6 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
             name: value for name, value in os.environ.items() if name.startswith(("RECAST_LOG", "RECAST_S3_"))
         },
         "RAY_worker_maximum_startup_concurrency": "4",  # Ray warns above a multiple of it
-        "RAY_DATA_PARQUET_FOOTER_NUM_ACTORS": "1",  # Ray would start 32 processes to read the plan's few footers
         "RAY_metrics_report_interval_ms": os.environ.get("RAY_metrics_report_interval_ms", "2000"),  # noqa: SIM112
         "RAY_prestart_worker_first_driver": "0",  # on two cores, starting idle workers ahead costs three seconds
     }
@@ -53,6 +52,8 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
     context.checkpoint_config = None  # of a job before this one in the same process
     # A clip that takes its worker down may cost its block, never the run: who is missing is found out after.
     context.max_errored_blocks = -1
+    # The newer way starts an actor for the footers of a plan's few files, in every pass: two seconds of a core.
+    context.use_datasource_v2 = False
     context.max_consecutive_actor_init_deaths = 5
     context.execution_no_progress_timeout_s = 4 * 3600.0
     context.print_on_execution_start = False

@@ -3,6 +3,8 @@
 import ast
 import os
 import re
+import subprocess
+import sys
 from collections import Counter, defaultdict
 from functools import cache
 from graphlib import TopologicalSorter
@@ -120,6 +122,14 @@ def test_a_class_has_its_name_for_itself() -> None:
 def test_what_is_inside_ray_is_taken_in_one_place() -> None:
     private = re.compile(r"\bray(\.\w+)*\._\w+")
     assert [path.name for path in SOURCES if private.search(path.read_text())] == ["ray_internals.py"]
+
+
+def test_jobs_that_ask_no_model_load_nothing_that_models_run_by() -> None:
+    """Torch and scipy's statistics take seconds to import, in the job and in each of its workers."""
+    jobs = "import jobs.plan, jobs.verify, jobs.status, jobs.weights, jobs.export, sys"
+    say = f"{jobs}; print(*sorted({{'torch', 'onnxruntime', 'scipy.stats'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", say], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_nothing_that_releases_needs_what_trains() -> None:

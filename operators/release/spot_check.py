@@ -5,7 +5,6 @@ from collections.abc import Iterable
 
 import cv2
 import numpy as np
-from scipy.stats import binomtest
 
 from schemas.certificate import Certificate, generated
 
@@ -62,5 +61,7 @@ def upper_bound(found: int, sampled: int) -> float:
     """One-sided Clopper-Pearson bound at CONFIDENCE; for none found it is 1 - 0.05^(1/n), about 3/n."""
     if not sampled:
         return 1.0
+    from scipy.stats import binomtest  # slow to import, and every task that checks a shard would
+
     interval = binomtest(found, sampled, alternative="less").proportion_ci(CONFIDENCE, method="exact")
     return float(interval.high)

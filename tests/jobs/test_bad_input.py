@@ -9,6 +9,7 @@ import pytest
 import webdataset
 
 from operators.video.encode import inspect_video
+from tests.jobs import here
 from tests.jobs.small import job, settings
 from tests.videos import pictures, write, write_audio
 
@@ -75,7 +76,7 @@ def test_one_bad_file_never_stops_the_others(tmp_path: Path) -> None:
     for name, what in BAD.items():  # who plans is told which file, what, and what to do
         assert any(f"{name}.mp4" in line and what in line for line in planned.stdout.splitlines()), name
 
-    ran = job("anonymize", "--plan", str(plan), "--output", str(output), *options)
+    ran = here.anonymize("--plan", str(plan), "--output", str(output), *options)
     assert ran.returncode == 0, ran.stderr
     proved = job("verify", str(output))
     assert proved.returncode == 0, proved.stdout + proved.stderr

@@ -8,6 +8,7 @@ import yaml
 
 from operators import storage
 from operators.release import reader
+from tests.jobs import here
 from tests.jobs.small import ROOT, cut_video, job, settings
 
 
@@ -24,7 +25,7 @@ def blurred(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     policy["gates"]["blank_share"] = 1.0  # somebody fills these small frames
     (folder / "policy.yaml").write_text(yaml.safe_dump(policy))
     assert job("plan", f"{folder}/in", "--plan", f"{folder}/plan", *own(folder)).returncode == 0
-    done = job("anonymize", "--plan", f"{folder}/plan", "--output", f"{folder}/out", *own(folder))
+    done = here.anonymize("--plan", f"{folder}/plan", "--output", f"{folder}/out", *own(folder))
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -11,6 +11,7 @@ import pytest
 
 from schemas.decision import Decision
 from tests.browser import open_browser
+from tests.jobs import here
 from tests.jobs.small import cut_video, job, settings
 from tests.operators.pages.test_review import choose, saved, type_into
 
@@ -51,7 +52,7 @@ def test_decisions_made_on_the_page_are_honoured_by_the_next_run(tmp_path: Path)
     options += [part for name, value in POLICY.items() for part in ("--set", f"policy.{name}={value}")]
     assert job("plan", str(tmp_path / "a.mp4"), "--plan", str(plan), *options).returncode == 0
     command = ["--plan", str(plan), "--output", str(output), "--review", str(review), *options]
-    first = job("anonymize", *command)
+    first = here.anonymize(*command)
     assert first.returncode == 0, first.stderr
 
     held = rows(output, "quarantine")
@@ -79,11 +80,11 @@ def test_decisions_made_on_the_page_are_honoured_by_the_next_run(tmp_path: Path)
 
     forged = [Decision(**one.model_dump() | {"output_sha256": "0" * 64}) for one in decisions]
     (tmp_path / "forged.json").write_text(json.dumps([one.model_dump() for one in forged]))
-    refused = job("anonymize", *command, "--decisions", str(tmp_path / "forged.json"))
+    refused = here.anonymize(*command, "--decisions", str(tmp_path / "forged.json"))
     assert refused.returncode == 2 and "forged.json: entry 1" in refused.stderr
     assert rows(output, "quarantine") == held
 
-    second = job("anonymize", *command, "--decisions", str(tmp_path / "decisions.json"))
+    second = here.anonymize(*command, "--decisions", str(tmp_path / "decisions.json"))
     assert second.returncode == 0, second.stderr
     made = {row["key"]: row for row in rows(output, "manifest")}
     assert made[accepted]["verdict"] == "released", made
@@ -99,7 +100,7 @@ def test_decisions_made_on_the_page_are_honoured_by_the_next_run(tmp_path: Path)
     last = Decision(key=blackened, decision="accept", reason="gray", by=BY, output_sha256=again[blackened])
     both = [last, *(one for one in decisions if one.key != blackened)]
     (tmp_path / "last.json").write_text(json.dumps([one.model_dump() for one in both]))
-    third = job("anonymize", *command, "--decisions", str(tmp_path / "last.json"))
+    third = here.anonymize(*command, "--decisions", str(tmp_path / "last.json"))
     assert third.returncode == 0, third.stderr
     verdicts = {row["key"]: row["verdict"] for row in rows(output, "manifest")}
     assert verdicts == {accepted: "released", blackened: "released", redone: "quarantined"}

@@ -36,7 +36,7 @@ from tests.jobs.forger import (
 from tests.jobs.small import job
 from tests.keys import make_key
 
-pytestmark = pytest.mark.usefixtures("cluster")
+pytestmark = pytest.mark.usefixtures("cluster", "shards_here")
 
 
 def problems(dataset: Path, trusted: str = "", sample: int = 1) -> list[str]:

@@ -22,7 +22,7 @@ from schemas.errors import UserError
 from tests.cluster import toy
 from tests.keys import make_key
 
-pytestmark = pytest.mark.usefixtures("cluster")
+pytestmark = pytest.mark.usefixtures("cluster", "shards_here")
 
 
 def problems(dataset: Path, trusted: str = "", least_revision: int = 0, dataset_id: str = "") -> list[str]:

@@ -19,7 +19,7 @@ from schemas.manifest import ManifestRow
 from tests.cluster import toy
 from tests.jobs.small import job
 
-pytestmark = pytest.mark.usefixtures("cluster")
+pytestmark = pytest.mark.usefixtures("cluster", "shards_here")
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from schemas.errors import UserError
 from schemas.exports import Videos
 from tests import videos
 from tests.cluster import toy
+from tests.jobs import here
 from tests.jobs.small import cut_video, job, settings
 from tests.jobs.test_export import facts
 from tests.jobs.test_plan import PROFILE, clips
@@ -47,8 +48,8 @@ def test_videos_come_whole_with_what_was_refused_gray(tmp_path: Path) -> None:
     refusing = ["--set", "policy.gates.body_likeness=-1", "--set", "policy.escalation=[]"]
     options = [*settings(tmp_path), *refusing]
     assert job("plan", sources, "--plan", planned, *options).returncode == 0
-    run = ("anonymize", "--plan", planned, "--output", out, "--layout", "video", *options)
-    done = job(*run)
+    run = ("--plan", planned, "--output", out, "--layout", "video", *options)
+    done = here.anonymize(*run)
     assert done.returncode == 0, done.stderr + done.stdout
     (path,) = (tmp_path / "out-videos").glob("*.mp4")
     record = json.loads(path.with_suffix(".json").read_text())
@@ -68,7 +69,7 @@ def test_videos_come_whole_with_what_was_refused_gray(tmp_path: Path) -> None:
     held = b"".join(file.read_bytes() for file in (tmp_path / "out-videos").iterdir())
     assert b"holiday" not in held and str(tmp_path).encode() not in held
     assert job("verify", out).returncode == 0
-    again = job(*run)
+    again = here.anonymize(*run)
     assert (again.returncode, "nothing has changed" in again.stdout) == (0, True)
     given = job("export", out, "--plan", planned, "--source", sources, "--to", str(tmp_path / "new"))
     assert given.returncode == 0, given.stderr

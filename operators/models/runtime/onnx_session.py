@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from operators.models.runtime.finite import check_finite
 from operators.weights import vouched
@@ -34,6 +33,7 @@ class OnnxNetwork:
         change: Callable[[bytes], bytes] = bytes,
     ) -> None:
         import onnxruntime
+        import torch  # both are slow to import, and jobs that only ask for the names of weights need neither
 
         onnxruntime.disable_telemetry_events()  # as the environment says already; see operators/isolation.py
         remedy = "Name a file of cluster/weights/embedded/cues, or what jobs.convert_cues writes"
