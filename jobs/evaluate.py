@@ -36,7 +36,7 @@ from operators.evaluation.judges import JudgeModels
 from operators.evaluation.keyed import linked_by_key
 from operators.evaluation.measure import Measure, Places
 from operators.evaluation.store import Store
-from operators.evaluation.summary import summary, worst
+from operators.evaluation.summary import bodies, summary, worst
 from operators.evaluation.watch import watched
 from operators.pages.evaluation import AXES, write_evaluation
 from operators.pages.label import write_labels
@@ -50,6 +50,7 @@ from schemas.config import load
 from schemas.decision import read_list
 from schemas.errors import UserError
 from schemas.evaluation import ATTACKS, BASELINES, Judges
+from schemas.policy import Policy
 from schemas.profile import Profile
 
 T = TypeVar("T", bound=str)
@@ -175,9 +176,12 @@ def signer_of(arguments: Namespace, dataset: dict[str, Any]) -> Signer | None:
     return signer
 
 
-def facts_of(dataset: dict[str, Any], sha256: str, judges: Judges, truth: bool) -> dict[str, Any]:
+def facts_of(
+    dataset: dict[str, Any], sha256: str, policy: Policy, profile: Profile, judges: Judges, truth: bool
+) -> dict[str, Any]:
     """What the summary says of the dataset that was evaluated, and of who judged it by what."""
     return {
+        "bodies": bodies(policy, profile),
         "dataset": {
             "sha256": sha256, "revision": dataset.get("revision", 0), "variant": dataset["variant"],
             "profile": dataset["profile"]["name"], "policy": dataset["policy"]["name"],
@@ -216,7 +220,7 @@ def main(arguments: Namespace) -> int:
     measured = [one for one in store.read() if one.source in clips]
     attacker = Attacker(measured, JudgeModels.embedders_of(judges))
     own = {"lost": figure(lost), **keyed(places, clips, key), **eyes}
-    facts = facts_of(dataset, sha256(held), judges, bool(truth))
+    facts = facts_of(dataset, sha256(held), policy, profile, judges, bool(truth))
     found = summary(measured, attacker, attacks, own, facts)
     page = write_evaluation(report, found, watched(places, clips, worst(measured)))
     if signer:

@@ -247,7 +247,8 @@ class Condition:
         for track, (seed, look) in zip(people, looks, strict=True):
             if track.number not in twice:
                 boxes = track.boxes_throughout()
-                made = actor(track.keypoints, boxes, size, float(ref.fps), seed, look)
+                whose = self.policy.identity.body
+                made = actor(track.keypoints, boxes, size, float(ref.fps), seed, look, body=whose)
                 roles |= {track.number: Role(made, track.first)} if made else {}
         return roles
 

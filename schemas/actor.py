@@ -20,6 +20,18 @@ class Motion:
 
 
 @dataclass(frozen=True)
+class Proportions:
+    """What a body's lengths are multiplied by, both sides alike; what is not named here is the actor's own."""
+
+    upper_leg: float = 1.0
+    lower_leg: float = 1.0
+    upper_arm: float = 1.0
+    lower_arm: float = 1.0
+    shoulders: float = 1.0  # across
+    hips: float = 1.0  # across
+
+
+@dataclass(frozen=True)
 class Light:
     """What falls on an actor: `direction` to the sun (unit, X right, Y away, Z up), colours in linear light."""
 
@@ -46,12 +58,14 @@ class Actor:
 
     size     height and width of the frame that the motion is for, px
     seed     of the looks, from the pseudo-identity; persona: the words that the looks follow, empty for any
+    proportions  all 1, unless the policy has those of who was there
     """
 
     motion: Motion
     size: tuple[int, int]
     seed: int
     persona: str = ""
+    proportions: Proportions = Proportions()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from schemas.measures import MEASURES
 from schemas.rules import THINGS, Action, Rule, Topic, Treatment
 
 Labels = Literal["none", "parquet", "coco"]
+Body = Literal["actor", "source"]
 _NEVER_WAIVED = {
     "listed",
     "frames",
@@ -113,17 +114,21 @@ class Failures(Settings):
 
 
 class IdentityPolicy(Settings):
-    """Whose new look is whose.
+    """Whose new look is whose, and whose body it is.
 
     scope      within which somebody has one look: a clip, a video, a rig (the source's folder), the release. Beyond a
                clip people are followed by jobs.follow, for a video or a rig; in a release the n-th person of every clip
                looks the same
     alike      cosine of the looks of two people who were never seen at once, from which on they are one person
+    body       whose lengths of limbs, widths of shoulders and hips an actor has who is drawn: their own, or those of
+               who was there, as far as the joints of a clip tell. `source` gives them away: limb lengths and gait
+               identify people. Whoever a diffusion model paints follows the source's joints, whatever is said here
     keep_map   none is written, and no policy can ask for one: whoever destroys the plan's release key ends linkage
     """
 
     scope: Literal["clip", "video", "rig", "release"] = "clip"
     alike: float = Field(default=0.93, gt=0, le=1)
+    body: Body = Field(default="actor", exclude_if=lambda body: body == "actor")
     keep_map: Literal[False] = False
 
 
@@ -254,6 +259,16 @@ class Policy(Settings):
             raise ValueError("structall makes all anew: nobody can be excepted")
         if self.excepted and self.name == "strict":
             raise ValueError("strict excepts nobody: take except out, or give the policy a name of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _bodies(self) -> "Policy":
+        if self.identity.body == "source" and self.name == "strict":
+            raise ValueError(
+                "strict shows nobody's proportions: body is actor, or give the policy a name of its own"
+            )
+        if self.identity.body == "source" and self.people != "regenerate":
+            raise ValueError(f"with person: {self.people} nobody is drawn: take identity.body out")
         return self
 
     @property

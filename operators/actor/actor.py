@@ -8,18 +8,22 @@ from functools import lru_cache
 import numpy as np
 
 from operators.actor.body.body import Body, make_body
+from operators.actor.body.proportions import proportioned
 from operators.actor.body.skeleton import Pose
 from operators.actor.drawing.draw import Drawing
 from operators.actor.drawing.draw import draw as draw_figure
 from operators.actor.drawing.garments import Figure, dress
 from operators.actor.looks.persona import follow
 from operators.actor.motion.fit import fit
+from operators.actor.motion.proportions import proportions_of
 from operators.actor.motion.solve import Camera
-from schemas.actor import Actor, Light
+from schemas.actor import Actor, Light, Proportions
+from schemas.policy import Body as Whose
 
 _COCO = 17
 # Knuckles of index finger, little finger and thumb of the left and of the right hand among PoseDetections' points.
 _KNUCKLES = [17 + 5, 17 + 17, 17 + 3, 38 + 5, 38 + 17, 38 + 3]
+_OWN = Proportions()
 _REACH = 0.12  # of the body's height: what skin, clothes and hair reach beyond the bones
 
 
@@ -31,16 +35,21 @@ def actor(
     seed: int,
     persona: str = "",
     lifted: np.ndarray | None = None,
+    body: Whose = "actor",
 ) -> Actor | None:
     """The actor for one track, or None where the joints show nobody: such a track gets a fill and no actor.
 
     joints float32 [N,K,3] as in schemas/cues.PoseDetections, x, y in px and score; of a hand three knuckles count;
     boxes [N,4] x0 y0 x1 y1 px; size (height, width) of the frame; lifted [N,17,3], a 3D lifter's joints in metres, as a
-    hint. The same arguments give the same actor. Raises ValueError for what is not finite, UserError for a persona that
-    nobody can look like.
+    hint. The actor's limbs are as long as their own, or with `body` "source" as those of who was there, as far as the
+    joints tell. The same arguments give the same actor. Raises ValueError for what is not finite, UserError for a
+    persona that nobody can look like.
     """
-    motion = fit(_body(persona, seed), _points(joints), boxes, size, fps, lifted)
-    return None if motion is None else Actor(motion, size, seed, persona)
+    points, taken = _points(joints), _OWN
+    if body == "source":
+        taken = proportions_of(_body(persona, seed), points, boxes, size, fps, lifted)
+    motion = fit(_body(persona, seed, taken), points, boxes, size, fps, lifted)
+    return None if motion is None else Actor(motion, size, seed, persona, taken)
 
 
 def _points(joints: np.ndarray) -> np.ndarray:
@@ -59,21 +68,21 @@ def draw(
     pose, root = posed(actor, t)
     camera = _camera(actor)
     box = box or reach(actor, t)
-    figure = _figure(actor.persona, actor.seed)
+    figure = _figure(actor.persona, actor.seed, actor.proportions)
     return box, draw_figure(figure, pose.rotations[0], pose.heads[0], root, camera, box, light or Light())
 
 
 def posed(actor: Actor, t: int) -> tuple[Pose, np.ndarray]:
     """The body's pose in frame `t`, and where its root is, [3] metres in camera space."""
     row, place = actor.motion.pose[t].astype(float), actor.motion.place[t].astype(float)
-    pose = _body(actor.persona, actor.seed).skeleton.pose(row[None, 0], row[None, 1:])
+    pose = _body_of(actor).skeleton.pose(row[None, 0], row[None, 1:])
     depth = np.exp(place[2])
     return pose, np.array([place[0] * depth, depth, place[1] * depth])
 
 
 def keypoints(actor: Actor) -> np.ndarray:
     """float32 [N,17,2] px: the actor's own COCO joints, exact labels of what is drawn."""
-    pose = _body(actor.persona, actor.seed).skeleton.pose(
+    pose = _body_of(actor).skeleton.pose(
         actor.motion.pose[:, 0].astype(float), actor.motion.pose[:, 1:].astype(float)
     )
     place = actor.motion.place.astype(float)
@@ -87,7 +96,7 @@ def reach(actor: Actor, t: int) -> tuple[int, int, int, int]:
     pose, root = posed(actor, t)
     camera = _camera(actor)
     points = camera.project(np.concatenate([pose.heads[0], pose.joints[0]]) + root)
-    margin = _REACH * camera.focal * _body(actor.persona, actor.seed).height / max(root[1], 0.05)
+    margin = _REACH * camera.focal * _body_of(actor).height / max(root[1], 0.05)
     low, high = np.floor(points.min(0) - margin), np.ceil(points.max(0) + margin)
     limits = np.array([actor.size[1], actor.size[0]])
     (x0, y0), (x1, y1) = np.clip(low, 0, limits).astype(int), np.clip(high, 0, limits).astype(int)
@@ -98,12 +107,17 @@ def _camera(actor: Actor) -> Camera:
     return Camera(actor.motion.focal, (actor.size[1] / 2, actor.size[0] / 2))
 
 
+def _body_of(actor: Actor) -> Body:
+    return _body(actor.persona, actor.seed, actor.proportions)
+
+
 @lru_cache(maxsize=64)
-def _body(persona: str, seed: int) -> Body:
-    return make_body(follow(persona, seed).identity.shape)
+def _body(persona: str, seed: int, proportions: Proportions = _OWN) -> Body:
+    own = make_body(follow(persona, seed).identity.shape)
+    return own if proportions == _OWN else proportioned(own, proportions)
 
 
 @lru_cache(maxsize=32)
-def _figure(persona: str, seed: int) -> Figure:
+def _figure(persona: str, seed: int, proportions: Proportions) -> Figure:
     curl = float(np.random.default_rng([19, seed]).uniform(0.4, 1.0))
-    return dress(_body(persona, seed), follow(persona, seed), curl)
+    return dress(_body(persona, seed, proportions), follow(persona, seed), curl)

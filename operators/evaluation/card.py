@@ -58,6 +58,7 @@ def card(dataset: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, An
         "distribution": [_VIDEOS],
         "recordSet": [{"@type": "cr:RecordSet", "@id": "clips", "name": "clips", "field": _FIELDS}],
         "rai:personalSensitiveInformation": f"People were {done}; places and motion are kept on purpose. "
+        f"Limb lengths: {summary.get('bodies', 'not stated')}. "
         f"An evaluation of {summary['sources']} sources is summarised in variableMeasured.",
         "rai:dataManipulationProtocol": f"Recast {dataset.get('recast_version', '')}, "
         f"profile {dataset['profile']['name']}, policy {dataset['policy']['name']}.",

@@ -9,6 +9,8 @@ from operators.evaluation import by_eye
 from operators.evaluation.attacker import Attacker
 from operators.evaluation.figures import Figures, methods_of, ratios
 from schemas.evaluation import RECAST, SOURCE, Attack, Measured, Statistic
+from schemas.policy import Policy
+from schemas.profile import Profile
 
 # What an attacker may find by looks, and counts for privacy; places and motion are kept on purpose, and stated.
 BY_LOOKS = (
@@ -62,6 +64,19 @@ def summary(
         "methods": methods,
         "questions": questions(methods.get(RECAST, {}).get("figures", {})),
     }
+
+
+def bodies(policy: Policy, profile: Profile) -> str:
+    """Whose proportions are shown, without which no figure of gait or proportions says anything."""
+    if policy.people != "regenerate":
+        return "nobody is drawn"
+    if profile.generator.people != "actor":
+        return "the source's: a diffusion model follows the joints of who was there"
+    own = {
+        "actor": "the actors' own (identity.body: actor)",
+        "source": "the source's (identity.body: source)",
+    }
+    return own[policy.identity.body]
 
 
 def axes(figures: Figures) -> dict[str, float | None]:

@@ -172,6 +172,8 @@ def _markdown(summary: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> 
         f"{summary['sources']} sources, {summary['clips']} released clips, {summary['people']} people with a look; "
         f"{summary['unmeasured']} clips could not be measured. Judges: {summary['judges']['name']}.",
         "",
+        f"Limb lengths and widths in the result: {summary.get('bodies', 'not stated')}.",
+        "",
         f"| axis | {' | '.join(methods)} |",
         f"|{' --- |' * (len(methods) + 1)}",
     ]

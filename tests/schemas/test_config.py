@@ -166,3 +166,23 @@ def _numbers(settings: Settings, prefix: str = "") -> list[str]:
         elif isinstance(value, int | float) and not isinstance(value, bool):
             found.append(prefix + name)
     return found
+
+
+def test_strict_and_whoever_draws_nobody_refuse_the_source_s_body() -> None:
+    shown = load(Policy, "cluster/policies/driving.yaml", ["identity.body=source"])
+    assert shown.identity.body == "source" and '"body":"source"' in shown.model_dump_json()
+    with pytest.raises(UserError, match="strict shows nobody's proportions"):
+        load(Policy, "cluster/policies/strict.yaml", ["identity.body=source"])
+    settings = shown.model_dump()
+    rules = [
+        rule | ({"do": "blur"} if rule["what"] in ("person", "face") else {}) for rule in settings["rules"]
+    ]
+    with pytest.raises(ValueError, match="nobody is drawn"):
+        Policy.model_validate(settings | {"rules": rules, "escalation": []})
+
+
+@pytest.mark.parametrize("name", ["driving", "strict", "robotics"])
+def test_shipped_policies_draw_the_actors_own_body_and_keep_their_digests(name: str) -> None:
+    policy = load(Policy, f"cluster/policies/{name}.yaml")
+    assert policy.identity.body == "actor"
+    assert "body" not in policy.model_dump()["identity"]

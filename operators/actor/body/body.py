@@ -90,9 +90,14 @@ def make_body(shape: Shape, path: Path = WEIGHTS) -> Body:
     coefficients = (weights @ arrays["mapping"][:-1] + arrays["mapping"][-1]).astype(np.float32)
     vertices = arrays["mean"] + np.tensordot(coefficients, arrays["basis"].astype(np.float32), 1)
     heads = arrays["heads_mean"] + np.tensordot(coefficients, arrays["heads_basis"], 1)
+    return body_of(vertices, heads, shared)
+
+
+def body_of(vertices: np.ndarray, heads: np.ndarray, shared: Template) -> Body:
+    """The body with these vertices [V,3] and heads of its bones [23,3]."""
     keyed, regressor = _regressor(shared)
     skeleton = Skeleton.of_mesh(heads, vertices[keyed], shared.skinning[keyed], regressor)
-    naked = vertices[: int(arrays["skin_vertices"][0])]
+    naked = vertices[: int(shared.arrays["skin_vertices"][0])]
     return Body(vertices, skeleton, float(np.ptp(naked[:, 2])))
 
 

@@ -106,7 +106,7 @@ class Skeleton:
         """From the vertices [K,3] that joints are regressed from (regressor [23,K]) and their skinning [K,23]."""
         heads, points = heads.astype(np.float64), vertices.astype(np.float64)
         shares = regressor @ skinning.astype(np.float64)
-        moments = np.einsum("jk,kb,kd->jbd", regressor, skinning, points)
+        moments = np.einsum("jk,kb,kd->jbd", regressor, skinning, points, optimize=True)
         return cls(heads, shares, moments - shares[..., None] * heads)
 
     def pose(self, yaw: np.ndarray, angles: np.ndarray, slopes: bool = False) -> Pose:

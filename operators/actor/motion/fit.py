@@ -69,10 +69,10 @@ def fit(
     """
     for name, values in (("joints", joints), ("boxes", boxes), ("lifted", lifted)):
         check_finite(values, what=name)
-    problem = _problem(body, joints.astype(float), boxes.astype(float), size, fps, lifted)
+    problem = to_explain(body, joints.astype(float), boxes.astype(float), size, fps, lifted)
     if problem is None:
         return None
-    state = _best_start(*problem)
+    state = best_start(*problem)
     state, used = _learn_calm(problem[0], state, fps)
     if _distance(used, state) > _SCATTERED:
         return None
@@ -80,7 +80,7 @@ def fit(
     return Motion(state.parameters[:, :RIGHT].astype(np.float32), place.astype(np.float32), used.camera.focal)
 
 
-def _problem(
+def to_explain(
     body: Body,
     joints: np.ndarray,
     boxes: np.ndarray,
@@ -88,6 +88,7 @@ def _problem(
     fps: float,
     lifted: np.ndarray | None,
 ) -> tuple[Problem, np.ndarray] | None:
+    """What is to be explained, and a first guess [T,P]; None where there is nobody to believe in."""
     scores = np.where(joints[..., 2] > _FAINTEST, np.clip(joints[..., 2], 0, 1), 0.0)
     body_scores = scores[:, :COCO]
     scores[:, COCO:] *= _KNUCKLES
@@ -121,7 +122,7 @@ def _standing(joints: np.ndarray, seen: np.ndarray) -> float:
     return float(np.quantile(length[whole], _OUTSTRETCHED) / _LEG) if whole.any() else 0.0
 
 
-def _best_start(problem: Problem, guess: np.ndarray) -> State:
+def best_start(problem: Problem, guess: np.ndarray) -> State:
     """Of the guess, the guess seen in a mirror, and the guess turned about: what a few steps explain best."""
     mirrored, turned = guess.copy(), guess.copy()
     mirrored[:, 0] *= -1

@@ -122,7 +122,7 @@ def solve(problem: Problem, start: np.ndarray, iterations: int) -> State:
     """Levenberg-Marquardt from `start` [T,P]: one banded Cholesky a step, over all frames together."""
     state, damping = evaluate(problem, start), 1e-2
     for _ in range(iterations):
-        band, gradient = _normal_equations(problem, state)
+        band, gradient = normal_equations(problem, state)
         for _ in range(4):
             damped = band.copy()
             damped[0] = damped[0] * (1 + damping) + 1e-6
@@ -144,26 +144,48 @@ def solve(problem: Problem, start: np.ndarray, iterations: int) -> State:
     return state
 
 
-def _normal_equations(problem: Problem, state: State) -> tuple[np.ndarray, np.ndarray]:
-    """Gauss-Newton's matrix in scipy's lower banded form [2P+1, T*P], and half the gradient [T,P]."""
-    frames = len(state.parameters)
-    errors = _errors(problem, state.pixels)
-    trust = problem.weights * (_ROBUST**2 / (_ROBUST**2 + (errors**2).sum(-1))) ** 2
-    moved = np.concatenate([state.pose.slopes, np.zeros((*state.pose.joints.shape, 3))], -1)
-    moved[:, :, 0, RIGHT] = moved[:, :, 2, UP] = state.root[:, None, 1]
-    moved[:, :, :, DEPTH] = state.root[:, None]
+def rows(problem: Problem, state: State, moved: np.ndarray) -> np.ndarray:
+    """[T,R,n]: how the R errors of a frame change with n parameters by which its joints move, `moved` [T,23,3,n]; each
+    over its standard deviation, and less where it is not believed."""
+    frames, count = len(state.parameters), moved.shape[-1]
     scale = 1 / (problem.sigma * problem.sizes)[:, None, None, None]
     slopes = problem.camera.slopes(state.pose.joints + state.root[:, None]) * scale @ moved
-    rows = (slopes * np.sqrt(trust)[..., None, None]).reshape(frames, -1, PARAMETERS)
-    wrong = (errors * np.sqrt(trust)[..., None]).reshape(frames, -1)
-    if problem.lifted is not None:
-        soft = np.sqrt(problem.weights[:, :COCO])[..., None]
-        own = _about_hips(np.asarray(state.pose.slopes)[:, :COCO]) / _HINT * soft[..., None]
-        own = np.concatenate([own, np.zeros((frames, COCO, 3, 3))], -1).reshape(frames, -1, PARAMETERS)
-        rows = np.concatenate([rows, own], 1)
-        wrong = np.concatenate([wrong, (_unlike(problem, state.pose) * soft).reshape(frames, -1)], 1)
-    matrix = rows.transpose(0, 2, 1) @ rows
-    gradient = np.einsum("tnp,tn->tp", rows, wrong)
+    errors = _errors(problem, state.pixels)
+    made = (slopes * np.sqrt(_trust(problem, errors))[..., None, None]).reshape(frames, -1, count)
+    if problem.lifted is None:
+        return made
+    own = _about_hips(moved[:, :COCO]) / _HINT * np.sqrt(problem.weights[:, :COCO])[..., None, None]
+    return np.concatenate([made, own.reshape(frames, -1, count)], 1)
+
+
+def moved_joints(state: State) -> np.ndarray:
+    """[T,23,3,P]: how the joints move in space with a row of parameters."""
+    moved = np.concatenate([np.asarray(state.pose.slopes), np.zeros((*state.pose.joints.shape, 3))], -1)
+    moved[:, :, 0, RIGHT] = moved[:, :, 2, UP] = state.root[:, None, 1]
+    moved[:, :, :, DEPTH] = state.root[:, None]
+    return moved
+
+
+def wrong(problem: Problem, state: State) -> np.ndarray:
+    """[T,R]: the errors whose changes are `rows`."""
+    frames, errors = len(state.parameters), _errors(problem, state.pixels)
+    made = (errors * np.sqrt(_trust(problem, errors))[..., None]).reshape(frames, -1)
+    if problem.lifted is None:
+        return made
+    own = _unlike(problem, state.pose) * np.sqrt(problem.weights[:, :COCO])[..., None]
+    return np.concatenate([made, own.reshape(frames, -1)], 1)
+
+
+def _trust(problem: Problem, errors: np.ndarray) -> np.ndarray:
+    return np.asarray(problem.weights * (_ROBUST**2 / (_ROBUST**2 + (errors**2).sum(-1))) ** 2)
+
+
+def normal_equations(problem: Problem, state: State) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss-Newton's matrix in scipy's lower banded form [2P+1, T*P], and half the gradient [T,P]."""
+    frames = len(state.parameters)
+    slopes = rows(problem, state, moved_joints(state))
+    matrix = slopes.transpose(0, 2, 1) @ slopes
+    gradient = np.einsum("tnp,tn->tp", slopes, wrong(problem, state))
     away, beyond = _prior(problem, state.parameters)
     inverse = np.concatenate([[0], 1 / SPREAD, [0, 0, 0]])
     gradient += away * inverse + beyond / _LIMIT

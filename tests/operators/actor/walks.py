@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from operators.actor.body.body import Body, make_body
+from operators.actor.body.proportions import proportioned
 from operators.actor.body.skeleton import ANGLES, USUAL
 from operators.actor.looks.sampling import sample_looks
 from operators.actor.motion.solve import Camera
+from schemas.actor import Proportions
 
 FPS, SIZE = 12.0, (480, 640)
 
@@ -36,9 +38,13 @@ def walk(
     seed: int = 0,
     frames: int = 24,
     turned: dict[str, float] | None = None,
+    by: Proportions | None = None,
 ) -> Walk:
-    """One of "walk", "stand", "sit" or "raise" (an arm, in a quarter of a second), by a body that is not the actor's;
-    `noise` as a share of the height; `turned` angles in radians all the time, of which the hands' knuckles tell."""
+    """One of "walk", "stand", "sit" or "raise" (an arm, in a quarter of a second), by a body that is not the actor's.
+
+    `noise` as a share of the height; `turned` angles in radians all the time, of which the hands' knuckles tell; the
+    body's lengths multiplied `by`, if they are.
+    """
     rng = np.random.default_rng(seed)
     angles = np.tile(USUAL, (frames, 1))
     beat = 2 * np.pi * 0.9 * np.arange(frames) / FPS
@@ -61,7 +67,7 @@ def walk(
         angles[:, place["elbL"]] += 1.1 * up
     for name, angle in (turned or {}).items():
         angles[:, place[name]] = angle
-    body, camera = body_of(41), Camera(700.0, (SIZE[1] / 2, SIZE[0] / 2))
+    body, camera = proportioned(body_of(41), by or Proportions()), Camera(700.0, (SIZE[1] / 2, SIZE[0] / 2))
     root = np.stack([across, away, np.zeros(frames)], 1)
     every = camera.project(body.skeleton.pose(yaw, angles).joints + root[:, None])
     true, tall = every[:, :17], camera.focal * body.height / away

@@ -21,7 +21,7 @@ from operators.evaluation.looks import looks, proportions, retargeted, scene
 from operators.evaluation.measure import exposed
 from operators.evaluation.quality import quality
 from operators.evaluation.recognition import rank1_at, search
-from operators.evaluation.summary import gain, summary, worst
+from operators.evaluation.summary import bodies, gain, summary, worst
 from operators.evaluation.trained import glimpses, places, train_on_output
 from operators.evaluation.utility import utility
 from operators.evaluation.warping import flow
@@ -34,6 +34,8 @@ from operators.video.encode import decode_bytes, encode_video
 from schemas.config import load
 from schemas.cues import Patch
 from schemas.evaluation import BASELINES, CONTROL, HEIGHTS, RECAST, SOURCE, Judges, Look, Measured, Ratio
+from schemas.policy import Policy
+from schemas.profile import Profile
 from schemas.rules import Disguise
 
 FRAMES, EVERY = 8, 2
@@ -183,6 +185,17 @@ def test_a_body_that_is_everybodys_has_no_proportions_of_its_own(measured: list[
     figures = Attacker(measured, EMBEDDERS).attack(CONTROL, "gait")
     assert figures["retargeted motion R-1"].value is not None
     assert figures["retargeted proportions and stride R-1"].value <= figures["motion R-1"].value
+
+
+def test_an_evaluation_says_whose_limbs_are_shown() -> None:
+    profile = load(Profile, "cluster/profiles/embedded.yaml")
+    painting = load(Profile, "cluster/profiles/embedded.yaml", ["generator.people=diffusion"])
+    own, shown = (
+        load(Policy, "cluster/policies/driving.yaml", [f"identity.body={of}"]) for of in ("actor", "source")
+    )
+    assert "actors' own" in bodies(own, profile)
+    assert "the source's" in bodies(shown, profile)
+    assert "the source's" in bodies(own, painting), "whatever the policy says"
 
 
 def test_everything_of_a_pass_through_is_exposed_and_nothing_of_black(measured: list[Measured]) -> None:

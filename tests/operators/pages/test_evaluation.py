@@ -39,6 +39,7 @@ def method(privacy: float | None, rank1: float) -> dict[str, Any]:
 
 SUMMARY: dict[str, Any] = {
     "dataset": {"variant": "structhuman", "profile": "embedded", "policy": "driving", "revision": 1},
+    "bodies": "the actors' own (identity.body: actor)",
     "judges": {"name": "embedded", "gates_use": ["likeness"]},
     "sources": 3, "clips": 4, "people": 9, "unmeasured": 1,
     "attacked": ["parrot"], "not_attacked": ["voices <b>"],
@@ -56,6 +57,7 @@ def test_the_page_is_read_by_eye_and_by_program(tmp_path: Path) -> None:
     address = Path(write_evaluation(str(tmp_path), SUMMARY, worst)).absolute().as_uri()
     assert json.loads((tmp_path / "evaluation.json").read_text()) == SUMMARY
     words = (tmp_path / "evaluation.md").read_text()
+    assert "the actors' own (identity.body: actor)" in words
     assert "| figure | recast | blackout | pass-through |" in words, "the dataset first, the control last"
     assert (
         "| body R-1, chance 0.100 | 0.125 (0.010 to 1.000) | 0.100 (0.010 to 1.000) | 1.000 (0.010 to 1.000) |"
