@@ -23,7 +23,7 @@ from cluster.ledger.plans import Plan
 from cluster.ledger.repair import repair
 from cluster.ledger.run import Run
 from jobs import options
-from jobs.layout import place_of, whole_videos
+from jobs.layout import discard, place_of, whole_videos
 from jobs.results import print_dataset
 from operators import storage
 from operators.audit import Audit, Provenance
@@ -142,6 +142,7 @@ def forget(plan: Plan, arguments: Namespace) -> None:
     if sources:
         key = options.read_release_key(plan.uri)
         keys = erasure.forget(plan, arguments.output, sources, key)
+        discard(arguments.output)
         if arguments.review:
             erasure.erase_candidates(arguments.review, keys)
 

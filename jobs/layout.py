@@ -1,7 +1,7 @@
 """`jobs.anonymize --layout video`: whole videos beside a finished dataset, in OUT-videos, as jobs.export writes them.
 
-Only from a dataset that is complete and verifies. OUT-videos is made for one state of OUT: a later run that changes OUT
-makes it anew, and leaves it as it is if nothing has changed.
+Only from a dataset that is complete and verifies. OUT-videos is made anew by each such run, as nothing vouches for what
+lies there; what is forgotten takes it away.
 """
 
 import hashlib
@@ -38,14 +38,17 @@ def place_of(output: str) -> str:
     return target
 
 
+def discard(output: str) -> None:
+    """Delete the whole videos of `output`, if there are any: something of what they were made of is to be forgotten."""
+    if _record(f"{output.rstrip('/')}-videos"):
+        storage.delete_folder(place_of(output))
+
+
 def whole_videos(plan: Plan, output: str, trusted: str) -> int:
     """Verify `output`, which must be signed by the public key `trusted` (PEM) if that is not empty, and write its
     videos; the exit status. Raises UserError if it is not complete, or a clip is not what was released."""
     target, made_from = place_of(output), hashlib.sha256(storage.read_bytes(output, DATASET)).hexdigest()
-    if _record(target).get("videos") is not None and _record(target)["dataset_sha256"] == made_from:
-        print(f"whole videos: nothing has changed, {target} is of this dataset")
-        return 0
-    storage.delete_folder(target)  # of another state: what was withdrawn since must not stay
+    storage.delete_folder(target)  # what was withdrawn, put there or changed since must not stay
     found = reader.require_complete(output, "there are no whole videos to make")
     proof = verify(output, found, trusted, seed=secrets.token_hex(8))
     if proof.breaches:

@@ -12,6 +12,7 @@ from pyarrow import fs
 from operators.storage import arrow_filesystem, files_below
 from operators.stores import place, s3fs
 
+_LOST = "a link that leads nowhere"
 _LISTED: dict[str, Callable[[], fsspec.AbstractFileSystem]] = {"file": LocalFileSystem, "s3": s3fs}
 
 
@@ -55,7 +56,8 @@ def _on_disk(folder: str) -> tuple[dict[str, str], list[str]]:
                     folders.append(entry.name)
             else:
                 with contextlib.suppress(FileNotFoundError):  # gone since
-                    files[entry.name] = _stamp(local.info(entry.path))
+                    lost = _is_lost(entry.path)
+                    files[entry.name] = _LOST if lost else _stamp(local.info(entry.path))
     return files, folders
 
 
@@ -75,8 +77,16 @@ def stamp(uri: str) -> str:
     if scheme not in _LISTED:
         info = arrow_filesystem(uri)[0].get_file_info(path)
         return f"{info.size}-{info.mtime_ns}" if info.type == fs.FileType.File else ""
+    if scheme == "file" and _is_lost(path):
+        return _LOST
     files = _LISTED[scheme]()
     return _stamp(files.info(path)) if files.isfile(path) else ""
+
+
+def _is_lost(path: str) -> bool:
+    """Whether a path on disk is a link that leads nowhere, as to what git-annex or DVC has not fetched: its name says
+    that there is something, so it counts, and whoever reads it is told."""
+    return os.path.islink(path) and not os.path.exists(path)
 
 
 def _stamp(entry: dict[str, Any]) -> str:

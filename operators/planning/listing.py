@@ -139,10 +139,21 @@ def _with_people(source: Source, found: Files) -> Source:
 def _require_videos(place: str, found: Files) -> None:
     """Raises UserError for a list of people that would be obeyed nowhere: its writer believes that it is."""
     for name in sorted(found):
+        if PEOPLE not in name.lower() or _is_hidden(name):
+            continue
+        if folder := next((part for part in _above_all(name) if part.lower().endswith(PEOPLE)), ""):
+            remedy = "Write the list as one file"
+            raise UserError(f"{place}/{folder}", "is a folder where a list of people would be a file", remedy)
         video = name.removesuffix(PEOPLE)
-        if name.endswith(PEOPLE) and not _is_hidden(name) and not (video in found and _is_video(video)):
+        if name.lower().endswith(PEOPLE) and not (name != video and video in found and _is_video(video)):
             remedy = f"Call it like the video file, ending and all, with {PEOPLE} behind that"
             raise UserError(f"{place}/{name}", "lists people of a video that is not beside it", remedy)
+
+
+def _above_all(path: str) -> list[str]:
+    """The folders that a path lies in, each as a path."""
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def _rosbags(place: str, found: Files) -> list[Source]:

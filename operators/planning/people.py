@@ -7,12 +7,13 @@ stays as they are where a policy accepts it. Everybody else in the list is maske
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from operators import storage
+from operators import stamps, storage
 from operators.planning.streams import Unreadable
 from schemas import words
 from schemas.clip import ClipRef
@@ -24,8 +25,30 @@ _MOST = 10**6  # rows
 _REMEDY = "Mend the list of people beside the video, or take it away, and plan again"
 
 
-def read_people(uri: str, frames: int, size: tuple[int, int]) -> list[Listed]:
+def is_listed_as_planned(ref: ClipRef) -> bool:
+    """Whether the list beside a clip's video, if there is one, still says of its window what it said to the plan.
+
+    Who takes back a consent, or adds somebody to be masked, must not have to know what was planned before.
+    """
+    beside = "" if ref.images or ref.topic else stamps.stamp(ref.uri + PEOPLE)
+    try:
+        now = _now(ref.uri, beside, (ref.height, ref.width)) if beside else []
+    except (Unreadable, OSError):
+        return False
+    (planned,) = with_people([ref], now)
+    return planned.listed == ref.listed
+
+
+@lru_cache(8)
+def _now(uri: str, stamp: str, size: tuple[int, int]) -> list[Listed]:
+    """Once for all clips of a source."""
+    return read_people(uri, None, size)
+
+
+def read_people(uri: str, frames: int | None, size: tuple[int, int]) -> list[Listed]:
     """The list of the video `uri`, which has so many `frames` of `size` (height, width), in order of its frames.
+
+    Without `frames` it has as many as the list itself says.
 
     Raises Unreadable unless every row says what it must: of a row that was passed over somebody would stay visible.
     """
@@ -37,6 +60,7 @@ def read_people(uri: str, frames: int, size: tuple[int, int]) -> list[Listed]:
     if table.num_rows > _MOST:
         raise Unreadable(f"its list of people has more than {_MOST} rows", _REMEDY)
     columns = [_column(table, name) for name in (*_NUMBERS, *_WORDS)]
+    frames = frames if frames is not None else int(max(columns[1], default=0))
     found = []
     for number, row in enumerate(zip(*columns, strict=True), start=1):
         frame, count, x0, y0, x1, y1, consent, by = row

@@ -1,18 +1,21 @@
 """People listed beside a video: masked whoever sees them, or spared by a consent; and nobody else with them."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from operators.conditioning.listed import spare
 from operators.gates.source_copy import luma
+from operators.planning.people import PEOPLE
 from operators.video.encode import decode_bytes
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Gate
-from schemas.clip import CandidateClip, QuarantinedClip, ReleasedClip
+from schemas.clip import CandidateClip, ClipRef, QuarantinedClip, ReleasedClip
 from schemas.cues import InstanceMasks, Patch, PersonBoxes, PoseDetections
 from schemas.due import unproved
 from schemas.listed import Listed
@@ -33,9 +36,17 @@ def accepting(consent: str = CONSENT, variant: str = "structhuman") -> Policy:
     return Policy.model_validate(settings)
 
 
+def beside(ref: ClipRef) -> None:
+    """The list that a clip was planned by, beside its video."""
+    rows = [asdict(one) | {"frame": one.frame + ref.first_frame, "frames": 10**3} for one in ref.listed]
+    pq.write_table(pa.Table.from_pylist(rows), ref.uri + PEOPLE)
+
+
 def staged(folder: Path, listed: list[Listed], policy: Policy | None = None, cues: Any = None) -> Stages:
     stages = Stages(folder, "structhuman")
     stages.ref = replace(stages.ref, listed=listed)
+    if listed:
+        beside(stages.ref)
     policy = policy or accepting()
     stages.policy = stages.condition.policy = stages.audit.policy = policy
     if cues:

@@ -11,6 +11,7 @@ from cluster.ledger import plans
 from jobs.plan import cut, probe
 from operators.planning.listing import list_sources, list_videos
 from operators.planning.probe import named, probe_source
+from operators.video.decode import DecodeError, decode_clip
 from schemas import words
 from schemas.arrow import from_table
 from schemas.clip import ClipRef
@@ -149,3 +150,61 @@ def test_the_plan_has_it(tmp_path: Path) -> None:
     assert [len(ref.listed) for ref in refs] == [1, 0]
     plans.write_sources(str(tmp_path / "plan"), sources, {"format": 1})
     assert list(plans.read_sources(str(tmp_path / "plan"), {"format": 1}).values()) == sources
+
+
+@pytest.mark.parametrize("change", ["gone", "added", "moved", "taken back", "unreadable", "lost"])
+def test_a_list_that_changed_since_planning_is_another_source(change: str, tmp_path: Path) -> None:
+    spared = ROW | {"consent": "C-1", "by": "board"}
+    first, second = listed(tmp_path, [spared])
+    assert decode_clip(first).shape[0] == 9 and decode_clip(second).shape[0] == 4
+    beside = tmp_path / "a.mp4.people.parquet"
+    rows = {"added": [spared, ROW], "moved": [spared | {"x0": 3.0}], "taken back": [ROW]}
+    beside.unlink()
+    if change == "unreadable":
+        beside.write_bytes(b"no table")
+    if change == "lost":
+        beside.symlink_to("nowhere")
+    if change in rows:
+        pq.write_table(pa.Table.from_pylist(rows[change]), beside)
+    with pytest.raises(DecodeError, match="list of people"):
+        decode_clip(first)
+    if change in rows:
+        assert decode_clip(second).shape[0] == 4  # of its window the list says what it said
+
+
+def test_a_list_that_came_since_planning_counts(tmp_path: Path) -> None:
+    video(tmp_path)
+    first, *_ = probe_source(str(tmp_path / "a.mp4"), "k", CLIPS)
+    assert decode_clip(first).shape[0] == 9
+    pq.write_table(pa.Table.from_pylist([ROW]), tmp_path / "a.mp4.people.parquet")
+    with pytest.raises(DecodeError, match="list of people"):
+        decode_clip(first)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.mp4.People.parquet", "a.mp4.PEOPLE.PARQUET", "a.mp4.people.parquet/part-0.parquet"]
+)
+def test_what_looks_like_a_list_and_is_none_is_refused(name: str, tmp_path: Path) -> None:
+    video(tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    pq.write_table(pa.Table.from_pylist([ROW]), tmp_path / name)
+    with pytest.raises(UserError, match="list"):
+        list_videos(str(tmp_path))
+
+
+def test_a_list_that_is_a_link_to_nowhere_is_the_videos_problem(tmp_path: Path) -> None:
+    video(tmp_path)
+    (tmp_path / "a.mp4.people.parquet").symlink_to("nowhere")
+    for place in (tmp_path, tmp_path / "a.mp4"):
+        (source,) = list_sources([str(place)]).videos
+        assert source.people
+    (ref,) = probe_source(str(tmp_path / "a.mp4"), "k", CLIPS, people=True)
+    assert ref.problem
+
+
+def test_a_video_that_is_a_link_to_nowhere_is_one_record(tmp_path: Path) -> None:
+    video(tmp_path)
+    (tmp_path / "annex.mp4").symlink_to("nowhere")
+    assert [source.name for source in list_sources([str(tmp_path)]).videos] == ["a.mp4", "annex.mp4"]
+    (ref,) = probe_source(str(tmp_path / "annex.mp4"), "k", CLIPS)
+    assert ref.problem and not ref.pts
