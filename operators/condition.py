@@ -29,11 +29,12 @@ from operators.conditioning.skeleton import draw_tracks
 from operators.conditioning.stirred import cover_moving
 from operators.conditioning.tube import cut_tube, tube_size, whole_frame
 from operators.generation.disguise import disguised
+from operators.planning.people import is_listed_as_planned
 from operators.recovery.attempts import Attempts
 from operators.recovery.escalation import Ladder, larger, tries
 from operators.recovery.fail_closed import each
 from operators.stopwatch import Stopwatch
-from operators.video.decode import decode
+from operators.video.decode import DecodeError, decode
 from operators.video.encode import encode_lossless, encode_video
 from operators.video.shots import shots
 from schemas.actor import Role
@@ -98,6 +99,8 @@ class Condition:
 
     def _condition(self, ref: ClipRef) -> Conditioning:
         clock, steps = Stopwatch(), self.ladder.steps(ref.clip_id)
+        if not is_listed_as_planned(ref):
+            raise DecodeError("its list of people has changed since it was planned", "Plan it again")
         frames, ref = decode(ref, self.policy.sources)
         clock.lap("decode")
         seen = self._look(frames, ref.listed, larger(self.policy.mask, steps), clock)

@@ -15,7 +15,7 @@ from operators.planning.people import PEOPLE
 from operators.video.encode import decode_bytes
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Gate
-from schemas.clip import CandidateClip, ClipRef, QuarantinedClip, ReleasedClip
+from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.cues import InstanceMasks, Patch, PersonBoxes, PoseDetections
 from schemas.due import unproved
 from schemas.listed import Listed
@@ -301,3 +301,10 @@ def test_the_gate_is_computed_for_every_clip(tmp_path: Path) -> None:
     outcome = staged(tmp_path, [], policy_of("structhuman")).run()
     (gate,) = [gate for gate in outcome.certificate.gates if gate.name == "listed"]
     assert gate == Gate.at_most("listed", 0, 0)
+
+
+def test_a_consent_that_was_taken_back_since_planning_spares_nobody(tmp_path: Path) -> None:
+    stages = staged(tmp_path, OPERATOR)
+    Path(stages.ref.uri + PEOPLE).unlink()
+    outcome = stages.run()
+    assert isinstance(outcome, FailedClip) and "list of people has changed" in outcome.reason
