@@ -26,6 +26,7 @@ class ContainerFacts:
     sample_aspect: Fraction
 
 
+_CONDITIONING_SIDE = 640  # px; the conditioning video is for looking at
 # What the mp4 format itself demands and no muxer leaves out; none of it comes from the source.
 _STRUCTURAL_TAGS = {
     "major_brand",
@@ -102,6 +103,12 @@ def _settings(
 def _declare_bt709(context: av.VideoCodecContext) -> None:
     """Limited range, BT.709 matrix, primaries and transfer: what the conversion from RGB uses."""
     context.color_range = context.colorspace = context.color_primaries = context.color_trc = 1
+
+
+def conditioning_size(width: int, height: int) -> tuple[int, int]:
+    """Width and height of the conditioning video of a clip of this size: even, small enough for a page; in pixels."""
+    scale = min(1.0, _CONDITIONING_SIDE / max(width, height))
+    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
 
 def encode_lossless(frames: np.ndarray, container_format: str = "matroska") -> bytes:
