@@ -22,7 +22,7 @@ from operators.release.said_check import gates_of, unsayable, unsayable_held
 from operators.release.shard_writer import tar_digest
 from operators.release.signature import shard_holds
 from operators.release.spot_check import doubts, draw
-from operators.video.encode import ContainerFacts, conditioning_size, decode_bytes, inspect_video
+from operators.video.encode import ContainerFacts, conditioning_size, decode_bytes, due_last, inspect_video
 from operators.video.mp4_boxes import C2PA
 from schemas.arrow import from_table, to_table
 from schemas.certificate import generated, margin
@@ -259,6 +259,8 @@ def _check_moments(checked: Checked, where: str, facts: ContainerFacts, record: 
     due = [pts * unit for pts in record["timestamps"]]
     held = [(pts - facts.pts[0]) * facts.time_base for pts in facts.pts]
     checked.demand(due == held, where, "has other timestamps than recorded")
+    last = due_last(Fraction(*record["fps"]), unit)
+    checked.demand(facts.last == last, where, "shows its last frame for longer or shorter than recorded")
 
 
 def size_and_digest(data: bytes) -> dict[str, Any]:
