@@ -37,7 +37,7 @@ FIELDS = {
     "schema_version": "of this table and of the folders' schemas",
     "recast_version": "of the release that made it (schemas.__version__)",
     "state": "running or complete",
-    "dataset_id": "by which verify --dataset-id tells it from others of one signer: keyed, of the plan and its part",
+    "dataset_id": "by which verify --dataset-id tells it from others of a signer: keyed, of plan, part and settings",
     "revision": "grows whenever a finished dataset differs from the one before it",
     "variant": "structhuman or structall",
     "partition": "K/N: which part of the plan this is",

@@ -233,12 +233,14 @@ def test_another_dataset_of_the_same_signer_can_be_refused(tmp_path: Path) -> No
     signer, names = Signer.of_file(str(make_key(tmp_path / "key.pem"))), []
     for place in ("one", "two"):
         toy.write_output(f"{tmp_path}/{place}.plan", f"{tmp_path}/{place}", 3, signer=signer)
-        names.append(dataset_id(place.encode(), "1/1"))
+        names.append(dataset_id(place.encode(), "1/1", "profile", "policy"))
         run = replace(
             toy.run_of(f"{tmp_path}/{place}.plan", f"{tmp_path}/{place}", signer), dataset_id=names[-1]
         )
         checkpoint.finish(run)
-    assert dataset_id(b"one", "1/1") == names[0] != dataset_id(b"one", "1/2")
+    assert dataset_id(b"one", "1/1", "profile", "policy") == names[0]
+    for other in (("1/2", "profile", "policy"), ("1/1", "another", "policy"), ("1/1", "profile", "another")):
+        assert dataset_id(b"one", *other) != names[0]
     for place, name, other in zip(("one", "two"), names, names[::-1], strict=True):
         assert problems(tmp_path / place, signer.public_key, dataset_id=name) == []
         (problem,) = problems(tmp_path / place, signer.public_key, dataset_id=other)
