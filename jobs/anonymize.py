@@ -183,7 +183,8 @@ def main(arguments: Namespace) -> int:
         decide = partial(honour, decisions, arguments.decisions, plan, output, policy.reviewers, signer)
     with lease.held(arguments.output) as owner:
         forget(plan, arguments)
-        name = dataset_id(options.read_release_key(plan.uri), plan.partition)
+        key, digests = options.read_release_key(plan.uri), (profile.digest(), policy.digest())
+        name = dataset_id(key, plan.partition, *digests)
         run = Run(plan, arguments.output, profile, policy, arguments.review, signer, marker, owner, name)
         try:
             anonymize(run, arguments.withdraw, decide)

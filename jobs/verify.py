@@ -23,6 +23,7 @@ from cluster import session
 from cluster.ledger import completeness, dataset_signature, evaluated, strays
 from cluster.ledger.checkpoint import LICENCE_NOTES
 from cluster.ledger.completeness import AGAIN, Whole, in_order
+from cluster.ledger.plans import Plan
 from jobs import options
 from operators import storage
 from operators.release import head_form, json_form, layout, parquet_form, reader
@@ -76,7 +77,7 @@ def other_settings(dataset: dict[str, Any], profile: Profile, policy: Policy) ->
     return [
         Breach("dataset.json", f"names another {name} than {used.name}", "Give the settings of the run")
         for name, used in (("profile", profile), ("policy", policy))
-        if dataset[name]["digest"] != used.digest()
+        if (dataset[name]["name"], dataset[name]["digest"]) != (used.name, used.digest())
     ]
 
 
@@ -149,9 +150,21 @@ def _says_more(dataset: dict[str, Any], policy: Policy) -> list[str]:
     said |= {name for name, due in inner.items() if dataset.get(name) and set(dataset[name]) != due}
     if json_form.written(dataset["policy"]["settings"]) != json_form.written(policy.model_dump(mode="json")):
         said.add("policy.settings")
-    if not set(dataset.get("licence_notes", [])) <= set(LICENCE_NOTES):
+    if dataset["policy"]["name"] != policy.name:
+        said.add("policy.name")
+    if dataset.get("licence_notes", LICENCE_NOTES) != LICENCE_NOTES:
         said.add("licence_notes")
+    if not _is_part(dataset.get("partition", "1/1")):
+        said.add("partition")
     return sorted(said)
+
+
+def _is_part(partition: Any) -> bool:
+    """Whether it is K/N as a plan writes it."""
+    try:
+        return Plan.of("", partition).partition == partition
+    except (TypeError, UserError):
+        return False
 
 
 def _check_all(output: str, shards: list[str], demands: Demands) -> Iterator[Checked]:

@@ -35,7 +35,7 @@ from operators.recovery.escalation import Ladder, larger, tries
 from operators.recovery.fail_closed import each
 from operators.stopwatch import Stopwatch
 from operators.video.decode import DecodeError, decode
-from operators.video.encode import encode_lossless, encode_video
+from operators.video.encode import conditioning_size, encode_lossless, encode_video
 from operators.video.shots import shots
 from schemas.actor import Role
 from schemas.arrow import from_table, to_table
@@ -46,8 +46,6 @@ from schemas.listed import Listed
 from schemas.policy import MaskPolicy, Policy
 from schemas.profile import Profile
 from schemas.track import Track, union
-
-_CONDITIONING_SIDE = 640  # px; the conditioning video is for looking at
 
 
 @dataclass(frozen=True)
@@ -272,8 +270,7 @@ class Condition:
 def _conditioning_video(ref: ClipRef, fused: np.ndarray, timing: Timing) -> bytes:
     """The released frames of the conditioning as an mp4, small enough for a page."""
     height, width = fused.shape[1:3]
-    scale = min(1.0, _CONDITIONING_SIDE / max(height, width))
-    size = (max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2))
+    size = conditioning_size(width, height)
     small = np.stack(
         [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in fused[ref.overlap :]]
     )

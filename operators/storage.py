@@ -24,6 +24,7 @@ from schemas.errors import UserError
 
 # Bytes asked of a store at once: with s3fs's 5 MiB, four seconds of a long video fetched over 100 MB.
 RANGE = 1 << 20
+PARTIAL = ".partial"  # behind the name of a file on disk that is being written; a kill leaves it
 
 T = TypeVar("T")
 
@@ -192,7 +193,7 @@ def write_bytes(uri: str, name: str, data: bytes) -> None:
     filesystem, root = arrow_filesystem(uri)
     with reaching(uri):
         if isinstance(filesystem, fs.LocalFileSystem):
-            partial = Path(root, f"{name}.partial")
+            partial = Path(root, f"{name}{PARTIAL}")
             partial.parent.mkdir(parents=True, exist_ok=True)
             partial.write_bytes(data)
             partial.replace(Path(root, name))
@@ -206,7 +207,7 @@ def write_stream(uri: str, name: str, source: IO[bytes]) -> None:
     filesystem, root = arrow_filesystem(uri)
     with reaching(uri):
         if isinstance(filesystem, fs.LocalFileSystem):
-            partial = Path(root, f"{name}.partial")
+            partial = Path(root, f"{name}{PARTIAL}")
             partial.parent.mkdir(parents=True, exist_ok=True)
             with partial.open("wb") as file:
                 shutil.copyfileobj(source, file, RANGE)

@@ -8,7 +8,7 @@ may run code when they are loaded, and have to stand in weights.lock, in any pro
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def vouched(path: str | Path, name: str = "") -> Path:
     (expected,) = _expected
     for place, known in ((Path(path), name), *((parent, name_of(parent)) for parent in Path(path).parents)):
         if known in expected:
-            if _digest_once(str(place)) != expected[known]:
+            if _digest_once(str(place), _stamps(place)) != expected[known]:
                 raise UserError(str(path), "is not what the run was begun with", _REMEDY)
             return Path(path)
     raise UserError(str(path), "is nothing that the run was begun with", "Name it in the profile")
@@ -88,7 +88,8 @@ def lock() -> dict[str, dict[str, Any]]:
 def digest(path: str | Path) -> str:
     """sha256 in hex of a file, or of a folder's files in order of name (their names included).
 
-    Raises UserError for a folder that is a link within a folder: it is not looked into, and what it holds is loaded.
+    Raises UserError for a folder that is a link within a folder: it is not looked into, and what it holds is loaded;
+    and for a name of more than one line, which could say what a digest says.
     """
     path, total = Path(path), hashlib.sha256()
     if path.is_file():
@@ -98,15 +99,24 @@ def digest(path: str | Path) -> str:
         raise UserError(
             str(link), "is a link to a folder, in a folder of weights", "Put the folder itself there"
         )
+    if lines := next((one for one in inside if "\n" in one.name), None):
+        raise UserError(repr(str(lines)), "has a name of more than one line", "Give it a plain name")
     for file in (file for file in inside if file.is_file()):
         total.update(f"{file.relative_to(path)}:{_digest_of_file(file)}\n".encode())
     return total.hexdigest()
 
 
-@cache
-def _digest_once(path: str) -> str:
-    """A folder is read once, though a model and its processor come from it."""
+@lru_cache(maxsize=256)
+def _digest_once(path: str, stamps: tuple[object, ...]) -> str:
+    """A folder is read once, though a model and its processor come from it; again if its `stamps` are others."""
     return digest(path)
+
+
+def _stamps(path: Path) -> tuple[object, ...]:
+    """Of a file, or of all in a folder: name, size, inode, and when contents and entry were last changed."""
+    files = [path, *sorted(path.rglob("*"))] if path.is_dir() else [path]
+    stats = ((str(file), file.stat()) for file in files if file.exists())
+    return tuple((name, st.st_size, st.st_ino, st.st_mtime_ns, st.st_ctime_ns) for name, st in stats)
 
 
 def _digest_of_file(path: Path) -> str:

@@ -25,7 +25,16 @@ from operators.recovery import attempts, escalation
 from operators.release import json_form, reader
 from operators.release.accounts import COUNTED, id_digest
 from operators.release.attestation import sha256
-from operators.release.layout import CHECKPOINT, DATASET, LEASE, REPORT, SCHEMA_VERSION, SHARD_LIST, commit_of
+from operators.release.layout import (
+    CHECKPOINT,
+    DATASET,
+    LEASE,
+    REPORT,
+    SCHEMA_VERSION,
+    SHARD_LIST,
+    commit_of,
+    half_written,
+)
 from operators.release.signature import shard_holds
 from schemas import __version__
 from schemas.arrow import from_table, to_table
@@ -127,7 +136,7 @@ def _made_with(run: Run) -> dict[str, Any]:
 def _require_same(run: Run, made: dict[str, Any] | None) -> None:
     """Raises UserError if the output was begun by another run, or is no dataset."""
     if made is None:
-        if storage.list_files(run.output).keys() - {LEASE}:
+        if not all(path == LEASE or half_written(path) for path in storage.list_files(run.output)):
             problem = "holds files but no dataset.json, so it is no dataset of ours"
             raise UserError(run.output, problem, "Choose an empty output")
         return

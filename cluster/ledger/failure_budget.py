@@ -17,7 +17,7 @@ from ray.data import DataContext
 from cluster.ledger.events import Events
 from cluster.ray_internals import ExecutionCallback
 from operators import storage
-from operators.release import json_form
+from operators.release import json_form, reader
 from operators.release.accounts import Total
 from schemas.errors import UserError
 from schemas.policy import Failures
@@ -135,7 +135,7 @@ class _Watch(ExecutionCallback):
     def _count(self) -> None:
         """The shards that have come since."""
         folder = storage.join(self.output, "stats")
-        for path in sorted(storage.list_files(folder).keys() - self.seen):
+        for path in sorted({*reader.stats_files(self.output)} - self.seen):
             stats = json_form.parsed(storage.read_bytes(folder, path))
             self.budget.add(stats)
             self.seen.add(path)

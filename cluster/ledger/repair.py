@@ -29,4 +29,5 @@ def repair(output: str, terms: Terms | None = None) -> None:
         raise UserError(output, "holds shards but no commit records", remedy)
     stay = kept(output, committed.values(), sizes, terms or Terms())
     storage.delete(output, [path for name, paths in written.items() if name not in stay for path in paths])
-    storage.delete(output, pending + [path for path, name in committed.items() if name not in stay])
+    half = [path for path in sizes if layout.half_written(path)]
+    storage.delete(output, half + pending + [path for path, name in committed.items() if name not in stay])

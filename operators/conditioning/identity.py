@@ -19,9 +19,11 @@ def looks_key(release_key: bytes) -> bytes:
     return hmac.digest(release_key, b"looks", hashlib.sha256)
 
 
-def dataset_id(release_key: bytes, partition: str) -> str:
-    """What a dataset made of one part of a plan is called, 32 hex digits: keyed, it tells nothing of sources."""
-    return hmac.digest(release_key, f"dataset:{partition}".encode(), hashlib.sha256).hex()[:32]
+def dataset_id(release_key: bytes, partition: str, profile: str, policy: str) -> str:
+    """What a dataset made of one part of a plan by a profile and a policy (their digests) is called, 32 hex digits:
+    keyed, it tells nothing of sources. No run goes on with an output of other settings, so an output keeps it."""
+    said = f"dataset:{partition}:{profile}:{policy}"
+    return hmac.digest(release_key, said.encode(), hashlib.sha256).hex()[:32]
 
 
 def pseudo_identity(release_key: bytes, scope: str, person: int | str, tries: int = 0) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Set
 import numpy as np
 
 from operators.release.c2pa_mark import faults
-from operators.video.encode import ContainerFacts, inspect_video
+from operators.video.encode import ContainerFacts, due_last, inspect_video
 from operators.video.mp4_boxes import C2PA
 from schemas.certificate import Gate, Timing
 from schemas.clip import CandidateClip, ClipRef
@@ -39,8 +39,9 @@ def _accounting(ref: ClipRef, timing: Timing, facts: ContainerFacts) -> list[Gat
         abs((pts - facts.pts[0]) * facts.time_base - want * ref.time_base)
         for pts, want in zip(facts.pts, wanted, strict=False)
     ]
+    last = np.nan if facts.last is None else float(facts.last - due_last(ref.fps, ref.time_base))
     most, other = (
-        float(max(late, default=np.nan)),
+        float(max(late, default=np.nan)) + abs(last) * float(facts.time_base),
         abs(facts.width - ref.width)
         + abs(facts.height - ref.height)
         + abs(float(facts.sample_aspect - ref.sample_aspect)),

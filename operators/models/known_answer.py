@@ -58,7 +58,7 @@ def sees_people(look: Look, confidence: float) -> Check:
     """A detector of which a score of `confidence` counts sees people in a picture of them, and nobody in another."""
 
     def check(asked: int) -> str:
-        if surest(look(picture("people.jpg", asked))) < _MARGIN * confidence:
+        if not surest(look(picture("people.jpg", asked))) >= _MARGIN * confidence:  # NaN is not, either
             return "sees nobody in a picture of people"
         if not surest(look(picture("nobody.jpg", asked))) < confidence:
             return "sees somebody in a picture of nobody"
@@ -98,9 +98,9 @@ def picture(name: str, asked: int = 0) -> np.ndarray:
 
 
 def surest(found: Any) -> float:
-    """The highest score in what a detector says of one frame; NaN if any is none."""
+    """The highest score in what a detector says of one frame; NaN if any is infinite or none."""
     (one,) = found
-    return float(np.max(one.scores, initial=0.0))
+    return float(np.max(one.scores, initial=0.0)) if np.isfinite(one.scores).all() else float("nan")
 
 
 def _marked(frame: np.ndarray, asked: int) -> np.ndarray:

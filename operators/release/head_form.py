@@ -67,8 +67,10 @@ def unsayable(dataset: dict[str, Any]) -> list[str]:
         if value is not None and not (isinstance(value, str) and re.fullmatch(form, value)):
             found.append(name)
     forgotten = dataset.get("forgotten", [])
-    if not isinstance(forgotten, list) or not all(
-        isinstance(one, str) and re.fullmatch(_KEY, one) for one in forgotten
+    if (
+        not isinstance(forgotten, list)
+        or not all(isinstance(one, str) and re.fullmatch(_KEY, one) for one in forgotten)
+        or forgotten != sorted(set(forgotten))
     ):
         found.append("forgotten")
     shards = dataset.get("shards", 0)

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from operators.recovery import attempts, escalation
+from operators.storage import PARTIAL
 
 SCHEMA_VERSION = 3
 DATASET, SHARD_LIST, REPORT = "dataset.json", "shards.jsonl", "report.html"
@@ -36,7 +37,7 @@ FIELDS = {
     "schema_version": "of this table and of the folders' schemas",
     "recast_version": "of the release that made it (schemas.__version__)",
     "state": "running or complete",
-    "dataset_id": "by which verify --dataset-id tells it from others of one signer: keyed, of the plan and its part",
+    "dataset_id": "by which verify --dataset-id tells it from others of a signer: keyed, of plan, part and settings",
     "revision": "grows whenever a finished dataset differs from the one before it",
     "variant": "structhuman or structall",
     "partition": "K/N: which part of the plan this is",
@@ -99,6 +100,13 @@ def committed(path: str, pending: bool = False) -> str:
     """Name of the shard whose commit record `path` is, or with `pending` may yet become; empty if it is none."""
     match = _COMMIT.fullmatch(path)
     return match[1] if match and bool(match[2]) == pending else ""
+
+
+def half_written(path: str) -> bool:
+    """Whether `path` is what a kill leaves of a file that a run was writing."""
+    whole = path.removesuffix(PARTIAL)
+    own = whole in (DATASET, SHARD_LIST, REPORT, ATTESTATION, LEASE)
+    return whole != path and (own or bool(shard_of(whole) or committed(whole)))
 
 
 def is_under_way(path: str) -> bool:

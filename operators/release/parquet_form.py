@@ -10,7 +10,7 @@ import re
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-_ARROW = re.compile(r"parquet-cpp-arrow version \d{1,3}\.\d{1,3}\.\d{1,3}")
+_ARROW = re.compile(r"parquet-cpp-arrow version [1-9][0-9]?\.[0-9]\.[0-9]")  # as all releases since 1.0.0
 
 
 def written(table: pa.Table) -> bytes:

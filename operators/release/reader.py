@@ -20,7 +20,7 @@ from pyarrow import fs
 
 from operators import storage
 from operators.release import json_form, parquet_form
-from operators.release.layout import DATASET, SCHEMA_VERSION, files_of
+from operators.release.layout import DATASET, FOLDERS, SCHEMA_VERSION, files_of, shard_of
 from schemas.arrow import from_table, schema_of
 from schemas.clip import ClipRef
 from schemas.errors import UserError
@@ -70,12 +70,20 @@ def require_complete(output: str, consequence: str) -> dict[str, Any]:
 
 
 def parquet_files(place: str, folder: str) -> Files:
-    """The parquet files below a folder of a dataset or a plan; none if there is no such folder."""
+    """The parquet files below a folder of a dataset or a plan; none if there is no such folder.
+
+    Of a dataset's only those that shards have: what else lies there is for repair and verify, not for a reader.
+    """
     filesystem, root = storage.arrow_filesystem(storage.join(place, folder))
-    names = sorted(
-        name for name in storage.list_files(storage.join(place, folder)) if name.endswith(".parquet")
-    )
-    return filesystem, [f"{root}/{name}" for name in names]
+    names = storage.list_files(storage.join(place, folder))
+    shards = (name for name in names if folder not in FOLDERS or shard_of(f"{folder}/{name}"))
+    return filesystem, [f"{root}/{name}" for name in sorted(shards) if name.endswith(".parquet")]
+
+
+def stats_files(output: str) -> list[str]:
+    """Names of all files of shards in OUT/stats, sorted."""
+    names = storage.list_files(storage.join(output, "stats"))
+    return sorted(name for name in names if name.endswith(".json") and shard_of(f"stats/{name}"))
 
 
 def batches(
@@ -173,8 +181,7 @@ def members(output: str, shard: str, key: str) -> dict[str, bytes]:
 
 def stats(output: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Stats of every shard, in order of name, with the sha256 of their file; a few in memory."""
-    folder = storage.join(output, "stats")
-    names = sorted(storage.list_files(folder))
+    names = stats_files(output)
     with ThreadPoolExecutor(_REQUESTS) as threads:
         for first in range(0, len(names), _FILES):
             some = names[first : first + _FILES]

@@ -22,7 +22,7 @@ from operators.release.said_check import gates_of, unsayable, unsayable_held
 from operators.release.shard_writer import tar_digest
 from operators.release.signature import shard_holds
 from operators.release.spot_check import doubts, draw
-from operators.video.encode import ContainerFacts, decode_bytes, inspect_video
+from operators.video.encode import ContainerFacts, conditioning_size, decode_bytes, due_last, inspect_video
 from operators.video.mp4_boxes import C2PA
 from schemas.arrow import from_table, to_table
 from schemas.certificate import generated, margin
@@ -206,6 +206,8 @@ def _check_clip(
             f"{where}.{CONDITION}",
             "holds more than one video stream without tags",
         )
+        size = conditioning_size(record["width"], record["height"])
+        _check_size(checked, f"{where}.{CONDITION}", facts, size, record)
         _check_moments(checked, f"{where}.{CONDITION}", facts, record)
 
 
@@ -233,13 +235,16 @@ def _check_video(checked: Checked, where: str, data: bytes, record: dict[str, An
     checked.demand(facts.streams == ["video"], where, f"holds streams {facts.streams} where one video is due")
     checked.demand(not facts.tags, where, f"holds tags: {', '.join(sorted(facts.tags))}")
     checked.demand(not boxes, where, f"holds more than a video: {', '.join(boxes)}")
-    checked.demand(
-        (facts.width, facts.height, facts.sample_aspect)
-        == (record["width"], record["height"], Fraction(*record.get("sample_aspect", (1, 1)))),
-        where,
-        "is not of the recorded size and shape of pixels",
-    )
+    _check_size(checked, where, facts, (record["width"], record["height"]), record)
     _check_moments(checked, where, facts, record)
+
+
+def _check_size(
+    checked: Checked, where: str, facts: ContainerFacts, size: tuple[int, int], record: dict[str, Any]
+) -> None:
+    due = (*size, Fraction(*record.get("sample_aspect", (1, 1))))
+    same = (facts.width, facts.height, facts.sample_aspect) == due
+    checked.demand(same, where, "is not of the recorded size and shape of pixels")
 
 
 def _check_moments(checked: Checked, where: str, facts: ContainerFacts, record: dict[str, Any]) -> None:
@@ -254,6 +259,10 @@ def _check_moments(checked: Checked, where: str, facts: ContainerFacts, record: 
     due = [pts * unit for pts in record["timestamps"]]
     held = [(pts - facts.pts[0]) * facts.time_base for pts in facts.pts]
     checked.demand(due == held, where, "has other timestamps than recorded")
+    last = due_last(Fraction(*record["fps"]), unit)
+    checked.demand(
+        not same or facts.last == last, where, "shows its last frame for longer or shorter than recorded"
+    )
 
 
 def size_and_digest(data: bytes) -> dict[str, Any]:

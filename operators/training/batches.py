@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from schemas.errors import UserError
 from schemas.recipe import Recipe
 
 _TOGETHER = 12  # shards that are held in memory and mixed
+_SHARD = re.compile(r"(?:shards/)?[A-Za-z0-9_][A-Za-z0-9_.-]*\.tar")  # below the pairs
 
 
 @dataclass(frozen=True)
@@ -120,11 +122,19 @@ class Batches:
 
 
 def shards_by_size(pairs: str) -> dict[str, list[tuple[str, int]]]:
-    """Name and number of pairs of each shard below `pairs`, by their size of picture; UserError without any."""
+    """Name and number of pairs of each shard below `pairs`, by their size of picture.
+
+    Raises UserError if there is none, or for one that may lie elsewhere.
+    """
     sizes: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for path in sorted(storage.list_files(pairs)):
         if path.startswith("stats/"):
             for shard, (size, count) in json.loads(storage.read_bytes(pairs, path))["shards"].items():
+                if not _SHARD.fullmatch(shard):
+                    problem = f"names {shard!r}, which is no shard of these pairs"
+                    raise UserError(
+                        storage.join(pairs, path), problem, "Make them with python -m jobs.prepare"
+                    )
                 sizes[size].append((shard, count))
     if not sizes:
         raise UserError(pairs, "holds no training pairs", "Make some with python -m jobs.prepare")

@@ -1,6 +1,7 @@
 """Frames <-> H.264, built anew from an allow-list: one video stream, no audio, no tags, no creation time."""
 
 import io
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -8,24 +9,27 @@ import av
 import numpy as np
 from av.bitstream import BitStreamFilterContext
 
-from operators.video.mp4_boxes import foreign_boxes
+from operators.video.mp4_boxes import foreign_boxes, last_duration
 
 
 @dataclass(frozen=True)
 class ContainerFacts:
     """What written bytes really hold. `streams` are types; `tags` are names of metadata found anywhere, `boxes` of
-    boxes that an mp4 written here would not have."""
+    boxes that an mp4 written here would not have; `last` is for how long its last frame is shown, in units of
+    `time_base`, None if nothing says it."""
 
     streams: list[str]
     tags: list[str]
     boxes: list[str]
     pts: list[int]
+    last: int | None
     time_base: Fraction
     width: int
     height: int
     sample_aspect: Fraction
 
 
+_CONDITIONING_SIDE = 640  # px; the conditioning video is for looking at
 # What the mp4 format itself demands and no muxer leaves out; none of it comes from the source.
 _STRUCTURAL_TAGS = {
     "major_brand",
@@ -104,6 +108,18 @@ def _declare_bt709(context: av.VideoCodecContext) -> None:
     context.color_range = context.colorspace = context.color_primaries = context.color_trc = 1
 
 
+def conditioning_size(width: int, height: int) -> tuple[int, int]:
+    """Width and height of the conditioning video of a clip of this size: even, small enough for a page; in pixels."""
+    scale = min(1.0, _CONDITIONING_SIDE / max(width, height))
+    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+
+
+def due_last(fps: Fraction, time_base: Fraction) -> int:
+    """For how long the last frame of a video that is encoded here is shown: a frame's distance, to the nearest of the
+    units that an mp4 has, one part of a second in as many as `time_base` has."""
+    return math.floor(time_base.denominator / fps + Fraction(1, 2))
+
+
 def encode_lossless(frames: np.ndarray, container_format: str = "matroska") -> bytes:
     """uint8 [T,H,W,3] RGB -> H.264 RGB bytes that decode to exactly these frames."""
     file = io.BytesIO()
@@ -145,4 +161,6 @@ def inspect_video(data: bytes) -> ContainerFacts:
             raise ValueError("frames without timestamps")
         foreign = [tag for tag in tags if tag not in _STRUCTURAL_TAGS]
         shape = (video.width, video.height, Fraction(video.sample_aspect_ratio or 1))
-        return ContainerFacts(streams, foreign, foreign_boxes(data), pts, video.time_base, *shape)
+        return ContainerFacts(
+            streams, foreign, foreign_boxes(data), pts, last_duration(data), video.time_base, *shape
+        )

@@ -60,6 +60,14 @@ def layout_of(data: bytes) -> Layout:
     raise ValueError("a video that was not written here")
 
 
+def last_duration(data: bytes) -> int | None:
+    """How long the last frame is shown, in units of the track's time; None if nothing says it."""
+    try:
+        return _durations(dict(reversed(list(_walk(data, ""))))[f"{_TABLES}/stts"])[-1]
+    except (IndexError, KeyError, ValueError):
+        return None
+
+
 def marks(data: bytes) -> list[bytes]:
     """The contents of all C2PA manifests' boxes."""
     return _marks(list(_walk(data, "")))

@@ -113,14 +113,25 @@ def says(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
         lambda made: made["signer"].update(public_key="JANE ROE\n" + made["signer"]["public_key"]),
         lambda made: made["policy"]["settings"]["gates"].update(copied_share="0.1"),
         lambda made: made.update(licence_notes=["JANE ROE"]),
+        lambda made: made.update(licence_notes=made["licence_notes"][::-1]),
+        lambda made: made.update(licence_notes=made["licence_notes"] * 2),
+        lambda made: made.update(licence_notes=made["licence_notes"][:1]),
         lambda made: made.update(revision=True),
         lambda made: made.update(recast_version="0.1.0 by JANE ROE"),
         lambda made: made.update(partition="JANE ROE"),
         lambda made: made["profile"].update(name="JANE ROE, 12 Elm Street"),
+        lambda made: made.update(partition="0/1"),
+        lambda made: made.update(partition="2/1"),
+        lambda made: made.update(partition="999/3"),
+        lambda made: made.update(partition="01/1"),
+        lambda made: made.update(partition="1/257"),
         lambda made: made["policy"].update(name="JANE ROE"),
+        lambda made: made["policy"].update(name="strict"),
         lambda made: made["signer"].update(name="JANE ROE"),
         lambda made: made.update(forgotten=["JANE ROE"]),
         lambda made: made.update(forgotten="JANE ROE"),
+        lambda made: made.update(forgotten=["f" * 20, "0" * 20]),
+        lambda made: made.update(forgotten=["0" * 20, "0" * 20]),
         lambda made: made.update(shards="JANE ROE"),
         lambda made: made.update(shards=20260314),
         lambda made: made.update(marker={"name": "JANE ROE", "digest": "0" * 64}),
@@ -222,12 +233,14 @@ def test_another_dataset_of_the_same_signer_can_be_refused(tmp_path: Path) -> No
     signer, names = Signer.of_file(str(make_key(tmp_path / "key.pem"))), []
     for place in ("one", "two"):
         toy.write_output(f"{tmp_path}/{place}.plan", f"{tmp_path}/{place}", 3, signer=signer)
-        names.append(dataset_id(place.encode(), "1/1"))
+        names.append(dataset_id(place.encode(), "1/1", "profile", "policy"))
         run = replace(
             toy.run_of(f"{tmp_path}/{place}.plan", f"{tmp_path}/{place}", signer), dataset_id=names[-1]
         )
         checkpoint.finish(run)
-    assert dataset_id(b"one", "1/1") == names[0] != dataset_id(b"one", "1/2")
+    assert dataset_id(b"one", "1/1", "profile", "policy") == names[0]
+    for other in (("1/2", "profile", "policy"), ("1/1", "another", "policy"), ("1/1", "profile", "another")):
+        assert dataset_id(b"one", *other) != names[0]
     for place, name, other in zip(("one", "two"), names, names[::-1], strict=True):
         assert problems(tmp_path / place, signer.public_key, dataset_id=name) == []
         (problem,) = problems(tmp_path / place, signer.public_key, dataset_id=other)

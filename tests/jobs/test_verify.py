@@ -179,6 +179,9 @@ def test_other_settings_than_demanded(dataset: Path) -> None:
     assert [breach.problem for breach in other_settings(made, toy.PROFILE, lax)] == [
         "names another policy than driving"
     ]
+    for name in ("profile", "policy"):
+        called = made | {name: made[name] | {"name": "strict"}}
+        assert len(other_settings(called, toy.PROFILE, toy.POLICY)) == 1
 
 
 def test_the_command_tells_by_its_exit_status(dataset: Path) -> None:

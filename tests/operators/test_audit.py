@@ -8,6 +8,8 @@ import av
 import numpy as np
 import pytest
 
+from operators.video import mp4_layout
+from operators.video.mp4_boxes import layout_of
 from schemas.certificate import Gate
 from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.cues import PersonBoxes
@@ -91,6 +93,13 @@ def tag(clip: CandidateClip) -> bytes:
     return file.getvalue()
 
 
+def lasting(video: bytes, seconds: int) -> bytes:
+    """The same pictures, of which the last stands for so long."""
+    layout = layout_of(video)
+    last = seconds * layout.sequence.scale // 2
+    return mp4_layout.write(replace(layout, durations=[*layout.durations[:-1], last]))
+
+
 FAULTS: dict[str, tuple[str, Callable[[CandidateClip], bytes]]] = {
     "passed through": ("copy", lambda clip: encode(SOURCE)),
     "one frame passed through": ("copy", lambda clip: encode(np.concatenate([SOURCE[:1], REGENERATED[1:]]))),
@@ -98,6 +107,8 @@ FAULTS: dict[str, tuple[str, Callable[[CandidateClip], bytes]]] = {
     "another clip": ("background", lambda clip: encode(PERSON)),
     "a frame too few": ("frames", lambda clip: encode(REGENERATED[:-1])),
     "other timestamps": ("timestamps", lambda clip: encode(REGENERATED, [0, *range(2, 10)])),
+    "a last frame for an hour": ("timestamps", lambda clip: lasting(clip.video, 3600)),
+    "a last frame for no time": ("timestamps", lambda clip: lasting(clip.video, 0)),
     "another size": ("size", lambda clip: encode(REGENERATED[:, :80])),
     "left empty": ("content", lambda clip: encode(np.where(MASK[..., None], np.uint8(128), SOURCE))),
     "the same person, blurred": ("body likeness", lambda clip: encode(blurred(SOURCE))),

@@ -1,5 +1,6 @@
 """Nothing is loaded that nobody vouched for: in the process that loads it, and pickles only if the lock lists them."""
 
+import os
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,6 +134,48 @@ def test_a_folder_that_lies_elsewhere_is_not_loaded(tmp_path: Path) -> None:
         weights.digest(tmp_path / "m")
     with pytest.raises(UserError, match="transformer: may run code"):
         vouched(tmp_path / "m")
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_name_of_more_than_one_line_has_no_digest(tmp_path: Path, folder: bool) -> None:
+    """It could say of files that are not there what a digest says of those that are."""
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/a.json").write_text("{}")
+    said = f"a.json:{weights.digest(tmp_path / 'm/a.json')}\nb.safetensors"
+    (tmp_path / "m/a.json").unlink()
+    if folder:
+        (tmp_path / "m" / said).mkdir()
+        (tmp_path / "m" / said / "c.safetensors").write_bytes(b"b")
+    else:
+        (tmp_path / "m" / said).write_bytes(b"b")
+    with pytest.raises(UserError, match="has a name of more than one line"):
+        weights.digest(tmp_path / "m")
+
+
+@pytest.mark.parametrize("way", ["written", "replaced", "added", "same size and time"])
+def test_a_folder_that_changes_later_is_looked_at_again(tmp_path: Path, way: str) -> None:
+    folder, file = tmp_path / "m", tmp_path / "m/n.safetensors"
+    folder.mkdir()
+    file.write_bytes(b"1")
+    expect({str(folder): weights.digest(folder)})
+    assert vouched(folder) == vouched(folder) == folder
+    before = file.stat()
+    match way:
+        case "written":
+            file.write_bytes(b"22")
+        case "replaced":
+            (tmp_path / "other").write_bytes(b"2")
+            (tmp_path / "other").replace(file)
+        case "added":
+            (folder / "o.json").write_text("{}")
+        case "same size and time":
+            file.write_bytes(b"2")
+            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(UserError, match="is not what the run was begun with"):
+        vouched(folder)
+    expect({str(tmp_path / "gone"): "0" * 64})
+    with pytest.raises(UserError, match="is not what the run was begun with"):
+        vouched(tmp_path / "gone/n.safetensors")
 
 
 def test_a_listed_path_is_listed_however_it_is_written(tmp_path: Path) -> None:

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from cluster.ledger import checkpoint
+from cluster.ledger.events import Events
+from cluster.ledger.failure_budget import _Watch
 from cluster.ledger.plans import Plan
 from cluster.ledger.repair import repair
 from operators import storage
+from operators.pages.report import write_report
 from operators.recovery.escalation import Ladder
 from schemas.errors import UserError
 from tests.cluster import toy
@@ -148,3 +151,62 @@ def test_a_damaged_dataset_is_made_whole_and_a_grown_plan_is_continued(
     again = ("dataset.json", "dataset.dsse.json", "shards.jsonl")
     kept = [path for path in before if name not in path and path not in again]
     assert {path: after[path] for path in kept} == {path: before[path] for path in kept}
+
+
+HALF = [
+    "dataset.json",
+    "dataset.dsse.json",
+    "shards.jsonl",
+    "report.html",
+    "lease.json",
+    "checkpoint/{name}.parquet",
+]
+HALF += ["shards/{name}.tar", "manifest/{name}.parquet", "quarantine/{name}.parquet", "stats/{name}.json"]
+
+
+def test_what_was_being_written_when_a_run_was_killed_goes_with_the_next(
+    finished: tuple[str, str, list[str]],
+) -> None:
+    plan, output, (name, *_) = finished
+    before, half = toy.contents(output), [f"{path.format(name=name)}.partial" for path in HALF]
+    for path in half:
+        storage.write_bytes(output, path, b"half")
+    checkpoint.begin(toy.run_of(plan, output))
+    checkpoint.finish(toy.run_of(plan, output))
+    assert toy.contents(output) == before
+    storage.delete(output, list(before))
+    for path in half:  # and nothing else is there, as after a kill at the very beginning
+        storage.write_bytes(output, path, b"half")
+    checkpoint.begin(toy.run_of(plan, output))
+    assert list(storage.list_files(output)) == ["dataset.json"]
+
+
+STRAYS = [
+    "stats/foo.txt",
+    "stats/foo.json",
+    "stats/{name}.txt",
+    "stats/below/{name}.json",
+    "manifest/foo.parquet",
+]
+STRAYS += [
+    "manifest/below/{name}.parquet",
+    "quarantine/foo.parquet",
+    "shards/foo.tar",
+    "checkpoint/foo.parquet",
+]
+
+
+def test_what_somebody_else_left_ends_no_run(finished: tuple[str, str, list[str]]) -> None:
+    """It is for verify to find (tests/jobs/test_strays.py), and read by nobody before."""
+    plan, output, (name, *_) = finished
+    before = toy.contents(output)
+    for path in STRAYS:
+        storage.write_bytes(output, path.format(name=name), b"x")
+    checkpoint.begin(toy.run_of(plan, output))
+    checkpoint.finish(toy.run_of(plan, output))
+    write_report(output)
+    after = toy.contents(output)
+    assert {path: after[path] for path in before} == before
+    watch = _Watch(toy.POLICY.failures, output, Events(output))
+    watch._count()
+    assert watch.budget.done.clips("planned") == 12

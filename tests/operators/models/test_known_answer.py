@@ -54,6 +54,30 @@ def test_who_sees_nobody_or_somebody_everywhere_is_named(sight: str) -> None:
         Sight({"witness": sees_people(scored(SIGHT[sight]), 0.5)})
 
 
+@pytest.mark.parametrize(
+    "people", [(), (0.3,), (np.nan,), (np.inf,), (-np.inf,), (0.9, np.nan), (0.9, np.inf)]
+)
+def test_no_number_where_people_are_is_nobody_seen(people: tuple[float, ...]) -> None:
+    """As of a network in half precision, whose sums leave its range where there is something to see."""
+
+    def look(frames: np.ndarray) -> list[PersonBoxes]:
+        scores = people if frames.shape == picture("people.jpg").shape else ()
+        return [PersonBoxes(np.zeros((len(scores), 4), np.float32), np.array(scores, np.float32))]
+
+    with pytest.raises(UserError, match="sees nobody in a picture of people"):
+        Sight({"witness": sees_people(look, 0.5)})
+
+
+@pytest.mark.parametrize("nobody", [(0.9,), (np.nan,), (np.inf,), (-np.inf,), (0.1, np.nan)])
+def test_no_number_where_nobody_is_is_somebody_seen(nobody: tuple[float, ...]) -> None:
+    def look(frames: np.ndarray) -> list[PersonBoxes]:
+        scores = (0.9,) if frames.shape == picture("people.jpg").shape else nobody
+        return [PersonBoxes(np.zeros((len(scores), 4), np.float32), np.array(scores, np.float32))]
+
+    with pytest.raises(UserError, match="sees somebody in a picture of nobody"):
+        Sight({"witness": sees_people(look, 0.5)})
+
+
 LOADED: dict[str, tuple[Any, str, Any]] = {
     "pose": (operators.conditioning.cue_models, "pose_model", CueModels),
     "segment": (operators.conditioning.cue_models, "segment_model", CueModels),

@@ -129,7 +129,13 @@ def test_a_table_may_be_of_another_version_of_arrow_and_of_no_other_writer(files
     data = files[PATHS["manifest"]]
     ours = pq.read_metadata(io.BytesIO(data)).created_by
     for theirs, alone in (
-        ("parquet-cpp-arrow version 7.0.10", True),
+        ("parquet-cpp-arrow version 7.0.1", True),
+        ("parquet-cpp-arrow version 30.1.0", True),
+        ("parquet-cpp-arrow version 987.654.321", False),
+        ("parquet-cpp-arrow version 07.0.1", False),
+        ("parquet-cpp-arrow version 7.00.1", False),
+        ("parquet-cpp-arrow version 7.0.20", False),
+        ("parquet-cpp-arrow version 7.0", False),
         (SECRET, False),
         (f"{ours} {SECRET}", False),
     ):

@@ -15,7 +15,7 @@ import pytest
 from operators.release import parquet_form
 from operators.release.json_form import written
 from operators.release.layout import files_of
-from operators.video.encode import encode_video
+from operators.video.encode import conditioning_size, encode_video
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Step
 from schemas.manifest import ManifestRow, QuarantineRow
@@ -137,6 +137,40 @@ def test_the_conditioning_has_the_clips_moments() -> None:
 
     found = problems(shard(late))
     assert len(found) == 3 and all("condition.mp4: has other timestamps" in problem for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("clip", "shown", "aspect"),
+    [
+        ((64, 48), (640, 480), 1),
+        ((64, 48), (48, 64), 1),
+        ((64, 48), (62, 48), 1),
+        ((64, 48), (64, 48), Fraction(4, 3)),
+        ((1280, 720), (1280, 720), 1),
+        ((1280, 720), (640, 358), 1),
+        ((65, 47), (66, 48), 1),
+    ],
+)
+def test_the_conditioning_has_the_clips_size_as_condition_makes_it(
+    clip: tuple[int, int], shown: tuple[int, int], aspect: Fraction | int
+) -> None:
+    """Another is somebody else's video, or says a number."""
+
+    def conditioned(shown: tuple[int, int], aspect: Fraction | int) -> list[str]:
+        def ended(number: Any) -> toy.Ended:
+            ref = replace(number, width=clip[0], height=clip[1])
+            if ref.clip_id != 2:
+                return toy.ended(number)
+            frames = np.zeros((ref.frames, shown[1], shown[0], 3), np.uint8)
+            moments = ref.pts[ref.overlap :]
+            made = encode_video(frames, moments, ref.time_base, ref.fps, 40, "ultrafast", Fraction(aspect))
+            return toy.released(ref, toy.noise(ref), made)
+
+        return problems(shard(ended))
+
+    assert conditioned(conditioning_size(*clip), 1) == []
+    (found,) = conditioned(shown, aspect)
+    assert "condition.mp4: is not of the recorded size" in found
 
 
 def rows_with(files: Files, folder: str, case: type, verdict: str, **more: Any) -> None:

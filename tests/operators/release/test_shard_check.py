@@ -6,9 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+import pytest
+
 from operators.release.checked import Demands
 from operators.release.shard_check import check_shard
 from operators.release.shard_writer import write_shard
+from operators.video import mp4_layout
+from operators.video.mp4_boxes import layout_of
 from tests.cluster import toy
 
 
@@ -36,6 +40,18 @@ class TestClip:
     def test_other_timestamps(self) -> None:
         late = replace(self.ref, pts=[0, 512, 1024, 1537, 2048, 2560])
         assert self.check(toy.released(self.ref, toy.noise(late))) == ["has other timestamps than recorded"]
+
+    @pytest.mark.parametrize("last", [0, 1, 511, 513, 5120 * 3600, (1 << 31) - 1])
+    def test_another_last_moment(self, last: int) -> None:
+        """A day, or a number, in one of which no timestamp speaks; in the clip as in its conditioning."""
+
+        def lasting(video: bytes) -> bytes:
+            layout = layout_of(video)
+            return mp4_layout.write(replace(layout, durations=[*layout.durations[:-1], last]))
+
+        plain, problem = toy.noise(self.ref), "shows its last frame for longer or shorter than recorded"
+        assert problem in self.check(toy.released(self.ref, lasting(plain)))
+        assert problem in self.check(toy.released(self.ref, plain, lasting(plain)))
 
     def test_another_size(self) -> None:
         wide = replace(self.ref, width=80)

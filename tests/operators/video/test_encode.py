@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.video.encode import decode_bytes, encode_lossless, encode_video, inspect_video
+from operators.video.encode import decode_bytes, due_last, encode_lossless, encode_video, inspect_video
 from tests.videos import pictures
 
 TIME_BASES = [
@@ -91,3 +91,16 @@ def test_lossless_is_lossless(size: tuple[int, int]) -> None:
 def test_frames_without_timestamps_are_refused() -> None:
     with pytest.raises(ValueError, match="4 frames of uint8 with 3 timestamps"):
         encode_video(pictures(4), [0, 1, 2], Fraction(1, 10), Fraction(10), 20, "veryfast")
+
+
+@pytest.mark.parametrize(
+    "fps", [Fraction(10), Fraction(30000, 1001), Fraction(7, 3), Fraction(25), Fraction(20)]
+)
+@pytest.mark.parametrize(
+    "unit", [Fraction(1, 10), Fraction(1, 1000), Fraction(1001, 30000), Fraction(3, 100), Fraction(1, 90000)]
+)
+@pytest.mark.parametrize("pts", [[0, 1, 2], [0, 3, 4, 9]])
+def test_the_last_frame_is_shown_for_a_frames_distance(fps: Fraction, unit: Fraction, pts: list[int]) -> None:
+    """To the nearest unit: what is due of every video is what the encoder writes."""
+    video = encode_video(np.zeros((len(pts), 48, 64, 3), np.uint8), pts, unit, fps, 30, "ultrafast")
+    assert inspect_video(video).last == due_last(fps, unit)
