@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from schemas import words
 from schemas.certificate import Certificate, Direction, Gate, Step, filled, refused
+from schemas.counts import miscounted
 from schemas.measures import MEASURES, possible
 from schemas.policy import Policy
 
@@ -82,9 +83,11 @@ def other_gates(gates: list[Gate], wanted: list[Due]) -> list[str]:
     return problems
 
 
-def unproved(certificate: Certificate, policy: Policy) -> list[str]:
-    """What a certificate fails to prove of a clip that was released under `policy`; empty if nothing."""
+def unproved(certificate: Certificate, policy: Policy, overlap: int) -> list[str]:
+    """What a certificate fails to prove of a clip that was released under `policy`, with `overlap` frames of context
+    before it; empty if nothing."""
     problems = other_gates(certificate.gates, due(policy, certificate.steps, certificate.marked))
+    problems += miscounted(certificate, overlap)
     if certificate.treatment != policy.people:
         problems.append("people were treated otherwise than the policy says")
     if certificate.labels_published != (policy.labels != "none"):

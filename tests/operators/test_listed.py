@@ -253,12 +253,12 @@ def test_a_listed_person_who_is_not_masked_is_refused(tmp_path: Path) -> None:
 def test_a_certificate_proves_no_exception_that_the_policy_does_not_make(tmp_path: Path) -> None:
     outcome = staged(tmp_path, OPERATOR).run()
     good, policy = outcome.certificate, accepting()
-    assert unproved(good, policy) == []
+    assert unproved(good, policy, 0) == []
     for wrong in ({"consent": "C-18"}, {"by": ""}, {"frame": 99}, {"consent": "/home/jane"}):
         bad = replace(good, excepted=[replace(good.excepted[0], **wrong)])
-        assert unproved(bad, policy), wrong
+        assert unproved(bad, policy, 0), wrong
     other = replace(good, policy_digest=policy_of("structhuman").digest())
-    assert any("consents" in one for one in unproved(other, policy_of("structhuman")))
+    assert any("consents" in one for one in unproved(other, policy_of("structhuman"), 0))
     with pytest.raises(ValueError, match="has not passed every gate"):
         replace(outcome, certificate=replace(good, excepted=[replace(OPERATOR[0], consent="C-18")]))
 
