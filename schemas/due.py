@@ -83,9 +83,9 @@ def other_gates(gates: list[Gate], wanted: list[Due]) -> list[str]:
     return problems
 
 
-def unproved(certificate: Certificate, policy: Policy, overlap: int) -> list[str]:
-    """What a certificate fails to prove of a clip that was released under `policy`, with `overlap` frames of context
-    before it; empty if nothing."""
+def unproved(certificate: Certificate, policy: Policy, size: tuple[int, int], overlap: int) -> list[str]:
+    """What a certificate fails to prove of a clip of this `size` (height, width) that was released under `policy`, with
+    `overlap` frames of context before it; empty if nothing."""
     problems = other_gates(certificate.gates, due(policy, certificate.steps, certificate.marked))
     problems += miscounted(certificate, overlap)
     if certificate.treatment != policy.people:
@@ -94,13 +94,24 @@ def unproved(certificate: Certificate, policy: Policy, overlap: int) -> list[str
         problems.append("labels are published otherwise than the policy says")
     if certificate.policy_digest != policy.digest() or certificate.variant != policy.variant:
         problems.append("another policy or variant")
-    if other := sorted({one.consent for one in certificate.excepted} - policy.excepted):
-        problems.append(f"somebody is excepted by {len(other)} consents that the policy does not accept")
-    if any(not 0 <= one.frame < certificate.frames or not one.by for one in certificate.excepted):
-        problems.append("somebody is excepted in frames that there are not, or by nobody's word")
-    if not all(words.written(text) for one in certificate.excepted for text in (one.consent, one.by)):
-        problems.append("somebody is excepted by what is not to be published")
+    problems += _unfounded(certificate, policy, size)
     may_waive, digest = policy.reviewers.may_waive, certificate.output_sha256
     if failed := refused(certificate.gates, certificate.steps, digest, may_waive):
         problems.append(f"gate did not pass: {', '.join(failed)}")
+    return problems
+
+
+def _unfounded(certificate: Certificate, policy: Policy, size: tuple[int, int]) -> list[str]:
+    """What is wrong with those whom it excepts."""
+    problems, excepted = [], certificate.excepted
+    if other := sorted({one.consent for one in excepted} - policy.excepted):
+        problems.append(f"somebody is excepted by {len(other)} consents that the policy does not accept")
+    if any(not 0 <= one.frame < certificate.frames or not one.by for one in excepted):
+        problems.append("somebody is excepted in frames that there are not, or by nobody's word")
+    if not all(one.is_in(size) for one in excepted):
+        problems.append("somebody is excepted where there is no picture")
+    if len({(one.frame, one.x0, one.y0, one.x1, one.y1) for one in excepted}) < len(excepted):
+        problems.append("somebody is excepted twice")
+    if not all(words.written(text) for one in excepted for text in (one.consent, one.by)):
+        problems.append("somebody is excepted by what is not to be published")
     return problems

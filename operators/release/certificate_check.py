@@ -124,7 +124,7 @@ def certificate_problems(
         found.append("certificate and manifest differ in margin")
     if certificate.output_sha256 != row.sha256:
         found.append("certificate is of another video")
-    lacking = unproved(certificate, policy, row.window - row.frames)
+    lacking = unproved(certificate, policy, (row.height, row.width), row.window - row.frames)
     found += [f"certificate: {problem}" for problem in lacking]
     if public_key and not is_signed("certificate", record["certificate"], signature, public_key):
         found.append("certificate is not signed by the dataset's key")
