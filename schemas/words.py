@@ -70,6 +70,7 @@ _REASONS = [
     r"there is no picture in it any more",
     r"its key holds \?versionId=, which stands for a version of another",
     r"its name is not UTF-8",
+    r"its name has a part that is empty, \. or \.\.",
     r"it crashed or hung whatever probed it",
     rf"there is no video stream in it, only (?:{_TYPES}|nothing)(?: \(a cover\))?",
     r"its video codec is unknown",
