@@ -74,7 +74,12 @@ def broken(summary: Mapping[str, Any], bounds: EvidenceBounds) -> list[str]:
     for name, most in bounds.named().items():
         one = figures.get(name) or {}
         high, sources = one.get("high"), one.get("sources")
-        if type(high) not in (int, float) or type(sources) is not int or sources < 1:
+        if (
+            not isinstance(high, int | float)
+            or isinstance(high, bool)
+            or type(sources) is not int
+            or sources < 1
+        ):
             problems.append(f"{name} was not measured over several sources")
         elif not 0 <= high <= 1:  # NaN is none, either
             problems.append(f"{name} may be up to {high:g}, which is no share")
