@@ -16,8 +16,7 @@ from operators.release.shard_writer import shape_of
 from operators.release.signature import is_signed
 from operators.video.picture import DEINTERLACER
 from schemas.certificate import Certificate, margin
-from schemas.counts import COUNTS
-from schemas.due import unproved
+from schemas.due import COUNTS, unproved
 from schemas.manifest import ManifestRow
 from schemas.policy import Policy
 

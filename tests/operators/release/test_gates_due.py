@@ -13,8 +13,7 @@ from operators.release.checked import Demands
 from operators.release.shard_check import check_shard
 from operators.release.shard_writer import write_shard
 from schemas.certificate import Gate, Step
-from schemas.counts import miscounted
-from schemas.due import due, other_gates
+from schemas.due import due, miscounted, other_gates
 from tests.cluster import toy
 
 NAME, REF = "0" * 32 + "-00000000", toy.make_ref(5)
