@@ -164,10 +164,11 @@ def videos_among(plan: Plan, which: pc.Expression) -> tuple[pc.Expression, set[s
 
 
 def called(rules: Videos, own: Callable[[str], str], ref: ClipRef) -> str:
-    """A video by its source's key, or by what is its `own` name by its uri; without the ending mp4."""
-    if rules.names == "key":
-        return source_of(ref.key)
+    """A video by its source's key, or by what is its `own` name by its uri, if that leads nowhere else; without the
+    ending mp4."""
     name = own(ref.uri)
+    if rules.names == "key" or not storage.is_below(name):
+        return source_of(ref.key)
     return name[:-4] if name.lower().endswith(".mp4") else name
 
 

@@ -164,7 +164,8 @@ class Audit:
         lost = flat or treatment in ("blur", "pixelate", "blackout")
         gates.append(blank(output, evidence.painted, evidence.regenerated, overlap, limits, lost))
         if self.policy.labels != "none":
-            gates.append(labels_fit(clip.labels, clip.regenerated, evidence.regenerated))
+            drawn = evidence.variant == "structhuman" and bool(evidence.renewed.any())
+            gates.append(labels_fit(clip.labels, clip.regenerated, evidence.regenerated, drawn))
         if shown:
             gates += conditioning_video(shown, new, people, limits.copied_share)
         if treatment == "regenerate" and not flat:

@@ -57,6 +57,17 @@ def _resolved(uri: str) -> str:
     return str(Path(path).resolve()) if scheme == "file" else uri
 
 
+def is_below(name: str) -> bool:
+    """Whether a path leads to something below the folder that it is joined to, and to nothing else."""
+    return not {"", ".", ".."} & set(name.split("/"))
+
+
+def require_below(name: str) -> None:
+    """Raises UserError for a path that leads elsewhere."""
+    if not is_below(name):
+        raise UserError(name, "has a part that is empty, . or ..", "Rename it, and plan again")
+
+
 def join(uri: str, name: str) -> str:
     """The place of `name` below `uri`."""
     return f"{uri.rstrip('/')}/{name}"

@@ -236,7 +236,8 @@ class ReleasedClip:
         certificate = self.certificate
         if (certificate.clip_id, certificate.key) != (self.ref.clip_id, self.ref.key):
             raise ValueError(f"clip {self.ref.clip_id} carries the certificate of clip {certificate.clip_id}")
-        if problems := unproved(certificate, Policy.model_validate_json(self.policy)):
+        policy, size = Policy.model_validate_json(self.policy), (self.ref.height, self.ref.width)
+        if problems := unproved(certificate, policy, size, self.ref.overlap):
             raise ValueError(f"clip {self.ref.clip_id} has not passed every gate: {'; '.join(problems)}")
         if certificate.output_sha256 != hashlib.sha256(self.video).hexdigest():
             raise ValueError(f"clip {self.ref.clip_id} does not hold the bytes that were certified")

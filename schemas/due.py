@@ -8,6 +8,9 @@ from schemas.certificate import Certificate, Direction, Gate, Step, filled, refu
 from schemas.measures import MEASURES, possible
 from schemas.policy import Policy
 
+COUNTS = ("people", "regenerated", "filled", "frames_masked", "frames_painted")
+_MOST = 1 << 20
+
 
 @dataclass(frozen=True)
 class Due:
@@ -82,22 +85,67 @@ def other_gates(gates: list[Gate], wanted: list[Due]) -> list[str]:
     return problems
 
 
-def unproved(certificate: Certificate, policy: Policy) -> list[str]:
-    """What a certificate fails to prove of a clip that was released under `policy`; empty if nothing."""
+def unproved(certificate: Certificate, policy: Policy, size: tuple[int, int], overlap: int) -> list[str]:
+    """What a certificate fails to prove of a clip of this `size` (height, width) that was released under `policy`, with
+    `overlap` frames of context before it; empty if nothing."""
     problems = other_gates(certificate.gates, due(policy, certificate.steps, certificate.marked))
+    problems += miscounted(certificate, overlap)
     if certificate.treatment != policy.people:
         problems.append("people were treated otherwise than the policy says")
     if certificate.labels_published != (policy.labels != "none"):
         problems.append("labels are published otherwise than the policy says")
     if certificate.policy_digest != policy.digest() or certificate.variant != policy.variant:
         problems.append("another policy or variant")
-    if other := sorted({one.consent for one in certificate.excepted} - policy.excepted):
-        problems.append(f"somebody is excepted by {len(other)} consents that the policy does not accept")
-    if any(not 0 <= one.frame < certificate.frames or not one.by for one in certificate.excepted):
-        problems.append("somebody is excepted in frames that there are not, or by nobody's word")
-    if not all(words.written(text) for one in certificate.excepted for text in (one.consent, one.by)):
-        problems.append("somebody is excepted by what is not to be published")
+    problems += _unfounded(certificate, policy, size)
     may_waive, digest = policy.reviewers.may_waive, certificate.output_sha256
     if failed := refused(certificate.gates, certificate.steps, digest, may_waive):
         problems.append(f"gate did not pass: {', '.join(failed)}")
     return problems
+
+
+def _unfounded(certificate: Certificate, policy: Policy, size: tuple[int, int]) -> list[str]:
+    """What is wrong with those whom it excepts."""
+    problems, excepted = [], certificate.excepted
+    if other := sorted({one.consent for one in excepted} - policy.excepted):
+        problems.append(f"somebody is excepted by {len(other)} consents that the policy does not accept")
+    if any(not 0 <= one.frame < certificate.frames or not one.by for one in excepted):
+        problems.append("somebody is excepted in frames that there are not, or by nobody's word")
+    if not all(one.is_in(size) for one in excepted):
+        problems.append("somebody is excepted where there is no picture")
+    if len({(one.frame, one.x0, one.y0, one.x1, one.y1) for one in excepted}) < len(excepted):
+        problems.append("somebody is excepted twice")
+    if not all(words.written(text) for one in excepted for text in (one.consent, one.by)):
+        problems.append("somebody is excepted by what is not to be published")
+    return problems
+
+
+def miscounted(certificate: Certificate, overlap: int) -> list[str]:
+    """How it counts what cannot be, of a clip with `overlap` frames of context before it; empty if it can be.
+
+    Who shows in those frames alone has a track and counts, though no released frame is masked.
+    """
+    counts = [getattr(certificate, name) for name in (*COUNTS, "tracks", "diffusion_calls")]
+    anew, tracks, masked = (
+        certificate.treatment == "regenerate",
+        certificate.tracks,
+        certificate.frames_masked,
+    )
+    made = certificate.regenerated or certificate.diffusion_calls
+    table = [
+        (
+            certificate.people != certificate.regenerated + certificate.filled,
+            "other people than those regenerated or filled",
+        ),
+        (min(counts) < 0 or max(counts) > _MOST, "what cannot be"),
+        (max(masked, certificate.frames_painted) > certificate.frames, "more frames than it has"),
+        (made and filled(certificate.steps), "what was generated, though all was filled"),
+        ((made or tracks) and not anew, "what was generated, though people were treated otherwise"),
+        (made and not tracks, "what was generated of nobody and nothing"),
+        (anew and masked and not tracks, "masked frames, though there was nobody and nothing"),
+        ((certificate.people or tracks) and not masked and not overlap, "whoever shows in no masked frame"),
+        (
+            certificate.variant == "structall" and not (tracks and masked == certificate.frames),
+            "less than the whole scene",
+        ),
+    ]
+    return [f"counts {what}" for wrong, what in table if wrong]

@@ -24,3 +24,12 @@ class Listed:
     def box(self) -> np.ndarray:
         """float32 [4]."""
         return np.array([self.x0, self.y0, self.x1, self.y1], np.float32)
+
+    def is_in(self, size: tuple[int, int]) -> bool:
+        """Whether the box is in order, and at least a pixel of it lies in a picture of `size` (height, width), beyond
+        which it reaches no farther than the picture is large."""
+        sides = (self.x0, self.x1, size[1]), (self.y0, self.y1, size[0])
+        return all(
+            -most <= low and high <= 2 * most and max(0, low) + 1 <= min(most, high)
+            for low, high, most in sides  # of no number nothing is true
+        )

@@ -70,6 +70,7 @@ _REASONS = [
     r"there is no picture in it any more",
     r"its key holds \?versionId=, which stands for a version of another",
     r"its name is not UTF-8",
+    r"its name has a part that is empty, \. or \.\.",
     r"it crashed or hung whatever probed it",
     rf"there is no video stream in it, only (?:{_TYPES}|nothing)(?: \(a cover\))?",
     r"its video codec is unknown",
@@ -107,8 +108,8 @@ _REMEDIES = [
 ]
 _REASON, _REMEDY = (re.compile("|".join(f"(?:{one})" for one in listed)) for listed in (_REASONS, _REMEDIES))
 _STEP = re.compile(rf"(?:{'|'.join(STAGES)}): (?:{_REASON.pattern})")
-# In what a person writes: part of a path or an address, the ending of a file's name, a control character.
-_LEADS_BACK = re.compile(r"[/@]|\\\w|\w\.(?=\w\w)\w*[^\W\d]|[\x00-\x1f\x7f]")
+# In what a person writes: part of a path or an address, the ending of a file's name.
+_LEADS_BACK = re.compile(r"[/@]|\\\w|\w\.(?=\w\w)\w*[^\W\d]")
 MOST = 300  # characters of what a person writes
 
 
@@ -128,5 +129,6 @@ def climbed(text: str) -> bool:
 
 
 def written(text: str) -> bool:
-    """Whether what a person wrote names no file, path or address. What it means nobody here can tell."""
-    return len(text) <= MOST and not _LEADS_BACK.search(text)
+    """Whether what a person wrote names no file, path or address, and all of it can be seen. What it means nobody here
+    can tell."""
+    return len(text) <= MOST and text.isprintable() and not _LEADS_BACK.search(text)

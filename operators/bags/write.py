@@ -83,7 +83,11 @@ class Rosbag2Out:
 
 @contextmanager
 def new_bag(target: str, name: str, profile: str) -> Iterator[McapOut | Rosbag2Out]:
-    """A bag `name` below `target`, of the same kind: an MCAP file, or the folder of a metadata.yaml."""
+    """A bag `name` below `target`, of the same kind: an MCAP file, or the folder of a metadata.yaml.
+
+    Raises UserError for a name that leads elsewhere.
+    """
+    storage.require_below(name)
     folder, _, file = f"{target}/{name}".rpartition("/")
     if not is_mcap(name):
         with tempfile.TemporaryDirectory() as place:

@@ -59,7 +59,7 @@ class BagExport:
         for ref in self.refs:
             by_bag[ref.uri].append(ref)
         record = {"bags": {self._name(uri): self._bag(uri, own) for uri, own in sorted(by_bag.items())}}
-        self._describe(sorted(filter(is_mcap, by_bag)))
+        self._describe(sorted(uri for uri in by_bag if is_mcap(uri) and storage.is_below(self._name(uri))))
         storage.write_bytes(self.target, RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode())
         return record
 

@@ -70,4 +70,5 @@ class ImageExport:
         still = Still(ref.width, ref.height, ref.rotation, ref.mirrored, ref.gray)
         for image, frame in zip(ref.images[ref.overlap :], frames, strict=True):
             path = image.name if folder == "." else f"{folder}/{image.name}"
+            storage.require_below(path)
             storage.write_bytes(self.target, path, written(frame, still, ending(image.name)))

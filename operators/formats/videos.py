@@ -15,6 +15,7 @@ from av.error import FFmpegError
 
 from operators import storage
 from operators.formats.ended import Ended, unreleased
+from operators.formats.images import RECORD
 from operators.release.layout import source_of
 from operators.video.encode import decode_bytes, encode_video
 from operators.video.joined import Joined, Unlike, gray, settings_of
@@ -57,11 +58,15 @@ class VideoExport:
     def write(self, sources: Iterable[Sequence[ClipRef]]) -> dict[str, dict[str, Any]]:
         """Write the videos of all `sources`, each its clips; of each, by name, how many frames ended how, and why.
 
-        Raises UserError if a clip's video is not what was released, or two videos would be called the same.
+        Raises UserError if a clip's video is not what was released, or two videos would be called the same, or one like
+        the record of all.
         """
         videos: dict[str, dict[str, Any]] = {}
         for refs in sources:
             name = self.name(refs[0])
+            if f"{name}.json" == RECORD:
+                remedy = "Rename it and plan again, or set videos.names to key"
+                raise UserError(name, "is what the record of all videos is called", remedy)
             if name in videos:
                 remedy = "Rename one of them and plan again, or set videos.names to key"
                 raise UserError(name, "is what two videos would be called", remedy)

@@ -1,11 +1,12 @@
 """Labels of who is drawn: from the actors' own parameters, and from the pixels that show them. Nothing is detected."""
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from operators.actor.compose import Cast
+from operators.release.labels import numbered
 from operators.release.rle import runs
 from schemas.person_label import PersonLabel
 
@@ -28,7 +29,7 @@ class Labelling:
                 track=0,
                 person=hashlib.sha256(f"person:{one.actor.seed}".encode()).hexdigest()[:16],
                 box=[int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1],
-                visibility=round(min(1.0, float(shown.sum()) / max(drawn, 1)), 4),
+                visibility=round(min(1.0, max(1e-4, float(shown.sum()) / max(drawn, 1))), 4),
                 keypoints=_keypoints(one.points[t - one.first], shown),
                 mask=runs(shown),
             )
@@ -36,19 +37,14 @@ class Labelling:
 
     def numbered(self) -> list[PersonLabel]:
         """By frame, people numbered as they come."""
-        numbers: dict[str, int] = {}
-        ordered = sorted(self.labels, key=lambda label: (label.frame, label.box, label.person))
-        for label in ordered:
-            numbers.setdefault(label.person, len(numbers) + 1)
-        made = [replace(label, track=numbers[label.person]) for label in ordered]
-        return sorted(made, key=lambda label: (label.frame, label.track))
+        return numbered(self.labels)
 
 
 def _keypoints(points: np.ndarray, shown: np.ndarray) -> list[float]:
     """COCO's 51 numbers of the joints [17,2] px."""
     made: list[float] = []
     height, width = shown.shape
-    for x, y in points.astype(float).round(2).tolist():
+    for x, y in (points.astype(float).round(2) + 0.0).tolist():  # of zeros the one
         if not (0 <= x < width and 0 <= y < height):
             made += [0.0, 0.0, 0.0]
         else:

@@ -239,6 +239,8 @@ def unnameable(place: str, name: str) -> str:
         return "its name is not UTF-8"
     if "://" in place and "?versionId=" in name:
         return "its key holds ?versionId=, which stands for a version of another"
+    if not storage.is_below(name):
+        return "its name has a part that is empty, . or .."
     return ""
 
 

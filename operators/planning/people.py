@@ -68,14 +68,15 @@ def read_people(uri: str, frames: int | None, size: tuple[int, int]) -> list[Lis
             raise Unreadable(f"its list of people is not of {frames} frames, as many as it has", _REMEDY)
         if not 0 <= frame < frames or frame != int(frame):
             raise Unreadable(f"row {number} of its list of people is of no frame that it has", _REMEDY)
-        if not _is_box([x0, y0, x1, y1], size):
+        one = Listed(int(frame), x0, y0, x1, y1, consent, by)
+        if not one.is_in(size):
             raise Unreadable(f"row {number} of its list of people is no box in its pictures", _REMEDY)
         if bool(consent) != bool(by) or not words.written(consent) or not words.written(by):
             raise Unreadable(
                 f"row {number} of its list of people has no consent that may be published", _REMEDY
             )
-        found.append(Listed(int(frame), x0, y0, x1, y1, consent, by))
-    return sorted(found, key=lambda one: one.frame)
+        found.append(one)
+    return sorted(dict.fromkeys(found), key=lambda one: one.frame)  # what is said twice is said
 
 
 def with_people(refs: list[ClipRef], people: list[Listed]) -> list[ClipRef]:
@@ -105,14 +106,3 @@ def _column(table: pa.Table, name: str) -> list[Any]:
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         raise Unreadable("its list of people has a column of another type", _REMEDY)
     return [math.nan if value is None else float(value) for value in column.to_pylist()]
-
-
-def _is_box(box: list[float], size: tuple[int, int]) -> bool:
-    """Whether x0 y0 x1 y1 are finite, in order, and at least a pixel of it lies in a picture of `size`."""
-    x0, y0, x1, y1 = box
-    height, width = size
-    return (
-        all(map(math.isfinite, box))
-        and max(0, x0) + 1 <= min(width, x1)
-        and max(0, y0) + 1 <= min(height, y1)
-    )

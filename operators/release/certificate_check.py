@@ -16,14 +16,12 @@ from operators.release.shard_writer import shape_of
 from operators.release.signature import is_signed
 from operators.video.picture import DEINTERLACER
 from schemas.certificate import Certificate, margin
-from schemas.due import unproved
+from schemas.due import COUNTS, unproved
 from schemas.manifest import ManifestRow
 from schemas.policy import Policy
 
-_COUNTS = ("people", "regenerated", "filled", "frames_masked", "frames_painted")
 _MOST = (1 << 32) - 1  # of a number in an mp4
-_MOST_COUNTED = 1 << 20
-_SAME = ("clip_id", "key", "frames", *_COUNTS, "tracks", "diffusion_calls", "source_hmac")
+_SAME = ("clip_id", "key", "frames", *COUNTS, "tracks", "diffusion_calls", "source_hmac")
 _DIGESTS = (
     "output_sha256",
     "weights_digest",
@@ -114,9 +112,6 @@ def certificate_problems(
         for name, value in settings.items()
         if getattr(certificate, name) != value
     ]
-    if certificate.people != certificate.regenerated + certificate.filled:
-        found.append("certificate counts other people than those regenerated or filled")
-    found += [] if _countable(certificate) else ["certificate counts what cannot be"]
     if certificate.steps != row.steps:
         found.append("certificate and manifest differ in steps")
     if unsayable_steps(certificate.steps):
@@ -128,16 +123,10 @@ def certificate_problems(
         found.append("certificate and manifest differ in margin")
     if certificate.output_sha256 != row.sha256:
         found.append("certificate is of another video")
-    found += [f"certificate: {problem}" for problem in unproved(certificate, policy)]
+    lacking = unproved(certificate, policy, (row.height, row.width), row.window - row.frames)
+    found += [f"certificate: {problem}" for problem in lacking]
     if public_key and not is_signed("certificate", record["certificate"], signature, public_key):
         found.append("certificate is not signed by the dataset's key")
     if signature is not None and not public_key:
         found.append("certificate is signed, although dataset.json names no key")
     return found
-
-
-def _countable(certificate: Certificate) -> bool:
-    """Whether its numbers may be those of anybody, in frames that there are."""
-    counts = [getattr(certificate, name) for name in (*_COUNTS, "tracks", "diffusion_calls")]
-    frames = max(certificate.frames_masked, certificate.frames_painted)
-    return min(counts) >= 0 and max(counts) <= _MOST_COUNTED and frames <= certificate.frames

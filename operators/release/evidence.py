@@ -60,18 +60,29 @@ def opened(data: bytes, public_key: str) -> tuple[dict[str, str], dict[str, Any]
 
 def broken(summary: Mapping[str, Any], bounds: EvidenceBounds) -> list[str]:
     """Which bounds an evaluation does not keep, in words. The upper end of an interval counts; what was not measured,
-    or has no interval, keeps no bound."""
+    or has no interval, keeps no bound, nor does a number that is no share."""
     problems = []
     try:
-        if summary["unmeasured"] != 0:
-            problems.append(f"{summary['unmeasured']} released clips could not be measured")
+        unmeasured, sources = summary["unmeasured"], summary["sources"]
+        if type(unmeasured) is not int or unmeasured:
+            problems.append(f"{unmeasured} released clips could not be measured")
+        if type(sources) is not int or sources < 1:
+            problems.append("no source was measured")
         figures = summary["methods"]["recast"]["figures"]
     except (KeyError, TypeError):
         return ["it holds no figures of the dataset"]
     for name, most in bounds.named().items():
-        high = (figures.get(name) or {}).get("high")
-        if not isinstance(high, int | float) or isinstance(high, bool):
+        one = figures.get(name) or {}
+        high, sources = one.get("high"), one.get("sources")
+        if (
+            not isinstance(high, int | float)
+            or isinstance(high, bool)
+            or type(sources) is not int
+            or sources < 1
+        ):
             problems.append(f"{name} was not measured over several sources")
-        elif not high <= most:  # NaN keeps nothing
+        elif not 0 <= high <= 1:  # NaN is none, either
+            problems.append(f"{name} may be up to {high:g}, which is no share")
+        elif high > most:
             problems.append(f"{name} may be up to {high:.3f}, more than {most:g}")
     return problems

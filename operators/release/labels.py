@@ -6,6 +6,7 @@ one, with `track_id`, `person` and `visibility` beside each annotation; images a
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -44,8 +45,23 @@ def is_alone(
     return parquet_form.same(data, due) if form == "parquet" else data == due
 
 
-def faults(labels: Sequence[PersonLabel], people: int, frames: int, height: int, width: int) -> list[str]:
-    """How these are not labels of so many `people` in such a clip, in words; empty if they are."""
+def numbered(labels: Sequence[PersonLabel]) -> list[PersonLabel]:
+    """The same by frame, people numbered from 1 as they come."""
+    numbers: dict[str, int] = {}
+    ordered = sorted(labels, key=lambda label: (label.frame, label.box, label.person))
+    for label in ordered:
+        numbers.setdefault(label.person, len(numbers) + 1)
+    made = [replace(label, track=numbers[label.person]) for label in ordered]
+    return sorted(made, key=lambda label: (label.frame, label.track))
+
+
+def faults(
+    labels: Sequence[PersonLabel], people: int, frames: int, height: int, width: int, due: bool = False
+) -> list[str]:
+    """How these are not labels of so many `people` in such a clip, in words; empty if they are.
+
+    Somebody may be hidden in every frame, and has none then; where some are `due`, none at all are a fault.
+    """
     found = set[str]()
     order = [(label.frame, label.track) for label in labels]
     if order != sorted(set(order)):
@@ -55,23 +71,28 @@ def faults(labels: Sequence[PersonLabel], people: int, frames: int, height: int,
         found.add("a person has two names in labels")
     if len(names) > people:
         found.add(f"labels name {len(names)} people, and {people} were made anew")
+    if due and people and not labels:
+        found.add(f"labels name nobody, and {people} were made anew")
+    if {(label.track, label.person) for label in numbered(labels)} != names:
+        found.add("people are not numbered as they come")
     for label in labels:
         try:
             if not _sound(label, frames, height, width):
                 found.add("a label says what no label can")
-        except (IndexError, ValueError):
+        except (IndexError, TypeError, ValueError):
             found.add("a label's mask is none of such a frame")
     return sorted(found)
 
 
 def _sound(label: PersonLabel, frames: int, height: int, width: int) -> bool:
+    if not _plain(label):
+        return False
     mask = unrolled(label.mask, height, width)
     x0, y0, x1, y1 = label.box
     within = mask[y0:y1, x0:x1]
     points = [label.keypoints[first : first + 3] for first in range(0, 51, 3)]
     return (
         0 <= label.frame < frames
-        and label.track >= 1
         and len(label.person) == 16
         and set(label.person) <= set("0123456789abcdef")
         and 0 <= x0 < x1 <= width
@@ -86,6 +107,16 @@ def _sound(label: PersonLabel, frames: int, height: int, width: int) -> bool:
             else x == y == 0
             for x, y, v in points
         )
+    )
+
+
+def _plain(label: PersonLabel) -> bool:
+    """Whether its numbers are of the types that are written, and no finer than those: True is no 1, and -0.0 no 0.0."""
+    whole, parts = [label.frame, label.track, *label.box, *label.mask], [label.visibility, *label.keypoints]
+    return (
+        all(type(number) is int for number in whole)
+        and all(type(number) is float and str(number) == str(round(number, 4) + 0.0) for number in parts)
+        and all(number == round(number, 2) for number in label.keypoints)
     )
 
 

@@ -27,6 +27,7 @@ from operators.video.mp4_boxes import C2PA
 from schemas.arrow import from_table, to_table
 from schemas.certificate import generated, margin
 from schemas.manifest import ManifestRow, QuarantineRow
+from schemas.policy import Policy
 
 
 def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Checked:
@@ -194,7 +195,7 @@ def _check_clip(
         checked.breach(where, problem)
         return
     _check_video(checked, f"{where}.mp4", found[VIDEO], record, marked)
-    _check_labels(checked, where, row, found, demands.policy.labels)
+    _check_labels(checked, where, row, found, demands.policy)
     published = record["certificate"]["conditioning_published"]
     checked.demand((CONDITION in found) == published, where, "publishes other conditioning than certified")
     if CONDITION in found:
@@ -211,8 +212,12 @@ def _check_clip(
         _check_moments(checked, f"{where}.{CONDITION}", facts, record)
 
 
-def _check_labels(checked: Checked, where: str, row: ManifestRow, found: dict[str, bytes], form: str) -> None:
-    """Labels are there exactly if the policy publishes them, and say nothing but what labels can."""
+def _check_labels(
+    checked: Checked, where: str, row: ManifestRow, found: dict[str, bytes], policy: Policy
+) -> None:
+    """Labels are there exactly if the policy publishes them, and say nothing but what labels can. Whoever was drawn may
+    have been so in frames of context alone, and in StructAll by the scene's generator."""
+    form, due = policy.labels, policy.variant == "structhuman" and row.window == row.frames
     if form == "none":
         checked.demand(not row.labels_sha256, where, "has labels, although the policy publishes none")
         return
@@ -221,7 +226,7 @@ def _check_labels(checked: Checked, where: str, row: ManifestRow, found: dict[st
     if member in found:
         with reading(checked, f"{where}.{member}"):
             told = labels.read(found[member], form)
-            for fault in labels.faults(told, row.regenerated, *shape):
+            for fault in labels.faults(told, row.regenerated, *shape, due):
                 checked.breach(f"{where}.{member}", fault)
             alone = labels.is_alone(found[member], told, form, *shape)
             checked.demand(alone, f"{where}.{member}", "holds more than labels")

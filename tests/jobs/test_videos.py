@@ -4,7 +4,9 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,11 +15,12 @@ import numpy as np
 import pytest
 
 from cluster.ledger.plans import Plan
-from jobs.export import export
+from jobs.export import below, called, export
 from jobs.layout import whole_videos
 from jobs.plan import plan
 from operators import storage
 from operators.release import reader
+from operators.release.layout import source_of
 from operators.video.encode import decode_bytes, inspect_video
 from schemas.clip import ClipRef, QuarantinedClip
 from schemas.errors import UserError
@@ -38,6 +41,15 @@ def scene(path: Path) -> Path:
     path.with_suffix(".tmp.mp4").unlink()
     nobody = videos.pictures(12, *person.shape[1:3])
     return videos.write(path, np.concatenate([person, nobody]), pts=TIMES, time_base=Fraction(1, 100))
+
+
+@pytest.mark.parametrize("place", ["s3://clips/in", "/videos"])
+@pytest.mark.parametrize("name", ["x/../../../../out/stray.mp4", "../a.mp4", "x//a.mp4", "./a.mp4"])
+def test_a_name_that_leads_elsewhere_is_the_sources_key(place: str, name: str) -> None:
+    ref, rules = replace(toy.make_ref(2), uri=f"{place}/{name}"), Videos(names="source")
+    for own in (partial(below, place), lambda _: name):
+        assert called(rules, own, ref) == source_of(ref.key)
+        assert called(rules, own, replace(ref, uri=f"{place}/x/a.mp4")) in ("x/a", source_of(ref.key))
 
 
 @pytest.mark.usefixtures("cluster")

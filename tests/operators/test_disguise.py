@@ -83,11 +83,13 @@ def test_who_is_left_in_one_frame_or_disguised_less_is_refused(stages: Stages) -
 def test_a_certificate_of_another_treatment_proves_nothing(stages: Stages) -> None:
     outcome = stages.run(first="audit")
     assert isinstance(outcome, ReleasedClip)
-    assert unproved(outcome.certificate, stages.policy) == []
+    assert unproved(outcome.certificate, stages.policy, BODY.shape, 0) == []
     for other in {"regenerate", *DISGUISES} - {stages.policy.people}:
         told = replace(outcome.certificate, treatment=other)
-        assert unproved(told, stages.policy) == ["people were treated otherwise than the policy says"]
-    anew = unproved(outcome.certificate, policy_of("structhuman"))
+        assert "people were treated otherwise than the policy says" in unproved(
+            told, stages.policy, BODY.shape, 0
+        )
+    anew = unproved(outcome.certificate, policy_of("structhuman"), BODY.shape, 0)
     assert {"gate body likeness is missing", "gate disguise is not due"} <= set(anew)
 
 

@@ -1,5 +1,6 @@
 """People listed beside a video: masked whoever sees them, or spared by a consent; and nobody else with them."""
 
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -253,12 +254,28 @@ def test_a_listed_person_who_is_not_masked_is_refused(tmp_path: Path) -> None:
 def test_a_certificate_proves_no_exception_that_the_policy_does_not_make(tmp_path: Path) -> None:
     outcome = staged(tmp_path, OPERATOR).run()
     good, policy = outcome.certificate, accepting()
-    assert unproved(good, policy) == []
-    for wrong in ({"consent": "C-18"}, {"by": ""}, {"frame": 99}, {"consent": "/home/jane"}):
+    assert unproved(good, policy, BODY.shape, 0) == []
+    for wrong in (
+        {"consent": "C-18"},
+        {"by": ""},
+        {"frame": 99},
+        {"consent": "/home/jane"},
+        {"by": "Ann\u2028\u202eReo"},
+    ):
         bad = replace(good, excepted=[replace(good.excepted[0], **wrong)])
-        assert unproved(bad, policy), wrong
+        assert unproved(bad, policy, BODY.shape, 0), wrong
+    x0, y0, x1, y1 = BOX
+    for box in ((x1, y0, x0, y1), (x0, y1, x1, y0), (x0, y0, x0, y1), (900.0, y0, 950.0, y1), (-1e30, y0, 1e30, y1),
+                (x0, -97.0, x1, y1), (x0, y0, 257.0, y1), (math.nan, y0, x1, y1), (x0, y0, math.inf, y1)):  # fmt: skip
+        where = dict(zip(("x0", "y0", "x1", "y1"), box, strict=True))
+        bad = replace(good, excepted=[*good.excepted, replace(good.excepted[0], **where)])
+        assert unproved(bad, policy, BODY.shape, 0) == ["somebody is excepted where there is no picture"], box
+    twice = replace(good, excepted=[*good.excepted, replace(good.excepted[0], by="somebody else")])
+    assert unproved(twice, policy, BODY.shape, 0) == ["somebody is excepted twice"]
+    beside = replace(good, excepted=[*good.excepted, replace(good.excepted[0], x0=-20.0, y1=140.0)])
+    assert unproved(beside, policy, BODY.shape, 0) == [], "whoever is cut by the picture reaches beyond it"
     other = replace(good, policy_digest=policy_of("structhuman").digest())
-    assert any("consents" in one for one in unproved(other, policy_of("structhuman")))
+    assert any("consents" in one for one in unproved(other, policy_of("structhuman"), BODY.shape, 0))
     with pytest.raises(ValueError, match="has not passed every gate"):
         replace(outcome, certificate=replace(good, excepted=[replace(OPERATOR[0], consent="C-18")]))
 

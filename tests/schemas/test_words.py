@@ -189,6 +189,9 @@ def test_a_rung_of_the_ladder_is_climbed_for_a_reason_of_the_list(tmp_path: Path
         (r"C:\videos", False),
         ("ask jane@example.org", False),
         ("two\nlines", False),
+        ("two\u2028lines", False),
+        ("turned \u202eround", False),
+        ("nothing to \u200bsee", False),
         ("x" * 301, False),
     ],
 )

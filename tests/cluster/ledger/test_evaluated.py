@@ -41,6 +41,13 @@ def figures(**high: float | None) -> dict[str, Any]:
     return {"sources": 20, "unmeasured": 0, "methods": {"recast": recast}, "not_attacked": ["voices"]}
 
 
+def with_figure(name: str, **fields: Any) -> dict[str, Any]:
+    """The same with something else said of one figure."""
+    made = figures()
+    made["methods"]["recast"]["figures"][name] |= fields
+    return made
+
+
 @pytest.fixture
 def signer(tmp_path: Path) -> Signer:
     return Signer.of_file(str(make_key(tmp_path / "key.pem")))
@@ -76,7 +83,22 @@ def test_one_that_keeps_its_bounds_is_no_breach_and_none_is_only_if_it_is_asked_
         (figures(**{"exposed, all heights": 0.11}), "exposed, all heights may be up to 0.110, more than 0.1"),
         (figures(**{"body R-1": None}), "body R-1 was not measured over several sources"),
         (figures(**{"parrot R-1": True}), "parrot R-1 was not measured over several sources"),
-        ({**figures(), "unmeasured": 2}, "2 released clips could not be measured"),
+        *(
+            (figures(**{"body R-1": high}), f"body R-1 may be up to {high:g}, which is no share")
+            for high in (-1e9, -0.001, float("-inf"), float("inf"), float("nan"), 2)
+        ),
+        *(
+            (with_figure("body R-1", sources=number), "body R-1 was not measured over several sources")
+            for number in (0, -3, True, None, 2.0)
+        ),
+        *(
+            ({**figures(), "unmeasured": number}, f"{number} released clips could not be measured")
+            for number in (2, -3, False, 0.0, None, "0")
+        ),
+        *(
+            ({**figures(), "sources": number}, "no source was measured")
+            for number in (0, -1, True, 20.0, None)
+        ),
         ({**figures(), "methods": {}}, "it holds no figures of the dataset"),
         (
             {**figures(), "methods": {"blackout": figures()["methods"]["recast"]}},

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,17 @@ def test_nothing_released_is_said(folder: Path) -> None:
     with pytest.raises(UserError, match="no picture was released"):
         export(folder, Images(unreleased="gray"), lambda ref: False)
     assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize("below", ["x/../../../stray", "../stray", "x//y", "./x"])
+def test_nothing_is_written_elsewhere(tmp_path: Path, below: str) -> None:
+    """As a plan of before says it, of keys in a store."""
+    fill(tmp_path / "in", ["1.png"])
+    refs = [replace(ref, uri=f"{tmp_path}/in/{below}") for ref in plan(tmp_path / "in")]
+    ended = {ref.key: Ended("released", "", "") for ref in refs}
+    with pytest.raises(UserError, match="has a part that is empty"):
+        ImageExport(f"{tmp_path}/in", Images(), refs, ended, generated, f"{tmp_path}/deep/er/out").write()
+    assert not (tmp_path / "deep").exists() and not (tmp_path / "stray").exists()
 
 
 def test_a_video_of_another_size_is_not_taken_apart(tmp_path: Path) -> None:

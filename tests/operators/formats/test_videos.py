@@ -263,6 +263,21 @@ def test_two_videos_of_one_name_are_refused(tmp_path: Path) -> None:
         export.write([refs, refs])
 
 
+def test_a_video_called_like_the_record_of_all_is_refused(tmp_path: Path) -> None:
+    refs = planned(tmp_path)
+    ended = {ref.key: Ended("released", "", "") for ref in refs}
+    for name in ("recast", "deep/recast"):
+        export = VideoExport(
+            Videos(), "source", ended, lambda _, name=name: name, encoded, str(tmp_path / "out")
+        )
+        if name != "recast":
+            assert name in export.write([refs])
+            continue
+        with pytest.raises(UserError, match="the record of all"):
+            export.write([refs])
+        assert not (tmp_path / "out").exists()
+
+
 def test_a_file_beyond_32_bits_has_offsets_of_64(tmp_path: Path) -> None:
     """A hole in the place of most frames; the last ones are looked at."""
     refs = planned(tmp_path)

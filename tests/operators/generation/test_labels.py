@@ -27,7 +27,7 @@ from operators.release.shard_writer import write_shard
 from operators.video.encode import decode_bytes
 from schemas.actor import Actor
 from schemas.arrow import from_table
-from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.config import load
 from schemas.errors import UserError
 from schemas.person_label import PersonLabel
@@ -177,6 +177,26 @@ SPOILT: dict[str, Callable[[list[PersonLabel]], list[PersonLabel]]] = {
         replace(one, keypoints=[float("nan")] * 51) for one in labels
     ],
     "no number for how much shows": lambda labels: [replace(one, visibility=float("nan")) for one in labels],
+    "numbers that begin late": lambda labels: [replace(one, track=one.track + 1) for one in labels],
+    "a large number": lambda labels: [replace(one, track=10**40 + one.track) for one in labels],
+    "numbers turned round": lambda labels: sorted(
+        (replace(one, track=3 - one.track) for one in labels), key=lambda one: (one.frame, one.track)
+    ),
+    "a zero below zero": lambda labels: [
+        replace(one, keypoints=[-0.0, -0.0, -0.0, *one.keypoints[3:]]) for one in labels
+    ],
+    "a joint finer than is written": lambda labels: [
+        replace(one, keypoints=[one.keypoints[0] + 1e-9, *one.keypoints[1:]]) for one in labels
+    ],
+    "whole numbers of joints": lambda labels: [replace(one, keypoints=[0] * 51) for one in labels],
+    "yes and no for joints": lambda labels: [replace(one, keypoints=[False] * 51) for one in labels],
+    "yes for how much shows": lambda labels: [replace(one, visibility=True) for one in labels],
+    "less than anything shows": lambda labels: [replace(one, visibility=1e-30) for one in labels],
+    "no for a frame": lambda labels: [replace(one, frame=bool(one.frame)) for one in labels if one.frame < 2],
+    "parts of a frame": lambda labels: [replace(one, frame=float(one.frame)) for one in labels],
+    "parts of a box": lambda labels: [replace(one, box=[float(n) for n in one.box]) for one in labels],
+    "parts of a run": lambda labels: [replace(one, mask=[float(n) for n in one.mask]) for one in labels],
+    "words for a number": lambda labels: [replace(one, visibility="1.0") for one in labels],
     "more than all of somebody": lambda labels: [replace(one, visibility=1.5) for one in labels],
 }
 
@@ -188,6 +208,12 @@ def test_what_no_label_says_is_told(labels: list[PersonLabel], fault: str) -> No
 
 def test_more_people_than_were_made_anew_are_told(labels: list[PersonLabel]) -> None:
     assert faults(labels, 1, 3, *SIZE) == ["labels name 2 people, and 1 were made anew"]
+
+
+def test_none_at_all_are_told_where_somebody_was_drawn(labels: list[PersonLabel]) -> None:
+    assert faults([], 2, 3, *SIZE, due=True) == ["labels name nobody, and 2 were made anew"]
+    assert faults([], 2, 3, *SIZE) == faults([], 0, 3, *SIZE, due=True) == []
+    assert faults([one for one in labels if one.track == 1], 2, 3, *SIZE, due=True) == [], "one is hidden"
 
 
 @pytest.mark.parametrize("mask", [np.zeros((3, 4), bool), np.ones((3, 4), bool), np.eye(5, dtype=bool)])
@@ -230,7 +256,7 @@ def test_labels_outside_what_was_made_anew_are_refused(acted: list[Stages]) -> N
         replace(one, mask=runs(everywhere), box=[0, 0, WIDTH, HEIGHT], keypoints=[0.0] * 51)
         for one in clip.labels
     ]
-    for labels in (far, clip.labels[::-1], [replace(one, person="?" * 16) for one in clip.labels]):
+    for labels in (far, [], clip.labels[::-1], [replace(one, person="?" * 16) for one in clip.labels]):
         with pytest.raises(Exception, match="labels"):
             stages.audit.audit(replace(clip, labels=labels))
     assert isinstance(stages.audit.audit(clip), ReleasedClip)
@@ -256,15 +282,19 @@ def told(form: str) -> bytes:
 
 
 def breaches(
-    made_by: Policy, labels: bytes, checked_by: Policy, edit: Callable[[bytes], bytes] | None = None
+    made_by: Policy,
+    labels: bytes,
+    checked_by: Policy,
+    edit: Callable[[bytes], bytes] | None = None,
+    ref: ClipRef = KEY,
 ) -> list[str]:
     """What verify says of a shard with one clip."""
-    row = toy.released(KEY, toy.noise(KEY, 0), policy=made_by, labels=labels)
+    row = toy.released(ref, toy.noise(ref, 0), policy=made_by, labels=labels)
     if edit:  # as whoever forges would write it
         object.__setattr__(row, "labels", edit(labels))
     files: dict[str, toy._File] = {}
     name = "0" * 32 + "-00000000"
-    write_shard([row], [KEY.clip_id], name, lambda path: toy._open(files, path))
+    write_shard([row], [ref.clip_id], name, lambda path: toy._open(files, path))
     demands = Demands(checked_by, toy.PROFILE.digest())
     return [one.problem for one in check_shard(name, lambda path: files[path].data, demands).breaches]
 
@@ -276,6 +306,9 @@ def test_verify_takes_labels_only_where_the_policy_publishes_them_and_demands_th
     assert "has labels, although the policy publishes none" in breaches(TOLD[form], told(form), toy.POLICY)
     lacking = breaches(TOLD[form], told(form), TOLD[form], lambda _: b"")
     assert "has no labels, although the policy publishes them" in lacking
+    alone = replace(KEY, overlap=0, pts=KEY.pts[1:])
+    silent = breaches(TOLD[form], written([], form, 5, 48, 64), TOLD[form], ref=alone)
+    assert silent == ["labels name nobody, and 1 were made anew"]
     other = next(name for name in MEMBERS if name != form)
     assert breaches(TOLD[form], told(form), TOLD[other])
     assert "holds more than labels" in breaches(TOLD[form], told(form), TOLD[form], _more[form])

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from operators.planning.listing import list_sources, list_videos
+from operators.planning.listing import list_sources, list_videos, unnameable
 from operators.storage import write_bytes
+from schemas import words
 from schemas.errors import UserError
 
 
@@ -97,6 +98,18 @@ def test_a_name_that_cannot_be_written_down_is_one_record(tmp_path: Path) -> Non
         "caf\\xe9.mp4": "its name is not UTF-8",
         "ü.mp4": "",
     }
+
+
+@pytest.mark.parametrize(
+    "name", ["x/../../y.mp4", "../y.mp4", "..", "x/./y.mp4", ".", "x//y.mp4", "/y.mp4", "y.mp4/", ""]
+)
+def test_a_key_that_leads_elsewhere_is_no_name(name: str) -> None:
+    """An object store takes any; a file of that name would lie in another folder."""
+    problem = "its name has a part that is empty, . or .."
+    assert unnameable("s3://clips/in", name) == problem == words.reason(problem)
+    assert not any(
+        unnameable("s3://clips/in", fine) for fine in ("y.mp4", "x/y.mp4", "x../..y.mp4", "x/...mp4")
+    )
 
 
 def test_a_key_that_reads_as_a_version_is_one_record(s3: str) -> None:

@@ -50,6 +50,12 @@ def test_each_clip_has_those_of_its_window(tmp_path: Path) -> None:
     assert second.listed == [Listed(0, 8.0, 2, 30.5, 40), Listed(1, 9.0, 2, 30.5, 40), last]
 
 
+def test_a_row_that_is_there_twice_says_the_same_once(tmp_path: Path) -> None:
+    row = ROW | {"consent": "C-1", "by": "ethics board"}
+    (first, _) = listed(tmp_path, [row, ROW, row])
+    assert [one.consent for one in first.listed] == ["C-1", ""]
+
+
 def test_a_clip_with_other_people_listed_is_another_clip(tmp_path: Path) -> None:
     made = [
         [named(ref, b"key").clip_id for ref in listed(tmp_path, [ROW | change])]
@@ -77,6 +83,10 @@ def test_a_clip_with_other_people_listed_is_another_clip(tmp_path: Path) -> None
                 ("x0", 30.0),
                 ("y1", 2.0),
                 ("x1", -5.0),
+                ("x0", -65.0),
+                ("x0", -1e30),
+                ("y1", 97.0),
+                ("y1", 1e30),
             ]
         ),
         ({"x0": 64.0, "x1": 90.0}, "row 2 of its list of people is no box in its pictures"),
@@ -89,6 +99,13 @@ def test_a_clip_with_other_people_listed_is_another_clip(tmp_path: Path) -> None
         (
             {"consent": "C-1", "by": "me@x.org"},
             "row 2 of its list of people has no consent that may be published",
+        ),
+        *(
+            (
+                {"consent": "C-1", "by": f"Ann{unseen}Roe"},
+                "row 2 of its list of people has no consent that may be published",
+            )
+            for unseen in "\u2028\u202e\u200b\u00ad\x1b\n"
         ),
     ],
 )

@@ -155,8 +155,9 @@ def test_the_audit_marks_before_it_looks_and_certifies_the_marked_bytes(
 
 
 def test_what_was_not_generated_is_not_marked(marker: Marker, candidate: CandidateClip) -> None:
-    bypassed = replace(candidate, tracks=0, diffusion_calls=0)
-    assert audit(marker, bypassed).video == candidate.video
+    fill = with_evidence(candidate, steps=[Step("opaque fill", "audit: gate failed: copy")])
+    filled = replace(fill, regenerated=0, diffusion_calls=0)
+    assert audit(marker, filled).video == candidate.video
 
 
 def test_a_mark_that_nobody_asked_for_is_rejected(marker: Marker, candidate: CandidateClip) -> None:
