@@ -35,6 +35,7 @@ _REASONS = [
     r"the worker that processed it died or was refused by the sink, twice",
     # of decoding
     r"the source has changed since it was planned",
+    r"its list of people has changed since it was planned",
     rf"the source cannot be decoded \({_ERROR}\)",
     rf"{_N} of {_N} frames cannot be decoded",
     rf"(?:{_N} frames of the source are missing|the source is in (?:PQ|HLG|BT\.2020)|the source is interlaced)"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import cv2
 import numpy as np
 
 from operators.models.boxes import box_iou
@@ -88,7 +89,7 @@ def as_seen(renewed: np.ndarray, people: Sequence[Person], seen: Sequence[Person
     if not people:
         return renewed.copy()
     size = renewed.shape[1:3]
-    left, confirmed = renewed & _reached(people, seen, renewed.shape), np.zeros_like(renewed)
+    left, confirmed = _boxed(renewed, people, seen), np.zeros_like(renewed)
     for person in people:
         places = {t: box for t, box in enumerate(person.boxes, start=person.first) if 0 <= t < len(renewed)}
         sights = {t: _sights(box, seen[t]) for t, box in places.items() if np.isfinite(box).all()}
@@ -101,15 +102,17 @@ def as_seen(renewed: np.ndarray, people: Sequence[Person], seen: Sequence[Person
     return left | renewed & confirmed
 
 
-def _reached(people: Sequence[Person], seen: Sequence[PersonBoxes], shape: tuple[int, ...]) -> np.ndarray:
-    """bool [T,H,W]: what anybody's box holds, be it one of `people`, as in the nearest frame where they have none,
-    or whom the other detector rather sees than not."""
-    reached = np.zeros(shape, bool)
-    for t, there in enumerate(reached):
+def _boxed(renewed: np.ndarray, people: Sequence[Person], seen: Sequence[PersonBoxes]) -> np.ndarray:
+    """bool [T,H,W]: of each part of `renewed` what anybody's box holds, be it one of `people`, as in the nearest frame
+    where they have none, or whom the other detector rather sees than not; all of a part of which no box holds any."""
+    boxed = np.zeros_like(renewed)
+    for t, there in enumerate(boxed):
         boxes = [box for box in (_nearest(person, t) for person in people) if box is not None]
         for box in [*boxes, *seen[t].boxes[seen[t].scores >= _RATHER]]:
-            there[_held(_grown(box), shape[1:])] = True
-    return reached
+            there[_held(_grown(box), renewed.shape[1:])] = True
+        _, parts = cv2.connectedComponents(renewed[t].astype(np.uint8))
+        boxed[t] |= ~np.isin(parts, np.unique(parts[there]))
+    return renewed & boxed
 
 
 def _nearest(person: Person, t: int) -> np.ndarray | None:

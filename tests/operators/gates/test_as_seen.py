@@ -66,14 +66,22 @@ def test_two_in_one_box_are_both_kept() -> None:
     assert np.array_equal(as_seen(region(wide), [person(1, 0, [wide] * T)], [sight] * T), region(wide))
 
 
-def test_what_is_in_nobodys_box_is_scenery() -> None:
+def test_what_goes_on_beyond_everybodys_box_is_scenery() -> None:
     """A mask joined over time reaches beyond whoever moved on."""
-    beyond = (60, 10, 80, 60)
+    beyond = (40, 10, 80, 60)
     everything = region(BOX, beyond)
-    assert np.array_equal(as_seen(everything, [person(1, 0, [BOX] * T)], looks()), region(BOX))
+    kept = as_seen(everything, [person(1, 0, [BOX] * T)], looks())
+    assert kept[:, 10:60, 20:40].all() and not kept[:, :, 46:].any()  # but for the margin
     surely = PersonBoxes(np.array([beyond], np.float32), np.array([0.6], np.float32))
     kept = as_seen(everything, [person(1, 0, [BOX] * T)], [surely, *looks()[1:]])
-    assert np.array_equal(kept[0], everything[0]) and not kept[1:, :, 60:].any()
+    assert np.array_equal(kept[0], everything[0]) and not kept[1:, :, 46:].any()
+
+
+def test_what_no_box_holds_any_of_is_asked_about() -> None:
+    """Whoever made it knew of somebody there: boxes that lie elsewhere, or are none, excuse nothing."""
+    elsewhere = (60, 10, 80, 60)
+    for box in (elsewhere, (np.nan,) * 4):
+        assert np.array_equal(as_seen(region(BOX), [person(1, 0, [box] * T)], looks()), region(BOX))
 
 
 def test_who_has_no_box_for_a_moment_is_kept_there() -> None:
