@@ -31,7 +31,7 @@ _ALL = pc.field("clip_id").is_valid()
 
 def place_of(output: str) -> str:
     """Where the videos of the dataset `output` lie. Raises UserError if there is anything that is none of them."""
-    target = f"{output.rstrip('/')}-videos"
+    target = _beside(output)
     if storage.list_files(target) and not _record(target):
         remedy = f"Move it away: --layout video writes there, or give another --output than {output}"
         raise UserError(target, f"holds files, and no {RECORD} of whole videos", remedy)
@@ -40,8 +40,8 @@ def place_of(output: str) -> str:
 
 def discard(output: str) -> None:
     """Delete the whole videos of `output`, if there are any: something of what they were made of is to be forgotten."""
-    if _record(f"{output.rstrip('/')}-videos"):
-        storage.delete_folder(place_of(output))
+    if _record(target := _beside(output)):
+        storage.delete_folder(target)
 
 
 def whole_videos(plan: Plan, output: str, trusted: str) -> int:
@@ -64,6 +64,10 @@ def whole_videos(plan: Plan, output: str, trusted: str) -> int:
     _keep(target, record)
     print_given_back(record, target)
     return 0
+
+
+def _beside(output: str) -> str:
+    return f"{output.rstrip('/')}-videos"
 
 
 def _named(plan: Plan) -> Callable[[str], str]:

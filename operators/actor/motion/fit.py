@@ -67,9 +67,7 @@ def fit(
     the frame; lifted [N,17,3], a 3D lifter's joints in metres (X to the picture's right, Y away, Z up), of which only
     the relations count. Raises ValueError for what is not finite.
     """
-    for name, values in (("joints", joints), ("boxes", boxes), ("lifted", lifted)):
-        check_finite(values, what=name)
-    problem = to_explain(body, joints.astype(float), boxes.astype(float), size, fps, lifted)
+    problem = to_explain(body, joints, boxes, size, fps, lifted)
     if problem is None:
         return None
     state = best_start(*problem)
@@ -88,7 +86,13 @@ def to_explain(
     fps: float,
     lifted: np.ndarray | None,
 ) -> tuple[Problem, np.ndarray] | None:
-    """What is to be explained, and a first guess [T,P]; None where there is nobody to believe in."""
+    """What is to be explained, and a first guess [T,P]; None where there is nobody to believe in.
+
+    Arguments and errors are those of fit.
+    """
+    for name, values in (("joints", joints), ("boxes", boxes), ("lifted", lifted)):
+        check_finite(values, what=name)
+    joints, boxes = joints.astype(float), boxes.astype(float)
     scores = np.where(joints[..., 2] > _FAINTEST, np.clip(joints[..., 2], 0, 1), 0.0)
     body_scores = scores[:, :COCO]
     scores[:, COCO:] *= _KNUCKLES

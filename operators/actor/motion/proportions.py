@@ -23,7 +23,6 @@ from operators.actor.motion.solve import (
     solve,
     wrong,
 )
-from operators.models.runtime.finite import check_finite
 from schemas.actor import Proportions
 
 _ROUNDS, _ITERATIONS = 6, 6
@@ -44,9 +43,7 @@ def proportions_of(
 ) -> Proportions:
     """By what the body's lengths are to be multiplied to be those of who was there; by 1 where there is nobody to
     believe in. Arguments and errors are those of fit."""
-    for name, values in (("joints", joints), ("boxes", boxes), ("lifted", lifted)):
-        check_finite(values, what=name)
-    begun = to_explain(body, joints.astype(float), boxes.astype(float), size, fps, lifted)
+    begun = to_explain(body, joints, boxes, size, fps, lifted)
     if begun is None:
         return Proportions()
     problem, logs = begun[0], np.zeros(len(fields(Proportions)))

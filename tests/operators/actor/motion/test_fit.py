@@ -1,5 +1,7 @@
 """Joints in, a body's motion out: close to the joints, calm, and nobody where there is nobody."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
@@ -105,13 +107,14 @@ def test_one_frame_is_enough() -> None:
     assert pck(_played(track), track) >= 0.9
 
 
+@pytest.mark.parametrize("body", ["actor", "source"])
 @pytest.mark.parametrize("name", ["joints", "boxes"])
-def test_what_is_not_finite_is_refused(name: str) -> None:
+def test_what_is_not_finite_is_refused(name: str, body: Literal["actor", "source"]) -> None:
     track = walk(frames=5)
     given = {"joints": track.joints.copy(), "boxes": track.boxes.copy()}
     given[name][2] = np.nan
     with pytest.raises(ValueError, match=f"not finite: {name}"):
-        actor(given["joints"], given["boxes"], SIZE, FPS, seed=3)
+        actor(given["joints"], given["boxes"], SIZE, FPS, seed=3, body=body)
 
 
 def test_a_lifter_s_word_on_the_heading_counts() -> None:

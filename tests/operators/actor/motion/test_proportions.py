@@ -84,12 +84,3 @@ def test_no_pixel_enters() -> None:
     assert list(signature(actor).parameters) == [
         "joints", "boxes", "size", "fps", "seed", "persona", "lifted", "body",
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", ["joints", "boxes"])
-def test_what_is_not_finite_is_refused(name: str) -> None:
-    track = walk(frames=5)
-    given = {"joints": track.joints.copy(), "boxes": track.boxes.copy()}
-    given[name][2] = np.nan
-    with pytest.raises(ValueError, match=f"not finite: {name}"):
-        actor(given["joints"], given["boxes"], SIZE, FPS, seed=3, body="source")
