@@ -19,6 +19,7 @@ from schemas.manifest import ManifestRow
 from tests.cluster.toy import make_ref
 
 FPS = 10
+SHARD = f"{32 * '0'}-00000000"
 
 
 def video(shade: int, frames: int = 30, size: tuple[int, int] = (90, 160)) -> bytes:
@@ -42,8 +43,8 @@ def save(output: Path, rows: list) -> None:
     """Write a dataset of one shard as a run does."""
     for folder in ("shards", "manifest", "quarantine", "stats"):
         (output / folder).mkdir(parents=True)
-    write_shard(rows, [row.ref.clip_id for row in rows], "run-0", lambda name: (output / name).open("wb"))
-    manifest = from_table(pq.read_table(output / "manifest/run-0.parquet"), ManifestRow)
+    write_shard(rows, [row.ref.clip_id for row in rows], SHARD, lambda name: (output / name).open("wb"))
+    manifest = from_table(pq.read_table(output / f"manifest/{SHARD}.parquet"), ManifestRow)
     facts = {name: {"name": name, "digest": 64 * "0"} for name in ("profile", "policy")}
     facts |= {
         "schema_version": SCHEMA_VERSION,

@@ -27,7 +27,7 @@ from schemas.errors import UserError
 from schemas.words import UNSAID
 from tests.browser import open_browser
 from tests.cluster.toy import GATE, released
-from tests.operators.pages.shown import FPS, reference, save, video
+from tests.operators.pages.shown import FPS, SHARD, reference, save, video
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_the_report_holds_nothing_of_the_source(dataset: Path, source: Path) -> 
     page = Path(write_report(str(dataset))).read_text()
     assert "jane-doe" not in page
     assert "secret-place" not in page
-    with tarfile.open(dataset / "shards/run-0.tar") as tar:
+    with tarfile.open(dataset / f"shards/{SHARD}.tar") as tar:
         published = {tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
     embedded = [base64.b64decode(found) for found in re.findall(r'data-mp4="([^"]+)"', page)]
     assert len(embedded) == 6
@@ -198,7 +198,7 @@ def test_which_clips_are_shown_is_the_same_however_they_pass_by(
     }
     table = pa.table(columns)
     for first in range(0, 400, 16):
-        path = tmp_path / f"manifest/{first:03d}.parquet"
+        path = tmp_path / f"manifest/{32 * '0'}-{first:08d}.parquet"
         path.parent.mkdir(exist_ok=True)
         pq.write_table(table.slice(first, 16), path)
 
