@@ -76,10 +76,9 @@ def stages(run: Run, ladder: Ladder) -> list[Stage]:
     """Condition, Regenerate and Audit, which load only what this run was begun with."""
     profile, policy, pools = run.profile, run.policy, run.profile.pools
     key = looks_key(options.read_release_key(run.plan.uri))
-    provenance = Provenance(weights_lock.check(profile), weights_lock.code_version())
     attempts = Attempts(profile.clip.max_seconds, storage.absolute(run.output), run.lease)
     refused = Candidates(storage.absolute(run.review) if run.review else "")
-    audit = (profile, policy, provenance, attempts, ladder, refused, run.marker)
+    audit = (profile, policy, Provenance(**run.made_by), attempts, ladder, refused, run.marker)
     made = [
         Stage(Condition, pools.condition, (profile, policy, key, attempts, ladder)),
         Stage(Regenerate, pools.regenerate, (profile, attempts), at_once(profile)),
@@ -105,7 +104,7 @@ def write_shards(
     for stage in pipeline:
         together = min(stage.clips, clips_per_shard)
         rows = rows.map_batches(stage.operator, **on(stage.pool, *stage.arguments, clips=together))
-    sink = ShardSink(run.output, run.profile.pools, run.signer, run.settings, run.lease)
+    sink = ShardSink(run.output, run.profile.pools, run.signer, run.settings, run.lease, run.made_by)
     rows.write_datasink(sink, ray_remote_args={"num_cpus": 0.05, **run.on_writers})
 
 
@@ -157,10 +156,8 @@ def let_go(run: Run) -> str:
     return f"stopped: {done} of {planned} clips are in {run.output}; the same command again does the rest"
 
 
-def main(arguments: Namespace) -> int:
-    """Run, then account for every clip, write the pages and say what came out."""
-    profile, policy = options.read_settings(arguments)
-    signer, marker = options.read_signer(arguments), options.read_marker(arguments)
+def keep_private(arguments: Namespace) -> None:
+    """Raise UserError if what is not for the public lies in what is."""
     apart = [
         (arguments.plan, "source names and keys"),
         (arguments.review, "originals"),
@@ -172,6 +169,13 @@ def main(arguments: Namespace) -> int:
     if arguments.layout == "video":
         for private in filter(None, (arguments.plan, arguments.review)):
             storage.keep_apart(place_of(arguments.output), private, "source names and originals")
+
+
+def main(arguments: Namespace) -> int:
+    """Run, then account for every clip, write the pages and say what came out."""
+    profile, policy = options.read_settings(arguments)
+    signer, marker = options.read_signer(arguments), options.read_marker(arguments)
+    keep_private(arguments)
     session.start(profile)
     session.require_room(profile)
     plan = Plan.of(arguments.plan, arguments.partition)
@@ -185,7 +189,10 @@ def main(arguments: Namespace) -> int:
         forget(plan, arguments)
         key, digests = options.read_release_key(plan.uri), (profile.digest(), policy.digest())
         name = dataset_id(key, plan.partition, *digests)
-        run = Run(plan, arguments.output, profile, policy, arguments.review, signer, marker, owner, name)
+        made_by = {"weights": weights_lock.check(profile), "code": weights_lock.code_version()}
+        run = Run(
+            plan, arguments.output, profile, policy, arguments.review, signer, marker, owner, name, made_by
+        )
         try:
             anonymize(run, arguments.withdraw, decide)
             dataset = checkpoint.finish(run, write_report)

@@ -165,6 +165,8 @@ def _vouched(run: Run) -> Iterator[chain.Shard]:
     for stats, digest in reader.stats(run.output):
         if not shard_holds(stats, terms.public_key, dict(terms.settings)):
             raise UserError(run.output, "holds a shard that was not signed when it was committed", remedy)
+        if not terms.know_maker(stats, digest):
+            raise UserError(run.output, "holds a shard that other code made, or other weights", remedy)
         if stats["name"] in terms.withdrawn:
             raise UserError(run.output, "holds a shard that was withdrawn", remedy)
         try:
@@ -194,7 +196,7 @@ def record_lost(run: Run) -> int:
         filesystem, paths = plan.files()
         clips = ray.data.read_parquet(paths, filesystem=filesystem, ray_remote_args=run.on_writers)
         clips.map_batches(_lost, batch_format="pyarrow", batch_size=None).write_datasink(
-            ShardSink(output, signer=run.signer, settings=run.settings, owner=run.lease),
+            ShardSink(output, None, run.signer, run.settings, run.lease, run.made_by),
             ray_remote_args=run.on_writers,
         )
     return int(lost)

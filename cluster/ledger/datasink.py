@@ -42,11 +42,12 @@ class ShardSink(BlockBasedFileDatasink):
         signer: Signer | None = None,
         settings: Mapping[str, str] | None = None,
         owner: str = "",
+        made_by: Mapping[str, str] | None = None,
     ) -> None:
         filesystem, root = storage.arrow_filesystem(output)
         super().__init__(root, filesystem=filesystem, filename_provider=ShardNames())
         self.output, self.pools, self.signer = output, pools, signer
-        self.settings, self.owner = settings, owner
+        self.settings, self.owner, self.made_by = settings, owner, made_by
 
     def on_write_start(self, schema: pa.Schema | None = None) -> None:
         """Make the folders, which an object store does without."""
@@ -68,6 +69,7 @@ class ShardSink(BlockBasedFileDatasink):
                 partial(storage.open_output, self.output),
                 self.signer,
                 self.settings,
+                self.made_by,
             )
             return counts
 

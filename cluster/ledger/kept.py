@@ -2,12 +2,15 @@
 
 With a signer, stats are signed by whoever wrote the shard, so that a run never vouches for what somebody else put
 there. Without one, digests still tell damage; whoever may write in the output could make them fit.
+
+Signed by the same key is also what an older release of the code made, whose gates may have let pass what these do not.
+Of such shards those stay that the last finished dataset lists; any other was put back, or an upgrade came in between.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -18,7 +21,8 @@ import ray
 
 from operators import storage
 from operators.release import json_form, layout
-from operators.release.layout import SHARD_LIST
+from operators.release.attestation import opened, sha256
+from operators.release.layout import ATTESTATION, SHARD_LIST
 from operators.release.signature import shard_holds
 from schemas.errors import UserError
 
@@ -31,12 +35,20 @@ class Terms:
     """What is asked of a shard beside its size: a signature by `public_key` (PEM), none if empty; made with `settings`.
 
     With `digests` every byte of it is read. Those of `withdrawn` were taken out: whatever they hold, they stay out.
+    Signed ones are `made_by` this code and these weights (digests), or `listed`: names, and sha256 of their stats.
     """
 
     public_key: str = ""
     settings: tuple[tuple[str, str], ...] = ()
     digests: bool = False
     withdrawn: frozenset[str] = frozenset()
+    made_by: tuple[tuple[str, str], ...] = ()
+    listed: Mapping[str, str] = field(default_factory=dict)
+
+    def know_maker(self, stats: dict[str, Any], digest: str) -> bool:
+        """Whether these stats, of that sha256, are by who makes shards now, or of the last finished dataset."""
+        now = not self.public_key or stats.get("made_by") == dict(self.made_by)
+        return now or self.listed.get(stats["name"]) == digest
 
 
 def kept(output: str, committed: Iterable[str], sizes: dict[str, int], terms: Terms) -> set[str]:
@@ -45,8 +57,7 @@ def kept(output: str, committed: Iterable[str], sizes: dict[str, int], terms: Te
     A worker that outlives its driver may commit a shard which the next run makes as well: what stands in the list of a
     finished dataset goes before what came later.
     """
-    before = _listed(output)
-    order = sorted(set(committed) - terms.withdrawn, key=lambda name: (name not in before, name))
+    order = sorted(set(committed) - terms.withdrawn, key=lambda name: (name not in terms.listed, name))
     look = partial(_clips_of_all, output, sizes=sizes, terms=terms)
     found = zip(order, _everywhere(look, order, terms.digests), strict=True)
     whole = {name: clips for name, clips in found if clips is not None}
@@ -86,8 +97,11 @@ def _clips_of(output: str, name: str, sizes: dict[str, int], terms: Terms) -> np
     """int64 ids of a committed shard's clips; None unless it is what its stats state, and they hold."""
     paths = layout.files_of(name)
     try:
-        stats = json_form.parsed(storage.read_bytes(output, paths["stats"]))
+        data = storage.read_bytes(output, paths["stats"])
+        stats = json_form.parsed(data)
         if stats["name"] != name or not shard_holds(stats, terms.public_key, dict(terms.settings)):
+            return None
+        if not terms.know_maker(stats, sha256(data)):
             return None
         if any(sizes.get(path) != stated["bytes"] for path, stated in stats["files"].items()):
             return None
@@ -111,10 +125,15 @@ def _sha256(output: str, path: str) -> str:
     return total.hexdigest()
 
 
-def _listed(output: str) -> set[str]:
-    """Names in the list of shards that a finished run left; none if it cannot be read."""
+def listed(output: str, public_key: str, least: int) -> dict[str, str]:
+    """Shards that the last finished dataset lists, with the sha256 of their stats: if `public_key` (PEM) signed it, or
+    nobody where that is empty, and its revision is not below `least`. None if it cannot be read."""
     try:
-        lines = storage.read_bytes(output, SHARD_LIST).splitlines()
-        return {str(json_form.parsed(line)["shard"]) for line in lines}
+        digests, revision, vouched = opened(storage.read_bytes(output, ATTESTATION), public_key)
+        data = storage.read_bytes(output, SHARD_LIST)
+        if not vouched or revision < least or digests.get(SHARD_LIST) != sha256(data):
+            return {}
+        links = map(json_form.parsed, data.splitlines())
+        return {str(link["shard"]): str(link["stats_sha256"]) for link in links}
     except (FileNotFoundError, UserError, KeyError, TypeError, ValueError):
-        return set()
+        return {}

@@ -1,10 +1,11 @@
 """A run: which clips, by which settings, into which dataset, in whose name."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.ledger import memory
-from cluster.ledger.kept import Terms
+from cluster.ledger.kept import Terms, listed
 from cluster.ledger.plans import Plan
 from operators.release.c2pa_mark import Marker
 from operators.release.signature import Signer
@@ -19,6 +20,7 @@ class Run:
     `output` is the dataset's folder or prefix. What gates refuse is kept for reviewers in `review`, unless that is
     empty. Without a `signer` nothing is signed, without a `marker` nothing marked as generated. `lease` is the owner of
     the output's lease (lease.py), if one is held. `dataset_id` tells its dataset from others of the same signer.
+    `made_by` are the digests of the `weights` and the `code` that it works with.
     """
 
     plan: Plan
@@ -30,6 +32,7 @@ class Run:
     marker: Marker | None = None
     lease: str = ""
     dataset_id: str = ""
+    made_by: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -45,4 +48,5 @@ class Run:
     def terms(self, digests: bool = False) -> Terms:
         """What it asks of shards that it finds in its output."""
         key, out = self.signer.public_key if self.signer else "", memory.withdrawn(self.plan.uri)
-        return Terms(key, tuple(self.settings.items()), digests, out)
+        known = listed(self.output, key, memory.last(self.plan.uri, self.output))
+        return Terms(key, tuple(self.settings.items()), digests, out, tuple(self.made_by.items()), known)

@@ -29,6 +29,9 @@ from schemas.certificate import generated, margin
 from schemas.manifest import ManifestRow, QuarantineRow
 from schemas.policy import Policy
 
+_SIGNED = ("settings", "made_by", "signature")  # stats that only a signer writes; older ones lack the second
+_MAKER = {"weights": "weights_digest", "code": "code_version"}  # as certificates call it
+
 
 def check_shard(name: str, read: Callable[[str], bytes], demands: Demands) -> Checked:
     """Check the shard `name`. `read(path)` gives a file's bytes or raises OSError.
@@ -89,7 +92,7 @@ def _check_manifest(
         rows = from_table(manifest, ManifestRow)
         checked.clips = manifest.select(CLIPS.names).cast(CLIPS)
         files = {path: size_and_digest(held) for path, held in data.items()}
-        beside = {key: checked.stats[key] for key in ("settings", "signature") if demands.public_key}
+        beside = {key: checked.stats[key] for key in _SIGNED if key in checked.stats and demands.public_key}
         due = {"name": checked.name, **account(rows), "files": files} | beside
         same = json_form.written(due) == json_form.written(checked.stats)
         checked.demand(same, paths["stats"], "states other counts than the manifest adds up to, or more")
@@ -189,6 +192,9 @@ def _check_clip(
     settings = {"profile_digest": demands.profile, "marked": marked}
     for problem in certificate_problems(record, row, demands.policy, settings, demands.public_key):
         checked.breach(where, problem)
+    for name, maker in checked.stats.get("made_by", {}).items():
+        same = record["certificate"][_MAKER[name]] == maker
+        checked.demand(same, where, f"certificate and the shard's stats differ in {_MAKER[name]}")
     untouched = not (row.tracks or row.frames_masked or row.frames_painted)
     checked.demand(row.bypassed == untouched, where, "bypass and what was replaced disagree")
     if problem := record_problem(record, row, bool(demands.public_key)):

@@ -45,10 +45,12 @@ def write_shard(
     open_output: OpenOutput,
     signer: Signer | None = None,
     settings: Mapping[str, str] | None = None,
+    made_by: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Write one shard, streaming; if there is a `signer`, every certificate and its stats are signed. Returns those.
 
-    `settings` are what the run was made with, and signed along: a shard of a laxer run is none of this one.
+    `settings` are what the run was made with, and signed along: a shard of a laxer run is none of this one. `made_by`
+    are the digests of its code and weights, likewise: what older ones let pass is not what these do.
 
     `rows` carry exactly the clips `clip_ids`, in that order. `open_output(path)` opens a file for writing.
     Raises TypeError for a row of any other type, ValueError if the accounting does not hold; what is written
@@ -66,7 +68,7 @@ def write_shard(
         files |= _write(paths["quarantine"], held, open_output)
     stats = {"name": name, **account(manifest), "files": files}
     if signer:
-        stats["settings"] = dict(settings or {})
+        stats["settings"], stats["made_by"] = dict(settings or {}), dict(made_by or {})
         stats["signature"] = signer.sign("shard", stats)
     _write(paths["stats"], written(stats), open_output)
     return stats

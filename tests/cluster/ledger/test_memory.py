@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -49,7 +50,7 @@ def make_again(run: Run, numbers: Sequence[int], write: str = "b" * 32) -> str:
     name, files = f"{write}-00000000", dict[str, toy._File]()
     refs = [toy.make_ref(number) for number in numbers]
     opener = lambda path: toy._open(files, path)  # noqa: E731
-    write_shard(map(toy.ended, refs), list(numbers), name, opener, signer=run.signer, settings=run.settings)
+    write_shard(map(toy.ended, refs), list(numbers), name, opener, run.signer, run.settings, run.made_by)
     for path, file in files.items():
         storage.write_bytes(run.output, path, file.data)
     record = parquet_form.commit_record(pa.chunked_array([pa.array(list(numbers), pa.int64())]))
@@ -103,6 +104,21 @@ def test_after_a_release_that_was_put_back_as_a_whole_comes_none_of_an_old_numbe
     assert json.loads(storage.read_bytes(run.output, "dataset.json"))["revision"] == 2
     make_again(run, range(4), "c" * 32)
     assert checkpoint.finish(run)["revision"] == 3 and made
+
+
+def test_nothing_of_an_older_release_that_was_put_back_as_a_whole_stays_after_an_upgrade(run: Run) -> None:
+    """Its gates may have let pass what today's do not; it is signed by the same key, whole, and lists its shards."""
+    before, name = toy.contents(run.output), shard(run)
+    withdraw_shards(run.plan, run.output, [name], signer=run.signer)
+    now = replace(run, made_by={"code": 64 * "a", "weights": 64 * "b"})
+    checkpoint.begin(now)
+    assert checkpoint.missing(run.plan, run.output).tolist() == [0, 1, 2, 3]  # all else was listed last
+    make_again(now, range(4))
+    assert checkpoint.finish(now)["revision"] == 2
+    storage.delete(run.output, list(toy.contents(run.output)))
+    put_back(run, before)
+    checkpoint.begin(now)
+    assert checkpoint.missing(run.plan, run.output).size == 12
 
 
 def test_each_dataset_of_a_plan_has_its_own_number(run: Run, tmp_path: Path) -> None:

@@ -101,6 +101,25 @@ def a_shard_by_nobody(run: Run) -> None:
     path.write_text(json.dumps(stats))
 
 
+def a_shard_of_older_code(run: Run) -> None:
+    """Whose gates let pass what these do not: with the same key, over the same clips, by the same policy."""
+    path = Path(run.output, f"stats/{shard(run)}.json")
+    stats = json.loads(path.read_bytes())
+    del stats["signature"]
+    stats["made_by"] = {"code": 64 * "0", "weights": 64 * "0"}
+    assert run.signer
+    path.write_text(json.dumps(stats | {"signature": run.signer.sign("shard", stats)}))
+
+
+def a_shard_that_names_no_code(run: Run) -> None:
+    """As releases wrote them that came before this."""
+    path = Path(run.output, f"stats/{shard(run)}.json")
+    stats = json.loads(path.read_bytes())
+    del stats["signature"], stats["made_by"]
+    assert run.signer
+    path.write_text(json.dumps(stats | {"signature": run.signer.sign("shard", stats)}))
+
+
 def a_shard_of_a_laxer_run(run: Run) -> None:
     """With the same key, over the same clips."""
     path = Path(run.output, f"stats/{shard(run)}.json")
@@ -119,6 +138,8 @@ def a_shard_of_a_laxer_run(run: Run) -> None:
         a_flipped_bit,
         a_shard_by_nobody,
         a_shard_of_a_laxer_run,
+        a_shard_of_older_code,
+        a_shard_that_names_no_code,
     ],
 )
 def test_the_next_run_makes_anew_what_it_did_not_make(run: Run, tamper: Callable[[Run], None]) -> None:
@@ -142,6 +163,31 @@ def test_what_is_put_there_while_it_runs_is_not_signed_either(
     tamper(run)
     with pytest.raises(UserError, match="not signed when it was committed"):
         checkpoint.finish(run)
+
+
+def test_nor_what_older_code_made(run: Run) -> None:
+    checkpoint.begin(run)
+    a_shard_of_older_code(run)
+    with pytest.raises(UserError, match="that other code made"):
+        checkpoint.finish(run)
+
+
+def upgraded(run: Run) -> Run:
+    return replace(run, made_by={"code": 64 * "a", "weights": 64 * "b"})
+
+
+def test_after_an_upgrade_what_was_finished_stays(run: Run) -> None:
+    before = toy.contents(run.output)
+    checkpoint.begin(upgraded(run))
+    checkpoint.finish(upgraded(run))
+    assert toy.contents(run.output) == before
+
+
+@pytest.mark.parametrize("without", ["dataset.dsse.json", "shards.jsonl"])
+def test_after_an_upgrade_what_no_finished_dataset_lists_is_made_anew(run: Run, without: str) -> None:
+    storage.delete(run.output, [without])
+    checkpoint.begin(upgraded(run))
+    assert checkpoint.missing(run.plan, run.output).size == 12
 
 
 def test_an_untouched_dataset_stays_as_it_is(run: Run) -> None:

@@ -5,15 +5,18 @@ import tarfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from operators.release.checked import Demands
 from operators.release.shard_check import check_shard
 from operators.release.shard_writer import write_shard
+from operators.release.signature import Signer
 from operators.video import mp4_layout
 from operators.video.mp4_boxes import layout_of
 from tests.cluster import toy
+from tests.keys import make_key
 
 
 class TestClip:
@@ -52,6 +55,23 @@ class TestClip:
         plain, problem = toy.noise(self.ref), "shows its last frame for longer or shorter than recorded"
         assert problem in self.check(toy.released(self.ref, lasting(plain)))
         assert problem in self.check(toy.released(self.ref, plain, lasting(plain)))
+
+    def test_other_code_or_weights_than_the_shard_states(self, tmp_path: Path) -> None:
+        signer, name = Signer.of_file(str(make_key(tmp_path / "key.pem"))), "0" * 32 + "-00000000"
+        settings = {"profile_digest": toy.PROFILE.digest(), "policy_digest": toy.POLICY.digest()}
+        settings["variant"] = toy.POLICY.variant
+        demands = Demands(toy.POLICY, toy.PROFILE.digest(), signer.public_key)
+        own = {"weights": "0" * 64, "code": "1" * 64}
+        for made_by, due in (
+            (own, []),
+            (own | {"code": "a" * 64}, ["certificate and the shard's stats differ in code_version"]),
+            (own | {"weights": "a" * 64}, ["certificate and the shard's stats differ in weights_digest"]),
+        ):
+            files: dict[str, toy._File] = {}
+            opener = partial(toy._open, files)
+            write_shard([toy.ended(self.ref)], [self.ref.clip_id], name, opener, signer, settings, made_by)
+            data = {path: file.data for path, file in files.items()}
+            assert [one.problem for one in check_shard(name, partial(_get, data), demands).breaches] == due
 
     def test_another_size(self) -> None:
         wide = replace(self.ref, width=80)
