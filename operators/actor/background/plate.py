@@ -11,6 +11,7 @@ _GRAY = 128
 _AGREE = 14.0  # levels by which a frame that is laid over another may differ around the mask
 _SHADE = 0.05  # of the picture's longer side: how far from a mask there are shadows
 _RING = 7  # px around a mask, to compare and to match exposure
+_NEW, _SEARCHES = 0.005, 3  # of the picture: a smaller hole is closed by a blur; searches in a clip
 _CHUNK = 1 << 16  # pixels of a median at once: memory
 
 
@@ -69,14 +70,15 @@ def _laid_over(
             if other != t:
                 motion = motions[t] @ np.linalg.inv(motions[other])
                 _lay(filled[t], holes[t], mask[t], frames[other], clear[other], motion)
+    searches = 0  # one in every frame would take longer than all else
     for t in range(len(frames)):
         left = holes[t].copy()
         if t and left.any():  # what was made up for the last frame stays, seen from here
             seen = np.ones(left.shape, np.uint8)
             _lay(filled[t], left, mask[t], filled[t - 1], seen, motions[t] @ np.linalg.inv(motions[t - 1]))
-        filled[t] = inpaint(
-            filled[t], left, patches=t == 0
-        )  # a search in every frame would take longer than the rest
+        new = left.mean() > _NEW and searches < _SEARCHES
+        searches += new
+        filled[t] = inpaint(filled[t], left, patches=bool(new))
     return filled, holes
 
 
