@@ -153,7 +153,8 @@ class Audit:
         seen, spared = self.models.final(new), evidence.spared
         body = bodies(seen, evidence.body | spared, limits.final_confidence)
         people = body & ~spared if body.any() else evidence.regenerated  # nobody was found in StructAll
-        gates = [listed(clip.ref, evidence, self.policy)]
+        faces = self.models.faces(new, evidence.mask) if evidence.excepted else []
+        gates = [listed(clip.ref, evidence, self.policy, faces)]
         others = but_excepted(seen, evidence.excepted, evidence.mask | spared)
         gates.append(final_look(others, evidence.mask, limits))
         gates += self.models.text(published, source, evidence.painted, overlap)

@@ -160,7 +160,8 @@ class Condition:
         consented = [one for one in listed if one.consent in self.policy.excepted]
         others = [one for one in listed if one not in consented]
         masks = with_listed(masks, others, size, settings, scenes)
-        left = spare((masks, poses), consented, size, self.policy.mask)
+        faces = models.faces(frames, np.zeros(frames.shape[:3], bool)) if consented else []
+        left = spare((masks, poses), consented, size, self.policy, faces)
         # Whoever is left in a single frame may be one who is spared in the others: each sight counts then.
         tracked = settings.model_copy(update={"start_frames": 1}) if left.excepted else settings
         limits = self.policy.gates

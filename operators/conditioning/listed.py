@@ -8,11 +8,11 @@ import numpy as np
 
 from operators.conditioning.grow import grown
 from operators.conditioning.track import dilate
-from operators.gates.listed import AGREES, allowed
+from operators.gates.listed import AGREES, allowed, with_other_faces
 from operators.models.boxes import box_iou, shared_area
 from schemas.cues import InstanceMasks, Patch, PoseDetections
 from schemas.listed import Listed
-from schemas.policy import MaskPolicy
+from schemas.policy import MaskPolicy, Policy
 
 Sight = TypeVar("Sight", InstanceMasks, PoseDetections)
 _INVOLVED = 0.2  # share of the smaller of a sight and a listed box, within the other: somebody else is there
@@ -47,19 +47,26 @@ def spare(
     cues: tuple[list[InstanceMasks], list[PoseDetections]],
     listed: Sequence[Listed],
     size: tuple[int, int],
-    policy: MaskPolicy,
+    policy: Policy,
+    faces: Sequence[InstanceMasks] = (),
 ) -> Spared:
     """Without the one person whom each listed box is of: of whom something is seen that agrees with the box.
 
     What is spared of them is what is seen, with the margin that a mask has, as far as the listed box with that margin
-    goes; in a frame in which nothing agrees, nothing is. Where another sight has a share in a listed box nobody can
-    tell who is who: then nobody is spared in all of the clip, and everybody is masked.
+    goes; in a frame in which nothing agrees, nothing is. Where another sight has a share in a listed box, or it holds
+    more than one of the `faces` of its frame, nobody can tell who is who: then nobody is spared in all of the clip, and
+    everybody is masked.
     """
+    settings = policy.mask
     (masks, poses), nothing = cues, np.zeros((len(cues[0]), *size), bool)
     masks, poses, bodies, excepted = list(masks), list(poses), nothing.copy(), []
+    if with_other_faces(listed, faces, policy.gates.grow_face_confidence):
+        return Spared(cues, nothing, [])
     for t in sorted({one.frame for one in listed}):
         for one in (one for one in listed if one.frame == t):
-            (who, sure), (posed, also) = (_agreeing(found, one.box, policy) for found in (masks[t], poses[t]))
+            (who, sure), (posed, also) = (
+                _agreeing(found, one.box, settings) for found in (masks[t], poses[t])
+            )
             if max(sure, also) > 1:
                 return Spared(cues, nothing, [])
             if len(who):
@@ -69,12 +76,12 @@ def spare(
                 excepted.append(one)
     for one in listed:
         for found in (masks[one.frame], poses[one.frame]):
-            others = found.boxes[found.scores >= policy.start_confidence]
+            others = found.boxes[found.scores >= settings.start_confidence]
             involved = others[_share(others, one.box) >= _INVOLVED]
             # Alone, it may be a sight of whom the box is of, though no mask in this frame is.
             if len(involved) > 1 or (box_iou(involved, one.box) < AGREES).any():
                 return Spared(cues, nothing, [])
-    return Spared((masks, poses), _grown(bodies, excepted, policy), excepted)
+    return Spared((masks, poses), _grown(bodies, excepted, settings), excepted)
 
 
 def _grown(bodies: np.ndarray, excepted: Sequence[Listed], policy: MaskPolicy) -> np.ndarray:

@@ -9,17 +9,19 @@ from operators.models.boxes import box_iou
 from operators.models.witnesses.coverage import uncovered
 from schemas.certificate import Gate
 from schemas.clip import ClipRef, Evidence
-from schemas.cues import Patch, PersonBoxes
+from schemas.cues import InstanceMasks, Patch, PersonBoxes
 from schemas.listed import Listed
 from schemas.policy import MaskPolicy, Policy
 
 _PART = 0.7  # of a listed box, a sight that may be of a part of whom it is of
+_SAME_FACE = 0.2  # IoU of two looks at one face, in tiles that overlap
 AGREES = 0.5  # IoU of a sight of somebody with the box that is listed for them
 
 
-def listed(ref: ClipRef, evidence: Evidence, policy: Policy) -> Gate:
+def listed(ref: ClipRef, evidence: Evidence, policy: Policy, faces: Sequence[InstanceMasks] = ()) -> Gate:
     """Pixels of released frames, of the evidence's masks: those of people listed without an accepted consent that are
-    not masked, and those that are spared where no person so excepted is listed, or that are masked as well."""
+    not masked, and those that are spared where no person so excepted is listed, or that are masked as well; and boxes
+    of excepted people in which more than one of the `faces` lies that each frame shows outside the masks."""
     asked = [replace(one, frame=one.frame - ref.overlap) for one in ref.listed if one.frame >= ref.overlap]
     size = (evidence.mask.shape[1], evidence.mask.shape[2])
     consented = [one for one in asked if one.consent in policy.excepted]
@@ -30,7 +32,21 @@ def listed(ref: ClipRef, evidence: Evidence, policy: Policy) -> Gate:
     excepted = [one for one in evidence.excepted if one in consented]
     unfounded = len(evidence.excepted) - len(excepted)
     places = allowed(excepted, evidence.mask.shape, policy.mask) & ~evidence.mask
-    return Gate.at_most("listed", bare + unfounded + int((evidence.spared & ~places).sum()), 0)
+    crowded = len(with_other_faces(evidence.excepted, faces, policy.gates.grow_face_confidence))
+    return Gate.at_most("listed", bare + unfounded + crowded + int((evidence.spared & ~places).sum()), 0)
+
+
+def with_other_faces(listed: Sequence[Listed], faces: Sequence[InstanceMasks], least: float) -> list[Listed]:
+    """Those in whose box more than one of a frame's faces lies with a score above `least`: somebody looks out from
+    behind them, of whose body too little is seen to be somebody's."""
+    crowded = []
+    for one in listed if faces else ():
+        found = faces[one.frame]
+        middle = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
+        inside = ((middle >= one.box[:2]) & (middle <= one.box[2:])).all(axis=1) & (found.scores > least)
+        if (box_iou(found.boxes[inside], found.boxes[inside]) < _SAME_FACE).any():
+            crowded.append(one)
+    return crowded
 
 
 def allowed(excepted: Sequence[Listed], shape: tuple[int, ...], policy: MaskPolicy) -> np.ndarray:

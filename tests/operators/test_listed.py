@@ -136,6 +136,57 @@ def test_where_somebody_else_has_a_share_in_the_region_nobody_is_spared(
     assert outcome.certificate.excepted == []
 
 
+class Faces:
+    """Faces in some frames, outside what is covered."""
+
+    def __init__(self, *boxes: tuple[float, ...], frames: tuple[int, ...] = (4,), score: float = 0.9) -> None:
+        self.boxes, self.frames, self.score = np.array(boxes, np.float32), frames, score
+
+    def __call__(self, frames: np.ndarray, covered: np.ndarray) -> list[InstanceMasks]:
+        found = []
+        for t, hidden in enumerate(covered):
+            middles = ((self.boxes[:, :2] + self.boxes[:, 2:]) / 2).astype(int)
+            found.append(self.boxes[~hidden[middles[:, 1], middles[:, 0]] & (t in self.frames)])
+        return [
+            InstanceMasks(
+                np.array(left, np.float32).reshape(-1, 4),
+                np.full(len(left), self.score, np.float32),
+                [Patch.of_box(box, BODY.shape) for box in left],
+            )
+            for left in found
+        ]
+
+
+OWN_FACE, OTHERS = (58.0, 24.0, 66.0, 34.0), (66.0, 34.0, 73.0, 43.0)
+
+
+@pytest.mark.parametrize("frames", [(4,), tuple(range(FRAMES))], ids=["one frame", "all"])
+def test_where_somebody_looks_out_from_behind_the_excepted_nobody_is_spared(
+    frames: tuple[int, ...], tmp_path: Path
+) -> None:
+    """Of their body too little is seen to be somebody's; a second face in the box tells, in any frame."""
+    stages = staged(tmp_path, OPERATOR)
+    stages.condition.models.faces = Faces(OWN_FACE, OTHERS, frames=frames)
+    outcome = stages.run()
+    assert isinstance(outcome, ReleasedClip), outcome
+    assert not any(is_source(outcome, BODY)) and outcome.certificate.excepted == []
+
+
+def test_one_face_that_is_seen_twice_and_one_elsewhere_lapse_nothing(tmp_path: Path) -> None:
+    stages = staged(tmp_path, OPERATOR)
+    twice = (57.0, 25.0, 66.0, 34.0)
+    stages.condition.models.faces = stages.audit.models.faces = Faces(OWN_FACE, twice)
+    outcome = stages.run()
+    assert isinstance(outcome, ReleasedClip), outcome
+    assert outcome.certificate.excepted == OPERATOR
+
+
+def test_the_audit_refuses_a_second_face_in_the_excepted_box(tmp_path: Path) -> None:
+    stages = staged(tmp_path, OPERATOR)
+    stages.audit.models.faces = Faces(OWN_FACE, OTHERS)
+    assert "listed" in refused_by(stages.run())
+
+
 def test_somebody_elsewhere_is_masked_and_who_is_excepted_stays(tmp_path: Path) -> None:
     outcome = staged(tmp_path, OPERATOR, cues=Two(ELSEWHERE)).run()
     assert isinstance(outcome, ReleasedClip)
@@ -308,10 +359,10 @@ def test_a_faint_second_sight_lapses_nothing_but_is_not_spared() -> None:
             np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 17, 3), np.float32)
         )
     ]
-    left = spare((seen, poses), OPERATOR[:1], BODY.shape, accepting().mask)
+    left = spare((seen, poses), OPERATOR[:1], BODY.shape, accepting())
     assert left.cues[0][0].scores.tolist() == [np.float32(0.05)] and left.mask[0][BODY].all()
     surer = replace(seen[0], scores=np.array([0.9, 0.6], np.float32))
-    assert not spare(([surer], poses), OPERATOR[:1], BODY.shape, accepting().mask).mask.any()
+    assert not spare(([surer], poses), OPERATOR[:1], BODY.shape, accepting()).mask.any()
 
 
 def test_the_gate_is_computed_for_every_clip(tmp_path: Path) -> None:
