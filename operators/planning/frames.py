@@ -11,7 +11,8 @@ from itertools import islice, pairwise
 
 import av
 
-from operators.planning.streams import Stream, Unreadable, choose, described, promised_beyond, streams_of
+from operators.planning.promised import promised_beyond
+from operators.planning.streams import Stream, Unreadable, choose, described, streams_of
 from operators.video.decode import Decoding, open_video
 from operators.video.picture import Unshowable, orientation
 from operators.video.tone import transfer
@@ -60,7 +61,8 @@ def frames_of(uri: str) -> Frames:
         video = chosen.stream
         rate, time_base, aspect = video.average_rate or video.guessed_rate, video.time_base, _aspect(video)
         others = [described(each) for each in streams if each is not chosen]
-        promised = promised_beyond(uri, chosen, container.format.name)
+        seconds = Fraction(container.duration or 0, av.time_base)
+        promised = promised_beyond(uri, chosen, container.format.name, seconds)
         unsought = bool(unindexed) and entries[video.index] < len(chosen.pts)
         index = video.index  # a stream's own words are not to be asked for once its container is closed
     head, runs, damaged = _shown(uri, index, chosen)

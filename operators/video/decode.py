@@ -211,28 +211,37 @@ class _Interlaced(Exception):
 
 
 class Decoding:
-    """Every frame of a stream in order of display, whatever lies between them; `damaged` counts packets from the first
-    key frame on that cannot be decoded. If it is `strict`, only those that the demuxer marks may be so, and others
-    raise what FFmpeg does: what comes after may lean on them."""
+    """Every frame of a stream in order of display, whatever lies between them. If it is `strict`, only packets that the
+    demuxer marks may be damaged, and others raise what FFmpeg does: what comes after may lean on them."""
 
     def __init__(self, container: InputContainer, index: int, strict: bool = False) -> None:
-        self.damaged = 0
+        self._hurt, self._packets, self._shown = 0, 0, 0
         self._frames = self._decode(container, container.streams[index], strict)
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
         return self._frames
 
+    @property
+    def damaged(self) -> int:
+        """Packets from the first key frame on that are damaged and show nothing. Of some, decoders show what they can;
+        while frames are still to come, they count as well."""
+        return min(self._hurt, self._packets - self._shown)
+
     def _decode(
         self, container: InputContainer, stream: av.VideoStream, strict: bool
     ) -> Iterator[av.VideoFrame]:
-        stream.thread_type, begun = "AUTO", False
+        # Not by frames: such threads lose good frames along with a damaged one, and say nothing.
+        stream.thread_type, begun = "SLICE", False
         for packet in container.demux(stream):
             begun |= packet.is_keyframe
+            self._packets += begun and packet.size > 0
             try:
-                frames = packet.decode()
+                frames, hurt = packet.decode(), packet.is_corrupt
             except av.error.FFmpegError:
                 if strict and not packet.is_corrupt:
                     raise
-                self.damaged += begun
-                continue
-            yield from frames
+                frames, hurt = [], True
+            self._hurt += begun and hurt
+            for frame in frames:
+                self._shown += 1
+                yield frame

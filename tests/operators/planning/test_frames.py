@@ -11,7 +11,7 @@ import pytest
 
 from operators.planning.frames import frames_of
 from operators.planning.probe import plan_source
-from operators.planning.streams import container_size
+from operators.planning.promised import container_size
 from operators.video.decode import DecodeError, decode_clip
 from schemas.clip import ClipRef
 from schemas.profile import Clips
@@ -118,6 +118,28 @@ def test_the_video_is_taken_and_not_the_cover(tmp_path: Path, ending: str, cover
     assert nearest(released(refs), pictures(30)) == list(range(30))
 
 
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv", "ts", "avi"])
+@pytest.mark.parametrize("sounds", [1, 2])
+def test_sound_before_the_video_changes_nothing(tmp_path: Path, ending: str, sounds: int) -> None:
+    path = tmp_path / f"a.{ending}"
+    with av.open(str(path), "w") as container:
+        heard = [container.add_stream("aac", rate=16000) for _ in range(sounds)]
+        stream = container.add_stream("libx264", rate=10, options={"g": "6", "bf": "0"})
+        stream.height, stream.width, stream.pix_fmt = 96, 128, "yuv420p"
+        for one in heard:
+            for number in range(32):
+                sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+                sound.rate, sound.pts = 16000, number * 1024
+                container.mux(one.encode(sound))
+            container.mux(one.encode())
+        for picture in pictures(40):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    refs = plan(path)
+    assert {(ref.problem, ref.stream, ref.missing) for ref in refs} == {("", sounds, 0)}
+    assert nearest(released(refs), pictures(40)) == list(range(40))
+
+
 def test_a_cover_alone_is_no_video(tmp_path: Path) -> None:
     path = with_cover(tmp_path / "a.mkv", cover=True)
     with av.open(str(path)) as whole, av.open(str(tmp_path / "b.mp4"), "w") as made:
@@ -133,29 +155,32 @@ def test_a_cover_alone_is_no_video(tmp_path: Path) -> None:
     assert "cover" in ref.problem
 
 
-@pytest.mark.parametrize("share", [0.3, 0.55, 0.9])
-@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv", "avi"])
+@pytest.mark.parametrize(
+    ("ending", "bframes"),
+    [*((ending, n) for ending in ("mp4", "mov", "mkv", "flv") for n in (0, 3)), ("avi", 0), ("wmv", 0)],
+)
 def test_what_the_index_promises_and_the_file_lacks_is_counted(
-    tmp_path: Path, ending: str, share: float
+    tmp_path: Path, ending: str, bframes: int
 ) -> None:
     """As a download that broke off: the index lies in front, or the header says how long the file is."""
     frames = pictures(60)
-    path = write(tmp_path / f"whole.{ending}", frames, options={"g": "6"})
+    options = {"g": "6", "bf": str(bframes)}
+    path = write(tmp_path / f"whole.{ending}", frames, **(CODECS.get(ending, {}) | {"options": options}))
     if ending in ("mp4", "mov"):
         path = fast(path, tmp_path / f"fast.{ending}")
     data = path.read_bytes()
     cut = tmp_path / f"cut.{ending}"
-    cut.write_bytes(data[: len(data) - int((1 - share) * (len(data) - 3000))])
-    refs = plan(cut)
-    good, (bad,) = refs[:-1], refs[-1:]
-    there = sum(ref.frames for ref in good)
-    assert 5 < there < 60 and there + bad.frames == 60
-    assert f"{bad.frames} frames" in bad.problem and all(ref.missing == bad.frames for ref in refs)
-    shown = nearest(released(good), frames)
-    assert shown[:-1] == list(range(there - 1))
-    assert shown[-1] == there - 1 or ending == "avi", "half a frame is shown as decoders fill it up"
-    with pytest.raises(DecodeError, match="frames are damaged"):
-        decode_clip(bad)
+    for share in (0.3, 0.55, 0.7, 0.9):
+        cut.write_bytes(data[: len(data) - int((1 - share) * (len(data) - 3000))])
+        refs = plan(cut)
+        good, (bad,) = refs[:-1], refs[-1:]
+        there = sum(ref.frames for ref in good)
+        assert 5 < there < 60 and there + bad.frames == 60
+        assert f"{bad.frames} frames" in bad.problem and all(ref.missing == bad.frames for ref in refs)
+        shown = nearest(released(good), frames)[:-1]  # half a frame is shown as decoders fill it up
+        assert shown == sorted(shown) and (bframes or shown == list(range(there - 1)))
+        with pytest.raises(DecodeError, match="frames are damaged"):
+            decode_clip(bad)
 
 
 def fast(path: Path, to: Path) -> Path:
@@ -169,7 +194,7 @@ def fast(path: Path, to: Path) -> Path:
     return to
 
 
-@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv", "avi", "ts", "webm", "flv"])
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv", "avi", "ts", "webm", "flv", "wmv"])
 def test_of_a_whole_file_nothing_is_missing(tmp_path: Path, ending: str) -> None:
     found = frames_of(str(write(tmp_path / f"a.{ending}", pictures(40), **CODECS.get(ending, {}))))
     assert (found.missing, sum(map(len, found.runs))) == (0, 40)
@@ -177,7 +202,8 @@ def test_of_a_whole_file_nothing_is_missing(tmp_path: Path, ending: str) -> None
 
 CODECS = {
     "webm": {"codec": "libvpx-vp9"},
-    "flv": {"time_base": Fraction(1, 1000), "pts": [100 * n for n in range(40)]},
+    "flv": {"time_base": Fraction(1, 1000), "pts": [100 * n for n in range(60)]},
+    "wmv": {"codec": "wmv2"},
     "avi": {"options": {"bf": "0"}},
 }
 
