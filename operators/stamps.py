@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from typing import Any
 
 import fsspec
@@ -23,7 +25,8 @@ def look(uri: str) -> tuple[dict[str, str], list[str]]:
     """
     scheme, root = place(uri)
     if scheme == "file":
-        return _on_disk(root)
+        files, linked = _on_disk(root)
+        return files, list(linked)
     if scheme not in _LISTED:
         return below(uri), []
     entries = {entry["name"][len(root) + 1 :]: entry for entry in _LISTED[scheme]().ls(root, detail=True)}
@@ -37,38 +40,50 @@ def below(uri: str) -> dict[str, str]:
     if scheme not in _LISTED:
         return {path: f"{info.size}-{info.mtime_ns}" for path, info in files_below(uri)}
     if scheme == "file":
-        return dict(_all_on_disk(root, ""))
+        return dict(_all_on_disk(root))
     found = _LISTED[scheme]().find(root, detail=True)
     return {path[len(root) + 1 :]: _stamp(entry) for path, entry in found.items()}
 
 
-def _on_disk(folder: str) -> tuple[dict[str, str], list[str]]:
-    """As `look`. Linked folders are folders, unless they hold this one: that would have no end. Hidden ones are not."""
-    files, folders = dict[str, str](), list[str]()
-    local, here = LocalFileSystem(), os.path.realpath(folder)
+def _on_disk(folder: str) -> tuple[dict[str, str], dict[str, str]]:
+    """As `look`, and of linked folders where they lead. They are folders, unless they are or hold one that the path
+    leads through: that would have no end. Hidden ones are not. What is no file either, such as a pipe, is nothing: who
+    opened it would wait for ever."""
+    files, folders = dict[str, str](), dict[str, str]()
+    local = LocalFileSystem()
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_dir():
-                around = (
-                    f"{here}/".startswith(f"{os.path.realpath(entry.path)}/") if entry.is_symlink() else False
-                )
-                if not around and not entry.name.startswith("."):
-                    folders.append(entry.name)
-            else:
+            if _is_lost(entry.path):  # asked first: of a link to itself nothing else can be asked
+                files[entry.name] = _LOST
+            elif entry.is_dir():
+                leads = os.path.realpath(entry.path) if entry.is_symlink() else ""
+                if not entry.name.startswith(".") and not (leads and _is_around(leads, folder)):
+                    folders[entry.name] = leads
+            elif entry.is_file():
                 with contextlib.suppress(FileNotFoundError):  # gone since
-                    lost = _is_lost(entry.path)
-                    files[entry.name] = _LOST if lost else _stamp(local.info(entry.path))
+                    files[entry.name] = _stamp(local.info(entry.path))
     return files, folders
 
 
-def _all_on_disk(root: str, inside: str) -> Iterator[tuple[str, str]]:
-    try:
-        files, folders = _on_disk(os.path.join(root, inside))
-    except FileNotFoundError:
-        return
-    yield from ((f"{inside}{name}", stamp) for name, stamp in files.items())
-    for name in folders:
-        yield from _all_on_disk(root, f"{inside}{name}/")
+def _is_around(place: str, folder: str) -> bool:
+    """Whether a real path is or holds a folder that the path `folder` leads through."""
+    way = accumulate(os.path.abspath(folder).split("/"), "{}/{}".format)
+    return any(f"{os.path.realpath(part)}/".startswith(f"{place.rstrip('/')}/") for part in way if part)
+
+
+def _all_on_disk(root: str) -> Iterator[tuple[str, str]]:
+    """Every file below, by the path with the fewest folders to each linked one, which is looked into once: folders that
+    are linked with each other have no end of paths."""
+    followed, waiting = set[str](), deque([""])
+    while waiting:
+        inside = waiting.popleft()
+        try:
+            files, folders = _on_disk(os.path.join(root, inside))
+        except FileNotFoundError:
+            continue
+        yield from ((f"{inside}{name}", stamp) for name, stamp in files.items())
+        waiting += [f"{inside}{name}/" for name, leads in folders.items() if leads not in followed]
+        followed |= set(folders.values()) - {""}
 
 
 def stamp(uri: str) -> str:

@@ -93,6 +93,9 @@ def list_videos(prefix: str, spread: Spread = side_by_side) -> Listing:
     except UserError:
         raise
     except Exception as error:  # every backend raises its own; whichever it is, nothing was listed
+        if isinstance(error, OSError) and isinstance(error.filename, str) and "://" not in prefix:
+            remedy = "Make it readable, or leave it out of the input"
+            raise UserError(error.filename, f"cannot be listed ({error.strerror})", remedy) from None
         reason = f"cannot be listed ({type(error).__name__})"
         raise UserError(
             prefix, reason, "Check the address, and the variables that name store and credentials"

@@ -1,14 +1,21 @@
 """What is found below an input, and under which name."""
 
+import errno
 import os
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from operators.planning.listing import list_sources, list_videos, unnameable
+from operators.planning.probe import plan_source
 from operators.storage import write_bytes
 from schemas import words
 from schemas.errors import UserError
+from schemas.profile import Clips
+
+CLIPS = Clips(frames=9, overlap=2, max_bytes=10**9)
 
 
 def test_listing(tmp_path: Path) -> None:
@@ -86,6 +93,49 @@ def test_linked_folders_are_followed_once_and_hidden_ones_not(tmp_path: Path) ->
     (place / "broken").symlink_to(tmp_path / "nowhere")
     found = [video.name for video in list_videos(str(place)).videos]
     assert found == ["again/f.vob", "day/a.MP4", "day/b.3gp", "day/c.3GP", "linked/more/g.mp4"]
+
+
+@pytest.mark.parametrize("folders", [2, 3, 6])
+def test_folders_that_are_all_linked_with_each_other_have_an_end(tmp_path: Path, folders: int) -> None:
+    """Of two with two links each there were 2^40 paths."""
+    for one in range(folders):
+        (tmp_path / f"{one:02}/deep/er").mkdir(parents=True)
+        (tmp_path / f"{one:02}/deep/er/{one}.mp4").write_bytes(bytes([one]))
+        for other in range(folders):
+            (tmp_path / f"{one:02}/deep/to{other}").symlink_to(tmp_path / f"{other:02}")
+            (tmp_path / f"{one:02}/too{other}").symlink_to(f"../{other:02}")
+    found = [video.name.rpartition("/")[2] for video in list_videos(str(tmp_path)).videos]
+    assert sorted(found) == sorted(f"{one}.mp4" for one in range(folders))
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    """A pipe, a socket; links to themselves and around count, as a name says that there is something."""
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with socket.socket(socket.AF_UNIX) as open_one:
+        open_one.bind(str(tmp_path / "s.mp4"))
+        (tmp_path / "itself.mp4").symlink_to("itself.mp4")
+        (tmp_path / "one.mp4").symlink_to("other.mp4")
+        (tmp_path / "other.mp4").symlink_to("one.mp4")
+        names = [video.name for video in list_videos(str(tmp_path)).videos]
+    assert names == ["a.mp4", "itself.mp4", "one.mp4", "other.mp4"]
+    (ref,) = plan_source(str(tmp_path / "itself.mp4"), "itself.mp4", b"key", CLIPS)
+    assert "links" in ref.problem and ref.remedy
+
+
+def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "day/two").mkdir(parents=True)
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    listed = os.scandir
+
+    def scandir(path: str) -> Any:
+        if str(path).rstrip("/").endswith("two"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(UserError, match=r"day/two.*Permission denied.*[Rr]eadable"):
+        list_videos(str(tmp_path))
 
 
 def test_a_name_that_cannot_be_written_down_is_one_record(tmp_path: Path) -> None:
