@@ -17,6 +17,7 @@ from ray.data import DataContext
 from cluster import ray_internals, spill, stop
 from cluster.placement import require_place
 from operators import isolation
+from schemas.errors import UserError
 from schemas.profile import Profile
 
 ROOT = Path(__file__).parent.parent
@@ -45,7 +46,7 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
             if "timed out" not in str(error):
                 raise
             ray.shutdown()
-            _connect(profile, environment, log_to_driver)
+            _connect_again(profile, environment, log_to_driver)
     ray_internals.hand_over_by_value()
     stop.listen()  # again: Ray puts a handler of its own in its place
     context = DataContext.get_current()
@@ -93,6 +94,18 @@ def _connect(profile: Profile | None, environment: dict[str, str], log_to_driver
         logging_level=logging.ERROR,
         _metrics_export_port=int(os.environ.get("RECAST_METRICS_PORT", "0")) or None,
     )
+
+
+def _connect_again(profile: Profile | None, environment: dict[str, str], log_to_driver: bool) -> None:
+    """Raise UserError if Ray's start takes too long a second time."""
+    try:
+        _connect(profile, environment, log_to_driver)
+    except Exception as error:
+        if "timed out" not in str(error):
+            raise
+        ray.shutdown()
+        remedy = "Run the same command again when this machine has less to do, and memory to spare"
+        raise UserError("Ray", "did not start in time, twice", remedy) from None
 
 
 def linger() -> None:

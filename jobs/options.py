@@ -84,7 +84,7 @@ def read_settings(arguments: Namespace) -> tuple[Profile, Policy]:
         named("profiles", arguments.profile),
         named("policies", arguments.policy),
     )
-    profile, policy = load(Profile, arguments.profile, others), load(Policy, arguments.policy, own)
+    profile, policy = load(Profile, arguments.profile, others), load(Policy, arguments.policy, own, "policy.")
     weights_lock.check_licences(profile, arguments.profile)
     weights_lock.check_adapter(profile, policy.variant, arguments.profile)
     if policy.labels != "none" and profile.generator.people != "actor":

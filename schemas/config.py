@@ -1,5 +1,6 @@
 """Reading a profile or a policy: YAML, overrides by dotted name, validation that names file, field, remedy."""
 
+import difflib
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,8 +34,9 @@ class Settings(BaseModel):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
-def load(cls: type[T], path: str | Path, overrides: list[str] | None = None) -> T:
-    """Read `path` into `cls`, after setting each override `a.b.c=value` (value in YAML syntax).
+def load(cls: type[T], path: str | Path, overrides: list[str] | None = None, prefix: str = "") -> T:
+    """Read `path` into `cls`, after setting each override `a.b.c=value` (value in YAML syntax), given with the
+    `prefix` before it.
 
     Raises UserError naming the file, the field and the remedy.
     """
@@ -50,19 +52,32 @@ def load(cls: type[T], path: str | Path, overrides: list[str] | None = None) -> 
     if not isinstance(data, dict):
         raise UserError(str(path), "holds no settings", "It must be a YAML mapping")
     for override in overrides or []:
-        _override(data, override)
+        _override(data, override, prefix)
     try:
         return cls.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
+        # What is misspelt is missing as well: the name that is there is what helps.
+        first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
         field = _field(first, data)
         for override in overrides or []:
             name = override.partition("=")[0]
             if field == name or field.startswith(f"{name}.") or name.startswith(f"{field}."):
-                path = f"--set {override}"
-        known = ", ".join(cls.model_fields) if first["type"] == "extra_forbidden" else ""
-        remedy = f"Known here: {known}" if known and len(first["loc"]) == 1 else "Mend this field"
-        raise UserError(f"{path}: {field}", f"{first['msg']} (got {first['input']!r})", remedy) from None
+                path = f"--set {prefix}{override}"
+        got = "" if first["type"] == "missing" else f" (got {first['input']!r})"
+        raise UserError(f"{path}: {field}", f"{first['msg']}{got}", _remedy(cls, first)) from None
+
+
+def _remedy(cls: type[Settings], error: Mapping[str, Any]) -> str:
+    """For a name that a section does not have, the one that was meant, or all that it has."""
+    held: type[Settings] | None = cls if error["type"] == "extra_forbidden" else None
+    for section in error["loc"][:-1]:
+        field = held.model_fields.get(str(section)) if held else None
+        kind = field.annotation if field else None
+        held = kind if isinstance(kind, type) and issubclass(kind, Settings) else None
+    if not held:
+        return "Mend this field"
+    alike = difflib.get_close_matches(str(error["loc"][-1]), held.model_fields, 1)
+    return f"Perhaps {alike[0]} is meant" if alike else f"Known here: {', '.join(held.model_fields)}"
 
 
 def parsed(text: str, where: str, remedy: str = "Mend the file") -> Any:
@@ -115,15 +130,14 @@ def _field(error: Mapping[str, Any], data: Any) -> str:
     return ".".join([*names, *missing])
 
 
-def _override(data: dict[str, Any], override: str) -> None:
+def _override(data: dict[str, Any], override: str, prefix: str) -> None:
+    given = f"--set {prefix}{override}"
     name, equals, value = override.partition("=")
     if not equals:
-        raise UserError(f"--set {override}", "has no value", "Write it as --set generator.steps=8")
+        raise UserError(given, "has no value", "Write it as --set generator.steps=8")
     *path, last = name.split(".")
     for part in path:
         data = data.setdefault(part, {})
         if not isinstance(data, dict):
-            raise UserError(
-                f"--set {override}", f"{part} is a value, not a section", "See the profile's YAML file"
-            )
-    data[last] = parsed(value, f"--set {override}", "Write the value as in the YAML file, quoted if need be")
+            raise UserError(given, f"{part} is a value, not a section", "See the profile's YAML file")
+    data[last] = parsed(value, given, "Write the value as in the YAML file, quoted if need be")

@@ -8,10 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from cluster import spill
+from cluster import session, spill
 from cluster.session import PlainProgress
 from schemas.errors import UserError
 from tests.cluster import toy
+
+
+def test_a_machine_on_which_ray_does_not_start_in_time_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one with more to do than it can: tried a second time, then said, without a traceback."""
+    tries = []
+
+    def connect(*_: object) -> None:
+        tries.append(1)
+        raise Exception("The current node timed out during startup.")  # noqa: TRY002 - as Ray does
+
+    monkeypatch.setattr(session.ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(session, "_connect", connect)
+    with pytest.raises(UserError, match="did not start in time"):
+        session.start()
+    assert len(tries) == 2
 
 
 def test_a_report_becomes_one_line(capsys: pytest.CaptureFixture[str]) -> None:

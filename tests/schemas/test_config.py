@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from jobs.options import read_settings
 from schemas.config import Settings, load
@@ -99,6 +100,32 @@ def test_a_file_that_is_no_profile_names_the_file(tmp_path: Path, text: str) -> 
         load(Profile, path)
     with pytest.raises(UserError, match=r"nothing\.yaml"):
         load(Profile, tmp_path / "nothing.yaml")
+
+
+@pytest.mark.parametrize("name", ["variant", "rules", "mask.dilate_px", "reviewers.may_waive", "failures"])
+@pytest.mark.parametrize("given", [True, False])
+def test_a_misspelt_name_is_what_is_named_and_the_right_one_beside_it(
+    tmp_path: Path, name: str, given: bool
+) -> None:
+    """Not the name that is missing for it, nor all of the file; on the command line as it was written there."""
+    text, last = Path(POLICY).read_text(), name.rpartition(".")[2]
+    wrong = last[:-2] + last[-1] + last[-2]
+    misspelt, options = name.removesuffix(last) + wrong, list[str]()
+    path = tmp_path / "policy.yaml"
+    if given:
+        options = [f"{misspelt}=1"]
+    else:
+        section, _, _ = name.rpartition(".")
+        held = yaml.safe_load(text)
+        inner = held.setdefault(section, {}) if section else held
+        inner[wrong] = inner.pop(last, 1)
+        text = yaml.safe_dump(held)
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        load(Policy, path, options, "policy.")
+    where = f"--set policy.{misspelt}=1: {misspelt}" if given else f"{path}: {misspelt}"
+    assert caught.value.args[0] == where
+    assert f"Perhaps {last} is meant" in str(caught.value)
 
 
 def test_a_mask_thinner_than_a_codec_block_is_refused() -> None:
