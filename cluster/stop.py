@@ -9,10 +9,24 @@ PATIENCE = 8.0  # s for workers to be let go of
 INTERRUPTED = 130  # exit status, as shells have it
 
 
+def at_once() -> None:
+    """Until `listen`, while a job is still being loaded: being told to stop ends it with one line."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+
+
+def _end(*_: object) -> None:
+    os.write(2, b"stopped: nothing was begun; the same command begins it\n")
+    os._exit(INTERRUPTED)
+
+
 def listen() -> None:
-    """From here on SIGTERM raises KeyboardInterrupt in this process's main thread."""
+    """From here on SIGTERM raises KeyboardInterrupt in this process's main thread, as SIGINT does."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
+        if signal.getsignal(signal.SIGINT) is _end:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _interrupt(*_: object) -> None:

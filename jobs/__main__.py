@@ -5,6 +5,8 @@ import runpy
 import sys
 from pathlib import Path
 
+from cluster import stop
+
 _JOBS = "plan follow anonymize verify status export evaluate weights prepare finetune render_people"
 JOBS = tuple(_JOBS.split())
 
@@ -14,6 +16,7 @@ def main() -> None:
     name, here = (sys.argv[1:] or [""])[0], Path(__file__).parent
     if name in JOBS:
         del sys.argv[1]
+        stop.at_once()
         runpy.run_module(f"jobs.{name}", run_name="__main__", alter_sys=True)
         return
     lines = [f"  {job:14}{_about(here / f'{job}.py')}" for job in JOBS]

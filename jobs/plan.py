@@ -44,6 +44,7 @@ from operators.planning.probe import named, probe_source, source_key, unplannabl
 from operators.recovery.attempts import time_limit
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef
+from schemas.errors import UserError
 from schemas.exports import Images
 from schemas.profile import Clips, Profile
 
@@ -134,7 +135,7 @@ def probe_all(
         pieces = cut(todo, key, sources_per_file)
         if not pieces:
             break
-        (
+        kept = (
             ray.data.from_items(pieces, override_num_blocks=min(len(pieces), MAX_TASKS))
             .map(
                 partial(probe, clips=profile.clip, rate=rate, topics=tuple(topics)),
@@ -142,8 +143,10 @@ def probe_all(
                 **where(profile.pools.audit.resources),
             )
             .map(partial(keep, output=output, name_key=key), **where(profile.writers))
-            .materialize()
+            .take_all()
         )
+        for refused in (row["refused"] for row in kept if any(row["refused"])):
+            raise UserError(*refused)
         planned |= plans.keep_clips(output, planned | {source.uri for source in todo})
         todo = [source for source in todo if source.uri not in planned]
     for piece in cut(todo, key, SOURCES_PER_FILE):
@@ -216,10 +219,14 @@ def _size(uri: str) -> int:
 
 
 def keep(piece: dict[str, Any], output: str, name_key: bytes) -> dict[str, Any]:
-    """Give clips their names and ids, and write them as a file of the plan."""
+    """Give clips their names and ids, and write them as a file of the plan; `refused`: what the user has to mend first,
+    such as a full disk, which Ray would print with its own words, and try again."""
     refs = from_table(pa.ipc.open_stream(piece["clips"]).read_all(), ClipRef)
-    plans.write_clips(output, piece["file"], to_table([named(ref, name_key) for ref in refs], ClipRef))
-    return {"file": piece["file"]}
+    try:
+        plans.write_clips(output, piece["file"], to_table([named(ref, name_key) for ref in refs], ClipRef))
+    except UserError as error:
+        return {"file": piece["file"], "refused": list(error.args)}
+    return {"file": piece["file"], "refused": ["", "", ""]}
 
 
 def refuse(piece: dict[str, Any], output: str, name_key: bytes) -> None:

@@ -74,15 +74,17 @@ def join(uri: str, name: str) -> str:
 
 
 @contextmanager
-def reaching(uri: str) -> Iterator[None]:
-    """A file that is not there is the caller's matter; a place that cannot be reached is the user's."""
+def reaching(uri: str, size: int = 0) -> Iterator[None]:
+    """A file that is not there is the caller's matter; a place that cannot be reached, or has no room for `size` bytes
+    (0: unknown), is the user's."""
     try:
         yield
     except FileNotFoundError:
         raise
     except (OSError, BotoCoreError) as error:
         if getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT):
-            problem = "is on a disk, or in a quota, without room for what is to be written"
+            what = f"{-(-size // 1024)} KiB" if size else "what is to be written"
+            problem = f"is on a disk, or in a quota, without room for {what}"
             raise UserError(uri, problem, "Free some, and run the same command again") from None
         remedy = "Check the path, the permissions or the variables that name store and credentials"
         raise UserError(uri, f"cannot be reached ({' '.join(str(error).split())})", remedy) from None
@@ -202,7 +204,7 @@ def read_file(uri: str) -> bytes:
 def write_bytes(uri: str, name: str, data: bytes) -> None:
     """Write the file `name` below `uri`: on local disk complete or not at all, as an object store does it."""
     filesystem, root = arrow_filesystem(uri)
-    with reaching(uri):
+    with reaching(uri, len(data)):
         if isinstance(filesystem, fs.LocalFileSystem):
             partial = Path(root, f"{name}{PARTIAL}")
             partial.parent.mkdir(parents=True, exist_ok=True)

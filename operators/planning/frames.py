@@ -13,11 +13,13 @@ import av
 
 from operators.planning.promised import promised_beyond
 from operators.planning.streams import Stream, Unreadable, choose, described, streams_of
-from operators.video.decode import Decoding, open_video
+from operators.video.decode import open_video
+from operators.video.decoding import Decoding
 from operators.video.picture import Unshowable, orientation
 from operators.video.tone import transfer
 
 HEAD = 32  # frames decoded to see whether timestamps can be believed: longer than any codec reorders
+_LEAST = Fraction(1, 30000)  # frames a second: FFmpeg rounds what Matroska says of fewer
 # Formats that hold no times: after a seek without an index they are guessed.
 _UNTIMED = {"avi", "mpegvideo", "m4v"}
 
@@ -147,7 +149,7 @@ def _aspect(stream: av.VideoStream) -> Fraction:
 def _rate(said: Fraction | None, count: int, runs: list[list[int]], time_base: Fraction) -> Fraction:
     """Frames a second, exactly as the container says it, else on average; 25 of what shows nothing move."""
     span = sum(run[-1] - run[0] for run in runs) * time_base
-    if said and said > 0:
+    if said and said > _LEAST:
         return bounded(Fraction(said))
     return bounded(Fraction(count - 1) / span if span and count > 1 else Fraction(25))
 

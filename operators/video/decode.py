@@ -13,6 +13,7 @@ from av.container import InputContainer
 from operators import storage
 from operators.bags.messages import picture_of
 from operators.bags.read import Gone, fetch
+from operators.video.decoding import Decoding
 from operators.video.picture import Unshowable, as_displayed, orientation, picture, without_comb
 from operators.video.source import is_as_planned
 from operators.video.still import Unusable, pixels
@@ -208,40 +209,3 @@ class _Clip:
 
 class _Interlaced(Exception):
     """A frame is, in a source of which that was not known."""
-
-
-class Decoding:
-    """Every frame of a stream in order of display, whatever lies between them. If it is `strict`, only packets that the
-    demuxer marks may be damaged, and others raise what FFmpeg does: what comes after may lean on them."""
-
-    def __init__(self, container: InputContainer, index: int, strict: bool = False) -> None:
-        self._hurt, self._packets, self._shown = 0, 0, 0
-        self._frames = self._decode(container, container.streams[index], strict)
-
-    def __iter__(self) -> Iterator[av.VideoFrame]:
-        return self._frames
-
-    @property
-    def damaged(self) -> int:
-        """Packets from the first key frame on that are damaged and show nothing. Of some, decoders show what they can;
-        while frames are still to come, they count as well."""
-        return min(self._hurt, self._packets - self._shown)
-
-    def _decode(
-        self, container: InputContainer, stream: av.VideoStream, strict: bool
-    ) -> Iterator[av.VideoFrame]:
-        # Not by frames: such threads lose good frames along with a damaged one, and say nothing.
-        stream.thread_type, begun = "SLICE", False
-        for packet in container.demux(stream):
-            begun |= packet.is_keyframe
-            self._packets += begun and packet.size > 0
-            try:
-                frames, hurt = packet.decode(), packet.is_corrupt
-            except av.error.FFmpegError:
-                if strict and not packet.is_corrupt:
-                    raise
-                frames, hurt = [], True
-            self._hurt += begun and hurt
-            for frame in frames:
-                self._shown += 1
-                yield frame

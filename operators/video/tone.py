@@ -16,8 +16,12 @@ _BT2020 = 9  # of color_primaries and colorspace, there
 PEAK, WHITE = 1000.0, 203.0  # nits of source and result
 _CODES = np.linspace(0, 1, 1 << 12)  # a coded channel is looked up by its first 12 bits
 _GAMMA = 2.4
-# From the primaries of BT.2020 to those of BT.709: ITU-R BT.2087.
-_PRIMARIES = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]])
+# By color_primaries, to those of BT.709: its own; P3 with D65; else of BT.2020, by ITU-R BT.2087.
+_PRIMARIES = {
+    1: np.eye(3),
+    12: np.array([[1.2249, -0.2249, 0.0], [-0.0420, 1.0420, 0.0], [-0.0197, -0.0786, 1.0983]]),
+    _BT2020: np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]),
+}
 _HLG_LUMA = np.array([[0.2627, 0.6780, 0.0593]])
 
 
@@ -40,7 +44,8 @@ def to_bt709(frame: av.VideoFrame) -> np.ndarray:
     if kind != "BT.2020":
         brightest = np.clip(light.max(-1) * PEAK / 10000, 0, 1)
         light *= (_gain()[np.round(_pq(brightest) * (_CODES.size - 1)).astype(np.uint16)])[..., None]
-    shown = np.clip(cv2.transform(light, _PRIMARIES.astype(np.float32)), 0, 1)
+    primaries = _PRIMARIES.get(int(frame.color_primaries), _PRIMARIES[_BT2020])
+    shown = np.clip(cv2.transform(light, primaries.astype(np.float32)), 0, 1)
     return _coded()[np.round(np.sqrt(shown) * (_CODES.size - 1)).astype(np.uint16)]
 
 

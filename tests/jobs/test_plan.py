@@ -11,6 +11,7 @@ import pyarrow.dataset as arrow_dataset
 import pyarrow.parquet as pq
 import pytest
 
+from cluster.ledger import plans
 from cluster.ledger.erasure import forget
 from cluster.ledger.plans import Plan
 from jobs import options
@@ -201,6 +202,21 @@ def test_a_dry_run_says_what_the_plan_will_cost(tmp_path: Path, cluster: None) -
     )
     assert priced.returncode == 2 and "--price 2.5: is of a GPU's hour" in priced.stderr
     assert float(figures["hours of video in a petabyte"].split(" ± ")[0]) == pytest.approx(222222, rel=0.01)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_plan_that_cannot_be_written_is_one_line_at_once(
+    videos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As on a full disk: not tried a second time, nothing is blamed on a source, and Ray has nothing to say."""
+    output = f"{tmp_path}/out"
+    Path(output).mkdir()
+    options.make_release_key(output)
+    Path(output, "clips").write_text("where a folder is to be")
+    with pytest.raises(UserError, match=r"out: cannot be reached"):
+        plan([str(videos)], output, PROFILE)
+    assert "Traceback" not in "".join(capfd.readouterr())
+    assert plans.PLAN_FILE not in os.listdir(output)
 
 
 def test_the_plans_order_tells_nothing_of_the_sources_order() -> None:

@@ -40,6 +40,34 @@ def test_an_order_to_stop_is_obeyed_and_counts_against_no_clip(
     assert storage.list_files(f"{out}/attempts") == {} and "lease.json" not in storage.list_files(out)
 
 
+@pytest.mark.parametrize("order", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "command", ["jobs.plan", "jobs.anonymize", "jobs.verify", "jobs.evaluate", "jobs plan"]
+)
+def test_a_job_that_is_still_being_loaded_ends_with_one_line(
+    tmp_path: Path, command: str, order: signal.Signals
+) -> None:
+    """Its libraries take seconds, on a busy machine many."""
+    (tmp_path / "pyarrow").mkdir()
+    (tmp_path / "pyarrow/__init__.py").write_text(
+        "import time\nprint('loading', flush=True)\ntime.sleep(60)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    run = subprocess.Popen(
+        [sys.executable, "-m", *command.split(), "--help"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stdout and run.stdout.readline() == "loading\n"
+    os.kill(run.pid, order)
+    said, error = run.communicate(timeout=60)
+    assert (said, error) == ("", "stopped: nothing was begun; the same command begins it\n")
+    assert run.returncode == 130
+
+
 TIDYING = """
 import atexit, time
 from argparse import ArgumentParser

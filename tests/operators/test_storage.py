@@ -189,5 +189,7 @@ def test_a_disk_without_room_is_called_that(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(UserError, match=rf"^{re.escape(str(tmp_path))}: .*without room.* Free some"):
-        storage.write_bytes(str(tmp_path), "a", b"x")
+    with pytest.raises(
+        UserError, match=rf"^{re.escape(str(tmp_path))}: .*without room for 3 KiB.* Free some"
+    ):
+        storage.write_bytes(str(tmp_path), "a", bytes(2049))

@@ -70,6 +70,26 @@ def test_every_frame_of_recordings_behind_each_other_is_in_a_clip(
         assert not mixed and len({ref.clip_id for ref in refs}) == len(refs)
 
 
+@pytest.mark.parametrize("bframes", [0, 3])
+def test_a_recording_that_begins_in_its_middle_is_not_painted_over_the_one_before(
+    tmp_path: Path, bframes: int
+) -> None:
+    """Its frames until its first key frame are counted as missing, all others are in clips, each in order."""
+    frames = pictures(80)
+    first, second = (
+        transport(tmp_path / f"{n}.ts", frames[40 * n : 40 * n + 40], 20, bframes).read_bytes()
+        for n in (0, 1)
+    )
+    begun = 188 * (len(second) // 188 // 8)  # within the first of its groups of twelve frames
+    path = tmp_path / "all.ts"
+    path.write_bytes(first + second[begun:])
+    refs = plan(path)
+    good, (bad,) = refs[:-1], refs[-1:]
+    assert nearest(released(good), frames) == [*range(40), *range(52, 80)]
+    assert 0 < bad.frames < 12 and f"{bad.frames} frames" in bad.problem
+    assert all(span(ref).stop <= 40 or span(ref).start >= 40 for ref in good)
+
+
 def span(ref: ClipRef) -> range:
     return range(ref.first_frame, ref.first_frame + len(ref.pts))
 
@@ -226,3 +246,10 @@ def test_rates_are_exact(tmp_path: Path, rate: Fraction) -> None:
     (ref,) = plan(write(tmp_path / "a.mp4", pictures(5), time_base=1 / rate, rate=rate))
     assert ref.fps == rate
     assert [(pts - ref.pts[0]) * ref.time_base for pts in ref.pts] == [n / rate for n in range(5)]
+
+
+@pytest.mark.parametrize("seconds", [3600, 86400, 604800])
+def test_one_frame_in_hours_has_its_rate_in_matroska(tmp_path: Path, seconds: int) -> None:
+    rate = Fraction(1, seconds)
+    (ref,) = plan(write(tmp_path / "a.mkv", pictures(5), time_base=1 / rate, rate=rate))
+    assert ref.fps == rate

@@ -163,6 +163,24 @@ def test_pq_shows_light_as_it_is_up_to_the_knee() -> None:
     assert abs(int(level) - round(255 * (25 / 203) ** (1 / 2.4))) <= 2
 
 
+@pytest.mark.parametrize("primaries", [1, 12, 9, 2])
+@pytest.mark.parametrize("transfer", [16, 18])
+def test_primaries_are_mapped_from_those_that_the_frame_says(transfer: int, primaries: int) -> None:
+    """White stays white whatever they are; red of BT.709 is what it was, of a wider range it is more, and unsaid it is
+    that of BT.2020."""
+    shown = {}
+    for said in (1, 2, primaries):
+        picture = np.full((16, 16, 3), 20000, np.uint16)
+        picture[:, 8:, 1:] = 8000
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb48le")
+        frame.color_trc, frame.color_primaries, frame.colorspace = transfer, said, 0
+        shown[said] = to_bt709(frame)[8].astype(int)
+    assert np.ptp(shown[primaries][0]) <= 1
+    red = {said: int(row[12, 0] - row[12, 1]) for said, row in shown.items()}
+    assert red[1] < red[2] and (primaries != 12 or red[1] < red[12] < red[2])
+    assert primaries != 9 or red[9] == red[2]
+
+
 def test_hdr_is_tone_mapped_and_the_reference_says_so(tmp_path: Path) -> None:
     """PQ under a tag of BT.709 would be the plain conversion: flat, and far from this picture."""
     frames = pictures(5)
