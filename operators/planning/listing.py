@@ -93,13 +93,7 @@ def list_videos(prefix: str, spread: Spread = side_by_side) -> Listing:
     except UserError:
         raise
     except Exception as error:  # every backend raises its own; whichever it is, nothing was listed
-        if isinstance(error, OSError) and isinstance(error.filename, str) and "://" not in prefix:
-            remedy = "Make it readable, or leave it out of the input"
-            raise UserError(error.filename, f"cannot be listed ({error.strerror})", remedy) from None
-        reason = f"cannot be listed ({type(error).__name__})"
-        raise UserError(
-            prefix, reason, "Check the address, and the variables that name store and credentials"
-        ) from None
+        raise _unlisted(prefix, error) from None
     place = storage.absolute(prefix)
     if stamp and ending(place):
         raise UserError(prefix, "is a single picture", "Give the folder that it lies in")
@@ -129,6 +123,14 @@ def list_videos(prefix: str, spread: Spread = side_by_side) -> Listing:
     others = len(found) - len(videos) - sum(folder.images for folder in folders)
     others -= sum(video.people for video in videos)
     return Listing(videos + folders, others)
+
+
+def _unlisted(prefix: str, error: Exception) -> UserError:
+    if isinstance(error, OSError) and isinstance(error.filename, str) and "://" not in prefix:
+        remedy = "Make it readable, or leave it out of the input"
+        return UserError(error.filename, f"cannot be listed ({error.strerror})", remedy)
+    remedy = "Check the address, and the variables that name store and credentials"
+    return UserError(prefix, f"cannot be listed ({type(error).__name__})", remedy)
 
 
 def _with_people(source: Source, found: Files) -> Source:
