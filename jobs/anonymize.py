@@ -20,7 +20,7 @@ from cluster.ledger import checkpoint, erasure, failure_budget, lease
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.decisions import honour
 from cluster.ledger.plans import Plan
-from cluster.ledger.repair import repair
+from cluster.ledger.repair import redo, repair
 from cluster.ledger.run import Run
 from jobs import options
 from jobs.layout import discard, place_of, whole_videos
@@ -187,6 +187,7 @@ def main(arguments: Namespace) -> int:
         decide = partial(honour, decisions, arguments.decisions, plan, output, policy.reviewers, signer)
     with lease.held(arguments.output) as owner:
         forget(plan, arguments)
+        redo(arguments.output, arguments.redo)
         key, digests = options.read_release_key(plan.uri), (profile.digest(), policy.digest())
         name = dataset_id(key, plan.partition, *digests)
         made_by = {"weights": weights_lock.check(profile), "code": weights_lock.code_version()}
@@ -230,6 +231,9 @@ if __name__ == "__main__":
         help="take a source (its path, or its name below the plan's input) and all made of it out, for good",
     )
     parser.add_argument("--forget-list", metavar="FILE", help="the same for every line of a file")
+    parser.add_argument(
+        "--redo", action="append", default=[], metavar="SHARD", help="make this shard anew, as verify may ask"
+    )
     parser.add_argument("--variant", choices=["structhuman", "structall"], help="instead of the policy's")
     parser.add_argument(
         "--layout",

@@ -5,6 +5,7 @@ left over from an interruption.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 from cluster.ledger.kept import Terms, kept
 from operators import storage
@@ -31,3 +32,16 @@ def repair(output: str, terms: Terms | None = None) -> None:
     storage.delete(output, [path for name, paths in written.items() if name not in stay for path in paths])
     half = [path for path in sizes if layout.half_written(path)]
     storage.delete(output, half + pending + [path for path, name in committed.items() if name not in stay])
+
+
+def redo(output: str, names: Iterable[str]) -> None:
+    """Take back the records of these shards, so that the run that follows makes them anew, whatever became of them.
+
+    Raises UserError for a name that no shard has, and then takes back none.
+    """
+    records = {name: path for path in storage.list_files(output) if (name := layout.committed(path))}
+    for name in sorted(set(names) - records.keys()):
+        raise UserError(
+            f"--redo {name}", f"is no shard of {output}", "Give the name of a shard, as verify does"
+        )
+    storage.delete(output, [records[name] for name in set(names)])

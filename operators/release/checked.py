@@ -11,7 +11,7 @@ from schemas.certificate import Step
 from schemas.manifest import Breach
 from schemas.policy import Policy
 
-REDO = "Remove this shard's files and its record in checkpoint/, then run jobs.anonymize again"
+REDO = "Run jobs.anonymize again with the same plan and settings, and --redo with this shard's name"
 WITHDRAW = f"Do not publish this shard. {REDO}"
 CLIPS = pa.schema({"clip_id": pa.int64(), "key": pa.string()})
 

@@ -1,10 +1,12 @@
 """When a run has failed enough; that it then really stops is in test_checkpoint.py."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cluster.ledger.failure_budget import Budget
+from cluster.ledger.failure_budget import Budget, require_space
 from operators.release.accounts import VERDICTS
 from schemas.errors import UserError
 from schemas.policy import Failures
@@ -60,3 +62,22 @@ def test_shares(shards: list[dict[str, Any]], said: str) -> None:
 def test_the_limit_is_named_with_a_remedy() -> None:
     with pytest.raises(UserError, match=r"(?s)OUT.*stopped: 30%.*3 of 10 clips.*quarantine"):
         spent([shard(7, 0, 3)]).require("OUT")
+
+
+@pytest.mark.parametrize(("free", "largest", "enough"), [(65, 0, True), (63, 0, False), (65, 40, False)])
+def test_a_disk_that_is_nearly_full_stops_the_run_and_says_how_much_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, largest: int, enough: bool
+) -> None:
+    """64 MiB, or twice the largest shard; asked before each pass and while one runs."""
+    (tmp_path / "shards").mkdir()
+    with (tmp_path / "shards/a.tar").open("wb") as file:
+        file.truncate(largest << 20)
+    usage = shutil.disk_usage(tmp_path)._replace(free=free << 20)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    if enough:
+        require_space(str(tmp_path))
+        return
+    with pytest.raises(UserError, match=rf"{free} MiB of free space.* {max(64, 2 * largest)} MiB are needed"):
+        require_space(str(tmp_path))
+    with pytest.raises(UserError, match="same command again"):
+        require_space(f"{tmp_path}/not/there" if free < 64 else str(tmp_path))

@@ -8,7 +8,7 @@ from cluster.ledger import checkpoint
 from cluster.ledger.events import Events
 from cluster.ledger.failure_budget import _Watch
 from cluster.ledger.plans import Plan
-from cluster.ledger.repair import repair
+from cluster.ledger.repair import redo, repair
 from operators import storage
 from operators.pages.report import write_report
 from operators.recovery.escalation import Ladder
@@ -210,3 +210,20 @@ def test_what_somebody_else_left_ends_no_run(finished: tuple[str, str, list[str]
     watch = _Watch(toy.POLICY.failures, output, Events(output))
     watch._count()
     assert watch.budget.done.clips("planned") == 12
+
+
+def test_a_shard_that_is_to_be_made_anew_leaves_no_file_and_others_all(
+    finished: tuple[str, str, list[str]],
+) -> None:
+    """By its name, as verify says it; a name that is wrong takes back nothing."""
+    plan, output, (name, *_) = finished
+    before = toy.contents(output)
+    with pytest.raises(UserError, match="--redo nobody: is no shard"):
+        redo(output, [name, "nobody"])
+    assert toy.contents(output) == before
+    redo(output, [name])
+    repair(output)
+    left = toy.contents(output)
+    assert not [path for path in left if name in path]
+    assert {path for path in before if path.startswith("shards/") and name not in path} <= left.keys()
+    assert checkpoint.missing(Plan(plan), output).size == 4
