@@ -27,6 +27,7 @@ from operators.conditioning.prompt import caption_from_cues
 from operators.conditioning.severed import cover_severed
 from operators.conditioning.skeleton import draw_tracks
 from operators.conditioning.stirred import cover_moving
+from operators.conditioning.surely_seen import surely_seen
 from operators.conditioning.tube import cut_tube, tube_size, whole_frame
 from operators.generation.disguise import disguised
 from operators.planning.people import is_listed_as_planned
@@ -242,12 +243,13 @@ class Condition:
     def _roles(
         self, ref: ClipRef, people: list[Track], size: tuple[int, int], steps: list[Step]
     ) -> dict[int, Role]:
-        """By track, an actor for each person whose joints can be believed, and who is not another's double."""
+        """By track, an actor for each person who was surely seen, with joints that can be believed, and who is not
+        another's double."""
         twice = doubles([track.person() for track in people])
         roles: dict[int, Role] = {}
         looks = self._looks(ref, people, steps)
         for track, (seed, look) in zip(people, looks, strict=True):
-            if track.number not in twice:
+            if track.number not in twice and surely_seen(track):
                 boxes = track.boxes_throughout()
                 whose = self.policy.identity.body
                 made = actor(track.keypoints, boxes, size, float(ref.fps), seed, look, body=whose)

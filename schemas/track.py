@@ -17,6 +17,7 @@ class Track:
                that the union over neighbours reaches into
     mask       bool [N,H,W]: `body` joined over neighbouring frames and dilated; what gets regenerated
     keypoints  float32 [N,K,3], K as in PoseDetections, x, y in pixels and score; score 0 where nothing is known
+    score      of the surest sight of them
     """
 
     number: int
@@ -24,6 +25,7 @@ class Track:
     body: np.ndarray
     mask: np.ndarray
     keypoints: np.ndarray
+    score: float = 1.0
 
     def is_at(self, t: int) -> bool:
         """Whether frame `t` of the window is one of the track's."""

@@ -128,7 +128,8 @@ def _finish(number: int, path: Path, frames: int, size: tuple[int, int], policy:
     joined, around = (np.stack([one[span].any(axis=0) for span in near]) for one in (body, boxed))
     grown = [dilate(mask, policy.dilate_px, policy.dilate_share) for mask in joined]
     masks = [mask | dilate(box, policy.dilate_px) for mask, box in zip(grown, around, strict=True)]
-    return Track(number, first, body, np.stack(masks), keypoints)
+    surest = max(detection.score for detection in path.values())
+    return Track(number, first, body, np.stack(masks), keypoints, surest)
 
 
 def _falls_short(detection: Detection) -> bool:
