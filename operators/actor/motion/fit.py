@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from operators.actor.body.body import Body
+from operators.actor.motion.close_up import close_up, shows_face
 from operators.actor.motion.heading import first_guess
 from operators.actor.motion.solve import (
     COCO,
@@ -94,14 +95,18 @@ def to_explain(
         check_finite(values, what=name)
     joints, boxes = joints.astype(float), boxes.astype(float)
     scores = np.where(joints[..., 2] > _FAINTEST, np.clip(joints[..., 2], 0, 1), 0.0)
+    by_face, scores[:, :COCO] = close_up(joints[:, :COCO, :2], scores[:, :COCO], boxes)
     body_scores = scores[:, :COCO]
     scores[:, COCO:] *= _KNUCKLES
     seen = body_scores > _BELIEVABLE
     enough = (seen.sum(1) >= _JOINTS) | (seen[:, _FIRST_OF_LEGS:].sum(1) >= _LEGS)
+    enough |= shows_face(body_scores) & (by_face > 0)
     if enough.sum() < max(1, _SHARE * len(joints)):
         return None
     camera = Camera(FOCAL * max(size), (size[1] / 2, size[0] / 2))
-    tall = np.maximum(boxes[:, 3] - boxes[:, 1], _standing(joints[:, :COCO, :2], seen)).clip(4.0)
+    tall = np.maximum(boxes[:, 3] - boxes[:, 1], max(_standing(joints[:, :COCO, :2], seen), by_face)).clip(
+        4.0
+    )
     if lifted is not None:
         lifted = lifted - lifted[:, [11, 12]].mean(1, keepdims=True)
     start, sizes = first_guess(
