@@ -17,6 +17,7 @@ _SMALLEST = 48  # px of height; of less, a glance at the colours is all there is
 _SMALLEST_HEAD = 12  # px
 _SLENDEREST = 0.06  # of the square of the height: a body from the side covers 0.1, the edge of a mask 0.02
 _HEAD = 0.22  # of the height from the top: head and neck
+_FACE, _SEEN = 5, 0.3  # nose, eyes and ears, the first of the COCO joints; the score from which one is seen
 _EVERY = 4  # frames
 _WITHIN = 0.8  # share of a part that a box holds if the part is of who is in it
 _NOBODY = np.zeros((0, 4), int)
@@ -53,7 +54,7 @@ class Likeness:
                     near.append((t, crop))
                 else:
                     chains.append([(t, crop)])
-        heads = [[(t, crop.head()) for t, crop in chain] for chain in chains]
+        heads = [[(t, crop.head(_chin(people, t, crop.box))) for t, crop in chain] for chain in chains]
         heads = [[(t, head) for t, head in chain if len(head.mask) >= _SMALLEST_HEAD] for chain in heads]
         return self._most(chains, source, output), self._most(heads, source, output)
 
@@ -96,10 +97,11 @@ class Crop:
         height = len(self.mask)
         return height >= _SMALLEST and self.mask.sum() >= _SLENDEREST * height**2
 
-    def head(self) -> "Crop":
-        """Its upper part."""
+    def head(self, chin: int = 0) -> "Crop":
+        """Its upper part, at least down to the `chin`: of a face that fills the frame that is more than of who is seen
+        whole, and hair alone is like anybody's."""
         x0, y0, x1, y1 = self.box
-        rows = max(1, round(_HEAD * (y1 - y0)))
+        rows = min(y1 - y0, max(1, round(_HEAD * (y1 - y0)), chin - y0))
         return Crop((x0, y0, x1, y0 + rows), self.mask[:rows])
 
     def overlap(self, other: "Crop") -> float:
@@ -118,6 +120,20 @@ class Crop:
         top, left = (SIZE[0] - size[1]) // 2, (SIZE[1] - size[0]) // 2
         whole[top : top + size[1], left : left + size[0]] = small
         return whole
+
+
+def _chin(people: Sequence[Person], t: int, box: tuple[int, int, int, int]) -> int:
+    """How far down in frame `t` the lowest face in a box reaches, of those of whom nose, eyes and ears are seen; 0 if
+    there is none."""
+    lowest = 0.0
+    for one in people:
+        if not 0 <= t - one.first < len(one.keypoints):
+            continue
+        face = one.keypoints[t - one.first][:_FACE]
+        middle = face[:, :2].mean(axis=0)
+        if (face[:, 2] > _SEEN).all() and (middle >= box[:2]).all() and (middle < box[2:]).all():
+            lowest = max(lowest, middle[1] + np.linalg.norm(face[3, :2] - face[4, :2]))
+    return round(lowest)
 
 
 def _boxes(people: Sequence[Person], t: int) -> np.ndarray:

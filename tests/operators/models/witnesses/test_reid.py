@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from operators.models.build import segment_model
-from operators.models.witnesses.reid import Likeness, crops
+from operators.models.witnesses.reid import Likeness, _chin, crops
 from operators.video.encode import decode_bytes, encode_video
 from schemas.clip import Person
 from schemas.config import load
@@ -198,3 +198,51 @@ def test_a_part_of_somebody_is_compared_with_them(likeness: Likeness, street: tu
     apart = crops(mask | strip, np.array([(x0 - 30, y0, x1, y1)]))
     assert [crop.box for crop in apart if crop.box[0] < x0] == [(max(0, x0 - 30), y0, x1, y1)]
     assert len(crops(mask | strip)) == len(apart) + 1  # without a box it could be anybody's
+
+
+def face_in(frames: int, width: int, height: int, score: float = 0.9, drop: float = 0.5) -> Person:
+    """Somebody whose face is in the middle of a frame, a third of it wide."""
+    x, y, ear = width / 2, drop * height, width / 6
+    points = np.zeros((frames, 17, 3), np.float32)
+    points[:, :5, :2] = [
+        (x, y + 0.3 * ear),
+        (x + 0.4 * ear, y),
+        (x - 0.4 * ear, y),
+        (x + ear, y),
+        (x - ear, y),
+    ]
+    points[:, :5, 2] = score
+    boxes = np.tile(np.array([0, 0, width, height], np.float32), (frames, 1))
+    return Person(1, 0, boxes, points)
+
+
+def test_of_a_face_that_fills_the_frame_the_whole_face_is_compared() -> None:
+    """Of two strangers' hair, which is all that the upper part of a close-up shows, one is like the other."""
+    (crop,) = crops(np.ones((120, 90), bool))
+    chin = _chin([face_in(1, 90, 120)], 0, crop.box)
+    assert 60 + 15 < chin < 120
+    assert len(crop.head(chin).mask) == chin
+    for nobody in ([], [face_in(1, 90, 120, score=0.2)]):
+        assert len(crop.head(_chin(nobody, 0, crop.box)).mask) == len(crop.head().mask) == 26
+    assert _chin([face_in(1, 90, 120)], 3, crop.box) == 0
+    elsewhere = crops(np.pad(np.ones((60, 30), bool), ((0, 60), (0, 60))))[0]
+    assert _chin([face_in(1, 90, 120)], 0, elsewhere.box) == 0
+
+
+@pytest.mark.parametrize("hidden", ["nothing", "blurred", "darker"])
+def test_a_face_that_fills_the_frame_and_is_only_hidden_is_recognised(
+    likeness: Likeness, street: tuple, hidden: str
+) -> None:
+    frames, body = street
+    crop = max(crops(body[0]), key=lambda one: one.mask.sum())
+    x0, y0, x1, y1 = crop.box
+    y1 = y0 + (y1 - y0) // 3
+    near = np.stack([cv2.resize(f[y0:y1, x0:x1], (180, 240), interpolation=cv2.INTER_CUBIC) for f in frames])
+    shown = {
+        "nothing": near,
+        "blurred": np.stack([cv2.GaussianBlur(frame, (0, 0), 6) for frame in near]),
+        "darker": (near * 0.7).astype(np.uint8),
+    }[hidden]
+    whole = np.ones(near.shape[:3], bool)
+    _, head = likeness(shown, near, whole, [face_in(len(near), 180, 240, drop=0.4)])
+    assert head > GATES.head_likeness
