@@ -4,7 +4,9 @@ Few shifts make the most of a picture go on (He and Sun 2014). Which one holds w
 so that what meets fits (shift maps, Pritch et al. 2009), by loopy belief propagation (min-sum).
 """
 
+import cv2
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 _STEP, _TURNS = 2, (0, -2, 2, -5, 5)  # cells between shifts along a row, and up and down
 _FOUND, _TRIED = 24, 110  # most frequent shifts of a patch search, and of all
@@ -12,6 +14,7 @@ _KEPT = 24  # shifts that are weighed for a cell
 _ACROSS, _DOWN = 0.12, 0.6  # levels for each cell of a shift: what is as high in the picture is as far away
 _GUESSED = 0.08  # how much of the difference from a guess counts
 _BESIDE = 1.0  # how much of the difference from a known neighbour counts
+_INWARD = 0.3  # how much that counts further in, for what is weighed there at all
 _SEAM, _NOWHERE = 3.0, 120.0  # levels: where two shifts meet, and for a place that is not known
 _ROUNDS, _DAMPED = 40, 0.5
 _SIDES = ((0, 1), (1, 0), (0, -1), (-1, 0))  # the opposite of each is two further on
@@ -28,41 +31,63 @@ def chosen_shifts(
     that leads to none. The same picture gives the same shifts.
     """
     places, chosen = np.argwhere(holes), np.zeros((*holes.shape, 2), int)
-    shifts = _worth_trying(places, holes, found)
+    shifts = _worth_trying(picture, places, holes, found)
     if not len(shifts):
         return chosen
     colours, known = _shown(picture, holes, places, shifts)
     far = _DOWN * np.abs(shifts[:, 0]) + _ACROSS * np.abs(shifts[:, 1])
     apart = np.abs(colours - guess[places[:, 0], places[:, 1]][:, None]).mean(axis=2)
-    cost = _GUESSED * apart + far + _BESIDE * _broken(picture, holes, places, shifts)
-    cost = np.where(known, cost, 10 * _NOWHERE).astype(np.float32)
-    kept = np.argsort(cost, axis=1, kind="stable")[:, :_KEPT]
+    broken = _BESIDE * _broken(picture, holes, places, shifts)
+    cost = np.where(known, _GUESSED * apart + far + broken, 10 * _NOWHERE).astype(np.float32)
     numbers = np.full(holes.shape, -1)
     numbers[holes] = np.arange(len(places))
+    inward = (
+        _INWARD * broken[numbers[_nearest_edge(holes)][holes]]
+    )  # what goes on from the nearest edge is worth a try
+    kept = np.argsort(cost + inward, axis=1, kind="stable")[:, :_KEPT]
     label = _agreed(np.take_along_axis(cost, kept, 1), kept, colours, known, _beside(places, numbers))
     chosen[holes] = shifts[label]
     return chosen
 
 
-def _worth_trying(places: np.ndarray, holes: np.ndarray, found: np.ndarray | None) -> np.ndarray:
-    """int [K,2]: the shifts that a search found most often, and those that lead most cells to known places, of which
-    each next one counts most where the others lead nowhere."""
+def _worth_trying(
+    picture: np.ndarray, places: np.ndarray, holes: np.ndarray, found: np.ndarray | None
+) -> np.ndarray:
+    """int [K,2]: the shifts that a search found most often; those that lead most cells to known places, of which each
+    next one counts most where the others lead nowhere; and for each cell at an edge the one that goes on best there."""
     width = holes.shape[1]
     steps = np.arange(-(width - 1) // _STEP * _STEP, width, _STEP)
-    several = np.array([(down, right) for down in _TURNS for right in steps if (down, right) != (0, 0)])
+    rows = np.arange(-(holes.shape[0] - 1) // _STEP * _STEP, holes.shape[0], _STEP)
+    ways = {(y, x) for y in _TURNS for x in steps.tolist()} | {(y, x) for y in rows.tolist() for x in _TURNS}
+    several = np.array(sorted(ways - {(0, 0)}))
     known = _known(holes, places, several)
-    worth = -(_DOWN * np.abs(several[:, 0]) + _ACROSS * np.abs(several[:, 1])) / _NOWHERE
+    far = _DOWN * np.abs(several[:, 0]) + _ACROSS * np.abs(several[:, 1])
     held, taken = np.zeros(len(places)), list[int]()
     for _ in range(min(_TRIED - _FOUND, len(several))):
-        gain = (known / (1 + held)[:, None]).mean(axis=0) * (1 + worth)
+        gain = (known / (1 + held)[:, None]).mean(axis=0) * (1 - far / _NOWHERE)
         gain[taken] = -1
         taken.append(int(gain.argmax()))
         held += known[:, taken[-1]]
+    edge = places[_at_edge(holes)[holes]]
+    goes_on = np.where(_known(holes, edge, several), _broken(picture, holes, edge, several) + far, np.inf)
+    taken += goes_on.argmin(axis=1).tolist() if len(several) else []
     tried = several[[one for one in taken if known[:, one].any()]]
     if found is not None:
         often, counts = np.unique(found[holes], axis=0, return_counts=True)
         tried = np.concatenate([tried, often[np.argsort(-counts, kind="stable")[:_FOUND]]])
     return np.unique(tried.reshape(-1, 2), axis=0)
+
+
+def _at_edge(holes: np.ndarray) -> np.ndarray:
+    """bool [h,w]: hidden cells beside a known one; all, if there is none."""
+    edge = holes & (cv2.dilate((~holes).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+    return np.asarray(edge if edge.any() else holes)
+
+
+def _nearest_edge(holes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns int [h,w] of the hidden cell at an edge that is nearest to each."""
+    rows, columns = distance_transform_edt(~_at_edge(holes), return_distances=False, return_indices=True)
+    return rows, columns
 
 
 def _known(holes: np.ndarray, places: np.ndarray, shifts: np.ndarray) -> np.ndarray:
