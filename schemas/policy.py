@@ -141,12 +141,15 @@ class EvidenceBounds(Settings):
     exposed_by_eye  share of drawn frames in which somebody saw anything of a person of the source
     rank1         how often somebody shown is found at the first guess among all people of the sources
     parrot_rank1  the same for an attacker who learnt from other people's pairs
+    judges        digest of who has to have judged (`judges.digest` in a report's evaluation.json): bounds that nobody
+                  who sees anything was asked about keep nothing; anybody, if empty
     """
 
     exposed: float | None = Field(default=None, ge=0, le=1)
     exposed_by_eye: float | None = Field(default=None, ge=0, le=1)
     rank1: float | None = Field(default=None, ge=0, le=1)
     parrot_rank1: float | None = Field(default=None, ge=0, le=1)
+    judges: str = Field(default="", pattern="^(?:[0-9a-f]{64})?$")
 
     def named(self) -> dict[str, float]:
         """The limit of each figure that is asked for, by its name in an evaluation."""

@@ -68,6 +68,8 @@ def broken(summary: Mapping[str, Any], bounds: EvidenceBounds) -> list[str]:
             problems.append(f"{unmeasured} released clips could not be measured")
         if type(sources) is not int or sources < 1:
             problems.append("no source was measured")
+        if bounds.judges and summary["judges"]["digest"] != bounds.judges:
+            problems.append("others judged than the policy asks for")
         figures = summary["methods"]["recast"]["figures"]
     except (KeyError, TypeError):
         return ["it holds no figures of the dataset"]

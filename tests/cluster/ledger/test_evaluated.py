@@ -16,6 +16,7 @@ from operators.release.json_form import written
 from operators.release.layout import CARD, DATASET, EVIDENCE
 from operators.release.signature import Signer
 from schemas.config import load
+from schemas.errors import UserError
 from schemas.policy import EvidenceBounds, Policy
 from tests.keys import make_key
 from tests.operators.stages import disguising
@@ -186,3 +187,18 @@ def test_a_card_is_croissant_with_its_figures(policy: Policy, done: str) -> None
     fields = made["recordSet"][0]["field"]
     assert {field["source"]["fileSet"]["@id"] for field in fields} == {files["@id"]}
     json.dumps(made, allow_nan=False)
+
+
+@pytest.mark.parametrize("judges", [{"digest": "a" * 64}, {"digest": "b" * 64}, {}, None, "b" * 64])
+def test_who_judged_may_be_asked_for(signer: Signer, tmp_path: Path, judges: object) -> None:
+    """Judges who see nothing would let any figure be small."""
+    asked = load(Policy, "cluster/policies/driving.yaml", [f"evidence={{exposed: 0.1, judges: {'b' * 64}}}"])
+    publish(tmp_path / "out", figures() | {"judges": judges}, signer)
+    found, _ = breaches(str(tmp_path / "out"), asked, signer.public_key)
+    assert bool(found) is (judges != {"digest": "b" * 64})
+    assert not breaches(str(tmp_path / "out"), BOUND, signer.public_key)[0]
+
+
+def test_judges_are_named_by_their_digest() -> None:
+    with pytest.raises(UserError, match="judges"):
+        load(Policy, "cluster/policies/driving.yaml", ["evidence={exposed: 0.1, judges: embedded}"])
