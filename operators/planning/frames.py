@@ -11,6 +11,7 @@ from itertools import islice, pairwise
 
 import av
 
+from operators.planning.behind import bytes_behind
 from operators.planning.promised import promised_beyond
 from operators.planning.streams import Stream, Unreadable, choose, described, streams_of
 from operators.video.decode import open_video
@@ -34,7 +35,7 @@ class Frames:
     missing        frames that are in no run: too damaged to be decoded, or promised by the file's index and not in it
     sample_aspect  width of a pixel by its height, as displayed
     transfer       as operators/video/tone.py names it
-    others         one line for each video stream that was not taken
+    others         one line for each video stream that was not taken, and for what lies behind the file's end
     """
 
     stream: int
@@ -65,6 +66,8 @@ def frames_of(uri: str) -> Frames:
         others = [described(each) for each in streams if each is not chosen]
         seconds = Fraction(container.duration or 0, av.time_base)
         promised = promised_beyond(uri, chosen, container.format.name, seconds)
+        if behind := bytes_behind(uri, container.format.name):
+            others.append(f"{behind} bytes behind its end, perhaps another recording")
         unsought = bool(unindexed) and entries[video.index] < len(chosen.pts)
         index = video.index  # a stream's own words are not to be asked for once its container is closed
     head, runs, damaged = _shown(uri, index, chosen)
