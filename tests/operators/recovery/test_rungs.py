@@ -10,7 +10,7 @@ import pytest
 from operators.recovery.escalation import Ladder
 from operators.recovery.rungs import HELP, in_vain, next_rung
 from schemas.certificate import Rung, Step, Variant
-from schemas.clip import ReleasedClip
+from schemas.clip import QuarantinedClip, ReleasedClip
 from schemas.measures import MEASURES
 from tests.operators.stages import Stages
 
@@ -75,6 +75,23 @@ def test_what_a_rung_is_said_not_to_help_is_the_same_after_it(stages: Stages, tm
                 assert after[gate] == before[gate] or (gate == "blank" and after[gate] > before[gate]), gate
         for gate in before.keys() - after.keys():
             assert rung in HELP[gate], "it is not asked any more"
+
+
+@pytest.mark.parametrize("name", ["in_vain", "painted_over"])
+def test_who_is_refused_stays_so_whatever_fails_then(
+    stages: Stages, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = []
+
+    def fail(*_: object) -> object:
+        reached.append(name)
+        raise RuntimeError("/secret/name.mp4")
+
+    gates = stages.policy.gates.model_copy(update={"outside_psnr_db": 99.5})
+    monkeypatch.setattr(stages.audit, "policy", stages.policy.model_copy(update={"gates": gates}))
+    monkeypatch.setattr(f"operators.audit.{name}", fail)
+    outcome = stages.run(first="audit")
+    assert reached and isinstance(outcome, QuarantinedClip) and "secret" not in outcome.reason
 
 
 MADE, PAINTED = np.zeros((2, 10, 10), bool), np.zeros((2, 10, 10), bool)
