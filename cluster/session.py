@@ -63,14 +63,8 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
     context.print_on_execution_start = False
     context.issue_detectors_config.detectors = []  # they warn of every actor larger than Ray's guess
     context.enable_rich_progress_bars, context.use_ray_tqdm = True, False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    _quieten()
     ROOM.known = "RAY_ADDRESS" not in os.environ and not (profile and _named(profile))
-    ray_internals.RESOURCES.addFilter(ROOM)
-    # There is no other parameter yet for how often a clip that kills its worker is tried.
-    warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
-    if not sys.stdout.isatty():
-        ray_internals.PROGRESS.setLevel(logging.INFO)
-        ray_internals.PROGRESS.addFilter(PlainProgress())
 
 
 def require_room(profile: Profile) -> None:
@@ -79,6 +73,17 @@ def require_room(profile: Profile) -> None:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         require_place(profile.pools, nodes, profile.name)
         ROOM.known = not profile.writers  # of which nothing is asked
+
+
+def _quieten() -> None:
+    """Of what Ray says keep what concerns the user."""
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    ray_internals.RESOURCES.addFilter(ROOM)
+    # There is no other parameter yet for how often a clip that kills its worker is tried.
+    warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
+    if not sys.stdout.isatty():
+        ray_internals.PROGRESS.setLevel(logging.INFO)
+        ray_internals.PROGRESS.addFilter(PlainProgress())
 
 
 def _named(profile: Profile) -> bool:

@@ -38,7 +38,7 @@ def between_pauses(runs: list[list[int]], unit: Fraction) -> list[list[int]]:
     steps = sorted(other - one for run in runs for one, other in pairwise(run))
     if not steps:
         return runs
-    most = max(_PAUSE / unit, _LONGER * steps[len(steps) // 2])
+    most = max(_PAUSE / unit, Fraction(_LONGER * steps[len(steps) // 2]))
     parts = list[list[int]]()
     for run in runs:
         cuts = [n for n, (one, other) in enumerate(pairwise(run), 1) if other - one > most]
