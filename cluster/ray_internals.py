@@ -12,10 +12,12 @@ from ray._private.node import Node
 from ray.data._internal.execution.execution_callback import ExecutionCallback
 from ray.data._internal.execution.operators.actor_pool_map_operator import ActorPoolMapOperator
 
-__all__ = ["PROGRESS", "ExecutionCallback", "hand_over_by_value", "start_no_api_server"]
+__all__ = ["PROGRESS", "RESOURCES", "ExecutionCallback", "hand_over_by_value", "start_no_api_server"]
 
 # Where Ray Data reports the stages' progress if there is no terminal; only its logger's name leads there.
 PROGRESS = logging.getLogger("ray.data._internal.progress.logging_progress")
+# Where it says which operators the cluster is too small for; likewise.
+RESOURCES = logging.getLogger("ray.data._internal.execution.resource_manager")
 
 
 def start_no_api_server() -> None:

@@ -15,6 +15,7 @@ import ray
 from ray.data import DataContext
 
 from cluster import ray_internals, spill, stop
+from cluster.false_alarm import FalseAlarm
 from cluster.placement import require_place
 from operators import isolation
 from schemas.errors import UserError
@@ -24,6 +25,8 @@ ROOT = Path(__file__).parent.parent
 SMALL_TASKS = (
     4  # logical CPUs beside the stages' actors: listing, reading, checkpoint filter, repartition, writing
 )
+
+ROOM = FalseAlarm()
 
 
 def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
@@ -60,12 +63,8 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
     context.print_on_execution_start = False
     context.issue_detectors_config.detectors = []  # they warn of every actor larger than Ray's guess
     context.enable_rich_progress_bars, context.use_ray_tqdm = True, False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
-    # There is no other parameter yet for how often a clip that kills its worker is tried.
-    warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
-    if not sys.stdout.isatty():
-        ray_internals.PROGRESS.setLevel(logging.INFO)
-        ray_internals.PROGRESS.addFilter(PlainProgress())
+    _quieten()
+    ROOM.known = "RAY_ADDRESS" not in os.environ and not (profile and _named(profile))
 
 
 def require_room(profile: Profile) -> None:
@@ -73,6 +72,26 @@ def require_room(profile: Profile) -> None:
     if not os.environ.get("RECAST_GROWING_CLUSTER"):
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         require_place(profile.pools, nodes, profile.name)
+        ROOM.known = not profile.writers  # of which nothing is asked
+
+
+def _quieten() -> None:
+    """Of what Ray says keep what concerns the user."""
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    ray_internals.RESOURCES.addFilter(ROOM)
+    # There is no other parameter yet for how often a clip that kills its worker is tried.
+    warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
+    if not sys.stdout.isatty():
+        ray_internals.PROGRESS.setLevel(logging.INFO)
+        ray_internals.PROGRESS.addFilter(PlainProgress())
+
+
+def _named(profile: Profile) -> bool:
+    """Whether some of it runs only where there are resources of a name, of which this machine has none."""
+    pools = profile.pools
+    return bool(
+        profile.writers or pools.condition.resources or pools.regenerate.resources or pools.audit.resources
+    )
 
 
 def _connect(profile: Profile | None, environment: dict[str, str], log_to_driver: bool) -> None:

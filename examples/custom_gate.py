@@ -11,8 +11,8 @@ a line in `due` of schemas/due.py, or whatever carries the gate is refused,
 
     (True, "flicker", "at most", limits.flicker),
 
-its measure in schemas/measures.py, and the threshold `flicker` in `Gates` of schemas/policy.py and in the
-policy's YAML.
+its measure in schemas/measures.py, which second tries can help in operators/recovery/rungs.py, and the threshold
+`flicker` in `Gates` of schemas/policy.py and in the policy's YAML.
 """
 
 import sys

@@ -89,6 +89,7 @@ def plan(
     if complete and len(same) == len(videos):
         return json.loads(storage.read_bytes(output, plans.PLAN_FILE)) | kept_though_gone, changes
     session.start()
+    session.ROOM.known &= not (profile.pools.audit.resources or profile.writers)
     storage.delete(output, [plans.PLAN_FILE])
     left = plans.keep_clips(output, same | gone)
     left = probe_all(

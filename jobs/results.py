@@ -10,6 +10,8 @@ from operators.formats.bags import STATES
 from operators.release import reader
 from schemas.certificate import Gate
 
+_SHOWN = 5  # keys of clips that were not released
+
 
 def print_dataset(dataset: dict[str, Any], output: str) -> None:
     """The closing table of a run, from what stands in dataset.json."""
@@ -31,9 +33,12 @@ def print_dataset(dataset: dict[str, Any], output: str) -> None:
     if dataset["planned"]["clips"] and not dataset["released"]["clips"]:
         print("Nothing was released: every clip was quarantined or failed.")
     if dataset["quarantined"]["clips"] or dataset["failed"]["clips"]:
-        print(
-            f"Why, clip by clip: python -m jobs.status {output} --clip KEY --plan PLAN; keys: {output}/quarantine"
+        keys = sorted(
+            reader.read_columns(reader.parquet_files(output, "quarantine"), ["key"])["key"].to_pylist()
         )
+        more = f" and {len(keys) - _SHOWN} more in {output}/quarantine" if len(keys) > _SHOWN else ""
+        print(f"Why, clip by clip: python -m jobs.status {output} --clip KEY --plan PLAN")
+        print(f"Their keys: {', '.join(keys[:_SHOWN])}{more}")
 
 
 def refusals(output: str) -> Counter[str]:

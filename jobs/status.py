@@ -100,7 +100,10 @@ def story(output: str, key: str, plan: str) -> list[tuple[str, Any]]:
             rows += [("problem", ref["problem"])] if ref["problem"] else []
     known = ["verdict", "stage", "reason", "shard", "people", "steps"]
     for row in reader.manifest(output, known, which).to_pylist():
-        rows += [(name, row[name]) for name in known if row[name] not in ("", []) and name != "steps"]
+        left_out = (
+            {"steps"} if row["verdict"] == "released" else {"steps", "people"}
+        )  # 0 of who is not released
+        rows += [(name, row[name]) for name in known if row[name] not in ("", []) and name not in left_out]
         rows += [("tried", f"{step['name']}: {step['reason']}") for step in row["steps"]]
     files = reader.parquet_files(output, "quarantine")
     for row in reader.read_columns(files, ["remedy", "gates"], which).to_pylist():
@@ -126,6 +129,7 @@ def main(arguments: Namespace) -> int:
         print()
         return 0
     unknown = "not known yet"
+    found["time left"] = found["time left"] or (None if found["left"] else "nothing is left")
     rows = [(name, unknown if value is None else value) for name, value in found.items()]
     rows = [
         (name, f"{value} ago" if name == "last shard" and value != unknown else value) for name, value in rows

@@ -12,7 +12,7 @@ from operators.conditioning.paint import paint
 from operators.gates.background import background, disguise
 from operators.gates.conditioning_video import conditioning_video
 from operators.gates.container import container
-from operators.gates.degenerate import blank, degenerate
+from operators.gates.degenerate import blank, degenerate, painted_over
 from operators.gates.labels import labels_fit
 from operators.gates.listed import but_excepted, listed
 from operators.gates.people import Detector, as_seen, bodies, final_look, nobody_new
@@ -30,6 +30,7 @@ from operators.pages.candidates import Candidates
 from operators.recovery.attempts import Attempts
 from operators.recovery.escalation import Ladder
 from operators.recovery.fail_closed import Rejected, each
+from operators.recovery.rungs import in_vain
 from operators.release.c2pa_mark import Marker
 from operators.release.labels import written as labels_file
 from operators.stopwatch import Stopwatch
@@ -38,7 +39,7 @@ from operators.video.encode import decode_bytes
 from operators.video.shots import shots
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Certificate, Gate, Step, filled, generated, refused
-from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
+from schemas.clip import CandidateClip, Evidence, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.cues import PersonBoxes
 from schemas.due import due, other_gates
 from schemas.policy import Policy
@@ -129,10 +130,10 @@ class Audit:
         clip = self.marker(clip) if self.marker else clip
         digest = hashlib.sha256(clip.video).hexdigest()
         gates = [*clip.evidence.gates, *container(clip, marked)]
-        self._require(gates, clip.evidence.steps, digest)  # before frames are compared: they must fit
+        self._require(gates, clip, digest)  # before frames are compared: they must fit
         gates += self._compare(clip, decode_bytes(clip.video), decode_clip(clip.ref))
         gates += _accepted(clip.evidence.steps, digest)
-        self._require(gates, clip.evidence.steps, digest)
+        self._require(gates, clip, digest)
         if problems := other_gates(gates, due(self.policy, clip.evidence.steps, marked)):
             raise Rejected(f"not the gates that are due: {'; '.join(problems)}", gates)
         certificate = self._certify(clip, gates, digest, marked)
@@ -162,7 +163,7 @@ class Audit:
         unmasked = body & ~evidence.body & ~spared & ~nobody
         gates.append(source_copy(output, source, (people & ~nobody, unmasked), overlap, limits.copied_share))
         flat, treatment = filled(evidence.steps), self.policy.people
-        lost = flat or treatment in ("blur", "pixelate", "blackout")
+        lost = self._is_lost(evidence)
         gates.append(blank(output, evidence.painted, evidence.regenerated, overlap, limits, lost))
         if self.policy.labels != "none":
             drawn = evidence.variant == "structhuman" and bool(evidence.renewed.any())
@@ -193,10 +194,18 @@ class Audit:
         form, ref = self.policy.labels, clip.ref
         return labels_file(clip.labels, form, ref.frames, ref.height, ref.width) if form != "none" else b""
 
-    def _require(self, gates: list[Gate], steps: list[Step], digest: str) -> None:
+    def _is_lost(self, evidence: Evidence) -> bool:
+        """Whether nothing is to be seen of people, as was asked for."""
+        return filled(evidence.steps) or self.policy.people in ("blur", "pixelate", "blackout")
+
+    def _require(self, gates: list[Gate], clip: CandidateClip, digest: str) -> None:
         """Raises Rejected unless every gate passed, or was waived for these bytes by whom the policy allows that."""
-        if failed := refused(gates, steps, digest, self.policy.reviewers.may_waive):
-            raise Rejected(f"gate failed: {', '.join(failed)}", gates)
+        evidence, limits = clip.evidence, self.policy.gates
+        if failed := refused(gates, evidence.steps, digest, self.policy.reviewers.may_waive):
+            over = painted_over(evidence.painted, evidence.mask.shape, clip.ref.overlap)
+            masks = over, evidence.regenerated
+            vain = in_vain(failed, evidence.variant, *masks, limits.blank_share, self._is_lost(evidence))
+            raise Rejected(f"gate failed: {', '.join(failed)}", gates, vain)
 
     def _certify(self, clip: CandidateClip, gates: list[Gate], digest: str, marked: bool) -> Certificate:
         evidence, people = clip.evidence, len(everybody(clip.evidence.people))

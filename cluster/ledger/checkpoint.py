@@ -16,6 +16,7 @@ from ray.data.checkpoint import CheckpointConfig, CheckpointManager
 from cluster import logs
 from cluster.ledger import chain, dataset_signature, decisions, erasure, failure_budget, lease, memory
 from cluster.ledger.datasink import ShardSink
+from cluster.ledger.done_clips import DoneClips, hand
 from cluster.ledger.plans import Plan, Planned
 from cluster.ledger.repair import repair
 from cluster.ledger.run import Run
@@ -55,10 +56,10 @@ class ManifestCheckpoints(CheckpointManager):
 
     def load_checkpoint(
         self, data_file_dir: str | None = None, data_file_filesystem: fs.FileSystem | None = None
-    ) -> tuple[ray.ObjectRef | None, int]:
-        """Reference to the sorted int64 ids, and their size in bytes."""
+    ) -> tuple[bytes | None, int]:
+        """The sorted int64 ids, as DoneClips takes them, and their size in bytes."""
         ids = reader.clip_ids(self.checkpoint_path.removesuffix(f"/{CHECKPOINT}"))
-        return (ray.put(ids), ids.nbytes) if ids.size else (None, 0)
+        return (hand(ids), ids.nbytes) if ids.size else (None, 0)
 
 
 def checkpoint_config(output: str) -> CheckpointConfig:
@@ -69,6 +70,7 @@ def checkpoint_config(output: str) -> CheckpointConfig:
         override_filesystem=storage.arrow_filesystem(output)[0],
         delete_checkpoint_on_success=False,
         checkpoint_manager_cls=ManifestCheckpoints,
+        checkpoint_filter_cls=DoneClips,
     )
     # The filter's actors compete with the stages for CPUs; one keeps up with millions of references.
     config.checkpoint_actor_pool_max_size = 1

@@ -87,15 +87,21 @@ def blank_share(output: np.ndarray, painted: np.ndarray, made: np.ndarray, first
     from `first` frames before the output's. All of `made` is a fill if that was asked for, by `filled`; if not, as much
     of it as is flat and of the fill's gray.
     """
-    over = np.zeros(made.shape, bool)
-    for _, t, x0, y0, x1, y1 in painted.tolist():
-        if first <= t < first + len(over):
-            over[t - first, max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = True
+    over = painted_over(painted, made.shape, first)
     shares = [
         float(np.where(anew, filled or _flat(frame), there).mean())
         for frame, there, anew in zip(output, over, made, strict=True)
     ]
     return max(shares, default=float("nan"))
+
+
+def painted_over(painted: np.ndarray, shape: tuple[int, ...], first: int) -> np.ndarray:
+    """bool of `shape` [T,H,W]: where the rectangles are; `painted` and `first` as of `blank_share`."""
+    over = np.zeros(shape, bool)
+    for _, t, x0, y0, x1, y1 in painted.tolist():
+        if first <= t < first + len(over):
+            over[t - first, max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = True
+    return over
 
 
 def _flat(frame: np.ndarray) -> np.ndarray:

@@ -7,10 +7,12 @@ when frames are shown, the whole video is decoded.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice, pairwise
+from itertools import islice
 
 import av
 
+from operators.planning.behind import bytes_behind
+from operators.planning.order import between_pauses, in_order
 from operators.planning.promised import promised_beyond
 from operators.planning.streams import Stream, Unreadable, choose, described, streams_of
 from operators.video.decode import open_video
@@ -29,12 +31,12 @@ class Frames:
     """What a source's video stream shows.
 
     runs           timestamps in units of `time_base`, strictly increasing within a run; a further run begins where the
-                   source's clock starts again or stands still
+                   source's clock starts again, stands still or jumps ahead
     counted        frames are to be found by their number: by their time they are not, or not after a seek
     missing        frames that are in no run: too damaged to be decoded, or promised by the file's index and not in it
     sample_aspect  width of a pixel by its height, as displayed
     transfer       as operators/video/tone.py names it
-    others         one line for each video stream that was not taken
+    others         one line for each video stream that was not taken, and for what lies behind the file's end
     """
 
     stream: int
@@ -65,9 +67,11 @@ def frames_of(uri: str) -> Frames:
         others = [described(each) for each in streams if each is not chosen]
         seconds = Fraction(container.duration or 0, av.time_base)
         promised = promised_beyond(uri, chosen, container.format.name, seconds)
+        if behind := bytes_behind(uri, container.format.name):
+            others.append(f"{behind} bytes behind its end, perhaps another recording")
         unsought = bool(unindexed) and entries[video.index] < len(chosen.pts)
         index = video.index  # a stream's own words are not to be asked for once its container is closed
-    head, runs, damaged = _shown(uri, index, chosen)
+    head, runs, damaged = _shown(uri, index, chosen, not unsought)
     first = head[0]
     try:
         rotation, mirrored = orientation(first) or (0, False)
@@ -77,7 +81,7 @@ def frames_of(uri: str) -> Frames:
     count = sum(map(len, runs))
     return Frames(
         stream=index,
-        runs=runs,
+        runs=between_pauses(runs, time_base),
         counted=len(runs) > 1 or unsought,
         missing=promised + damaged,
         time_base=time_base,
@@ -93,13 +97,15 @@ def frames_of(uri: str) -> Frames:
     )
 
 
-def _shown(uri: str, index: int, packets: Stream) -> tuple[list[av.VideoFrame], list[list[int]], int]:
+def _shown(
+    uri: str, index: int, packets: Stream, sought: bool
+) -> tuple[list[av.VideoFrame], list[list[int]], int]:
     """The first frames; the timestamps of all that are shown, in order, cut where their clock starts again; and of how
     many packets nothing can be decoded.
 
     The packets' timestamps are believed if each has one of its own, their clock does not start again, none looks
     damaged, and the first frames that decode agree with them; packets before the first frame belong to one that was cut
-    off. Otherwise the whole video is decoded.
+    off. Otherwise the whole video is decoded. `sought`: frames can be found by their times.
     """
     with open_video(uri) as container:
         decoding = Decoding(container, index)
@@ -116,22 +122,8 @@ def _shown(uri: str, index: int, packets: Stream) -> tuple[list[av.VideoFrame], 
             if hurt or seen == believed[: len(seen)]:
                 return head, [believed], 0
         seen += [frame.pts for frame in decoding]
-    return head, _runs(seen, packets.clocks), decoding.damaged
-
-
-def _runs(seen: list[int | None], clocks: int) -> list[list[int]]:
-    """Frames' times in order of display, cut where they go back or stand still.
-
-    Raises Unreadable if they do so elsewhere than the packets' clock does: then they are no times of display.
-    """
-    order = [pts for pts in seen if pts is not None]
-    cuts = [0, *(n for n, (one, other) in enumerate(pairwise(order), 1) if other <= one), len(order)]
-    runs = [order[first:stop] for first, stop in pairwise(cuts)]
-    if len(order) < len(seen) or len(runs) > clocks:
-        problem = "its timestamps do not tell the order in which its frames are shown"
-        where = f" (first at frame {len(runs[0])})" if len(runs) > 1 else ""
-        raise Unreadable(problem + where, "Transcode it, for example to H.264 in mp4")
-    return runs
+    runs, late = in_order(seen, packets.clocks, sought)
+    return head, runs, decoding.damaged + late
 
 
 def _aspect(stream: av.VideoStream) -> Fraction:

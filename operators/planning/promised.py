@@ -3,26 +3,39 @@
 import re
 import struct
 from fractions import Fraction
+from typing import IO
 
 from operators import storage
+from operators.planning.fragments import lasts_in_fragments
 from operators.planning.streams import Stream
 
 _HEAD = 4096  # bytes in which headers say how long the file is
+_MOST = 5_000_000  # frames: two days of 30 a second. Who says that more are missing is not believed
 _ASF = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # before the properties of such a file
 
 
 def promised_beyond(uri: str, one: Stream, format_name: str, seconds: Fraction) -> int:
-    """Frames that are promised and not there; one that is there in part is not among them.
+    """Frames that are promised and not there; one that is there in part is not among them, and if more are said to be
+    missing than can be, it is one at least.
 
-    Mp4 and its kin list each frame and where it lies. Others say how long the file is, and if it is shorter, AVI how
+    Mp4 and its kin list each frame and where it lies, those in fragments only fragment by fragment: of further ones an
+    index (sidx) or the duration of all (mehd) may tell. Others say how long the file is, and if it is shorter, AVI how
     many frames there were, Matroska, FLV and ASF how long they lasted: `seconds` is what FFmpeg has read of that.
     """
     with storage.open_file(uri) as file:
         size = file.seek(0, 2)
         file.seek(0)
         head = file.read(_HEAD)
-    if "mp4" in format_name.split(","):
-        return sum(entry.pos >= size for entry in one.stream.index_entries)
+        if "mp4" in format_name.split(","):
+            listed = sum(entry.pos >= size for entry in one.stream.index_entries)
+            gone = max(listed, _in_fragments(file, size, one))
+        else:
+            gone = _beyond(head, size, one, seconds)
+    return gone if gone <= _MOST else 1
+
+
+def _beyond(head: bytes, size: int, one: Stream, seconds: Fraction) -> int:
+    """The same of formats that list no frames, of which this is the head."""
     if container_size(head) <= size:
         return 0
     if head[:4] == b"RIFF":
@@ -31,6 +44,15 @@ def promised_beyond(uri: str, one: Stream, format_name: str, seconds: Fraction) 
     if length := re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", said.get("DURATION", "")):
         seconds = int(length[1]) * 3600 + int(length[2]) * 60 + Fraction(length[3])
     return _until(seconds or _asf(head)[1], one)
+
+
+def _in_fragments(file: IO[bytes], size: int, one: Stream) -> int:
+    """Frames of fragments that an MP4 is too short for; 0 if there are none, or nothing tells of them."""
+    lasted, at_least = lasts_in_fragments(file, size, one.stream.id)
+    shown = [pts for pts in one.pts if pts is not None]
+    if not lasted or not shown or not one.stream.time_base:
+        return at_least
+    return max(at_least, _until(min(shown) * one.stream.time_base + lasted, one))
 
 
 def _until(seconds: Fraction, one: Stream) -> int:

@@ -1,17 +1,17 @@
 """The ladder: what is tried, once each and in order, before a clip that a gate refused is quarantined."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any, Literal, Protocol
 
 from operators import stamps, storage
+from operators.recovery.rungs import next_rung
 from schemas import words
 from schemas.certificate import Rung, Step
 from schemas.policy import MaskPolicy
 
 FOLDER = "escalation"
-_MASKS = {"final look"}  # gates that compare the source and its masks, whatever is generated
 
 
 class Vouching(Protocol):
@@ -51,19 +51,21 @@ class Ladder:
         """Where the clips stand: another answer as soon as one has climbed."""
         return stamps.below(storage.join(self.output, FOLDER)) if self.output else {}
 
-    def climb(self, clip_id: int, steps: Sequence[Step], stage: str, reason: str) -> bool:
+    def climb(
+        self, clip_id: int, steps: Sequence[Step], stage: str, reason: str, vain: Collection[Rung] = ()
+    ) -> bool:
         """Record the next rung that may help a clip which `stage` refused after `steps`; False if there is none.
 
-        What Condition refuses, and what fails the final look alone, depends on the mask and not on what would be
-        generated: other rungs are passed over. What a reviewer asked for is tried as asked and not further.
+        What Condition refuses depends on the mask and not on what would be generated, and what gates refuse on what
+        they ask (rungs.py): rungs that cannot help are passed over, and so are those in `vain`. What a reviewer asked
+        for is tried as asked and not further.
         """
         left = iter(self.rungs)
         stood = all(any(rung == step.name for rung in left) for step in steps)
         if not self.output or not stood or any(step.by for step in steps):
             return False
         failed = set(reason.removeprefix("gate failed: ").split(", "))
-        masks = stage == "condition" or failed <= _MASKS
-        rung = next((rung for rung in left if not masks or rung == "larger mask"), None)
+        rung = next_rung(list(left), {"nobody left"} if stage == "condition" else failed, vain)
         if rung:
             self.write(clip_id, [*steps, Step(rung, f"{stage}: {words.reason(reason)}")])
         return rung is not None

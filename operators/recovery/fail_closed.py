@@ -11,7 +11,7 @@ from operators.models.known_answer import Blind
 from operators.recovery.attempts import Attempts, Exhausted, Unrecorded
 from operators.recovery.escalation import Ladder
 from operators.video.decode import DecodeError
-from schemas.certificate import Gate, Step
+from schemas.certificate import Gate, Rung, Step
 from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip
 
 log = logging.getLogger("recast")
@@ -20,12 +20,12 @@ log = logging.getLogger("recast")
 class Rejected(Exception):
     """A gate says no. The message becomes the quarantine's reason, so it names no source.
 
-    `gates` are all scores of the clip known by then.
+    `gates` are all scores of the clip known by then; rungs of the ladder in `vain` would not help it.
     """
 
-    def __init__(self, reason: str, gates: list[Gate]) -> None:
+    def __init__(self, reason: str, gates: list[Gate], vain: frozenset[Rung] = frozenset()) -> None:
         super().__init__(reason)
-        self.gates = gates
+        self.gates, self.vain = gates, vain
 
 
 def each(
@@ -72,7 +72,7 @@ def _one(
         steps = evidence.steps if evidence else _due(ref, ladder)
         if isinstance(error, Rejected):
             reason, gates = str(error), error.gates
-            if ladder and ladder.climb(ref.clip_id, steps, stage, reason):
+            if ladder and ladder.climb(ref.clip_id, steps, stage, reason, error.vain):
                 # The first stage has all that it takes to try again, and its detectors remember what they were shown.
                 return _one(stage, process, row, attempts, ladder) if stage == "condition" else None
         else:

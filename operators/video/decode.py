@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import IO
 
 import av
 import numpy as np
@@ -13,6 +14,8 @@ from av.container import InputContainer
 from operators import storage
 from operators.bags.messages import picture_of
 from operators.bags.read import Gone, fetch
+from operators.video.boxes import whole_boxes
+from operators.video.clipped import Clipped
 from operators.video.decoding import Decoding
 from operators.video.picture import Unshowable, as_displayed, orientation, picture, without_comb
 from operators.video.source import is_as_planned
@@ -44,13 +47,22 @@ _READERS = 4  # of a folder's pictures, at the same time: a store's answers are 
 
 @contextlib.contextmanager
 def open_video(uri: str) -> Iterator[InputContainer]:
-    """A source's container. Its tags may be in any encoding: they are of no interest here, and never an error."""
+    """A source's container. Its tags may be in any encoding: they are of no interest here, and never an error.
+
+    FFmpeg opens no MP4 that is cut within the list of a fragment's frames: that one is left away.
+    """
+    with storage.open_file(uri) as file:
+        try:
+            container = _opened(file)
+        except av.error.EOFError:
+            container = _opened(Clipped(file, whole_boxes(file)))
+        with container:
+            yield container
+
+
+def _opened(file: IO[bytes] | Clipped) -> InputContainer:
     only = {"format_whitelist": ",".join(DEMUXERS)}
-    with (
-        storage.open_file(uri) as file,
-        av.open(file, metadata_errors="replace", container_options=only) as container,
-    ):
-        yield container
+    return av.open(file, metadata_errors="replace", container_options=only)
 
 
 def decode_clip(ref: ClipRef) -> np.ndarray:

@@ -53,6 +53,7 @@ def test_the_command(place: str) -> None:
     toy.write_output(f"{place}/plan", f"{place}/out", 4)
     assert json.loads(job("status", f"{place}/out", "--json").stdout)["planned"] == 4
     assert "released" in job("status", f"{place}/out").stdout
+    assert "nothing is left" in job("status", f"{place}/out").stdout
     nothing = job("status", f"{place}/nothing")
     assert nothing.returncode == 2 and "nothing" in nothing.stderr
 
@@ -82,6 +83,7 @@ def test_the_story_of_a_clip(tmp_path: Path) -> None:
         told = dict(story(f"{tmp_path}/out", row["key"], f"{tmp_path}/plan"))
         assert told["verdict"] == row["verdict"] and told["source"].startswith("file:///videos/")
         assert told["frames"] == "1 to 5" and ("remedy" in told) == (row["verdict"] != "released")
+        assert ("people" in told) == (row["verdict"] == "released"), "who was not released was not counted"
         assert "source" not in dict(story(f"{tmp_path}/out", row["key"], ""))
     with pytest.raises(UserError, match="is neither in the plan nor in the output"):
         story(f"{tmp_path}/out", "nothing-000000", f"{tmp_path}/plan")

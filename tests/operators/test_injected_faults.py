@@ -26,6 +26,7 @@ ELSEWHERE = {
         "sees_people",
         "use_threads",
     ),  # before there is a clip; tested beside them
+    *("in_vain", "painted_over"),  # asked when a gate has refused: tests/operators/recovery/test_rungs.py
     "generated",  # asked for marks, which are an option: tests/operators/release/test_c2pa_mark.py
 }
 BESIDE = (
