@@ -8,7 +8,7 @@ montage.py): boards, walls and lawns go on where a blur or a mirror image would 
 import cv2
 import numpy as np
 
-from operators.actor.background.montage import montage
+from operators.actor.background.montage import montage, smaller
 from operators.actor.background.patches import RADIUS, PatchSearch
 from operators.actor.background.shifts import chosen_shifts
 
@@ -62,9 +62,8 @@ def _window(holes: np.ndarray) -> tuple[slice, slice]:
 def _completed(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
     longer, rng = max(holes.shape), np.random.default_rng(0)
     made, found, size = None, None, (0, 0)
-    coarse, unknown = _shrunk(picture, holes, 1.0)
     for side, rounds in _LEVELS:
-        coarse, unknown = _shrunk(picture, holes, min(1.0, side / longer))
+        coarse, unknown = smaller(picture, holes, min(1.0, side / longer))
         start = _closed(coarse, unknown)
         if made is not None:
             larger = cv2.resize(made, start.shape[1::-1], interpolation=cv2.INTER_LINEAR)
@@ -73,15 +72,6 @@ def _completed(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
         made, found, size = (*fitted, unknown.shape) if fitted else (start, None, (0, 0))
     assert made is not None
     return montage(picture, holes, chosen_shifts(coarse, unknown, made, found), made)
-
-
-def _shrunk(picture: np.ndarray, holes: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """float32 [h,w,3] of the known pixels alone, and bool [h,w]: cells that holes reach into."""
-    size = max(4, round(holes.shape[1] * scale)), max(4, round(holes.shape[0] * scale))
-    known = (~holes).astype(np.float32)
-    weight = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
-    summed = cv2.resize(picture.astype(np.float32) * known[..., None], size, interpolation=cv2.INTER_AREA)
-    return summed / np.maximum(weight, 1e-3)[..., None], weight < 0.999
 
 
 def _closed(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:

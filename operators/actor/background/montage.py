@@ -26,7 +26,7 @@ def montage(picture: np.ndarray, holes: np.ndarray, shifts: np.ndarray, guess: n
     piece = _outlined(cells, moving, holes)
     moves = _to_the_pixel(whole, holes, several * (np.array(holes.shape) / cells.shape), piece)
     scale = min(1.0, _BLENDED / max(holes.shape))
-    small, hidden = _smaller(whole, holes, scale)
+    small, hidden = smaller(whole, holes, scale)
     parts = _outlined(cells, moving, hidden)
     ratio = np.array(hidden.shape) / holes.shape
     pieces = _Pieces(small, hidden, np.round(moves * ratio).astype(int), parts, guess)
@@ -34,6 +34,14 @@ def montage(picture: np.ndarray, holes: np.ndarray, shifts: np.ndarray, guess: n
     full = _Pieces(whole, holes, moves, piece, blended)
     tint = _spread(blended - pieces.copied, pieces.piece, full.piece, holes)
     return np.where(holes[..., None], full.copied + tint, whole)
+
+
+def smaller(picture: np.ndarray, holes: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """float32 [h,w,3] of the known pixels alone, and bool [h,w]: cells that holes reach into."""
+    size = max(4, round(holes.shape[1] * scale)), max(4, round(holes.shape[0] * scale))
+    weight = cv2.resize((~holes).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    total = cv2.resize(picture.astype(np.float32) * ~holes[..., None], size, interpolation=cv2.INTER_AREA)
+    return total / np.maximum(weight, 1e-3)[..., None], weight < 0.999
 
 
 class _Pieces:
@@ -104,14 +112,6 @@ class _Pieces:
         usable = known_a & known_b & known_c & known_d
         gradient = np.where(usable[:, None], (a - b + c - d) / 2, 0)
         return gradient, np.where(usable, 1 / (1 + (apart / _APART) ** 2), 1.0)
-
-
-def _smaller(picture: np.ndarray, holes: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """float32 [h,w,3] of the known pixels alone, and bool [h,w]: cells that holes reach into."""
-    size = max(4, round(holes.shape[1] * scale)), max(4, round(holes.shape[0] * scale))
-    weight = cv2.resize((~holes).astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    total = cv2.resize(picture * ~holes[..., None], size, interpolation=cv2.INTER_AREA)
-    return total / np.maximum(weight, 1e-3)[..., None], weight < 0.999
 
 
 def _outlined(cells: np.ndarray, usable: np.ndarray, holes: np.ndarray) -> np.ndarray:
