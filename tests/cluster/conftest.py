@@ -1,8 +1,12 @@
 """Fixtures of the tests around checkpoints."""
 
+from collections.abc import Iterator
+
 import pytest
 import ray
 
+from operators import storage
+from tests import rows
 from tests.cluster import toy
 
 
@@ -13,7 +17,24 @@ def _no_checkpoint_left_behind() -> object:
 
 
 @pytest.fixture
-def finished(place: str) -> tuple[str, str, list[str]]:
+def here() -> Iterator[None]:
+    """Ray Data's part is done in this process: for tests that are not about what Ray makes of it."""
+    with rows.here():
+        yield
+
+
+@pytest.fixture(scope="session")
+def _twelve(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], list[str]]:
+    """All files of `plan` and `out` of a finished run over 12 clips, and the names of its three shards."""
+    folder = tmp_path_factory.mktemp("finished")
+    names = toy.write_output(f"{folder}/plan", f"{folder}/out", 12)
+    return toy.contents(str(folder)), names
+
+
+@pytest.fixture
+def finished(place: str, _twelve: tuple[dict[str, bytes], list[str]]) -> tuple[str, str, list[str]]:
     """Plan and output of a finished run over 12 clips, and the names of its three shards."""
-    plan, output = f"{place}/plan", f"{place}/out"
-    return plan, output, toy.write_output(plan, output, 12)
+    files, names = _twelve
+    for path, data in files.items():
+        storage.write_bytes(place, path, data)
+    return f"{place}/plan", f"{place}/out", list(names)

@@ -1,4 +1,7 @@
-"""Second tries on Ray Data: what a gate refuses leaves the stream without a verdict, and every clip still ends once."""
+"""Second tries: what a gate refuses leaves the stream without a verdict, and every clip still ends once.
+
+On Ray Data once through all rungs, and where a block is left without a row; what else comes of the passes, in process.
+"""
 
 from pathlib import Path
 
@@ -23,7 +26,6 @@ from schemas.policy import Policy
 from tests.cluster import toy
 from tests.cluster.toy import GATE, POLICY, PROFILE
 
-pytestmark = pytest.mark.usefixtures("cluster")
 RUNGS = POLICY.escalation
 
 
@@ -76,13 +78,7 @@ def manifest(output: str) -> dict[int, dict[str, object]]:
     return found
 
 
-@pytest.fixture(autouse=True)
-def _no_checkpoint_left_behind() -> object:
-    yield
-    ray.data.DataContext.get_current().checkpoint_config = None
-
-
-def test_every_clip_ends_once_on_its_rung(tmp_path: Path) -> None:
+def test_every_clip_ends_once_on_its_rung(tmp_path: Path, cluster: None) -> None:
     plan, output = Plan(f"{tmp_path}/plan"), f"{tmp_path}/out"
     toy.write_plan(plan.uri, 10)
     run(plan, output)
@@ -103,7 +99,7 @@ def test_every_clip_ends_once_on_its_rung(tmp_path: Path) -> None:
     assert not Path(output, FOLDER).exists()
 
 
-def test_a_block_of_which_every_clip_is_refused_leaves_no_shard(tmp_path: Path) -> None:
+def test_a_block_of_which_every_clip_is_refused_leaves_no_shard(tmp_path: Path, cluster: None) -> None:
     plan, output = Plan(f"{tmp_path}/plan"), f"{tmp_path}/out"
     toy.write_plan(plan.uri, 9, files=1)
     run(plan, output, passes=1, clips=1)
@@ -112,7 +108,7 @@ def test_a_block_of_which_every_clip_is_refused_leaves_no_shard(tmp_path: Path) 
     assert len(list(Path(output, FOLDER).iterdir())) == 8
 
 
-def test_a_run_stopped_in_the_middle_goes_on_where_each_clip_was(tmp_path: Path) -> None:
+def test_a_run_stopped_in_the_middle_goes_on_where_each_clip_was(tmp_path: Path, here: None) -> None:
     plan, output = Plan(f"{tmp_path}/plan"), f"{tmp_path}/out"
     toy.write_plan(plan.uri, 6)
     run(plan, output, passes=2)
@@ -125,7 +121,7 @@ def test_a_run_stopped_in_the_middle_goes_on_where_each_clip_was(tmp_path: Path)
     assert checkpoint.finish(Run(plan, output, PROFILE, POLICY))["planned"]["clips"] == 6
 
 
-def test_a_clip_that_never_comes_to_its_last_rung_is_not_lost(tmp_path: Path) -> None:
+def test_a_clip_that_never_comes_to_its_last_rung_is_not_lost(tmp_path: Path, here: None) -> None:
     plan, output = Plan(f"{tmp_path}/plan"), f"{tmp_path}/out"
     toy.write_plan(plan.uri, 5)
     run(plan, output, passes=1)
