@@ -6,6 +6,7 @@ nearly all that a run takes. What is here in its place is held to Ray's by tests
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -25,6 +26,28 @@ from operators.release import parquet_form, reader
 from operators.release.layout import commit_of, shard_name
 
 
+class Items:
+    """Of Ray Data's Dataset what the jobs call on rows that are dicts."""
+
+    def __init__(self, items: list[dict[str, Any]]) -> None:
+        self.items = items
+
+    def map(
+        self, operator: Callable[..., Any], fn_constructor_args: tuple[Any, ...] = (), **_: object
+    ) -> "Items":
+        stage = _stage(operator, fn_constructor_args)
+        return Items([stage(item) for item in self.items])
+
+    def iter_rows(self) -> Iterator[dict[str, Any]]:
+        return iter(self.items)
+
+    def take_all(self) -> list[dict[str, Any]]:
+        return self.items
+
+    def materialize(self) -> "Items":
+        return self
+
+
 class Rows:
     """Of Ray Data's Dataset what the jobs call on tables."""
 
@@ -42,14 +65,20 @@ class Rows:
         batch_size: int | None = None,
         **_: object,
     ) -> "Rows":
-        """A class is made once, and called as often as there are batches: a block, or `batch_size` rows of it."""
-        stage = operator(*fn_constructor_args) if isinstance(operator, type) else operator
+        """A batch is a block, or `batch_size` rows of it."""
+        stage = _stage(operator, fn_constructor_args)
         made = []
         for block in self.blocks:
             size = batch_size or block.num_rows
             batches = [stage(block.slice(first, size)) for first in range(0, block.num_rows, size or 1)]
             made += [pa.concat_tables(batches)] if batches else []
         return Rows([block for block in made if block.num_rows])
+
+    def groupby(self, key: str) -> "Groups":
+        return Groups(pa.concat_tables(self.blocks), key)
+
+    def materialize(self) -> "Rows":
+        return self
 
     def write_datasink(self, sink: ShardSink, **_: object) -> None:
         """A block a shard; then, as Ray does, the record that commits it."""
@@ -61,6 +90,28 @@ class Rows:
             record = parquet_form.commit_record(block["clip_id"])
             storage.write_bytes(sink.output, commit_of(shard_name(write, task)), record)
         sink.on_write_complete(None)
+
+
+@dataclass
+class Groups:
+    """Rows of one table with the same value of `key`."""
+
+    table: pa.Table
+    key: str
+
+    def map_groups(self, stage: Callable[[pa.Table], Any], **_: object) -> Rows:
+        values = sorted(pc.unique(self.table[self.key]).to_pylist())
+        made = [stage(self.table.filter(pc.equal(self.table[self.key], value))) for value in values]
+        return Rows([one if isinstance(one, pa.Table) else pa.table(one) for one in made])
+
+
+def _stage(operator: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[..., Any]:
+    """A class is made once, as by the one actor of a pool; a function is called as it is."""
+    return operator(*arguments) if isinstance(operator, type) else operator
+
+
+def from_items(items: list[dict[str, Any]], **_: object) -> Items:
+    return Items(items)
 
 
 def read_parquet(paths: list[str], filesystem: fs.FileSystem, **_: object) -> Rows:
@@ -78,4 +129,5 @@ def here() -> Iterator[pytest.MonkeyPatch]:
     """Within it Ray Data is what stands above."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ray.data, "read_parquet", read_parquet)
+        patch.setattr(ray.data, "from_items", from_items)
         yield patch

@@ -1,4 +1,4 @@
-"""A run of jobs.anonymize whose stages work in this process: what Ray brings to it is what other tests are about.
+"""The jobs with their stages in this process: what Ray brings to them is what other tests are about.
 
 Models are loaded once for runs with the same settings. Clips go through the very stages into the very sink, block by
 block (tests/rows.py), and so do the job's passes, its ladder and its ledger.
@@ -15,7 +15,8 @@ from operators.models.known_answer import Sight
 from schemas.policy import Policy
 from schemas.profile import Profile
 from tests import rows
-from tests.jobs.small import Done, job
+from tests.jobs import small
+from tests.jobs.small import Done
 
 
 def once(models: Any) -> Any:
@@ -36,12 +37,11 @@ def once(models: Any) -> Any:
 CUES, GATES = once(CueModels), once(GateModels)
 
 
-def anonymize(*arguments: str) -> Done:
-    """Run `jobs.anonymize` with these arguments to its end."""
+def job(name: str, *arguments: str) -> Done:
+    """Run `python -m jobs.NAME` to its end."""
     with rows.here() as patch:
         patch.setattr(CueModels, "load", CUES)
         patch.setattr(GateModels, "load", GATES)
-        patch.setattr(
-            weights, "_expected", []
-        )  # of the run that is begun here, and not of the tests after it
-        return job("anonymize", *arguments)
+        # Of the run that is begun here, and not of the tests after it.
+        patch.setattr(weights, "_expected", [])
+        return small.job(name, *arguments)

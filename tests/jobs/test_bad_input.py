@@ -10,7 +10,7 @@ import webdataset
 
 from operators.video.encode import inspect_video
 from tests.jobs import here
-from tests.jobs.small import job, settings
+from tests.jobs.small import settings
 from tests.videos import pictures, write, write_audio
 
 pytestmark = pytest.mark.usefixtures("cluster")
@@ -71,14 +71,14 @@ def test_one_bad_file_never_stops_the_others(tmp_path: Path) -> None:
     good = make_folder(tmp_path / "videos")
     plan, output, options = tmp_path / "out.plan", tmp_path / "out", settings(tmp_path, clips_per_shard=8)
     options += [part for name, value in NOBODY.items() for part in ("--set", f"policy.{name}={value}")]
-    planned = job("plan", str(tmp_path / "videos"), "--plan", str(plan), *options)
+    planned = here.job("plan", str(tmp_path / "videos"), "--plan", str(plan), *options)
     assert planned.returncode == 0, planned.stderr
     for name, what in BAD.items():  # who plans is told which file, what, and what to do
         assert any(f"{name}.mp4" in line and what in line for line in planned.stdout.splitlines()), name
 
-    ran = here.anonymize("--plan", str(plan), "--output", str(output), *options)
+    ran = here.job("anonymize", "--plan", str(plan), "--output", str(output), *options)
     assert ran.returncode == 0, ran.stderr
-    proved = job("verify", str(output))
+    proved = here.job("verify", str(output))
     assert proved.returncode == 0, proved.stdout + proved.stderr
 
     dataset = json.loads((output / "dataset.json").read_text())
@@ -105,10 +105,10 @@ def released_shapes(output: Path) -> list[tuple[int, int, int]]:
 
 
 def test_a_place_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    ran = job("plan", str(tmp_path / "nothing"), "--plan", str(tmp_path / "plan"))
+    ran = here.job("plan", str(tmp_path / "nothing"), "--plan", str(tmp_path / "plan"))
     assert ran.returncode == 2
     assert "does not exist" in ran.stderr
     assert "Traceback" not in ran.stderr
-    ran = job("anonymize", "--plan", str(tmp_path / "nothing"), "--output", str(tmp_path / "out"))
+    ran = here.job("anonymize", "--plan", str(tmp_path / "nothing"), "--output", str(tmp_path / "out"))
     assert ran.returncode == 2
     assert "Traceback" not in ran.stderr

@@ -18,7 +18,7 @@ from operators.video.units import encoded
 from tests import bag_sets
 from tests.bag_sets import ROS, SECRET, Bag, stored
 from tests.jobs import here
-from tests.jobs.small import cut_video, job, settings
+from tests.jobs.small import cut_video, settings
 
 IMAGE, VIDEO = "foxglove.CompressedImage", "foxglove.CompressedVideo"
 OTHERS = ["--set", "policy.other_streams.topics=[/gps]", "--set", "policy.bags.unreleased=black"]
@@ -44,15 +44,15 @@ def done(tmp_path_factory: pytest.TempPathFactory, cluster: None) -> Path:
         (folder / f"in/stills/{number}.jpg").write_bytes(jpeg)
     sources, plan, out, new = (f"{folder}/{name}" for name in ("in", "plan", "out", "new"))
     options = [*settings(folder), *OTHERS]
-    planned = job("plan", sources, "--plan", plan, *options)
+    planned = here.job("plan", sources, "--plan", plan, *options)
     assert planned.returncode == 0, planned.stderr
     assert "1 pictures cannot be decoded" in planned.stdout
     assert f"left out: {sources}/drive.mcap: /gps: Fix, 4 messages" in planned.stdout
-    assert "nothing has changed" in job("plan", sources, "--plan", plan, *options).stdout
-    run = here.anonymize("--plan", plan, "--output", out, *options)
+    assert "nothing has changed" in here.job("plan", sources, "--plan", plan, *options).stdout
+    run = here.job("anonymize", "--plan", plan, "--output", out, *options)
     assert run.returncode in (0, 1), run.stderr
-    assert job("verify", out).returncode == 0
-    given = job("export", out, "--plan", plan, "--source", sources, "--to", new)
+    assert here.job("verify", out).returncode == 0
+    given = here.job("export", out, "--plan", plan, "--source", sources, "--to", new)
     assert given.returncode == 0, given.stderr + given.stdout
     assert "left out: drive.mcap: /front: 1 pictures: 1 pictures cannot be decoded" in given.stdout
     return folder

@@ -9,7 +9,7 @@ import yaml
 from operators import storage
 from operators.release import reader
 from tests.jobs import here
-from tests.jobs.small import ROOT, cut_video, job, settings
+from tests.jobs.small import ROOT, cut_video, settings
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,8 @@ def blurred(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     policy |= {"name": "blurring", "escalation": ["larger mask"]}
     policy["gates"]["blank_share"] = 1.0  # somebody fills these small frames
     (folder / "policy.yaml").write_text(yaml.safe_dump(policy))
-    assert job("plan", f"{folder}/in", "--plan", f"{folder}/plan", *own(folder)).returncode == 0
-    done = here.anonymize("--plan", f"{folder}/plan", "--output", f"{folder}/out", *own(folder))
+    assert here.job("plan", f"{folder}/in", "--plan", f"{folder}/plan", *own(folder)).returncode == 0
+    done = here.job("anonymize", "--plan", f"{folder}/plan", "--output", f"{folder}/out", *own(folder))
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -36,7 +36,7 @@ def own(folder: Path) -> list[str]:
 
 def test_a_blurring_policy_is_run_certified_and_verified(blurred: Path) -> None:
     output = f"{blurred}/out"
-    assert job("verify", output).returncode == 0
+    assert here.job("verify", output).returncode == 0
     made = json.loads(storage.read_bytes(output, "dataset.json"))
     assert made["released"]["clips"] == 1 and made["bypassed"] == 0
     assert made["people"] == made["filled"] > 0 == made["regenerated"]
@@ -51,7 +51,7 @@ def test_a_blurring_policy_is_run_certified_and_verified(blurred: Path) -> None:
 def test_it_is_evaluated_as_the_blur_that_it_is(blurred: Path, tmp_path: Path) -> None:
     """What is published and the baseline on the same masks are the same, to the codec."""
     where = ["--plan", f"{blurred}/plan", "--output", f"{blurred}/out", "--report", f"{tmp_path}/report"]
-    done = job("evaluate", *where, *settings(blurred), "--against", "blur", "--attacks", "")
+    done = here.job("evaluate", *where, *settings(blurred), "--against", "blur", "--attacks", "")
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "report/evaluation.json").read_text())
     assert found["unmeasured"] == 0

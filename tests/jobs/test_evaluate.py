@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from operators import storage
+from tests.jobs import here
 from tests.jobs.small import cut_video, job, settings
 from tests.keys import CLIENT, make_chain, make_key
 
@@ -23,7 +24,7 @@ def marked(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_chain(folder)
     (folder / "kms.py").write_text(CLIENT)
     own = settings(folder)
-    assert job("plan", f"{folder}/in", "--plan", f"{folder}/plan", *own).returncode == 0
+    assert here.job("plan", f"{folder}/in", "--plan", f"{folder}/plan", *own).returncode == 0
     done = job("anonymize", *places(folder), *own, *keys(folder))
     assert done.returncode == 0, done.stderr
     return folder
@@ -42,7 +43,7 @@ def keys(folder: Path) -> list[str]:
 def test_a_run_signed_by_a_command_and_marked(marked: Path) -> None:
     """Keys reach the workers that sign and mark, and nothing of them the output."""
     output = f"{marked}/out"
-    proved = job("verify", output, "--public-key", f"{marked}/key.pub")
+    proved = here.job("verify", output, "--public-key", f"{marked}/key.pub")
     assert proved.returncode == 0, proved.stdout
     made = json.loads(storage.read_bytes(output, "dataset.json"))
     assert made["marker"]["digest"] == hashlib.sha256((marked / "chain.pem").read_bytes()).hexdigest()
@@ -50,7 +51,7 @@ def test_a_run_signed_by_a_command_and_marked(marked: Path) -> None:
     secrets = [(marked / name).read_text().splitlines()[1].encode() for name in ("key.pem", "c2pa.pem")]
     for path in storage.list_files(output):
         assert not any(secret in storage.read_bytes(output, path) for secret in secrets), path
-    again = job("anonymize", *places(marked), *settings(marked), *keys(marked)[:4])
+    again = here.job("anonymize", *places(marked), *settings(marked), *keys(marked)[:4])
     assert again.returncode == 2 and "another marker" in again.stderr
 
 
@@ -72,29 +73,29 @@ def test_a_dataset_is_evaluated_once_and_verified_with_its_evidence(marked: Path
     assert [one["value"] for one in keyed] == [1, 0]
     for name in ("evaluation.dsse.json", "croissant.json"):
         assert "jane-doe" not in (marked / "out" / name).read_text()
-    assert job("verify", f"{marked}/out").returncode == 0
-    assert job("evaluate", *where, *own, *few).returncode == 0
+    assert here.job("verify", f"{marked}/out").returncode == 0
+    assert here.job("evaluate", *where, *own, *few).returncode == 0
     assert kept.stat().st_mtime_ns == written, "it is measured already"
-    inside = job("evaluate", *where, *own, "--report", f"{marked}/out/report")
+    inside = here.job("evaluate", *where, *own, "--report", f"{marked}/out/report")
     assert inside.returncode == 2 and "lies in or around the output" in inside.stderr
-    other = job("evaluate", *where, *own, *few, "--key", str(make_key(tmp_path / "other.pem")))
+    other = here.job("evaluate", *where, *own, *few, "--key", str(make_key(tmp_path / "other.pem")))
     assert other.returncode == 2 and "is not the key that the dataset is signed by" in other.stderr
-    unknown = job("evaluate", *where, *own, *few[2:], "--against", "smear")
+    unknown = here.job("evaluate", *where, *own, *few[2:], "--against", "smear")
     assert unknown.returncode == 2 and "smear: not known" in unknown.stderr
 
 
 def test_what_somebody_sees_in_drawn_frames_joins_the_figures(marked: Path, tmp_path: Path) -> None:
     own, where = settings(marked), [*places(marked), "--report", f"{tmp_path}/report"]
     few = ["--against", "", "--attacks", ""]
-    assert job("evaluate", *where, *own, "--draw", "3").returncode == 0
+    assert here.job("evaluate", *where, *own, "--draw", "3").returncode == 0
     page = (tmp_path / "report/label.html").read_text()
     assert page.count("<article") == 3 and "jane-doe" not in page
     shown = re.findall(r'data-key="([^"]+)" data-frame="(\d+)"', page)
     labels = [{"key": key, "frame": int(frame), "exposed": False, "by": "R. V"} for key, frame in shown]
     (tmp_path / "labels.json").write_text(json.dumps([*labels[1:], labels[1]]))
-    chosen = job("evaluate", *where, *own, *few, "--labels", f"{tmp_path}/labels.json")
+    chosen = here.job("evaluate", *where, *own, *few, "--labels", f"{tmp_path}/labels.json")
     (tmp_path / "labels.json").write_text(json.dumps(labels))
-    done = job("evaluate", *where, *own, *few, "--labels", f"{tmp_path}/labels.json")
+    done = here.job("evaluate", *where, *own, *few, "--labels", f"{tmp_path}/labels.json")
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "report/evaluation.json").read_text())
     by_eye = found["methods"]["recast"]["figures"]["exposed by eye"]

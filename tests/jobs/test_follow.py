@@ -12,6 +12,7 @@ from schemas.clip import ClipRef
 from schemas.config import load
 from schemas.policy import Policy
 from schemas.profile import Profile
+from tests.jobs import here
 from tests.jobs.small import ROOT, cut_video, job, settings
 
 PROFILE = load(Profile, ROOT / "cluster/profiles/embedded.yaml")
@@ -24,9 +25,9 @@ def followed(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "in").mkdir()
     for name in ("a", "b", "gone"):
         cut_video(folder / f"in/{name}.mp4", 9 if name != "gone" else 5)
-    assert job("plan", f"{folder}/in", "--plan", f"{folder}/plan", *settings(folder)).returncode == 0
+    assert here.job("plan", f"{folder}/in", "--plan", f"{folder}/plan", *settings(folder)).returncode == 0
     (folder / "in/gone.mp4").unlink()
-    refused = job("anonymize", "--plan", f"{folder}/plan", "--output", f"{folder}/out", *own(folder))
+    refused = here.job("anonymize", "--plan", f"{folder}/plan", "--output", f"{folder}/out", *own(folder))
     assert (
         refused.returncode and "not followed in 5 clips" in refused.stderr and "jobs.follow" in refused.stderr
     )
@@ -61,22 +62,22 @@ def test_they_have_one_look_there_and_another_in_the_next_video(followed: Path) 
 
 
 def test_the_same_command_again_does_what_is_new(followed: Path) -> None:
-    again = job("follow", "--plan", f"{followed}/plan", *own(followed))
+    again = here.job("follow", "--plan", f"{followed}/plan", *own(followed))
     assert again.returncode == 0 and "clips looked at                    │ 0" in again.stdout
     (bucket,) = {plans.bucket(ref.key) for ref in clips(followed) if ref.uri.endswith("a.mp4")}
     before = clips(followed)
     plans.keep_followed(f"{followed}/plan", bucket, "", {ref.clip_id: [] for ref in before[:2]})
-    assert job("follow", "--plan", f"{followed}/plan", *own(followed)).returncode == 0
+    assert here.job("follow", "--plan", f"{followed}/plan", *own(followed)).returncode == 0
     assert [[one.person for one in ref.people] for ref in clips(followed)] == [[1], [1], [1], [1], []]
 
 
 def test_in_a_rig_who_looks_the_same_is_one_person(followed: Path) -> None:
-    assert job("follow", "--plan", f"{followed}/plan", *own(followed, "rig")).returncode == 0
+    assert here.job("follow", "--plan", f"{followed}/plan", *own(followed, "rig")).returncode == 0
     assert [[one.person for one in ref.people] for ref in clips(followed)] == [[1], [1], [1], [1], []]
     assert {ref.followed for ref in clips(followed)} == {"rig"}
 
 
 @pytest.mark.parametrize("scope", ["clip", "release"])
 def test_where_nobody_is_to_be_followed_that_is_said(followed: Path, scope: str) -> None:
-    refused = job("follow", "--plan", f"{followed}/plan", *own(followed, scope))
+    refused = here.job("follow", "--plan", f"{followed}/plan", *own(followed, scope))
     assert refused.returncode and "identity.scope" in refused.stderr

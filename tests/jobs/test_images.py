@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.jobs import here
-from tests.jobs.small import cut_video, job, settings
+from tests.jobs.small import cut_video, settings
 
 
 @pytest.mark.usefixtures("cluster")
@@ -22,17 +22,17 @@ def test_a_folder_of_pictures_comes_back(tmp_path: Path) -> None:
     (cam / "7.jpg").write_bytes((cam / "7.jpg").read_bytes()[:999])
     (cam / "labels.txt").write_text("left here")
     options = settings(tmp_path)
-    planned = job("plan", sources, "--plan", plan, *options, "--set", "policy.images.rate=5")
+    planned = here.job("plan", sources, "--plan", plan, *options, "--set", "policy.images.rate=5")
     assert planned.returncode == 0, planned.stderr
     assert "1 pictures cannot be decoded" in planned.stdout
-    again = job("plan", sources, "--plan", plan, *options, "--set", "policy.images.rate=5")
+    again = here.job("plan", sources, "--plan", plan, *options, "--set", "policy.images.rate=5")
     assert "nothing has changed" in again.stdout
     run = ("--plan", plan, "--output", out, *options, "--set", "policy.images.rate=5")
-    done = here.anonymize(*run)
+    done = here.job("anonymize", *run)
     assert done.returncode in (0, 1), done.stderr
     wanted = ["--plan", plan, "--source", sources, "--to", new]
-    assert job("verify", out).returncode == 0
-    given = job("export", out, *wanted)
+    assert here.job("verify", out).returncode == 0
+    given = here.job("export", out, *wanted)
     assert given.returncode == 0, given.stderr + given.stdout
     said = json.loads((tmp_path / "new/recast.json").read_text())["folders"]["cam"]
     kept = {path.name for path in (tmp_path / "new/cam").iterdir()}

@@ -47,7 +47,7 @@ def test_sigkill_half_way_then_the_same_command(tmp_path: Path) -> None:
     assert json.loads((output / "dataset.json").read_text())["planned"] == {"clips": 4, "frames": 17}
 
     # What other tests run without Ray's workers comes to the same: verdicts, certificates, every byte of a video.
-    same = here.anonymize("--plan", str(plan), "--output", str(tmp_path / "same"), *options)
+    same = here.job("anonymize", "--plan", str(plan), "--output", str(tmp_path / "same"), *options)
     assert same.returncode == 0, same.stderr
     assert _manifest(tmp_path / "same") == _manifest(output)
 

@@ -12,7 +12,7 @@ import pytest
 from schemas.decision import Decision
 from tests.browser import open_browser
 from tests.jobs import here
-from tests.jobs.small import cut_video, job, settings
+from tests.jobs.small import cut_video, settings
 from tests.operators.pages.test_review import choose, saved, type_into
 
 pytestmark = pytest.mark.usefixtures("cluster")
@@ -50,9 +50,9 @@ def test_decisions_made_on_the_page_are_honoured_by_the_next_run(tmp_path: Path)
     plan, output, review = (tmp_path / name for name in ("plan", "out", "pages"))
     options = settings(tmp_path, clips_per_shard=3)
     options += [part for name, value in POLICY.items() for part in ("--set", f"policy.{name}={value}")]
-    assert job("plan", str(tmp_path / "a.mp4"), "--plan", str(plan), *options).returncode == 0
+    assert here.job("plan", str(tmp_path / "a.mp4"), "--plan", str(plan), *options).returncode == 0
     command = ["--plan", str(plan), "--output", str(output), "--review", str(review), *options]
-    first = here.anonymize(*command)
+    first = here.job("anonymize", *command)
     assert first.returncode == 0, first.stderr
 
     held = rows(output, "quarantine")
@@ -80,11 +80,11 @@ def test_decisions_made_on_the_page_are_honoured_by_the_next_run(tmp_path: Path)
 
     forged = [Decision(**one.model_dump() | {"output_sha256": "0" * 64}) for one in decisions]
     (tmp_path / "forged.json").write_text(json.dumps([one.model_dump() for one in forged]))
-    refused = here.anonymize(*command, "--decisions", str(tmp_path / "forged.json"))
+    refused = here.job("anonymize", *command, "--decisions", str(tmp_path / "forged.json"))
     assert refused.returncode == 2 and "forged.json: entry 1" in refused.stderr
     assert rows(output, "quarantine") == held
 
-    second = here.anonymize(*command, "--decisions", str(tmp_path / "decisions.json"))
+    second = here.job("anonymize", *command, "--decisions", str(tmp_path / "decisions.json"))
     assert second.returncode == 0, second.stderr
     made = {row["key"]: row for row in rows(output, "manifest")}
     assert made[accepted]["verdict"] == "released", made
@@ -100,7 +100,7 @@ def test_decisions_made_on_the_page_are_honoured_by_the_next_run(tmp_path: Path)
     last = Decision(key=blackened, decision="accept", reason="gray", by=BY, output_sha256=again[blackened])
     both = [last, *(one for one in decisions if one.key != blackened)]
     (tmp_path / "last.json").write_text(json.dumps([one.model_dump() for one in both]))
-    third = here.anonymize(*command, "--decisions", str(tmp_path / "last.json"))
+    third = here.job("anonymize", *command, "--decisions", str(tmp_path / "last.json"))
     assert third.returncode == 0, third.stderr
     verdicts = {row["key"]: row["verdict"] for row in rows(output, "manifest")}
     assert verdicts == {accepted: "released", blackened: "released", redone: "quarantined"}
@@ -109,7 +109,7 @@ def test_decisions_made_on_the_page_are_honoured_by_the_next_run(tmp_path: Path)
     assert gray["diffusion_calls"] == 0
     assert certificate(output, accepted)["output_sha256"] == hashlib.sha256(kept[accepted]).hexdigest()
     assert rows(output, "quarantine")[0]["output_sha256"] == again[redone]
-    proved = job("verify", str(output))
+    proved = here.job("verify", str(output))
     assert proved.returncode == 0, proved.stdout
     for key, reason in ((accepted, "to see accept"), (blackened, "gray")):
         assert f"waived {key}: background, by {BY}: {reason}" in proved.stdout

@@ -28,7 +28,7 @@ from schemas.exports import Videos
 from tests import videos
 from tests.cluster import toy
 from tests.jobs import here
-from tests.jobs.small import cut_video, job, settings
+from tests.jobs.small import cut_video, settings
 from tests.jobs.test_export import facts
 from tests.jobs.test_plan import PROFILE, clips
 
@@ -59,9 +59,9 @@ def test_videos_come_whole_with_what_was_refused_gray(tmp_path: Path) -> None:
     sources, planned, out = (str(tmp_path / name) for name in ("in", "plan", "out"))
     refusing = ["--set", "policy.gates.body_likeness=-1", "--set", "policy.escalation=[]"]
     options = [*settings(tmp_path), *refusing]
-    assert job("plan", sources, "--plan", planned, *options).returncode == 0
+    assert here.job("plan", sources, "--plan", planned, *options).returncode == 0
     run = ("--plan", planned, "--output", out, "--layout", "video", *options)
-    done = here.anonymize(*run)
+    done = here.job("anonymize", *run)
     assert done.returncode == 0, done.stderr + done.stdout
     (path,) = (tmp_path / "out-videos").glob("*.mp4")
     record = json.loads(path.with_suffix(".json").read_text())
@@ -80,12 +80,12 @@ def test_videos_come_whole_with_what_was_refused_gray(tmp_path: Path) -> None:
     assert record["sha256"] == hashlib.sha256(video).hexdigest()
     held = b"".join(file.read_bytes() for file in (tmp_path / "out-videos").iterdir())
     assert b"holiday" not in held and str(tmp_path).encode() not in held
-    assert job("verify", out).returncode == 0
+    assert here.job("verify", out).returncode == 0
     path.write_bytes(source.read_bytes())  # whoever can write here puts the original back
     (path.parent / "stray.mp4").write_bytes(source.read_bytes())
-    assert here.anonymize(*run).returncode == 0
+    assert here.job("anonymize", *run).returncode == 0
     assert path.read_bytes() == video and not (path.parent / "stray.mp4").exists()
-    given = job("export", out, "--plan", planned, "--source", sources, "--to", str(tmp_path / "new"))
+    given = here.job("export", out, "--plan", planned, "--source", sources, "--to", str(tmp_path / "new"))
     assert given.returncode == 0, given.stderr
     assert (tmp_path / "new" / path.name).read_bytes() == video
 
@@ -151,7 +151,7 @@ def test_what_is_not_whole_or_was_changed_gives_no_video(tmp_path: Path) -> None
         storage.copy(out, f"{tmp_path}/held")
         change(tmp_path / "out")
         wanted = ["--plan", f"{tmp_path}/plan", "--source", f"{tmp_path}/in", "--to", f"{tmp_path}/new"]
-        done = job("export", out, *wanted)
+        done = here.job("export", out, *wanted)
         assert done.returncode in (1, 2) and ("breach" in done.stdout or "Run jobs" in done.stderr)
         assert not (tmp_path / "new").exists()
         with contextlib.suppress(UserError):
