@@ -43,6 +43,15 @@ def cluster(s3: str) -> Iterator[None]:
     ray.shutdown()
 
 
+@pytest.fixture
+def in_process() -> Iterator[None]:
+    """No Ray: its part is done in this process (tests/rows.py). For tests that are not about what Ray makes of it."""
+    from tests import rows
+
+    with rows.here():
+        yield
+
+
 @pytest.fixture(params=["local", "s3"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty place for a dataset, on this disk and in an object store; a test may ask for "gs", too."""

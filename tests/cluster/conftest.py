@@ -1,12 +1,9 @@
 """Fixtures of the tests around checkpoints."""
 
-from collections.abc import Iterator
-
 import pytest
 import ray
 
 from operators import storage
-from tests import rows
 from tests.cluster import toy
 
 
@@ -14,13 +11,6 @@ from tests.cluster import toy
 def _no_checkpoint_left_behind() -> object:
     yield
     ray.data.DataContext.get_current().checkpoint_config = None
-
-
-@pytest.fixture
-def here() -> Iterator[None]:
-    """Ray Data's part is done in this process: for tests that are not about what Ray makes of it."""
-    with rows.here():
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from tests.jobs import here
 from tests.jobs.small import settings
 from tests.videos import pictures, write, write_audio
 
-pytestmark = pytest.mark.usefixtures("cluster")
 # The pictures show nobody. Whom a detector sees in their noise is not what this is about, and each further try of the
 # large one takes minutes.
 NOBODY = {

@@ -25,7 +25,7 @@ OTHERS = ["--set", "policy.other_streams.topics=[/gps]", "--set", "policy.bags.u
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory, cluster: None) -> Path:
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drive of somebody, a bag with two cameras and a rosbag2 with one, and what the jobs made of it."""
     folder = tmp_path_factory.mktemp("bags")
     video = cut_video(folder / "a.mp4", 9).read_bytes()

@@ -13,7 +13,7 @@ from tests.jobs.small import ROOT, cut_video, settings
 
 
 @pytest.fixture(scope="module")
-def blurred(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def blurred(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `in`, `plan`, `out` and policy.yaml: as driving.yaml, but for what docs/gates.md says to change."""
     folder = tmp_path_factory.mktemp("blurred")
     (folder / "in").mkdir()

@@ -4,14 +4,12 @@ import json
 from pathlib import Path
 
 import av
-import pytest
 from PIL import Image
 
 from tests.jobs import here
 from tests.jobs.small import cut_video, settings
 
 
-@pytest.mark.usefixtures("cluster")
 def test_a_folder_of_pictures_comes_back(tmp_path: Path) -> None:
     sources, plan, out, new = (str(tmp_path / name) for name in ("in", "plan", "out", "new"))
     cam = tmp_path / "in/cam"

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-import pytest
 
 from schemas.decision import Decision
 from tests.browser import open_browser
@@ -15,7 +14,6 @@ from tests.jobs import here
 from tests.jobs.small import cut_video, settings
 from tests.operators.pages.test_review import choose, saved, type_into
 
-pytestmark = pytest.mark.usefixtures("cluster")
 # No encoded video is as much like its source as the gate "background" then demands.
 POLICY = {
     "gates.outside_psnr_db": 99.5,

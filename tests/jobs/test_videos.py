@@ -52,7 +52,6 @@ def test_a_name_that_leads_elsewhere_is_the_sources_key(place: str, name: str) -
         assert called(rules, own, replace(ref, uri=f"{place}/x/a.mp4")) in ("x/a", source_of(ref.key))
 
 
-@pytest.mark.usefixtures("cluster")
 def test_videos_come_whole_with_what_was_refused_gray(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     source = scene(tmp_path / "in/holiday.mkv")
@@ -119,7 +118,7 @@ def anonymized(folder: Path, rules: Videos, names: Sequence[str] = ("a.mkv", "b/
 
 
 @pytest.mark.parametrize("unreleased", ["gray", "cut", "stop"])
-@pytest.mark.usefixtures("cluster")
+@pytest.mark.usefixtures("in_process")
 def test_each_policy_is_that_of_the_output(tmp_path: Path, unreleased: Any) -> None:
     made = anonymized(tmp_path, Videos(names="source", unreleased=unreleased))
     assert [ref.frames for ref in made.refs if ref.uri.endswith("a.mkv")] == [9, 8]
@@ -138,7 +137,7 @@ def test_each_policy_is_that_of_the_output(tmp_path: Path, unreleased: Any) -> N
     assert beside["videos"] == found
 
 
-@pytest.mark.usefixtures("cluster")
+@pytest.mark.usefixtures("in_process")
 def test_what_is_not_whole_or_was_changed_gives_no_video(tmp_path: Path) -> None:
     made = anonymized(tmp_path, Videos())
     out, beside, part = f"{tmp_path}/out", tmp_path / "out-videos", Plan(f"{tmp_path}/plan")
@@ -187,7 +186,7 @@ def test_what_is_not_whole_or_was_changed_gives_no_video(tmp_path: Path) -> None
     assert len(made.refs) == 4
 
 
-@pytest.mark.usefixtures("cluster")
+@pytest.mark.usefixtures("in_process")
 def test_a_clip_exchanged_since_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = anonymized(tmp_path, Videos(), ["a.mkv"])
     monkeypatch.setattr(reader, "members", lambda *_: {"mp4": b"other"})
@@ -196,7 +195,7 @@ def test_a_clip_exchanged_since_is_not_taken(tmp_path: Path, monkeypatch: pytest
     assert not list((tmp_path / "new").glob("*.mp4"))
 
 
-@pytest.mark.usefixtures("cluster")
+@pytest.mark.usefixtures("in_process")
 def test_a_folder_of_somebody_else_is_not_written_into(tmp_path: Path) -> None:
     anonymized(tmp_path, Videos(), ["a.mkv"])
     (tmp_path / "out-videos").mkdir()

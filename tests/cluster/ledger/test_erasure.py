@@ -117,7 +117,7 @@ def test_candidates_kept_for_reviewers_go_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["local"], indirect=True)
-@pytest.mark.usefixtures("cluster", "here")
+@pytest.mark.usefixtures("in_process")
 def test_the_next_run_makes_the_rest_anew_and_verify_holds_it_to_the_note(
     plan: str, finished: tuple[str, str, list[str]]
 ) -> None:

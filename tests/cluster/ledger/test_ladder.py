@@ -107,7 +107,7 @@ def test_a_block_of_which_every_clip_is_refused_leaves_no_shard(tmp_path: Path, 
     assert len(list(Path(output, FOLDER).iterdir())) == 8
 
 
-def test_a_run_stopped_in_the_middle_goes_on_where_each_clip_was(tmp_path: Path, here: None) -> None:
+def test_a_run_stopped_in_the_middle_goes_on_where_each_clip_was(tmp_path: Path, in_process: None) -> None:
     plan, output = Plan(f"{tmp_path}/plan"), f"{tmp_path}/out"
     toy.write_plan(plan.uri, 6)
     run(plan, output, passes=2)
@@ -120,7 +120,7 @@ def test_a_run_stopped_in_the_middle_goes_on_where_each_clip_was(tmp_path: Path,
     assert checkpoint.finish(Run(plan, output, PROFILE, POLICY))["planned"]["clips"] == 6
 
 
-def test_a_clip_that_never_comes_to_its_last_rung_is_not_lost(tmp_path: Path, here: None) -> None:
+def test_a_clip_that_never_comes_to_its_last_rung_is_not_lost(tmp_path: Path, in_process: None) -> None:
     plan, output = Plan(f"{tmp_path}/plan"), f"{tmp_path}/out"
     toy.write_plan(plan.uri, 5)
     run(plan, output, passes=1)

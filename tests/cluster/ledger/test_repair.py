@@ -139,7 +139,7 @@ def test_a_repair_that_is_interrupted_anywhere_is_repaired_by_the_next(
 
 
 def test_a_damaged_dataset_is_made_whole_and_a_grown_plan_is_continued(
-    finished: tuple[str, str, list[str]], here: None
+    finished: tuple[str, str, list[str]], in_process: None
 ) -> None:
     plan, output, (name, *_) = finished
     before = toy.contents(output)
