@@ -144,8 +144,10 @@ def _agreed(
     for _ in range(_ROUNDS):
         belief, before = cost + told.sum(axis=0), told.copy()
         for side, (here, there) in enumerate(beside):
-            others = (belief[there] - before[(side + 2) % 4][there])[:, None] + seams[side]
-            said = others.min(axis=2)
+            theirs = (belief[there] - before[(side + 2) % 4][there]).T
+            said = np.full((len(here), cost.shape[1]), np.inf, np.float32)
+            for one, seam in zip(theirs, seams[side], strict=True):
+                np.minimum(said, one[:, None] + seam, out=said)
             said -= said.min(axis=1, keepdims=True)
             told[side][here] = _DAMPED * before[side][here] + (1 - _DAMPED) * said
     best = (cost + told.sum(axis=0)).argmin(axis=1)
@@ -155,15 +157,21 @@ def _agreed(
 def _seams(
     kept: np.ndarray, colours: np.ndarray, known: np.ndarray, here: np.ndarray, there: np.ndarray
 ) -> np.ndarray:
-    """float32 [P,M,M]: levels by which neighbours differ at both places, for each shift of the one and the other."""
-    ours, theirs = kept[here], kept[there]
-    total = _SEAM * (ours[:, :, None] != theirs[:, None]).astype(np.float32)
+    """float32 [M,P,M]: levels by which neighbours differ at both places, for each shift of `there` and of `here`.
+
+    Such shapes, with what is short in front, are several times as fast to go through as with it behind.
+    """
+    theirs, ours = kept[there].T[:, :, None], kept[here][None]
+    total = _SEAM * (theirs != ours).astype(np.float32)
     for place in (here, there):
-        of_ours, of_theirs = (np.take_along_axis(colours[place], own[..., None], 1) for own in (ours, theirs))
-        both = (
-            np.take_along_axis(known[place], ours, 1)[:, :, None]
-            & np.take_along_axis(known[place], theirs, 1)[:, None]
+        of_theirs, of_ours = (
+            (np.take_along_axis(known[place], own, 1), np.take_along_axis(colours[place], own[..., None], 1))
+            for own in (kept[there], kept[here])
         )
-        apart = np.abs(of_ours[:, :, None] - of_theirs[:, None]).mean(axis=3)
-        total += np.where(both, apart, _NOWHERE)
-    return np.where(ours[:, :, None] == theirs[:, None], 0, total).astype(np.float32)
+        apart = sum(
+            np.abs(of_theirs[1][..., channel].T[:, :, None] - of_ours[1][None, ..., channel])
+            for channel in range(3)
+        )
+        both = of_theirs[0].T[:, :, None] & of_ours[0][None]
+        total += np.where(both, apart / np.float32(3), _NOWHERE)
+    return np.where(theirs == ours, 0, total).astype(np.float32)
