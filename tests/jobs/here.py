@@ -1,7 +1,7 @@
 """The jobs with their stages in this process: what Ray brings to them is what other tests are about.
 
-Models are loaded once for runs with the same settings. Clips go through the very stages into the very sink, block by
-block (tests/rows.py), and so do the job's passes, its ladder and its ledger.
+Models are loaded once for runs with the same settings, and plates made once for the same pictures. Clips go through the
+very stages into the very sink, block by block (tests/rows.py), and so do the job's passes, its ladder and its ledger.
 """
 
 from dataclasses import replace
@@ -14,7 +14,7 @@ from operators.conditioning.cue_models import CueModels
 from operators.models.known_answer import Sight
 from schemas.policy import Policy
 from schemas.profile import Profile
-from tests import rows
+from tests import plates, rows
 from tests.jobs import small
 from tests.jobs.small import Done
 
@@ -42,6 +42,7 @@ def job(name: str, *arguments: str) -> Done:
     with rows.here() as patch:
         patch.setattr(CueModels, "load", CUES)
         patch.setattr(GateModels, "load", GATES)
+        plates.make_once(patch)
         # Of the run that is begun here, and not of the tests after it.
         patch.setattr(weights, "_expected", [])
         return small.job(name, *arguments)

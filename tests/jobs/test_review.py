@@ -19,6 +19,7 @@ POLICY = {
     "gates.outside_psnr_db": 99.5,
     "gates.copied_share": 0.99,  # so small, some plate within a mask equals the source, by right
     "gates.blank_share": 0.99,  # and somebody filled with gray is most of the picture
+    "gates.new_person_confidence": 0.99,  # or what is drawn for them reaches out of the mask
     "escalation": ["other seed"],
     "reviewers.may_waive": ["background"],
 }

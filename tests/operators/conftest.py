@@ -1,19 +1,13 @@
 """What several files of tests put faults into: stages, made once, and a sound clip. Each fault is taken out again."""
 
 from collections.abc import Iterator
-from hashlib import blake2b
 
-import numpy as np
 import pytest
 
-import operators.condition
-import operators.gates.scenery
-import operators.generation.act
-from operators.actor.background.plate import plate
 from operators.planning.probe import plan_source
-from schemas.actor import Plate
 from schemas.clip import CandidateClip
 from schemas.rules import DISGUISES
+from tests import plates
 from tests.operators.audited import GATE_1, GRAY, MASK, PROFILE, REGENERATED, SOURCE, encode
 from tests.operators.clips import SOMEBODY, evidence
 from tests.operators.stages import Stages
@@ -21,19 +15,9 @@ from tests.operators.stages import Stages
 
 @pytest.fixture(scope="session", autouse=True)
 def _plates_are_made_once() -> Iterator[None]:
-    """What is laid behind people depends on the pictures around them alone, and takes most of an audit's time: under
-    whatever fault elsewhere, for the same pictures and masks it is the same."""
-    made: dict[bytes, Plate] = {}
-
-    def remembered(frames: np.ndarray, mask: np.ndarray) -> Plate:
-        name = blake2b(frames.tobytes() + mask.tobytes()).digest() + repr(frames.shape).encode()
-        if name not in made:
-            made[name] = plate(frames, mask)
-        return made[name]
-
+    """Under whatever fault elsewhere, they are the same."""
     with pytest.MonkeyPatch.context() as patch:
-        for place in (operators.condition, operators.generation.act, operators.gates.scenery):
-            patch.setattr(place, "plate", remembered)
+        plates.make_once(patch)
         yield
 
 
