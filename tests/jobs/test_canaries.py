@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import cv2
@@ -21,9 +22,7 @@ import ray
 from rapidocr import RapidOCR
 
 from operators.video.encode import decode_bytes
-from tests.jobs.small import FRAMES, STREET, job, settings
-
-pytestmark = pytest.mark.usefixtures("cluster")
+from tests.jobs.small import FRAMES, STREET, Done, job, settings
 
 CODE, NAME, TITLE, SAID, FILE = "JANE7", "ROE471", "Canary Title", "Canary Said", "Canary-Jane-Roe"
 NEEDLES = [text.encode() for text in (CODE, NAME, TITLE, SAID, FILE)]
@@ -98,22 +97,39 @@ def searched(folders: list[Path]) -> dict[str, bytes]:
     return {name: data for path in files for name, data in contents(path)}
 
 
-@pytest.mark.parametrize(
-    ("verdict", "more"),
-    [("released", []), ("quarantined", ["policy.gates.outside_psnr_db=98", "policy.escalation=[]"])],
-)
-def test_no_canary_survives(tmp_path: Path, verdict: str, more: list[str]) -> None:
-    sources, plan, output = tmp_path / "videos", tmp_path / "run.plan", tmp_path / "run"
+class Planned(NamedTuple):
+    """A folder with `plan` of a source whose sound is in `packets`, made with `options`, and what that job said."""
+
+    folder: Path
+    packets: list[bytes]
+    options: list[str]
+    said: Done
+
+
+@pytest.fixture(scope="module")
+def planned(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Planned:
+    folder = tmp_path_factory.mktemp("canaries")
+    sources = folder / "videos"
     sources.mkdir()
     source = sources / f"{FILE}.mp4"
     packets = write_source(source)
     assert {CODE, NAME} <= readable(decode_bytes(source.read_bytes()))
     assert packets and all(packet in source.read_bytes() for packet in packets)
+    options = settings(folder)
+    said = job("plan", str(sources), "--plan", f"{folder}/plan", *options)
+    return Planned(folder, packets, options, said)
 
-    options = [*settings(tmp_path), *(part for setting in more for part in ("--set", setting))]
+
+@pytest.mark.parametrize(
+    ("verdict", "more"),
+    [("released", []), ("quarantined", ["policy.gates.outside_psnr_db=98", "policy.escalation=[]"])],
+)
+def test_no_canary_survives(planned: Planned, tmp_path: Path, verdict: str, more: list[str]) -> None:
+    output = tmp_path / "run"
+    options = [*planned.options, *(part for setting in more for part in ("--set", setting))]
     said = [
-        job("plan", str(sources), "--plan", str(plan), *options),
-        job("anonymize", "--plan", str(plan), "--output", str(output), *options),
+        planned.said,
+        job("anonymize", "--plan", f"{planned.folder}/plan", "--output", str(output), *options),
         job("verify", str(output)),
     ]
     assert [done.returncode for done in said] == [0, 0, 0], said
@@ -123,7 +139,7 @@ def test_no_canary_survives(tmp_path: Path, verdict: str, more: list[str]) -> No
     found = searched([output, logs, *Path(tempfile.gettempdir()).glob("recast-spill-*")])
     found["printed"] = "".join(done.stdout + done.stderr for done in said).encode()
     for name, data in found.items():
-        assert not [needle for needle in [*NEEDLES, *packets] if needle in data], name
+        assert not [needle for needle in [*NEEDLES, *planned.packets] if needle in data], name
     videos = [data for name, data in found.items() if name.endswith(".mp4")]
     assert len(videos) == (2 if verdict == "released" else 0)  # the result and its conditioning
     for data in videos:
