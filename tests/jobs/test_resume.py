@@ -20,6 +20,7 @@ from tests.jobs.small import ROOT, cut_video, job, settings
 pytestmark = pytest.mark.usefixtures("cluster")
 
 
+@pytest.mark.timeout(1800)  # two minutes on an idle machine; beside other work its waits take what they take
 def test_sigkill_half_way_then_the_same_command(tmp_path: Path) -> None:
     sources, plan, output = tmp_path / "videos", tmp_path / "run.plan", tmp_path / "run"
     sources.mkdir()
@@ -63,7 +64,6 @@ def _commits(output: Path) -> list[Path]:
 
 
 def _wait_for_commits(output: Path, count: int, driver: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 240
     while len(_commits(output)) < count:
-        assert driver.poll() is None and time.monotonic() < deadline
+        assert driver.poll() is None, "the job ended"
         time.sleep(0.02)
