@@ -47,7 +47,9 @@ def test_decisions_made_on_the_page_are_honoured_by_the_next_run(tmp_path: Path)
     cut_video(tmp_path / "a.mp4", 13)
     plan, output, review = (tmp_path / name for name in ("plan", "out", "pages"))
     plan.mkdir()
-    (plan / "release.key").write_text("7" * 64)  # who is shown is drawn by it: the same in every run of this test
+    (plan / "release.key").write_text(
+        "7" * 64
+    )  # who is shown is drawn by it: the same in every run of this test
     options = settings(tmp_path, clips_per_shard=3)
     options += [part for name, value in POLICY.items() for part in ("--set", f"policy.{name}={value}")]
     assert here.job("plan", str(tmp_path / "a.mp4"), "--plan", str(plan), *options).returncode == 0
