@@ -47,8 +47,7 @@ def below(uri: str) -> dict[str, str]:
 
 def _on_disk(folder: str) -> tuple[dict[str, str], dict[str, str]]:
     """As `look`, and of linked folders where they lead. They are folders, unless they are or hold one that the path
-    leads through: that would have no end. Hidden ones are not. What is no file either, such as a pipe, is nothing: who
-    opened it would wait for ever."""
+    leads through: that would have no end. Hidden ones are not. A pipe is listed as files are: who probes it tells."""
     files, folders = dict[str, str](), dict[str, str]()
     local = LocalFileSystem()
     with os.scandir(folder) as entries:
@@ -59,7 +58,7 @@ def _on_disk(folder: str) -> tuple[dict[str, str], dict[str, str]]:
                 leads = os.path.realpath(entry.path) if entry.is_symlink() else ""
                 if not entry.name.startswith(".") and not (leads and _is_around(leads, folder)):
                     folders[entry.name] = leads
-            elif entry.is_file():
+            else:
                 with contextlib.suppress(FileNotFoundError):  # gone since
                     files[entry.name] = _stamp(local.info(entry.path))
     return files, folders

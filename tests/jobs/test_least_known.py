@@ -23,7 +23,8 @@ def key(tmp_path: Path) -> bytes:
 
 
 def test_no_stage_is_given_the_release_key(key: bytes, tmp_path: Path) -> None:
-    run = Run(Plan(f"{tmp_path}/plan"), f"{tmp_path}/out", toy.PROFILE, toy.POLICY)
+    made_by = {"weights": "0" * 64, "code": "1" * 64}
+    run = Run(Plan(f"{tmp_path}/plan"), f"{tmp_path}/out", toy.PROFILE, toy.POLICY, made_by=made_by)
     stages = anonymize.stages(run, Ladder())
     given = b"".join(pickle.dumps(argument) for stage in stages for argument in stage.arguments)
     assert key not in given and key.hex().encode() not in given

@@ -41,7 +41,7 @@ OUTCOMES = (ReleasedClip, QuarantinedClip, FailedClip)
 STAGES = {"condition": operators.condition, "regenerate": operators.regenerate, "audit": operators.audit}
 # Called where people are drawn, or disguised, and nowhere else.
 DISGUISED = {"disguised", "disguise"}
-ACTED = {"actor", "act_before_plate", "act_in_scene", "doubles", "labels_fit", "labels_file"}
+ACTED = {"actor", "act_before_plate", "act_in_scene", "doubles", "labels_fit", "labels_file", "surely_seen"}
 
 
 class Cues:

@@ -108,8 +108,8 @@ def test_folders_that_are_all_linked_with_each_other_have_an_end(tmp_path: Path,
     assert sorted(found) == sorted(f"{one}.mp4" for one in range(folders))
 
 
-def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
-    """A pipe, a socket; links to themselves and around count, as a name says that there is something."""
+def test_what_is_no_file_is_listed_and_not_waited_for(tmp_path: Path) -> None:
+    """A pipe, a socket, links to themselves and around: a name says that there is something."""
     (tmp_path / "a.mp4").write_bytes(b"x")
     os.mkfifo(tmp_path / "pipe.mp4")
     with socket.socket(socket.AF_UNIX) as open_one:
@@ -118,7 +118,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
         (tmp_path / "one.mp4").symlink_to("other.mp4")
         (tmp_path / "other.mp4").symlink_to("one.mp4")
         names = [video.name for video in list_videos(str(tmp_path)).videos]
-    assert names == ["a.mp4", "itself.mp4", "one.mp4", "other.mp4"]
+    assert names == ["a.mp4", "itself.mp4", "one.mp4", "other.mp4", "pipe.mp4", "s.mp4"]
     (ref,) = plan_source(str(tmp_path / "itself.mp4"), "itself.mp4", b"key", CLIPS)
     assert "links" in ref.problem and ref.remedy
 
