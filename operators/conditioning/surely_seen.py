@@ -2,10 +2,9 @@
 
 from schemas.track import Track
 
-_SURE = (
-    0.7  # the score of one sight; of 36 people in real videos 36 are seen so once, of 13 that are nobody none
-)
-_JOINTS = 0.4  # the mean score of the joints of those frames in which there are any; of those 13 at most 0.3
+# In cuts of real videos 32 tracks of people had such a sight, one person behind a post had none; the five tracks that an
+# actor stood in for where nobody was had 0.5 to 0.66, and joints of 0.29 at most, in the mean over frames with any.
+_SURE, _JOINTS = 0.7, 0.4
 _BODY = 17  # COCO joints
 
 

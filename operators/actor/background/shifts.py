@@ -41,9 +41,8 @@ def chosen_shifts(
     cost = np.where(known, _GUESSED * apart + far + broken, 10 * _NOWHERE).astype(np.float32)
     numbers = np.full(holes.shape, -1)
     numbers[holes] = np.arange(len(places))
-    inward = (
-        _INWARD * broken[numbers[_nearest_edge(holes)][holes]]
-    )  # what goes on from the nearest edge is worth a try
+    # What goes on from the nearest edge is worth a try further in, too.
+    inward = _INWARD * broken[numbers[_nearest_edge(holes)][holes]]
     kept = np.argsort(cost + inward, axis=1, kind="stable")[:, :_KEPT]
     label = _agreed(np.take_along_axis(cost, kept, 1), kept, colours, known, _beside(places, numbers))
     chosen[holes] = shifts[label]
