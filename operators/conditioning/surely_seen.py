@@ -2,8 +2,8 @@
 
 from schemas.track import Track
 
-# In cuts of real videos 32 tracks of people had such a sight, one person behind a post had none; the five tracks that an
-# actor stood in for where nobody was had 0.5 to 0.66, and joints of 0.29 at most, in the mean over frames with any.
+# In cuts of real videos 32 tracks of people had such a sight, one person behind a post had none; the five tracks that
+# an actor stood in for where nobody was had 0.5 to 0.66, and joints of 0.29 at most, in the mean over frames with any.
 _SURE, _JOINTS = 0.7, 0.4
 _BODY = 17  # COCO joints
 
