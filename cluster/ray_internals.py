@@ -1,6 +1,7 @@
 """All that is taken from inside Ray, as no public name gives it: where an upgrade of Ray is to be looked at first.
 
 ActorPoolMapOperator  makes a pool's actors, see `hand_over_by_value`.
+_ActorPool         holds them, see `end_with_the_pass`.
 ExecutionCallback  is told of every step of an execution. DataContext.custom_execution_callback_classes takes such
                    classes, but the class itself is not exported. failure_budget.py ends a run by it.
 """
@@ -10,9 +11,16 @@ from typing import Any
 
 from ray._private.node import Node
 from ray.data._internal.execution.execution_callback import ExecutionCallback
-from ray.data._internal.execution.operators.actor_pool_map_operator import ActorPoolMapOperator
+from ray.data._internal.execution.operators.actor_pool_map_operator import ActorPoolMapOperator, _ActorPool
 
-__all__ = ["PROGRESS", "RESOURCES", "ExecutionCallback", "hand_over_by_value", "start_no_api_server"]
+__all__ = [
+    "PROGRESS",
+    "RESOURCES",
+    "ExecutionCallback",
+    "end_with_the_pass",
+    "hand_over_by_value",
+    "start_no_api_server",
+]
 
 # Where Ray Data reports the stages' progress if there is no terminal; only its logger's name leads there.
 PROGRESS = logging.getLogger("ray.data._internal.progress.logging_progress")
@@ -45,3 +53,21 @@ def hand_over_by_value() -> None:
 
     ActorPoolMapOperator._map_transformer_ref = property(transformer)
     ActorPoolMapOperator._data_context_ref = property(context)
+
+
+def end_with_the_pass() -> None:
+    """From now on whichever actor a pool lets go of ends, at the latest with the execution that it was made for.
+
+    Ray Data drops its handle, and an actor of which no handle is left ends. Of one whose worker died, or that made what
+    the next operator failed on, a handle is left: it stays with its GPU, for which the next pass then waits for ever.
+    """
+    let_go = _ActorPool._release_running_actor
+    if getattr(let_go, "ends", False):
+        return
+
+    def end(pool: Any, actor: Any) -> None:
+        let_go(pool, actor)
+        actor.__ray_terminate__.remote()
+
+    end.ends = True  # type: ignore[attr-defined]
+    _ActorPool._release_running_actor = end

@@ -51,6 +51,7 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
             ray.shutdown()
             _connect_again(profile, environment, log_to_driver)
     ray_internals.hand_over_by_value()
+    ray_internals.end_with_the_pass()
     stop.listen()  # again: Ray puts a handler of its own in its place
     context = DataContext.get_current()
     context.checkpoint_config = None  # of a job before this one in the same process

@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
+from ray._private.state import actors
 
 from cluster.ledger import checkpoint, plans
 from cluster.ledger.datasink import ShardNames, ShardSink
@@ -272,6 +273,17 @@ def run(
         repair(output)
     checkpoint.record_lost(Run(plan, output, PROFILE, policy))
     return checkpoint.finish(Run(plan, output, PROFILE, policy))
+
+
+def actors_left(patience: float = 30.0) -> list[str]:
+    """Classes of the pools' actors that are still there, however long one waits."""
+    until = time.monotonic() + patience
+    while True:
+        names = [one["ActorClassName"] for one in actors().values() if one["State"] != "DEAD"]
+        left = [name for name in names if name.startswith("MapWorker")]
+        if not left or time.monotonic() > until:
+            return left
+        time.sleep(0.2)
 
 
 def contents(output: str) -> dict[str, bytes]:

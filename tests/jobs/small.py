@@ -35,6 +35,7 @@ def settings(folder: Path, clips_per_shard: int = 2) -> list[str]:
         "generator.window": FRAMES,
         "generator.overlap": 1,
         "clips_per_shard": clips_per_shard,
+        "clip.max_seconds": 200,  # a worker that hangs is ended and made anew before the test's own time is up
         # So small people look alike; these runs are not about that, and each further try takes long.
         "policy.gates.body_likeness": 1.0,
         "policy.gates.head_likeness": 1.0,
@@ -71,6 +72,22 @@ def job(name: str, *arguments: str) -> Done:
     ):
         patch.chdir(ROOT)
         patch.setattr(sys, "argv", [name, *arguments])
-        with pytest.raises(SystemExit) as end:
+        try:
             runpy.run_path(f"jobs/{name}.py", run_name="__main__")
-    return Done(int(end.value.code or 0), out.getvalue(), err.getvalue())
+        except SystemExit as end:
+            return Done(int(end.code or 0), out.getvalue(), err.getvalue())
+        except BaseException as error:  # the test's time being up is one: what hangs, and where?
+            error.add_note(f"{out.getvalue()[-2000:]}{err.getvalue()[-4000:]}{_actors()}")
+            raise
+    raise AssertionError(f"jobs.{name} does not exit")
+
+
+def _actors() -> str:
+    """What Ray's workers are at: each actor's class and state, and the resources that nobody holds."""
+    import ray
+    from ray._private.state import actors
+
+    if not ray.is_initialized():
+        return "no Ray"
+    states = [f"{one['ActorClassName']} {one['State']}" for one in actors().values()]
+    return f"\n{states}\nfree: {ray.available_resources()}"

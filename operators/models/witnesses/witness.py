@@ -10,6 +10,7 @@ from operators.models.people.rt_detr import RtDetr
 from operators.models.runtime.finite import check_finite
 from operators.models.runtime.once import Once
 from operators.models.runtime.tiles import tiles
+from operators.models.witnesses.context_look import ContextLook
 from operators.models.witnesses.coverage import unaccounted
 from operators.models.witnesses.person_map import STRIDE, PersonMap
 from operators.models.witnesses.turned import TurnedLook
@@ -62,8 +63,11 @@ def _look(settings: choice.OneWitness, device: str) -> _Look:
         case choice.CocoSsdSettings(weights=weights, confidence=confidence, tile=tile):
             upright = CocoSsd(weights, confidence, device, tile)  # cuts tiles of its own
             turned = TurnedLook(settings, device) if settings.turned else None
-            ssd = Once(lambda frames: _in_all_turns(upright, turned, frames))
-            return lambda frames, hidden: _left(ssd(frames), hidden)
+            seen, context = (
+                Once(lambda frames: _in_all_turns(upright, turned, frames)),
+                ContextLook(settings, device),
+            )
+            return lambda frames, hidden: _left([*map(context, frames, seen(frames), hidden)], hidden)
 
 
 def _by_map(

@@ -39,10 +39,11 @@ def test_every_clip_once_and_a_second_run_changes_nothing(place: str, cluster: N
 def test_a_clip_that_kills_or_hangs_its_worker_or_is_refused_by_the_sink_is_recorded_and_costs_no_other(
     tmp_path: Path, cluster: None
 ) -> None:
-    """And a second run changes nothing."""
+    """And a second run changes nothing. Nor does an actor stay: the next pass would wait for its GPU for ever."""
     plan, output = f"{tmp_path}/plan", f"{tmp_path}/out"
     toy.write_plan(plan, 12)
     dataset = toy.run(plan, output, crash=6, hang=3, foreign=8)
+    assert toy.actors_left() == []
     rows = {row["clip_id"]: row for row in toy.manifest(output)}
     assert sorted(rows) == list(range(12))
     assert all(

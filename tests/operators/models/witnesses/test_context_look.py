@@ -1,0 +1,104 @@
+"""Whom a tile shows a piece of: looked at again with more around it, they stand, are whole, or were nobody."""
+
+import numpy as np
+import pytest
+
+from operators.models.boxes import box_iou
+from operators.models.known_answer import picture
+from operators.models.people.coco_ssd import CocoSsd
+from operators.models.witnesses.context_look import ContextLook
+from schemas.config import load
+from schemas.cues import PersonBoxes
+from schemas.profile import Profile
+
+SSD = load(Profile, "cluster/profiles/embedded.yaml").witness
+PEOPLE = picture("people.jpg")[0]
+FRAME = np.zeros((400, 600, 3), np.uint8)
+BOX, SMALL = [200, 100, 320, 220], [200, 100, 280, 190]
+WHOLE, APART, CUT = [150, 60, 368, 268], [340, 60, 368, 268], [150, 42, 368, 268]
+NOTHING = np.zeros(FRAME.shape[:2], bool)
+
+
+def people(*boxes: list[float], score: float = 0.9) -> PersonBoxes:
+    return PersonBoxes(np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), score, np.float32))
+
+
+class Sees:
+    """A detector that sees the same in every picture, as boxes of the frame; and where it was shown what."""
+
+    def __init__(self, *boxes: list[float], score: float = 0.9) -> None:
+        self.found, self.shown = people(*boxes, score=score), []
+
+    def __call__(self, pictures: np.ndarray) -> list[PersonBoxes]:
+        self.shown.append(pictures.shape)
+        place = np.array([140, 40, 140, 40], np.float32)  # of the picture twice the size of BOX
+        return [PersonBoxes(self.found.boxes - place, self.found.scores)]
+
+
+def looked(
+    seen: Sees, found: PersonBoxes, hidden: np.ndarray = NOTHING, lying: Sees | None = None
+) -> PersonBoxes:
+    look = ContextLook(SSD)
+    look.detect = seen
+    look.turned = (lambda pictures, known: lying(pictures)) if lying else None
+    return look(FRAME, found, hidden)
+
+
+@pytest.mark.parametrize(
+    ("seen", "stands"),
+    [
+        (Sees(BOX), [BOX]),
+        (Sees(WHOLE), [WHOLE]),  # of whom the box was a part
+        (Sees(APART), []),
+        (Sees(), []),
+        (Sees(WHOLE, score=0.4), []),  # two faint views that differ are furniture
+        (Sees(BOX, score=0.3), [BOX]),  # and two that do not are somebody
+        (Sees(CUT), [BOX]),  # somebody larger, whom nobody knows yet
+    ],
+)
+def test_a_box_stands_for_whom_the_second_look_sees(seen: Sees, stands: list[list[int]]) -> None:
+    kept = looked(seen, people(BOX, score=0.45))
+    assert kept.boxes.tolist() == stands and kept.scores == pytest.approx(0.45)  # never surer than before
+
+
+def test_a_piece_of_somebody_known_is_judged_with_them() -> None:
+    around, hidden = [100, 20, 500, 390], NOTHING.copy()
+    hidden[20:390, 100:500], hidden[100:220, 200:320] = True, False
+    assert looked(Sees(CUT), people(BOX, around), hidden).boxes.tolist() == [around]
+    faint = looked(Sees(CUT), people(BOX, around, score=0.4), hidden)
+    assert faint.boxes.tolist() == [BOX, around], "who is faint is not known"
+
+
+def test_who_is_small_or_accounted_for_is_not_looked_at_again() -> None:
+    nobody = Sees()
+    assert looked(nobody, people(SMALL)).boxes.tolist() == [SMALL]
+    assert looked(nobody, people(BOX), ~NOTHING).boxes.tolist() == [BOX]
+    assert not nobody.shown and not len(looked(nobody, people()).boxes)
+
+
+def test_who_lies_is_seen_in_a_turn() -> None:
+    assert looked(Sees(), people(BOX), lying=Sees(BOX)).boxes.tolist() == [BOX]
+    assert not len(looked(Sees(), people(BOX), lying=Sees()).boxes)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2])
+def test_real_people_stand_and_a_wall_beside_them_does_not(turns: int) -> None:
+    """Boxes of real people, upright and not; and one of the same size where nobody is."""
+    frame = np.ascontiguousarray(np.rot90(PEOPLE, turns))
+    hidden = np.zeros(frame.shape[:2], bool)
+    (upright,) = CocoSsd(SSD.weights, 0.9, tile=1 << 30)(PEOPLE[None])
+    large = upright.boxes[(upright.boxes[:, 2:] - upright.boxes[:, :2]).max(axis=1) >= 96]
+    assert len(large) >= 2
+    height, width = PEOPLE.shape[:2]
+    x0, y0, x1, y1 = large.clip(0).T
+    turned = [
+        (x0, y0, x1, y1),
+        (y0, width - x1, y1, width - x0),
+        (width - x1, height - y1, width - x0, height - y0),
+    ]
+    boxes = np.stack(turned[turns], axis=1).astype(np.float32)
+    kept = ContextLook(SSD)(frame, PersonBoxes(boxes, np.full(len(boxes), 0.5, np.float32)), hidden)
+    assert (box_iou(boxes, kept.boxes).max(axis=1) >= 0.5).all()
+    nobody = picture("nobody.jpg")[0]
+    empty = people([20.0, 20.0, 130.0, 180.0])
+    assert not len(ContextLook(SSD)(nobody, empty, np.zeros(nobody.shape[:2], bool)).boxes)
