@@ -1,5 +1,6 @@
 """People, or other things, by COCO-SSD of TensorFlow.js: SSDLite with MobileNetV2 (Sandler et al., 2018), of COCO."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,6 +26,7 @@ KINDS = {"person": 1, "stop sign": 13, "tv": 72, "laptop": 73, "cell phone": 77}
 _EVEN = 0.22  # its own score at which it is right as often as not: it is never sure of small people
 _SAME_IOU = 0.55
 _TOGETHER = 16  # looks at once
+_WHOLE = 1 << 30  # px of a tile: larger than any picture
 _EDGE = 2  # px of a tile's edge at which a box is cut
 
 
@@ -54,6 +56,12 @@ class CocoSsd:
 
     def __call__(self, frames: np.ndarray) -> list[PersonBoxes]:
         return [self._people(frame) for frame in frames]
+
+    def of_whole(self, confidence: float) -> "CocoSsd":
+        """The same network, which sees each picture as one, and tells of what it is so sure of."""
+        other = copy.copy(self)
+        other.confidence, other.tile = confidence, _WHOLE
+        return other
 
     def detect(self, frames: np.ndarray) -> Iterator[tuple[np.ndarray, list[str]]]:
         """Of each frame boxes float32 [N,4] of all classes, and the names of those."""

@@ -8,10 +8,8 @@ from operators.models.boxes import box_iou, shared_area
 from operators.models.people.coco_ssd import CocoSsd
 from operators.models.witnesses.coverage import uncovered
 from operators.models.witnesses.turned import TurnedLook
-from schemas import extractors as choice
 from schemas.cues import Patch, PersonBoxes
 
-_WHOLE = 1 << 30  # px of a tile: what is looked at is looked at as one
 _LARGE = (
     96  # px of a box's longer side: a tile cuts nobody who is smaller, and a second look at them says little
 )
@@ -32,15 +30,13 @@ class ContextLook:
     limbs where there is a wall. So each large box that is not accounted for is looked at again in a picture twice its
     size. If somebody is seen in the same place, the box stands. If somebody is seen of whom it is a part, the surest of
     them takes its place, as the part may be all that the first look saw of them; no surer, as either look may err. Whom
-    that picture cuts in turn is known already, or the box stands. If nobody is seen, in no turn where the settings ask
-    for turns, nobody was there. On 96 frames of held-out streets, of 152 boxes of 96 px and more around somebody that
-    leaves out one, a faint one. Raises UserError for unusable weights, ValueError if the network's output is not
-    finite.
+    that picture cuts in turn is known already, or the box stands. If nobody is seen, in no turn either if there is a
+    look for that, nobody was there. On 96 frames of held-out streets, of 152 boxes of 96 px and more around somebody
+    that leaves out one, a faint one. Raises ValueError if the network's output is not finite.
     """
 
-    def __init__(self, settings: choice.CocoSsdSettings, device: str = "cpu") -> None:
-        self.detect = CocoSsd(settings.weights, settings.confidence, device, _WHOLE)
-        self.turned = TurnedLook(settings, device) if settings.turned else None
+    def __init__(self, detect: CocoSsd, turned: TurnedLook | None = None) -> None:
+        self.detect, self.turned = detect.of_whole(detect.confidence), turned
 
     def __call__(self, frame: np.ndarray, found: PersonBoxes, hidden: np.ndarray) -> PersonBoxes:
         boxes, kept = found.boxes.copy(), np.ones(len(found.boxes), bool)

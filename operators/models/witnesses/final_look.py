@@ -3,12 +3,15 @@
 import numpy as np
 
 from operators.models.people.coco_ssd import CocoSsd
+from operators.models.witnesses.context_look import ContextLook
+from operators.models.witnesses.turned import TurnedLook
 from schemas import extractors as choice
 from schemas.cues import PersonBoxes
 
 
 class FinalLook:
-    """Frames uint8 [T,H,W,3] RGB -> T PersonBoxes, as COCO-SSD sees them in tiles of its own size, perhaps mirrored.
+    """Frames uint8 [T,H,W,3] RGB, bodies that are known bool [T,H,W] -> T PersonBoxes, as COCO-SSD sees them in tiles
+    of its own size, perhaps mirrored; whoever is not known as a ContextLook sees them again.
 
     Raises UserError for unusable weights, ValueError if the network's output is not finite.
     """
@@ -16,13 +19,19 @@ class FinalLook:
     def __init__(self, settings: choice.FinalLookSettings, device: str = "cpu") -> None:
         self.mirrored = settings.mirrored
         self.detect = CocoSsd(settings.weights, settings.confidence, device, settings.tile)
+        self.context = ContextLook(self.detect, TurnedLook(self.detect))
 
-    def __call__(self, frames: np.ndarray) -> list[PersonBoxes]:
+    def __call__(self, frames: np.ndarray, bodies: np.ndarray) -> list[PersonBoxes]:
+        if bodies.dtype != bool or bodies.shape != frames.shape[:3]:
+            raise ValueError(f"frames {frames.shape}, but bodies {bodies.dtype} {bodies.shape}")
         if not self.mirrored:
-            return self.detect(frames)
+            return self._found(frames, bodies)
         width = frames.shape[2]
-        found = self.detect(np.ascontiguousarray(frames[:, :, ::-1]))
+        found = self._found(np.ascontiguousarray(frames[:, :, ::-1]), bodies[:, :, ::-1])
         return [PersonBoxes(_mirrored(one.boxes, width), one.scores) for one in found]
+
+    def _found(self, frames: np.ndarray, bodies: np.ndarray) -> list[PersonBoxes]:
+        return [*map(self.context, frames, self.detect(frames), bodies)]
 
 
 def _mirrored(boxes: np.ndarray, width: int) -> np.ndarray:

@@ -6,10 +6,8 @@ import numpy as np
 
 from operators.models.boxes import box_iou
 from operators.models.people.coco_ssd import CocoSsd
-from schemas import extractors as choice
 from schemas.cues import PersonBoxes
 
-_WHOLE = 1 << 30  # px of a tile: the frame is looked at as one, as whoever is small in it is seen in no turn
 _SURE = 0.66  # in both views: what is seen in one alone is mostly furniture
 _KNOWN = 0.5  # a fainter box, which gates let pass, takes nobody's place
 _SAME = 0.5  # IoU of what the two views see
@@ -20,11 +18,12 @@ class TurnedLook:
     three quarters, and sure again in the mirror of that.
 
     Whom others are as likely as not to know, a PersonBoxes for each frame, is not looked at in the mirror, and left
-    out. Raises UserError for unusable weights, ValueError if the network's output is not finite.
+    out. Frames are looked at as one, as whoever is small in them is seen in no turn. Raises ValueError if the network's
+    output is not finite.
     """
 
-    def __init__(self, settings: choice.CocoSsdSettings, device: str = "cpu") -> None:
-        self.detect = CocoSsd(settings.weights, _SURE, device, _WHOLE)
+    def __init__(self, detect: CocoSsd) -> None:
+        self.detect = detect.of_whole(_SURE)
 
     def __call__(self, frames: np.ndarray, known: Sequence[PersonBoxes]) -> list[PersonBoxes]:
         return [

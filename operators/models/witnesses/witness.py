@@ -62,10 +62,10 @@ def _look(settings: choice.OneWitness, device: str) -> _Look:
             return lambda frames, hidden: _left(boxes(frames), hidden)
         case choice.CocoSsdSettings(weights=weights, confidence=confidence, tile=tile):
             upright = CocoSsd(weights, confidence, device, tile)  # cuts tiles of its own
-            turned = TurnedLook(settings, device) if settings.turned else None
+            turned = TurnedLook(upright) if settings.turned else None
             seen, context = (
                 Once(lambda frames: _in_all_turns(upright, turned, frames)),
-                ContextLook(settings, device),
+                ContextLook(upright, turned),
             )
             return lambda frames, hidden: _left([*map(context, frames, seen(frames), hidden)], hidden)
 

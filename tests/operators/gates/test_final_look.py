@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from operators.gates.people import bodies, final_look
+from operators.models.boxes import box_iou
 from operators.models.known_answer import picture
 from operators.models.people.coco_ssd import CocoSsd
 from operators.models.witnesses.final_look import FinalLook
@@ -54,8 +55,9 @@ def test_whom_the_masks_do_not_know_has_a_body_as_well() -> None:
 
 def test_mirrored_it_sees_the_same_people_where_they_are() -> None:
     people = picture("people.jpg")
+    known = np.ones(people.shape[:3], bool)
     (plain,), (mirrored,) = (
-        FinalLook(PROFILE.final.model_copy(update={"mirrored": mirrored}))(people)
+        FinalLook(PROFILE.final.model_copy(update={"mirrored": mirrored}))(people, known)
         for mirrored in (False, True)
     )
     same = CocoSsd(PROFILE.final.weights, PROFILE.final.confidence, tile=PROFILE.final.tile)(people)[0]
@@ -83,3 +85,20 @@ def test_masks_grow_by_a_lower_confidence_than_they_are_judged_by(name: str) -> 
         limit = getattr(load(Policy, path).gates, judged)
         with pytest.raises(UserError, match="lower confidence than they are judged by"):
             load(Policy, path, [f"gates.{grow}={limit}"])
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_who_is_not_known_is_looked_at_again(mirrored: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And stays where they are; a box where the second look sees nobody goes."""
+    people = picture("people.jpg")
+    look = FinalLook(PROFILE.final.model_copy(update={"mirrored": mirrored}))
+    nobody = np.zeros(people.shape[:3], bool)
+    (again,), (once,) = look(people, nobody), look(people, ~nobody)
+    for box in once.boxes[(once.scores > 0.9) & ((once.boxes[:, 2:] - once.boxes[:, :2]).max(axis=1) >= 96)]:
+        assert box_iou(box, again.boxes).max() >= 0.5
+    empty = picture("nobody.jpg")
+    ghost = PersonBoxes(np.array([[20, 20, 130, 180]], np.float32), np.full(1, 0.9, np.float32))
+    monkeypatch.setattr(look, "detect", lambda frames: [ghost] * len(frames))
+    assert not len(look(empty, np.zeros(empty.shape[:3], bool))[0].boxes)
+    with pytest.raises(ValueError, match="bodies"):
+        look(empty, np.zeros((1, 8, 8), bool))

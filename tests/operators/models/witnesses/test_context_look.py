@@ -7,11 +7,13 @@ from operators.models.boxes import box_iou
 from operators.models.known_answer import picture
 from operators.models.people.coco_ssd import CocoSsd
 from operators.models.witnesses.context_look import ContextLook
+from operators.models.witnesses.turned import TurnedLook
 from schemas.config import load
 from schemas.cues import PersonBoxes
 from schemas.profile import Profile
 
 SSD = load(Profile, "cluster/profiles/embedded.yaml").witness
+FOUND = CocoSsd(SSD.weights, SSD.confidence)
 PEOPLE = picture("people.jpg")[0]
 FRAME = np.zeros((400, 600, 3), np.uint8)
 BOX, SMALL = [200, 100, 320, 220], [200, 100, 280, 190]
@@ -38,7 +40,7 @@ class Sees:
 def looked(
     seen: Sees, found: PersonBoxes, hidden: np.ndarray = NOTHING, lying: Sees | None = None
 ) -> PersonBoxes:
-    look = ContextLook(SSD)
+    look = ContextLook(FOUND, TurnedLook(FOUND))
     look.detect = seen
     look.turned = (lambda pictures, known: lying(pictures)) if lying else None
     return look(FRAME, found, hidden)
@@ -97,8 +99,12 @@ def test_real_people_stand_and_a_wall_beside_them_does_not(turns: int) -> None:
         (width - x1, height - y1, width - x0, height - y0),
     ]
     boxes = np.stack(turned[turns], axis=1).astype(np.float32)
-    kept = ContextLook(SSD)(frame, PersonBoxes(boxes, np.full(len(boxes), 0.5, np.float32)), hidden)
+    kept = ContextLook(FOUND, TurnedLook(FOUND))(
+        frame, PersonBoxes(boxes, np.full(len(boxes), 0.5, np.float32)), hidden
+    )
     assert (box_iou(boxes, kept.boxes).max(axis=1) >= 0.5).all()
     nobody = picture("nobody.jpg")[0]
     empty = people([20.0, 20.0, 130.0, 180.0])
-    assert not len(ContextLook(SSD)(nobody, empty, np.zeros(nobody.shape[:2], bool)).boxes)
+    assert not len(
+        ContextLook(FOUND, TurnedLook(FOUND))(nobody, empty, np.zeros(nobody.shape[:2], bool)).boxes
+    )

@@ -13,6 +13,7 @@ from schemas.cues import PersonBoxes
 from schemas.profile import Profile
 
 SSD = load(Profile, "cluster/profiles/embedded.yaml").witness
+FOUND = CocoSsd(SSD.weights, SSD.confidence)
 PEOPLE = picture("people.jpg")[0]
 NOBODY = PersonBoxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
@@ -32,13 +33,13 @@ def test_who_is_not_upright_is_seen_where_they_are(quarters: int) -> None:
     frame = np.ascontiguousarray(np.rot90(PEOPLE, quarters))
     (upright,) = CocoSsd(SSD.weights, 0.9, tile=1 << 30)(PEOPLE[None])
     assert len(upright.boxes)
-    (found,) = TurnedLook(SSD)(frame[None], [NOBODY])
+    (found,) = TurnedLook(FOUND)(frame[None], [NOBODY])
     for box in upright.boxes:
         assert box_iou(turned(box, quarters)[None], found.boxes).max(initial=0) > 0.5
     assert found.scores.min() >= 0.66
-    assert not len(TurnedLook(SSD)(frame[None], [found])[0].boxes)  # whom somebody knows already
+    assert not len(TurnedLook(FOUND)(frame[None], [found])[0].boxes)  # whom somebody knows already
     faint = PersonBoxes(found.boxes, np.full_like(found.scores, 0.4))
-    assert len(TurnedLook(SSD)(frame[None], [faint])[0].boxes)  # and not, who hardly counts
+    assert len(TurnedLook(FOUND)(frame[None], [faint])[0].boxes)  # and not, who hardly counts
 
 
 def test_the_witness_tells_of_them_unless_they_are_masked() -> None:
@@ -52,5 +53,5 @@ def test_the_witness_tells_of_them_unless_they_are_masked() -> None:
 
 
 def test_nobody_is_nobody_in_any_turn() -> None:
-    (nobody,) = TurnedLook(SSD)(picture("nobody.jpg"), [NOBODY])
+    (nobody,) = TurnedLook(FOUND)(picture("nobody.jpg"), [NOBODY])
     assert not len(nobody.boxes)
