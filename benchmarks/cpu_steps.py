@@ -108,7 +108,7 @@ class Walker:
             found.append(PoseDetections(box, np.full(1, 0.9, np.float32), points[None]))
         return found
 
-    def look(self, frames: np.ndarray, _bodies: np.ndarray) -> list[PersonBoxes]:
+    def look(self, frames: np.ndarray) -> list[PersonBoxes]:
         """The final look's."""
         return [PersonBoxes(box, np.full(1, 0.9, np.float32)) for box in self.boxes(frames)]
 

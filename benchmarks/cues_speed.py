@@ -181,10 +181,9 @@ def limbs(_folder: Path, device: str, _dtype: str) -> Callable[[np.ndarray], Any
     return anew(Witness(settings.model_copy(update={"reach": 0}), device))
 
 
-def final_look(_folder: Path, device: str, _dtype: str) -> Callable[[np.ndarray], Any]:
-    """Every shipped profile's, of people who are known."""
-    look = FinalLook(load(Profile, "cluster/profiles/embedded.yaml").final, device)
-    return lambda frames: look(frames, np.ones(frames.shape[:3], bool))
+def final_look(_folder: Path, device: str, _dtype: str) -> FinalLook:
+    """Every shipped profile's."""
+    return FinalLook(load(Profile, "cluster/profiles/embedded.yaml").final, device)
 
 
 MODELS: dict[str, Setup] = {

@@ -62,7 +62,7 @@ class GateModels:
     likeness: Likeness
     witness: Detector
     faces: Detector
-    final: Callable[[np.ndarray, np.ndarray], list[PersonBoxes]]
+    final: Callable[[np.ndarray], list[PersonBoxes]]
     sight: Sight
 
     @classmethod
@@ -75,7 +75,7 @@ class GateModels:
         checks = {
             "witness": sees_people(beside_nobody(witness), limits.residual_confidence),
             "faces": sees_people(beside_nobody(faces), limits.face_confidence),
-            "final": sees_people(beside_nobody(final), limits.final_confidence),
+            "final": sees_people(final, limits.final_confidence),
         }
         return cls(
             text=text,
@@ -151,7 +151,7 @@ class Audit:
             raise ValueError("masks of other frames than the output's: of some nothing would be asked")
         shown, new = self._conditioning(clip), source[overlap:]
         published = [output, *([decode_bytes(shown)] if shown else [])]
-        seen, spared = self.models.final(new, evidence.body), evidence.spared
+        seen, spared = self.models.final(new), evidence.spared
         body = bodies(seen, evidence.body | spared, limits.final_confidence)
         people = body & ~spared if body.any() else evidence.regenerated  # nobody was found in StructAll
         faces = self.models.faces(new, evidence.mask) if evidence.excepted else []

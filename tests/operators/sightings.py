@@ -13,7 +13,7 @@ def nobody(frames: np.ndarray, _covered: np.ndarray) -> list[InstanceMasks]:
     return [NOTHING] * len(frames)
 
 
-def no_boxes(frames: np.ndarray, _bodies: np.ndarray | None = None) -> list[PersonBoxes]:
+def no_boxes(frames: np.ndarray) -> list[PersonBoxes]:
     """A final look at an empty scene."""
     return [PersonBoxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32)) for _ in frames]
 

@@ -178,7 +178,7 @@ def test_whom_only_the_final_look_sees_is_refused_and_may_not_be_a_copy(candidat
     """Somebody who is in no mask, and therefore in the result as they were; the frames looked at are the source's."""
     shown: list[np.ndarray] = []
 
-    def look(frames: np.ndarray, _bodies: np.ndarray) -> list[PersonBoxes]:
+    def look(frames: np.ndarray) -> list[PersonBoxes]:
         shown.append(frames.copy())
         box = np.array([[100, 16, 124, 80]], np.float32)
         return [PersonBoxes(box, np.full(1, 0.9, np.float32))] * len(frames)

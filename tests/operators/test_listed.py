@@ -233,14 +233,14 @@ def test_a_second_sight_in_the_final_look_refuses_the_clip(box: tuple[float, ...
     stages = staged(tmp_path, OPERATOR)
     boxes = np.array([BOX, box], np.float32)
     seen = [PersonBoxes(boxes, np.array([0.9, 0.95], np.float32)) for _ in range(FRAMES)]
-    stages.audit.models.final = lambda frames, bodies: seen
+    stages.audit.models.final = lambda frames: seen
     assert "final look" in refused_by(stages.run())
-    stages.audit.models.final = lambda frames, bodies: [
+    stages.audit.models.final = lambda frames: [
         PersonBoxes(boxes[:1], np.ones(1, np.float32)) for _ in frames
     ]
     assert isinstance(stages.run("audit"), ReleasedClip)
     legs = np.array([BOX, (50, 48, 74, 76)], np.float32)
-    stages.audit.models.final = lambda frames, bodies: [
+    stages.audit.models.final = lambda frames: [
         PersonBoxes(legs, np.full(2, 0.9, np.float32)) for _ in frames
     ]
     assert isinstance(stages.run("audit"), ReleasedClip), "a part of who is spared is nobody else"

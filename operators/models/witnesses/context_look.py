@@ -1,7 +1,5 @@
 """A second look at whom a look in tiles sees outside the masks, with more around them than the tile showed."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from operators.models.boxes import box_iou, shared_area
@@ -28,10 +26,10 @@ class ContextLook:
 
     A tile that ends within somebody shows a piece of them, of which a detector of whole people makes a person with
     limbs where there is a wall. So each large box that is not accounted for is looked at again in a picture twice its
-    size. If somebody is seen in the same place, the box stands. If somebody is seen of whom it is a part, the surest of
-    them takes its place, as the part may be all that the first look saw of them; no surer, as either look may err. Whom
-    that picture cuts in turn is known already, or the box stands. If nobody is seen, in no turn either if there is a
-    look for that, nobody was there. On 96 frames of held-out streets, of 152 boxes of 96 px and more around somebody
+    size. If somebody is seen in the same place, or somebody of whom it is a part, the surest of them takes its place,
+    as the part may be all that the first look saw of them; no surer than before, as either look may err. Whom that
+    picture cuts in turn is known already, or the box stands. If nobody is seen, in no turn either if there is a look
+    for that, nobody was there. On 96 frames of held-out streets, of 152 boxes of 96 px and more around somebody
     that leaves out one, a faint one. Raises ValueError if the network's output is not finite.
     """
 
@@ -42,35 +40,37 @@ class ContextLook:
         boxes, kept = found.boxes.copy(), np.ones(len(found.boxes), bool)
         for i, box in enumerate(found.boxes):
             if max(box[2:] - box[:2]) >= _LARGE and uncovered(box, hidden):
-                again = self._again(frame, box, found)
+                again = self._again(frame, box, float(found.scores[i]), found)
                 boxes[i], kept[i] = (box, False) if again is None else (again, True)
         return PersonBoxes(boxes[kept], found.scores[kept])
 
-    def _again(self, frame: np.ndarray, box: np.ndarray, found: PersonBoxes) -> np.ndarray | None:
+    def _again(
+        self, frame: np.ndarray, box: np.ndarray, sure: float, found: PersonBoxes
+    ) -> np.ndarray | None:
         """A box [4], or who else is seen there; None if nobody is, or somebody who is `found` besides."""
         middle, reach = (box[:2] + box[2:]) / 2, max(box[2:] - box[:2]) * _AROUND / 2
         x0, y0, x1, y1 = Patch.of_box(np.concatenate([middle - reach, middle + reach]), frame.shape[:2]).box
         picture = np.ascontiguousarray(frame[y0:y1, x0:x1])[None]
-        at, seen = np.array([x0, y0, x0, y0], np.float32), self.detect(picture)[0]
-        if any(_same(box, one.boxes + at) for one in self._in_turn(picture, seen)):
-            return box
+        at, (seen,) = np.array([x0, y0, x0, y0], np.float32), self.detect(picture)
         places = seen.boxes + at
-        holds = (shared_area(places, box)[:, 0] >= _PART * _area(box)) & (seen.scores >= _KNOWN)
-        if not holds.any():
-            return None
-        whole = places[np.argmax(np.where(holds, seen.scores, 0))]
-        cut = (np.abs(whole - [x0, y0, x1, y1]) <= _EDGE) & _within(frame, x0, y0, x1, y1)
-        return whole if not cut.any() else None if _known(whole, box, found) else box
+        same = box_iou(box, places)[0] >= _SAME
+        holds = shared_area(places, box)[:, 0] >= _PART * _area(box)
+        theirs = same | (holds & (seen.scores >= _KNOWN))
+        if not theirs.any():
+            return box if self._lies(picture, box - at) else None
+        best = int(np.argmax(np.where(theirs, seen.scores, 0)))
+        if same.any() and seen.scores[best] <= sure:
+            return box
+        cut = (np.abs(places[best] - [x0, y0, x1, y1]) <= _EDGE) & _within(frame, x0, y0, x1, y1)
+        return places[best] if not cut.any() else None if _known(places[best], box, found) else box
 
-    def _in_turn(self, picture: np.ndarray, upright: PersonBoxes) -> Iterator[PersonBoxes]:
-        """Whoever was seen upright, and if that is not enough, whoever is seen in a turn alone."""
-        yield upright
-        if self.turned:
-            yield self.turned(picture, [PersonBoxes(upright.boxes[:0], upright.scores[:0])])[0]
-
-
-def _same(box: np.ndarray, others: np.ndarray) -> bool:
-    return bool((box_iou(box, others) >= _SAME).any())
+    def _lies(self, picture: np.ndarray, box: np.ndarray) -> bool:
+        """Whether somebody is seen in the same place in a turn."""
+        if not self.turned:
+            return False
+        nobody = PersonBoxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+        (seen,) = self.turned(picture, [nobody])
+        return bool((box_iou(box, seen.boxes) >= _SAME).any())
 
 
 def _known(piece: np.ndarray, box: np.ndarray, found: PersonBoxes) -> bool:

@@ -8,10 +8,12 @@ from operators.models.witnesses.turned import TurnedLook
 from schemas import extractors as choice
 from schemas.cues import PersonBoxes
 
+_RATHER = 0.5  # the score at which somebody is seen rather than not
+
 
 class FinalLook:
-    """Frames uint8 [T,H,W,3] RGB, bodies that are known bool [T,H,W] -> T PersonBoxes, as COCO-SSD sees them in tiles
-    of its own size, perhaps mirrored; whoever is not known as a ContextLook sees them again.
+    """Frames uint8 [T,H,W,3] RGB -> T PersonBoxes, as COCO-SSD sees them in tiles of its own size, perhaps mirrored;
+    whoever is seen rather than not, as a ContextLook sees them again.
 
     Raises UserError for unusable weights, ValueError if the network's output is not finite.
     """
@@ -21,17 +23,22 @@ class FinalLook:
         self.detect = CocoSsd(settings.weights, settings.confidence, device, settings.tile)
         self.context = ContextLook(self.detect, TurnedLook(self.detect))
 
-    def __call__(self, frames: np.ndarray, bodies: np.ndarray) -> list[PersonBoxes]:
-        if bodies.dtype != bool or bodies.shape != frames.shape[:3]:
-            raise ValueError(f"frames {frames.shape}, but bodies {bodies.dtype} {bodies.shape}")
+    def __call__(self, frames: np.ndarray) -> list[PersonBoxes]:
         if not self.mirrored:
-            return self._found(frames, bodies)
+            return self._found(frames)
         width = frames.shape[2]
-        found = self._found(np.ascontiguousarray(frames[:, :, ::-1]), bodies[:, :, ::-1])
+        found = self._found(np.ascontiguousarray(frames[:, :, ::-1]))
         return [PersonBoxes(_mirrored(one.boxes, width), one.scores) for one in found]
 
-    def _found(self, frames: np.ndarray, bodies: np.ndarray) -> list[PersonBoxes]:
-        return [*map(self.context, frames, self.detect(frames), bodies)]
+    def _found(self, frames: np.ndarray) -> list[PersonBoxes]:
+        nothing = np.zeros(frames.shape[1:3], bool)
+        found = []
+        for frame, one in zip(frames, self.detect(frames), strict=True):
+            faint = one.scores < _RATHER  # of which no gate asks anything
+            again = self.context(frame, PersonBoxes(one.boxes[~faint], one.scores[~faint]), nothing)
+            boxes, scores = [again.boxes, one.boxes[faint]], [again.scores, one.scores[faint]]
+            found.append(PersonBoxes(np.concatenate(boxes), np.concatenate(scores)))
+        return found
 
 
 def _mirrored(boxes: np.ndarray, width: int) -> np.ndarray:
