@@ -7,6 +7,7 @@ from operators.models.runtime.finite import check_finite
 from schemas.cues import InstanceMasks, Patch, PersonBoxes
 
 _MOST = 0.5  # share of a box that has to be accounted for: the rest of it is what a body leaves of its box
+_SLIM = 0.3  # if by one mask that reaches all four sides
 _BEYOND = (
     0.15  # share of the box's width or height that may lie beyond the masks on a side: boxes are not exact
 )
@@ -41,15 +42,24 @@ def uncovered(box: np.ndarray, hidden: np.ndarray) -> Patch | None:
 
     A box touches its person on all four sides, so masks that end well before one of them leave something of the
     person: trousers below a shirt, an arm beside it. What lies beyond them on such a side is returned, all of the box
-    where less than half of it is hidden.
+    where less than half of it is hidden, unless by one mask that reaches all four.
     """
     whole = Patch.of_box(box, hidden.shape)
     x0, y0, x1, y1 = whole.box
     inside = hidden[y0:y1, x0:x1]
     if not inside.size:
         return None
-    if inside.mean() < _MOST:
+    if inside.mean() < _MOST and not _is_one(inside):
         return whole
+    left = _beyond(inside)
+    if not left.any():
+        return None
+    part = Patch.of(left)
+    return Patch(x0 + part.x, y0 + part.y, part.inside)
+
+
+def _beyond(inside: np.ndarray) -> np.ndarray:
+    """bool [h,w]: of a box what lies beyond what is hidden `inside` it, bool [h,w], on sides not reached by that."""
     left = np.zeros(inside.shape, bool)
     for axis, strips in ((1, left), (0, left.T)):
         reached = np.flatnonzero(inside.mean(axis=axis) >= _TOUCHED)
@@ -59,10 +69,16 @@ def uncovered(box: np.ndarray, hidden: np.ndarray) -> Patch | None:
             strips[: reached[0] if len(reached) else length] = True
         if len(reached) and length - 1 - reached[-1] > beyond:
             strips[reached[-1] + 1 :] = True
-    if not left.any():
-        return None
-    part = Patch.of(left)
-    return Patch(x0 + part.x, y0 + part.y, part.inside)
+    return left
+
+
+def _is_one(inside: np.ndarray) -> bool:
+    """Whether somebody who fills little of their box, with an arm stretched out, is hidden: by one mask alone, bool
+    [h,w], that reaches all four sides."""
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(inside.astype(np.uint8))
+    largest = int(np.argmax(stats[1:, cv2.CC_STAT_AREA])) + 1 if len(stats) > 1 else 0
+    part = parts == largest
+    return bool(largest and part.mean() >= _SLIM and not _beyond(part).any())
 
 
 def _is_group(people: np.ndarray, areas: np.ndarray) -> bool:

@@ -40,6 +40,19 @@ def test_what_lies_beyond_the_masks_is_left(hidden: np.ndarray, left: tuple[int,
     assert [*where.min(0)[::-1], *(where.max(0)[::-1] + 1)] == [x0, y0, x1, y1]
 
 
+def test_who_fills_little_of_their_box_is_accounted_for_by_one_mask_alone() -> None:
+    """Who stretches both arms out leaves more than half of the box empty; so do two others who stand in it."""
+    slim = covering(54, 20, 66, 120) | covering(40, 44, 80, 60)
+    assert slim[20:120, 40:80].mean() < 0.45 and uncovered(BOX, slim) is None
+    severed = slim.copy()
+    severed[:, 53] = severed[:, 67] = severed[43:61, 54:66] = False  # the same place by four masks
+    thin = covering(57, 20, 61, 120) | covering(40, 46, 80, 58)
+    corners = covering(40, 20, 56, 80) | covering(64, 60, 80, 120)
+    for hidden in (severed, thin, corners):
+        patch = uncovered(BOX, hidden)
+        assert patch is not None and patch.area == 40 * 100
+
+
 def test_a_thin_streak_to_a_side_is_no_cover() -> None:
     """A skeleton's line down to the feet would else account for the trousers."""
     assert uncovered(BOX, covering(40, 20, 80, 85) | covering(59, 20, 61, 120)) is not None
