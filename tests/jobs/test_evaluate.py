@@ -4,11 +4,17 @@ import hashlib
 import json
 import re
 import sys
+import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from examples.trainer_reader import labels_of
 from operators import storage
+from operators.models.boxes import box_iou
+from operators.models.people.ensemble import PeopleEnsemble
+from operators.video.encode import decode_bytes
 from tests.jobs import here
 from tests.jobs.small import cut_video, job, settings
 from tests.keys import CLIENT, make_chain, make_key
@@ -23,11 +29,15 @@ def marked(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_key(folder / "key.pem")
     make_chain(folder)
     (folder / "kms.py").write_text(CLIENT)
-    own = settings(folder)
+    own = labelled(folder)
     assert here.job("plan", f"{folder}/in", "--plan", f"{folder}/plan", *own).returncode == 0
     done = job("anonymize", *places(folder), *own, *keys(folder))
     assert done.returncode == 0, done.stderr
     return folder
+
+
+def labelled(folder: Path) -> list[str]:
+    return [*settings(folder), "--set", "policy.labels=parquet"]
 
 
 def places(folder: Path) -> list[str]:
@@ -51,12 +61,26 @@ def test_a_run_signed_by_a_command_and_marked(marked: Path) -> None:
     secrets = [(marked / name).read_text().splitlines()[1].encode() for name in ("key.pem", "c2pa.pem")]
     for path in storage.list_files(output):
         assert not any(secret in storage.read_bytes(output, path) for secret in secrets), path
-    again = here.job("anonymize", *places(marked), *settings(marked), *keys(marked)[:4])
+    again = here.job("anonymize", *places(marked), *labelled(marked), *keys(marked)[:4])
     assert again.returncode == 2 and "another marker" in again.stderr
 
 
+def test_labels_lie_beside_the_video_and_are_where_a_detector_sees_somebody(marked: Path) -> None:
+    """Drawn by one worker, checked by another, packed by a third; and read as a trainer does."""
+    (shard,) = (marked / "out/shards").glob("*.tar")
+    with tarfile.open(shard) as archive:
+        files = {one.name: archive.extractfile(one).read() for one in archive if one.isfile()}  # type: ignore[union-attr]
+    (key,) = {name.split(".")[0] for name in files}
+    frames = decode_bytes(files[f"{key}.mp4"])
+    labels = labels_of({name.removeprefix(f"{key}."): data for name, data in files.items()})
+    assert {one["frame"] for one in labels} == set(range(len(frames)))
+    seen = PeopleEnsemble(Path("cluster/weights/embedded/cues"))(frames)
+    shared = [box_iou(np.array(one["box"]), seen[one["frame"]].boxes).max(initial=0) for one in labels]
+    assert np.mean(shared) > 0.7, shared
+
+
 def test_a_dataset_is_evaluated_once_and_verified_with_its_evidence(marked: Path, tmp_path: Path) -> None:
-    own, where, key = settings(marked), places(marked), f"{marked}/key.pem"
+    own, where, key = labelled(marked), places(marked), f"{marked}/key.pem"
     few = ["--against", "blackout", "--attacks", "parrot", "--report", f"{tmp_path}/report"]
     done = job("evaluate", *where, *own, *few, "--key", key, "--card")
     assert done.returncode == 0, done.stderr
@@ -85,7 +109,7 @@ def test_a_dataset_is_evaluated_once_and_verified_with_its_evidence(marked: Path
 
 
 def test_what_somebody_sees_in_drawn_frames_joins_the_figures(marked: Path, tmp_path: Path) -> None:
-    own, where = settings(marked), [*places(marked), "--report", f"{tmp_path}/report"]
+    own, where = labelled(marked), [*places(marked), "--report", f"{tmp_path}/report"]
     few = ["--against", "", "--attacks", ""]
     assert here.job("evaluate", *where, *own, "--draw", "3").returncode == 0
     page = (tmp_path / "report/label.html").read_text()
