@@ -5,6 +5,7 @@ Imported with `operators`, so by each job, and by each worker before it loads a 
 
 import os
 import resource
+import sys
 import tempfile
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def isolate() -> None:
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core holds frames, names and the release key
     os.environ.update(SWITCHES)
+    if not (sys.stderr and sys.stderr.isatty()):
+        os.environ.setdefault("TQDM_DISABLE", "1")  # a bar of a library's is a hundred lines of a log
     if missing := {name: folder for name, folder in _FOLDERS.items() if name not in os.environ}:
         place = _private_folder()
         os.environ.update({name: str(place / folder) for name, folder in missing.items()})

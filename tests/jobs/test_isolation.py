@@ -83,6 +83,7 @@ def test_every_room_isolates_the_process_before_anything_else_is_loaded(tmp_path
         "home = [name for name, value in os.environ.items() if value.startswith(os.environ['HOME'])]\n"
         "print(resource.getrlimit(resource.RLIMIT_CORE), os.umask(0), sorted(set(home) - {'HOME'}))\n"
         "print(SWITCHES.items() <= os.environ.items())\n"
+        "import tqdm; list(tqdm.tqdm(range(2)))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", say],
@@ -93,6 +94,7 @@ def test_every_room_isolates_the_process_before_anything_else_is_loaded(tmp_path
         check=True,
     )
     assert done.stdout.splitlines() == ["(0, 0) 63 []", "True"]
+    assert not done.stderr, "a library's bar in what is no terminal"
 
 
 def test_a_folder_for_caches_that_is_somebody_elses_is_not_used(tmp_path: Path) -> None:
