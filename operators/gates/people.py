@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from operators.models.boxes import box_iou
-from operators.models.witnesses.coverage import unaccounted
+from operators.models.witnesses.coverage import unaccounted, uncovered
 from schemas.certificate import Gate
 from schemas.clip import Person
 from schemas.cues import InstanceMasks, Patch, PersonBoxes
@@ -66,15 +66,18 @@ def final_look(seen: Sequence[PersonBoxes], mask: np.ndarray, limits: Gates) -> 
 
 def bodies(seen: Sequence[PersonBoxes], body: np.ndarray, least: float) -> np.ndarray:
     """bool [T,H,W]: `body` and the middle of every box that scores `least` or more, and of which it holds less than
-    half: what is asked of a body is asked of all whom anybody sees, not of those alone whom the masks are for."""
+    half: what is asked of a body is asked of all whom anybody sees, not of those alone whom the masks are for. Who
+    leans or stretches an arm out has a body that reaches all sides of the box, see `uncovered`, and is known."""
     everybody = body.copy()
-    for one, there in zip(seen, everybody, strict=True):
-        for (x0, y0, x1, y1), score in zip(one.boxes, one.scores, strict=True):
+    for t, (one, there) in enumerate(zip(seen, everybody, strict=True)):
+        for box, score in zip(one.boxes, one.scores, strict=True):
+            x0, y0, x1, y1 = box
             width, height = x1 - x0, y1 - y0
             middle = np.array([x0 + width / 4, y0 + height / 8, x1 - width / 4, y1 - height / 4])
             left, top, right, bottom = Patch.of_box(middle, there.shape).box
             part = there[top:bottom, left:right]
-            if score >= least and part.size and part.mean() < 0.5:
+            known = part.size and (part.mean() >= 0.5 or not uncovered(box, body[t]))
+            if score >= least and part.size and not known:
                 part[:] = True
     return everybody
 

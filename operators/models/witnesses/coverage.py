@@ -7,7 +7,7 @@ from operators.models.runtime.finite import check_finite
 from schemas.cues import InstanceMasks, Patch, PersonBoxes
 
 _MOST = 0.5  # share of a box that has to be accounted for: the rest of it is what a body leaves of its box
-_SLIM = 0.3  # if by one mask that reaches all four sides
+_SLIM = 0.25  # if by one mask that reaches all four sides
 _BEYOND = (
     0.15  # share of the box's width or height that may lie beyond the masks on a side: boxes are not exact
 )

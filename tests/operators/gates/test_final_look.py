@@ -50,6 +50,11 @@ def test_whom_the_masks_do_not_know_has_a_body_as_well() -> None:
     assert found[1, 60, 60] and not found[0].any() and not found[1, 20:30].any()
     assert not bodies(seen(0.5), nobody, 0.6).any()
     assert (bodies(seen(0.9), MASK, 0.6) == MASK).all()
+    leaning = np.zeros_like(MASK)
+    leaning[:, 20:66, 40:52] = leaning[:, 60:66, 40:80] = leaning[:, 60:120, 68:80] = True
+    assert leaning[0, 32:95, 50:70].mean() < 0.3 and (bodies(seen(0.9), leaning, 0.6) == leaning).all()
+    leaning[:, 100:] = False  # of the legs nothing is known: whose are they?
+    assert bodies(seen(0.9), leaning, 0.6)[1, 80, 60]
     assert not nobody.any(), "what it is given stays as it is"
 
 
