@@ -12,9 +12,8 @@ from cluster.ledger import memory
 from cluster.ledger.plans import Plan
 from cluster.ledger.withdraw import withdraw_shards
 from operators import storage
-from operators.recovery.escalation import Ladder
+from operators.recovery.escalation import Ladder, Vouching
 from operators.release import reader
-from operators.release.signature import Signer
 from schemas.certificate import Gate, Step
 from schemas.decision import Decision
 from schemas.errors import UserError
@@ -27,7 +26,7 @@ def honour(
     plan: Plan,
     output: str,
     reviewers: Reviewers,
-    signer: Signer | None = None,
+    signer: Vouching | None = None,
 ) -> dict[str, int]:
     """Make `output` ready to be made again as decided; returns how many decisions are to do and done already.
 
@@ -51,7 +50,7 @@ def honour(
     return {"to do": len(due), "done": len(decisions) - len(due)}
 
 
-def insist(plan: Plan, output: str, signer: Signer | None = None) -> int:
+def insist(plan: Plan, output: str, signer: Vouching | None = None) -> int:
     """See to it that all that was decided before is done; returns for how many clips it was not.
 
     Between a decision and the clip that is made by it, only OUT/escalation says so, where others may write.
