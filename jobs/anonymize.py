@@ -186,7 +186,7 @@ def main(arguments: Namespace) -> int:
     if arguments.decisions:
         decisions = read_decisions(arguments.decisions, storage.read_file(arguments.decisions))
         given, output = arguments.decisions, arguments.output
-        decide = partial(honour, decisions, given, plan, output, policy.reviewers, signer or keyed)
+        decide = partial(honour, decisions, given, plan, output, policy.reviewers, signer or keyed, keyed)
     with lease.held(arguments.output) as owner:
         forget(plan, arguments)
         redo(arguments.output, arguments.redo)
@@ -200,7 +200,7 @@ def main(arguments: Namespace) -> int:
         except KeyboardInterrupt:
             raise stop.Stopped(let_go(run)) from None
     if run.review:
-        write_review(arguments.plan, run.output, run.review, policy.reviewers, arguments.review_clips)
+        write_review(arguments.plan, run.output, run.review, policy.reviewers, arguments.review_clips, keyed)
     print_dataset(dataset, arguments.output)
     trusted = signer.public_key if signer else ""
     status = whole_videos(plan, run.output, trusted) if arguments.layout == "video" else 0

@@ -7,6 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+def in_public(sha256: str, keyed: "Keyed | None") -> str:
+    """What a refused video is called where everybody may read it, 64 hex digits; as it is if there is no key.
+
+    A clip in which nobody is drawn, or everybody filled, is made alike by whoever has the source: its plain digest
+    would tell them that it was among these.
+    """
+    return keyed.sign("refused", {"sha256": sha256}) if keyed and sha256 else sha256
+
+
 def steering_key(release_key: bytes) -> bytes:
     """What the stages are given in the release key's place: no clip's name, id or look follows from it."""
     return hmac.digest(release_key, b"steering", hashlib.sha256)
