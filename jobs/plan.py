@@ -271,11 +271,8 @@ def main(arguments: Namespace) -> int:
     for uri, streams in made["other_streams"].items():
         print(options.plain(f"left out: {uri}: {'; '.join(streams)}"))
     for uri in made["gone"]:
-        print(
-            options.plain(
-                f"gone: {uri}: what was made of it stands. python -m jobs.anonymize --forget takes it out."
-            )
-        )
+        stands = "what was made of it stands. python -m jobs.anonymize --forget takes it out."
+        print(options.plain(f"gone: {uri}: {stands}"))
     if arguments.estimate:
         from jobs.estimate import dry_run  # loads the stages and what they compute with
 

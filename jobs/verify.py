@@ -58,16 +58,16 @@ class Proof:
 def read(output: str) -> dict[str, Any]:
     """OUT/dataset.json. Raises UserError if there is none, or one of which nothing can be said."""
     made = reader.require_dataset(output, "there is no dataset to verify")
-    if wrong := head_form.malformed(made):
-        problem = f"does not say what every dataset says: {', '.join(wrong)}"
-        raise UserError(f"{output}/dataset.json", problem, AGAIN)
+    reader.require_sayable(output, made)
     return made
 
 
 def policy_of(output: str, dataset: dict[str, Any]) -> Policy:
     """The policy that dataset.json carries whole. Raises UserError if it is none, as then nothing can be proved."""
     try:
-        return Policy.model_validate(dataset["policy"]["settings"])
+        policy = Policy.model_validate(dataset["policy"]["settings"])
+        policy.digest()  # of words that cannot be written down there is none
+        return policy
     except (KeyError, TypeError, ValueError):
         where, problem = f"{output}/dataset.json", "carries no policy that this release understands"
         raise UserError(where, problem, "Verify it with the release that made it") from None

@@ -146,7 +146,7 @@ def _require_same(run: Run, made: dict[str, Any] | None) -> None:
     for name, value in _made_with(run).items():
         if made.get(name) != value:
             begun = made.get(name) or "none"
-            begun = begun["name"] if isinstance(begun, dict) else begun
+            begun = begun.get("name", "?") if isinstance(begun, dict) else begun
             remedy = "Use the same settings again, or choose another output"
             raise UserError(run.output, f"was begun with another {name} ({begun})", remedy)
 

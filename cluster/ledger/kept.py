@@ -24,6 +24,7 @@ from operators.release import json_form, layout
 from operators.release.attestation import opened, sha256
 from operators.release.layout import ATTESTATION, SHARD_LIST
 from operators.release.signature import shard_holds
+from operators.release.stats_form import well_formed
 from schemas.errors import UserError
 
 _CHUNK = 8 << 20  # bytes of a file that are hashed at once
@@ -99,7 +100,11 @@ def _clips_of(output: str, name: str, sizes: dict[str, int], terms: Terms) -> np
     try:
         data = storage.read_bytes(output, paths["stats"])
         stats = json_form.parsed(data)
-        if stats["name"] != name or not shard_holds(stats, terms.public_key, dict(terms.settings)):
+        if (
+            not well_formed(stats)
+            or stats["name"] != name
+            or not shard_holds(stats, terms.public_key, dict(terms.settings))
+        ):
             return None
         if not terms.know_maker(stats, sha256(data)):
             return None

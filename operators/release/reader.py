@@ -4,6 +4,7 @@ Nothing here holds a dataset as objects: of millions of clips columns pass by, s
 them reads those few.
 """
 
+import contextlib
 import hashlib
 import tarfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -20,7 +21,9 @@ from pyarrow import fs
 
 from operators import storage
 from operators.release import json_form, parquet_form
+from operators.release.head_form import malformed
 from operators.release.layout import DATASET, FOLDERS, SCHEMA_VERSION, files_of, shard_of
+from operators.release.stats_form import well_formed
 from schemas.arrow import from_table, schema_of
 from schemas.clip import ClipRef
 from schemas.errors import UserError
@@ -60,12 +63,21 @@ def require_dataset(output: str, consequence: str) -> dict[str, Any]:
     return made
 
 
+def require_sayable(output: str, made: dict[str, Any], names: Sequence[str] = ()) -> None:
+    """Raises UserError if what dataset.json says under these names, or all, is not what every dataset says there."""
+    if wrong := [one for one in malformed(made) if not names or one.partition(".")[0] in names]:
+        problem = f"does not say what every dataset says: {', '.join(wrong)}"
+        remedy = "Run jobs.anonymize again with the same plan and settings"
+        raise UserError(f"{output}/{DATASET}", problem, remedy)
+
+
 def require_complete(output: str, consequence: str) -> dict[str, Any]:
     """The same of a dataset that is complete; raises UserError if it is not."""
     made = require_dataset(output, consequence)
     if made["state"] != "complete":
         remedy = "Run jobs.anonymize again with the same plan and settings"
         raise UserError(output, "is not complete", remedy)
+    require_sayable(output, made)
     return made
 
 
@@ -180,7 +192,8 @@ def members(output: str, shard: str, key: str) -> dict[str, bytes]:
 
 
 def stats(output: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Stats of every shard, in order of name, with the sha256 of their file; a few in memory."""
+    """Stats of every shard, in order of name, with the sha256 of their file; a few in memory. Raises UserError if one
+    has none that can be read."""
     names = stats_files(output)
     with ThreadPoolExecutor(_REQUESTS) as threads:
         for first in range(0, len(names), _FILES):
@@ -189,8 +202,13 @@ def stats(output: str) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def _stats(output: str, name: str) -> tuple[dict[str, Any], str]:
-    written = storage.read_bytes(output, files_of(name)["stats"])
-    return json_form.parsed(written), hashlib.sha256(written).hexdigest()
+    path = files_of(name)["stats"]
+    written = storage.read_bytes(output, path)
+    with contextlib.suppress(ValueError):
+        if well_formed(read := json_form.parsed(written)):
+            return read, hashlib.sha256(written).hexdigest()
+    remedy = "Run the same command again: it makes such shards anew"
+    raise UserError(f"{output}/{path}", "holds no accounts of a shard", remedy)
 
 
 def commit_record(output: str, stats: dict[str, Any]) -> bytes:
