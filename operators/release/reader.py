@@ -101,20 +101,36 @@ def stats_files(output: str) -> list[str]:
 def batches(
     files: Files, columns: Sequence[str], which: pc.Expression | None = None, together: int = ROWS
 ) -> Iterator[pa.Table]:
-    """Columns of all rows, or of `which`, about so many `together`; no more is in memory, however many there are."""
-    filesystem, paths = files
+    """Columns of all rows, or of `which`, about so many `together`; no more is in memory, however many there are.
+
+    Raises UserError for what is no such table, or cannot be read."""
     held: list[pa.RecordBatch] = []
-    for first in range(0, len(paths), _FILES):
-        some = arrow_dataset.dataset(
-            paths[first : first + _FILES], filesystem=filesystem, format="parquet"
-        ).to_batches(columns=list(columns), filter=which, batch_size=ROWS, cache_metadata=False)
-        for batch in some:
-            held += [batch] if len(batch) else []
-            if sum(map(len, held)) >= together:
-                yield pa.Table.from_batches(held)
-                held = []
+    for batch in _pieces(files, columns, which):
+        held += [batch] if len(batch) else []
+        if sum(map(len, held)) >= together:
+            yield pa.Table.from_batches(held)
+            held = []
     if held:
         yield pa.Table.from_batches(held)
+
+
+def _pieces(files: Files, columns: Sequence[str], which: pc.Expression | None) -> Iterator[pa.RecordBatch]:
+    filesystem, paths = files
+    for first in range(0, len(paths), _FILES):
+        some = paths[first : first + _FILES]
+        try:
+            yield from arrow_dataset.dataset(some, filesystem=filesystem, format="parquet").to_batches(
+                columns=list(columns), filter=which, batch_size=ROWS, cache_metadata=False
+            )
+        except FileNotFoundError:
+            raise
+        except (OSError, pa.ArrowException) as error:
+            where = some[0] if len(some) == 1 else f"{some[0].rpartition('/')[0]}, one of {len(some)} files"
+            problem = f"cannot be read as a table ({type(error).__name__})"
+            remedy = (
+                "Run jobs.anonymize again: it makes damaged shards anew. A plan is made anew by jobs.plan"
+            )
+            raise UserError(where, problem, remedy) from None
 
 
 def read_columns(files: Files, columns: Sequence[str], which: pc.Expression | None = None) -> pa.Table:
@@ -143,7 +159,8 @@ def manifest(output: str, columns: Sequence[str], which: pc.Expression | None = 
 
 def clip_ids(output: str) -> np.ndarray:
     """int64 ids in OUT/manifest, sorted, repeated if a clip is there repeatedly."""
-    found = [table["clip_id"].to_numpy() for table in batches(parquet_files(output, "manifest"), ["clip_id"])]
+    tables = batches(parquet_files(output, "manifest"), ["clip_id"])
+    found = [table["clip_id"].drop_null().to_numpy() for table in tables]
     return np.sort(np.concatenate([np.empty(0, np.int64), *found]))
 
 
