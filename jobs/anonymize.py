@@ -34,6 +34,7 @@ from operators.pages.report import write_report
 from operators.pages.review import write_review
 from operators.recovery.attempts import LIMIT, Attempts, stopped
 from operators.recovery.escalation import Ladder
+from operators.recovery.keyed import Keyed, steering_key
 from operators.regenerate import Regenerate
 from operators.release import reader
 from schemas.decision import read_decisions
@@ -44,7 +45,7 @@ from schemas.profile import Pool, Profile
 
 def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | None = None) -> None:
     """The pipeline: a block of clip references in, a shard out."""
-    ladder = Ladder(run.policy.escalation, storage.absolute(run.output), run.signer)
+    ladder = Ladder(run.policy.escalation, storage.absolute(run.output), run.vouching)
     pipeline, plan_files = stages(run, ladder), run.plan.files()
     checkpoint.begin(run, withdraw, decide)
     # What a gate refused is tried again one rung up; what a crash took along clip by clip, with the same ladder, for
@@ -76,7 +77,7 @@ def stages(run: Run, ladder: Ladder) -> list[Stage]:
     """Condition, Regenerate and Audit, which load only what this run was begun with."""
     profile, policy, pools = run.profile, run.policy, run.profile.pools
     key = looks_key(options.read_release_key(run.plan.uri))
-    attempts = Attempts(profile.clip.max_seconds, storage.absolute(run.output), run.lease)
+    attempts = Attempts(profile.clip.max_seconds, storage.absolute(run.output), run.lease, run.keyed)
     refused = Candidates(storage.absolute(run.review) if run.review else "")
     audit = (profile, policy, Provenance(**run.made_by), attempts, ladder, refused, run.marker)
     made = [
@@ -151,7 +152,7 @@ def let_go(run: Run) -> str:
     is done and how to go on."""
     stop.in_time()
     ray.shutdown()
-    stopped(storage.absolute(run.output), run.lease)
+    stopped(storage.absolute(run.output), run.lease, run.keyed)
     done, planned = reader.clip_ids(run.output).size, run.plan.planned().ids.size
     return f"stopped: {done} of {planned} clips are in {run.output}; the same command again does the rest"
 
@@ -180,27 +181,26 @@ def main(arguments: Namespace) -> int:
     session.require_room(profile)
     plan = Plan.of(arguments.plan, arguments.partition)
     require_followed(plan, policy)
-    decide = None
+    key, decide = options.read_release_key(plan.uri), None
+    keyed = Keyed(steering_key(key))
     if arguments.decisions:
         decisions = read_decisions(arguments.decisions, storage.read_file(arguments.decisions))
-        output = arguments.output
-        decide = partial(honour, decisions, arguments.decisions, plan, output, policy.reviewers, signer)
+        given, output = arguments.decisions, arguments.output
+        decide = partial(honour, decisions, given, plan, output, policy.reviewers, signer or keyed, keyed)
     with lease.held(arguments.output) as owner:
         forget(plan, arguments)
         redo(arguments.output, arguments.redo)
-        key, digests = options.read_release_key(plan.uri), (profile.digest(), policy.digest())
-        name = dataset_id(key, plan.partition, *digests)
+        name = dataset_id(key, plan.partition, profile.digest(), policy.digest())
         made_by = {"weights": weights_lock.check(profile), "code": weights_lock.code_version()}
-        run = Run(
-            plan, arguments.output, profile, policy, arguments.review, signer, marker, owner, name, made_by
-        )
+        names = arguments.output, profile, policy, arguments.review
+        run = Run(plan, *names, signer, marker, owner, name, made_by, keyed)
         try:
             anonymize(run, arguments.withdraw, decide)
             dataset = checkpoint.finish(run, write_report)
         except KeyboardInterrupt:
             raise stop.Stopped(let_go(run)) from None
     if run.review:
-        write_review(arguments.plan, run.output, run.review, policy.reviewers, arguments.review_clips)
+        write_review(arguments.plan, run.output, run.review, policy.reviewers, arguments.review_clips, keyed)
     print_dataset(dataset, arguments.output)
     trusted = signer.public_key if signer else ""
     status = whole_videos(plan, run.output, trusted) if arguments.layout == "video" else 0

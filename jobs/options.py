@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 import cluster
 from cluster import stop, weights_lock
@@ -171,7 +172,7 @@ def run(main: Callable[[Namespace], int], arguments: ArgumentParser) -> None:
     try:
         status = main(arguments.parse_args())
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {plain(error)}", file=sys.stderr)
         status = 2
     except (stop.Stopped, KeyboardInterrupt) as error:
         stop.in_time()
@@ -219,9 +220,14 @@ def _read_key(plan: str) -> bytes:
         raise UserError(f"{plan}/{KEY_FILE}", problem, remedy) from None
 
 
+def plain(said: object) -> str:
+    """On one line, and without what a terminal obeys: names of files, and what stands in them, may be a stranger's."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(said))
+
+
 def table(title: str, rows: Iterable[tuple[str, Any]]) -> None:
     """A closing table of names and values, on a terminal and in a log alike."""
-    made = Table(title=title, show_header=False, title_justify="left")
+    made = Table(title=Text(plain(title)), show_header=False, title_justify="left")
     for name, value in rows:
-        made.add_row(name, str(value))
+        made.add_row(Text(plain(name)), Text(plain(value)))
     Console().print(made)

@@ -30,6 +30,7 @@ RECENT = 20  # shards whose pace is taken for the run's
 def status(output: str, now: datetime) -> dict[str, Any]:
     """State, counts, clips per hour and time left. Raises UserError if `output` is no dataset."""
     dataset = reader.require_dataset(output, "no run was begun there")
+    reader.require_sayable(output, dataset, ["state", "planned"])
     times = sorted(
         (moment, name)
         for path, moment in storage.modified(storage.join(output, CHECKPOINT)).items()

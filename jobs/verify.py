@@ -18,6 +18,7 @@ from typing import Any
 import ray
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from cluster import session
 from cluster.ledger import completeness, dataset_signature, evaluated, strays
@@ -57,16 +58,16 @@ class Proof:
 def read(output: str) -> dict[str, Any]:
     """OUT/dataset.json. Raises UserError if there is none, or one of which nothing can be said."""
     made = reader.require_dataset(output, "there is no dataset to verify")
-    if wrong := head_form.malformed(made):
-        problem = f"does not say what every dataset says: {', '.join(wrong)}"
-        raise UserError(f"{output}/dataset.json", problem, AGAIN)
+    reader.require_sayable(output, made)
     return made
 
 
 def policy_of(output: str, dataset: dict[str, Any]) -> Policy:
     """The policy that dataset.json carries whole. Raises UserError if it is none, as then nothing can be proved."""
     try:
-        return Policy.model_validate(dataset["policy"]["settings"])
+        policy = Policy.model_validate(dataset["policy"]["settings"])
+        policy.digest()  # of words that cannot be written down there is none
+        return policy
     except (KeyError, TypeError, ValueError):
         where, problem = f"{output}/dataset.json", "carries no policy that this release understands"
         raise UserError(where, problem, "Verify it with the release that made it") from None
@@ -198,10 +199,11 @@ def _check(output: str, name: str, demands: Demands) -> Checked:
 
 def show(output: str, dataset: dict[str, Any], proof: Proof, trusted: str, console: Console) -> None:
     """The counts, who signed, what the sample says, what was released on a reviewer's word, then every breach."""
-    table = Table("", "clips", "frames", title=f"Dataset {output}", title_justify="left")
+    title = Text(options.plain(f"Dataset {output}"))
+    table = Table("", "clips", "frames", title=title, title_justify="left")
     for name in COUNTED:
         counts = dataset.get(name, {})
-        table.add_row(name, str(counts.get("clips", "?")), str(counts.get("frames", "?")))
+        table.add_row(name, *(Text(options.plain(counts.get(unit, "?"))) for unit in ("clips", "frames")))
     console.print(table)
     console.print(dataset_signature.describe(dataset, trusted), highlight=False, soft_wrap=True)
     if proof.sampled:
@@ -213,13 +215,10 @@ def show(output: str, dataset: dict[str, Any], proof: Proof, trusted: str, conso
         console.print(text, highlight=False, soft_wrap=True)
     for key, step in proof.waived:
         text = f"waived {key}: {', '.join(step.waives)}, by {step.by}: {step.reason}"
-        console.print(text, highlight=False, soft_wrap=True, markup=False)
+        console.print(Text(options.plain(text)), soft_wrap=True)
     for breach in proof.breaches:
-        console.print(
-            f"[red]breach[/] {breach.where}: {breach.problem}. {breach.remedy}.",
-            highlight=False,
-            soft_wrap=True,
-        )
+        said = Text(options.plain(f"{breach.where}: {breach.problem}. {breach.remedy}."))
+        console.print(Text.assemble(("breach ", "red"), said), soft_wrap=True)
     verdict = (
         f"[red]{len(proof.breaches)} breaches: this dataset must not be published[/]"
         if proof.breaches

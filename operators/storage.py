@@ -19,12 +19,13 @@ from typing import IO, TypeVar
 from botocore.exceptions import BotoCoreError
 from pyarrow import fs
 
+from operators import on_disk
 from operators.stores import arrow_of, place, s3fs
 from schemas.errors import UserError
 
 # Bytes asked of a store at once: with s3fs's 5 MiB, four seconds of a long video fetched over 100 MB.
 RANGE = 1 << 20
-PARTIAL = ".partial"  # behind the name of a file on disk that is being written; a kill leaves it
+PARTIAL = on_disk.PARTIAL
 
 T = TypeVar("T")
 
@@ -103,6 +104,8 @@ def open_file(uri: str) -> IO[bytes]:
 def open_output(uri: str, name: str) -> IO[bytes]:
     """A stream into the file `name` below `uri`, in a folder that is there; until it is closed, half of it may be."""
     filesystem, root = arrow_filesystem(uri)
+    if isinstance(filesystem, fs.LocalFileSystem):
+        on_disk.require_way(root, name)
     return filesystem.open_output_stream(f"{root}/{name}", compression=None)
 
 
@@ -206,13 +209,11 @@ def write_bytes(uri: str, name: str, data: bytes) -> None:
     filesystem, root = arrow_filesystem(uri)
     with reaching(uri, len(data)):
         if isinstance(filesystem, fs.LocalFileSystem):
-            partial = Path(root, f"{name}{PARTIAL}")
-            partial.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(data)
-            partial.replace(Path(root, name))
-        else:
-            with filesystem.open_output_stream(f"{root}/{name}", compression=None) as file:
+            with on_disk.written(root, name) as file:
                 file.write(data)
+        else:
+            with filesystem.open_output_stream(f"{root}/{name}", compression=None) as stream:
+                stream.write(data)
 
 
 def write_stream(uri: str, name: str, source: IO[bytes]) -> None:
@@ -220,11 +221,8 @@ def write_stream(uri: str, name: str, source: IO[bytes]) -> None:
     filesystem, root = arrow_filesystem(uri)
     with reaching(uri):
         if isinstance(filesystem, fs.LocalFileSystem):
-            partial = Path(root, f"{name}{PARTIAL}")
-            partial.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
+            with on_disk.written(root, name) as file:
                 shutil.copyfileobj(source, file, RANGE)
-            partial.replace(Path(root, name))
             return
         try:
             with filesystem.open_output_stream(f"{root}/{name}", compression=None) as out:
@@ -241,17 +239,26 @@ def delete(uri: str, names: Sequence[str]) -> None:
     delete_file = s3fs().rm_file if scheme == "s3" else arrow_filesystem(uri)[0].delete_file
     with reaching(uri):
         for name in names:
+            if scheme == "file":
+                on_disk.require_way(root, name)
             with contextlib.suppress(FileNotFoundError):
                 delete_file(f"{root}/{name}")
 
 
 def delete_folder(uri: str) -> None:
-    """Delete `uri` with all files below; if it is gone already that is fine."""
-    delete(uri, list(list_files(uri)))
+    """Delete `uri` with all files below; if it is gone already that is fine. No link is followed."""
     scheme, root = place(uri)
-    if scheme == "file" and Path(root).exists():
-        with reaching(uri):
-            shutil.rmtree(root)
+    if scheme != "file":
+        return delete(uri, list(list_files(uri)))
+    with reaching(uri):
+        return on_disk.delete_folder(root)
+
+
+def require_own_folders(uri: str) -> None:
+    """Raises UserError if a folder below `uri` is a link: others may write there, and a run writes and deletes."""
+    scheme, root = place(uri)
+    if scheme == "file":
+        on_disk.require_folders(root)
 
 
 def copy(source: str, target: str) -> None:

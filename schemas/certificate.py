@@ -80,7 +80,8 @@ class Step:
     """Something done differently for one clip, because a gate refused it before or a reviewer asked for it.
 
     `by` is empty, or the reviewer's name; `output_sha256` is then the video that was looked at, empty if there was
-    none. `accept` waives the gates `waives`, for that very video and for no other.
+    none, and of one that was refused and is not accepted what it is called in public (keyed.py). `accept` waives the
+    gates `waives`, for that very video and for no other.
     """
 
     name: Literal["other seed", "larger mask", "opaque fill", "accept"]

@@ -251,7 +251,7 @@ class ReleasedClip:
 class QuarantinedClip:
     """A clip that was processed and must not be published, with the gate scores known so far. No pixels.
 
-    `output_sha256` is the candidate's that was refused, empty if there was none.
+    `output_hmac` tells which candidate was refused, to whoever has the plan's key; empty if there was none.
     """
 
     ref: ClipRef
@@ -260,7 +260,7 @@ class QuarantinedClip:
     gates: list[Gate]
     steps: list[Step]
     seconds: dict[str, float]
-    output_sha256: str = ""
+    output_hmac: str = ""
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ class ManifestRow:
 class QuarantineRow:
     """One clip that was not released: where it stopped, why, and what to do. `gates` is JSON.
 
-    `output_sha256` is that of the candidate that was refused, which is nowhere in the dataset; empty if there was none.
+    `output_hmac` tells which candidate was refused, which is nowhere in the dataset, to whoever has the plan's key (of
+    64 hex digits, keyed.py); empty if there was none.
     """
 
     clip_id: int
@@ -66,7 +67,7 @@ class QuarantineRow:
     reason: str
     remedy: str
     gates: str
-    output_sha256: str
+    output_hmac: str
 
 
 @dataclass(frozen=True)

@@ -85,15 +85,16 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
     plan, or by something else. Shards of sources that the plan has forgotten are taken out first (erasure.py), and with
     `withdraw` those of sources that have changed since; `decide` may take out others (decisions.py).
     """
+    storage.require_own_folders(run.output)
     planned, made = run.plan.planned(), reader.read_dataset(run.output)
     _require_same(run, made)
     repair(run.output, run.terms(digests=True))
-    erasure.erase(run.plan, run.output, run.signer)
+    erasure.erase(run.plan, run.output, run.vouching)
     if withdraw:
-        withdraw_changed(run.plan, run.output, run.signer)
+        withdraw_changed(run.plan, run.output, run.vouching)
     if decide:
         decide()
-    decisions.insist(run.plan, run.output, run.signer)
+    decisions.insist(run.plan, run.output, run.vouching)
     done = reader.clip_ids(run.output)
     _require_planned(run, done, planned.ids)
     if made is None or done.size < planned.ids.size:
@@ -145,7 +146,7 @@ def _require_same(run: Run, made: dict[str, Any] | None) -> None:
     for name, value in _made_with(run).items():
         if made.get(name) != value:
             begun = made.get(name) or "none"
-            begun = begun["name"] if isinstance(begun, dict) else begun
+            begun = begun.get("name", "?") if isinstance(begun, dict) else begun
             remedy = "Use the same settings again, or choose another output"
             raise UserError(run.output, f"was begun with another {name} ({begun})", remedy)
 
@@ -217,7 +218,7 @@ def finish(run: Run, report: Callable[[str], object] | None = None) -> dict[str,
     if not np.array_equal(ids, planned.ids):
         problem = f"accounts for {ids.size} clips where {planned.ids.size} are planned, or not for each once"
         raise UserError(output, problem, "Run the same command again")
-    if lost := decisions.insist(run.plan, output, run.signer):
+    if lost := decisions.insist(run.plan, output, run.vouching):
         problem = f"held {lost} clips that were made otherwise than a reviewer decided"
         raise UserError(output, problem, "Run the same command again: it makes them anew")
     budget = failure_budget.Budget(run.policy.failures)

@@ -64,7 +64,8 @@ def breaches(output: str, dataset: dict[str, Any], whole: Whole) -> list[Breach]
                 )
             )
     sources = layout.sources_of(clips["key"])
-    left = clips["key"].filter(pc.is_in(sources, pa.array(dataset.get("forgotten", []), pa.string())))
+    forgotten = [one for one in dataset.get("forgotten", []) if isinstance(one, str) and one.isascii()]
+    left = clips["key"].filter(pc.is_in(sources, pa.array(forgotten, pa.string())))
     if len(left):
         problem = f"says that {left[0].as_py()} and {len(left) - 1} more were forgotten"
         found.append(Breach(where, problem, AGAIN))

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
@@ -12,9 +13,9 @@ from cluster.ledger import memory
 from cluster.ledger.plans import Plan
 from cluster.ledger.withdraw import withdraw_shards
 from operators import storage
-from operators.recovery.escalation import Ladder
+from operators.recovery.escalation import Ladder, Vouching
+from operators.recovery.keyed import Keyed, in_public
 from operators.release import reader
-from operators.release.signature import Signer
 from schemas.certificate import Gate, Step
 from schemas.decision import Decision
 from schemas.errors import UserError
@@ -27,12 +28,13 @@ def honour(
     plan: Plan,
     output: str,
     reviewers: Reviewers,
-    signer: Signer | None = None,
+    signer: Vouching | None = None,
+    keyed: Keyed | None = None,
 ) -> dict[str, int]:
     """Make `output` ready to be made again as decided; returns how many decisions are to do and done already.
 
     To `accept` what is released changes nothing. Raises UserError, and changes nothing, if one of them cannot be
-    honoured: `where` is the file, named with the entry.
+    honoured: `where` is the file, named with the entry. `keyed` knows which candidates were refused.
     """
     planned, held = _planned(plan, decisions), _held(output, decisions)
     ids = {key: clip_id for key, (clip_id, _) in planned.items()}
@@ -41,7 +43,7 @@ def honour(
     for number, decision in enumerate(decisions):
         try:
             _require_unnamed(decision, planned)
-            steps = _steps(decision, ids, held.get(decision.key), ladder, reviewers)
+            steps = _steps(decision, ids, held.get(decision.key), ladder, reviewers, keyed)
         except _Impossible as error:
             raise UserError(f"{where}: entry {number + 1}: clip {decision.key}", *error.args) from None
         if steps:
@@ -51,7 +53,7 @@ def honour(
     return {"to do": len(due), "done": len(decisions) - len(due)}
 
 
-def insist(plan: Plan, output: str, signer: Signer | None = None) -> int:
+def insist(plan: Plan, output: str, signer: Vouching | None = None) -> int:
     """See to it that all that was decided before is done; returns for how many clips it was not.
 
     Between a decision and the clip that is made by it, only OUT/escalation says so, where others may write.
@@ -91,6 +93,7 @@ def _steps(
     row: Mapping[str, Any] | None,
     ladder: Ladder,
     reviewers: Reviewers,
+    keyed: Keyed | None,
 ) -> list[Step]:
     """The steps that the clip is made with from now on; none if that has been seen to."""
     if decision.key not in ids:
@@ -98,7 +101,7 @@ def _steps(
             "is in no such plan", "Give the decisions on this dataset, or the plan it was made from"
         )
     if row is None:
-        if _same(decision, ladder.steps(ids[decision.key])):
+        if _same(decision, ladder.steps(ids[decision.key]), keyed):
             return []
         raise _Impossible("has not ended yet", "Run jobs.anonymize without --decisions first")
     if row["verdict"] == "failed":
@@ -106,16 +109,25 @@ def _steps(
             "failed: nothing was made that could be decided on", "Mend its source or leave it out"
         )
     before = [Step(**step) for step in row["steps"]]
-    if _same(decision, before) or (decision.decision, row["verdict"]) == ("accept", "released"):
+    if _same(decision, before, keyed) or (decision.decision, row["verdict"]) == ("accept", "released"):
         return []
-    if decision.output_sha256 != row["output_sha256"]:
+    if row["seen"] not in _seen(decision, keyed, row["verdict"]):
         remedy = "Look at it again: write the review page anew with --review"
         raise _Impossible("was made again since, the decision is on another video", remedy)
     gates = [Gate.read(gate) for gate in json.loads(row["gates"] or "[]")]
     failed = [gate.name for gate in gates if not gate.passed]
     if decision.decision == "accept":
         _require_waivable(failed, decision, reviewers)
-    return [*(step for step in before if step.name != "accept"), decision.step(failed)]
+    step = decision.step(failed)
+    if decision.decision != "accept":  # of which alone the video gets into the dataset
+        step = replace(step, output_sha256=row["seen"])
+    return [*(one for one in before if one.name != "accept"), step]
+
+
+def _seen(decision: Decision, keyed: Keyed | None, verdict: str = "") -> set[str]:
+    """What the video that was decided on may be called in the dataset. Only one that was there can be accepted."""
+    known, public = decision.output_sha256, in_public(decision.output_sha256, keyed)
+    return {public} if (decision.decision, verdict) == ("accept", "quarantined") else {public, known}
 
 
 def _require_waivable(failed: Sequence[str], decision: Decision, reviewers: Reviewers) -> None:
@@ -138,12 +150,12 @@ def _require_unnamed(decision: Decision, planned: Mapping[str, tuple[int, str]])
         raise _Impossible(problem, "Say it in other words: both are published with the clip")
 
 
-def _same(decision: Decision, steps: Sequence[Step]) -> bool:
+def _same(decision: Decision, steps: Sequence[Step], keyed: Keyed | None) -> bool:
     """Whether one of the steps is this decision."""
-    wanted = decision.step([])
+    wanted, seen = decision.step([]), _seen(decision, keyed)
     return any(
-        (step.name, step.reason, step.by, step.output_sha256)
-        == (wanted.name, wanted.reason, wanted.by, wanted.output_sha256)
+        (step.name, step.reason, step.by) == (wanted.name, wanted.reason, wanted.by)
+        and step.output_sha256 in seen
         for step in steps
     )
 
@@ -161,8 +173,8 @@ def _held(output: str, decisions: Sequence[Decision]) -> dict[str, dict[str, Any
     columns = ["clip_id", "key", "verdict", "shard", "steps", "sha256"]
     rows = reader.manifest(output, columns, wanted).to_pylist()
     quarantine = reader.parquet_files(output, "quarantine")
-    refused = reader.read_columns(quarantine, ["key", "gates", "output_sha256"], wanted)
-    held = {row["key"]: {"gates": "", "output_sha256": row["sha256"], **row} for row in rows}
+    refused = reader.read_columns(quarantine, ["key", "gates", "output_hmac"], wanted)
+    held = {row["key"]: {"gates": "", "seen": row["sha256"], **row} for row in rows}
     for row in refused.to_pylist():
-        held[row["key"]] |= row
+        held[row["key"]] |= {"gates": row["gates"], "seen": row["output_hmac"]}
     return held

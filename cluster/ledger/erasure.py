@@ -15,9 +15,9 @@ from cluster.ledger.plans import Plan
 from cluster.ledger.withdraw import withdraw_shards
 from operators import storage
 from operators.planning.probe import source_key
+from operators.recovery.escalation import Vouching
 from operators.release import json_form, reader
 from operators.release.layout import DATASET, source_of
-from operators.release.signature import Signer
 from schemas.errors import UserError
 
 
@@ -55,7 +55,7 @@ def _require_all_copies(planned: pa.Table, made: pa.Table, keys: Sequence[str]) 
         raise UserError("--forget", f"leaves the same bytes under another name: {where}", "Name them as well")
 
 
-def erase(plan: Plan, output: str, signer: Signer | None = None) -> list[str]:
+def erase(plan: Plan, output: str, signer: Vouching | None = None) -> list[str]:
     """Take every shard out of `output` that holds a clip of a forgotten source; returns the keys of those sources.
 
     Their other clips are to be made again. That it was done stands in dataset.json first, where only keys are named.

@@ -19,6 +19,7 @@ from cluster.ray_internals import ExecutionCallback
 from operators import storage
 from operators.release import json_form, reader
 from operators.release.accounts import Total
+from operators.release.stats_form import well_formed
 from schemas.errors import UserError
 from schemas.policy import Failures
 
@@ -111,7 +112,7 @@ class _Watch(ExecutionCallback):
         """Tells what has come since the last look."""
         self.ended.set()
         self.looking.join()
-        with contextlib.suppress(OSError, UserError, ValueError):
+        with contextlib.suppress(OSError, UserError):
             self._count()
 
     def after_execution_fails(self, executor: Any, error: Exception) -> None:
@@ -121,10 +122,8 @@ class _Watch(ExecutionCallback):
         pause = 0.0
         while not self.ended.wait(pause):
             pause, start = PAUSE, time.monotonic()
-            try:
+            with contextlib.suppress(OSError, UserError):  # not to be listed now: the next look will
                 self._count()
-            except (OSError, UserError, ValueError):  # not to be read now: the next look will
-                continue
             try:
                 self.budget.require(self.output)
                 require_space(self.output)
@@ -133,10 +132,15 @@ class _Watch(ExecutionCallback):
             pause = max(PAUSE, 20 * (time.monotonic() - start))
 
     def _count(self) -> None:
-        """The shards that have come since."""
+        """The shards that have come since. One that cannot be read now keeps no other from being counted."""
         folder = storage.join(self.output, "stats")
         for path in sorted({*reader.stats_files(self.output)} - self.seen):
-            stats = json_form.parsed(storage.read_bytes(folder, path))
+            try:
+                stats = json_form.parsed(storage.read_bytes(folder, path))
+            except (OSError, UserError, ValueError):
+                continue
+            if not well_formed(stats):
+                continue
             self.budget.add(stats)
             self.seen.add(path)
             with contextlib.suppress(

@@ -24,9 +24,13 @@ from operators.release import json_form, layout
 from operators.release.attestation import opened, sha256
 from operators.release.layout import ATTESTATION, SHARD_LIST
 from operators.release.signature import shard_holds
+from operators.release.stats_form import well_formed
+from schemas.arrow import schema_of
 from schemas.errors import UserError
+from schemas.manifest import ManifestRow
 
 _CHUNK = 8 << 20  # bytes of a file that are hashed at once
+_READ = ("clip_id", "key", "verdict", "shard", "steps")  # of manifests, by runs
 _TOGETHER = 64  # shards in one task
 
 
@@ -99,7 +103,11 @@ def _clips_of(output: str, name: str, sizes: dict[str, int], terms: Terms) -> np
     try:
         data = storage.read_bytes(output, paths["stats"])
         stats = json_form.parsed(data)
-        if stats["name"] != name or not shard_holds(stats, terms.public_key, dict(terms.settings)):
+        if (
+            not well_formed(stats)
+            or stats["name"] != name
+            or not shard_holds(stats, terms.public_key, dict(terms.settings))
+        ):
             return None
         if not terms.know_maker(stats, sha256(data)):
             return None
@@ -109,12 +117,25 @@ def _clips_of(output: str, name: str, sizes: dict[str, int], terms: Terms) -> np
             _sha256(output, path) == stated["sha256"] for path, stated in stats["files"].items()
         ):
             return None
-        written = pa.BufferReader(storage.read_bytes(output, paths["manifest"]))
-        rows = pq.read_table(written, columns=["clip_id"])
-        ids: np.ndarray = rows["clip_id"].cast(pa.int64()).to_numpy()
+        return _ids(storage.read_bytes(output, paths["manifest"]))
     except (FileNotFoundError, AttributeError, KeyError, TypeError, ValueError):
         return None
-    return ids
+
+
+def _ids(manifest: bytes) -> np.ndarray | None:
+    """int64 ids in a shard's manifest; None if it is none: what is read of it later must be there, of its type."""
+    try:
+        file = pq.ParquetFile(pa.BufferReader(manifest))
+        held, due = file.schema_arrow, schema_of(ManifestRow)
+        if any(len(held.get_all_field_indices(name)) != 1 for name in held.names):
+            return None
+        if any(held.field(name).type != due.field(name).type for name in _READ):
+            return None
+        column = file.read(["clip_id"])["clip_id"]
+        ids: np.ndarray = column.to_numpy()
+    except (OSError, pa.ArrowException):  # Arrow's; the bytes are here
+        return None
+    return None if column.null_count else ids
 
 
 def _sha256(output: str, path: str) -> str:

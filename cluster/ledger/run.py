@@ -7,6 +7,8 @@ from typing import Any
 from cluster.ledger import memory
 from cluster.ledger.kept import Terms, listed
 from cluster.ledger.plans import Plan
+from operators.recovery.escalation import Vouching
+from operators.recovery.keyed import Keyed
 from operators.release.c2pa_mark import Marker
 from operators.release.signature import Signer
 from schemas.policy import Policy
@@ -20,7 +22,8 @@ class Run:
     `output` is the dataset's folder or prefix. What gates refuse is kept for reviewers in `review`, unless that is
     empty. Without a `signer` nothing is signed, without a `marker` nothing marked as generated. `lease` is the owner of
     the output's lease (lease.py), if one is held. `dataset_id` tells its dataset from others of the same signer.
-    `made_by` are the digests of the `weights` and the `code` that it works with.
+    `made_by` are the digests of the `weights` and the `code` that it works with. By `keyed` it knows again what it, or
+    a run before it, left in the output for itself; none in tests of the ledger alone.
     """
 
     plan: Plan
@@ -33,6 +36,12 @@ class Run:
     lease: str = ""
     dataset_id: str = ""
     made_by: Mapping[str, str] = field(default_factory=dict)
+    keyed: Keyed | None = None
+
+    @property
+    def vouching(self) -> Vouching | None:
+        """Who vouches for the steps that clips are due: who signs, or else whoever has the plan's key."""
+        return self.signer or self.keyed
 
     @property
     def settings(self) -> dict[str, str]:

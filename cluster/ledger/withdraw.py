@@ -9,15 +9,14 @@ import pyarrow.compute as pc
 from cluster.ledger import memory
 from cluster.ledger.plans import Plan
 from operators import storage
-from operators.recovery.escalation import Ladder
+from operators.recovery.escalation import Ladder, Vouching
 from operators.release import reader
 from operators.release.layout import commit_of, files_of, sources_of
-from operators.release.signature import Signer
 from schemas.certificate import Step
 from schemas.errors import UserError
 
 
-def withdraw_changed(plan: Plan, output: str, signer: Signer | None = None) -> int:
+def withdraw_changed(plan: Plan, output: str, signer: Vouching | None = None) -> int:
     """Remove every shard of `output` with a clip that the plan does not name, or not in this version; returns how many.
 
     A shard's other clips are done again with it. Raises UserError, and removes nothing, if the plan names none of the
@@ -40,7 +39,7 @@ def withdraw_shards(
     output: str,
     shards: Iterable[str],
     due: Mapping[int, Sequence[Step]] | None = None,
-    signer: Signer | None = None,
+    signer: Vouching | None = None,
 ) -> int:
     """Remove these shards; returns how many. The plan remembers them: none of them is taken for finished again.
 

@@ -5,6 +5,7 @@ import hashlib
 import logging
 
 from operators import storage
+from operators.recovery.keyed import Keyed, in_public
 from schemas.clip import CandidateClip
 from schemas.errors import UserError
 
@@ -32,10 +33,10 @@ class Candidates:
         except (OSError, UserError) as error:
             log.error("candidate of clip %d not kept for review: %s", clip.ref.clip_id, type(error).__name__)
 
-    def read(self, key: str, sha256: str) -> tuple[bytes, bytes]:
-        """Video and conditioning of a clip; both empty unless the video that lies there has that sha256."""
+    def read(self, key: str, refused: str, keyed: Keyed | None = None) -> tuple[bytes, bytes]:
+        """Video and conditioning of a clip; both empty unless the video that lies there is called that in public."""
         with contextlib.suppress(FileNotFoundError):
             video = storage.read_bytes(self.folder, f"{key}.mp4")
-            if hashlib.sha256(video).hexdigest() == sha256:
+            if in_public(hashlib.sha256(video).hexdigest(), keyed) == refused:
                 return video, storage.read_bytes(self.folder, f"{key}.condition.mp4")
         return b"", b""

@@ -1,5 +1,6 @@
 """The review page: originals beside results, worst first, for the eyes and the decision of those who may see them."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from operators import storage
 from operators.pages.candidates import Candidates
 from operators.pages.html import IN_PLACE, NOTHING, embedded, fitting, not_released, write_page
+from operators.recovery.keyed import Keyed
 from operators.release import reader
 from operators.release.layout import CONDITION, RECORD, VIDEO
 from operators.video.decode import DecodeError, decode_clip
@@ -26,19 +28,25 @@ ORIGINAL_SIDE = 640  # px
 
 
 def write_review(
-    plan: str, output: str, review: str, reviewers: Reviewers | None = None, clips: int = 40
+    plan: str,
+    output: str,
+    review: str,
+    reviewers: Reviewers | None = None,
+    clips: int = 40,
+    keyed: Keyed | None = None,
 ) -> str:
     """Write REVIEW/review.html with the original beside every result shown; returns its address.
 
     Up to `clips` clips: quarantined ones first, with the refused candidate where REVIEW/candidates has it, then
-    released ones, each by the margin of the closest gate, the worst first. What is decided there, `reviewers` says.
+    released ones, each by the margin of the closest gate, the worst first. What is decided there, `reviewers` says;
+    which candidate was refused, `keyed`.
     Raises UserError if one of `output` and `review` lies inside the other: originals never sit beside a release.
     """
     storage.keep_apart(output, review, "originals")
     facts, reviewers = reader.require_complete(output, NOTHING), reviewers or Reviewers(groups=[])
     shown = [*_worst(output, "quarantined", clips), *_worst(output, "released", clips)][:clips]
     originals = _originals(plan, shown)
-    cards = fitting(_cards(output, zip(shown, originals, strict=True), Candidates(review), reviewers))
+    cards = fitting(_cards(output, zip(shown, originals, strict=True), Candidates(review), reviewers, keyed))
     return write_page(
         review,
         "review.html",
@@ -78,14 +86,16 @@ def _cards(
     clips: Iterator[tuple[ManifestRow, bytes]],
     candidates: Candidates,
     reviewers: Reviewers,
+    keyed: Keyed | None,
 ) -> Iterator[dict[str, Any]]:
     """What the page shows of each clip."""
     for row, original in clips:
         problem = None
         if row.verdict == "quarantined":
             problem = reader.quarantine_row(output, row.shard, row.key)
-            sha256 = problem.output_sha256
-            result, condition = candidates.read(row.key, sha256) if sha256 else (b"", b"")
+            sha256 = problem.output_hmac
+            result, condition = candidates.read(row.key, sha256, keyed) if sha256 else (b"", b"")
+            sha256 = hashlib.sha256(result).hexdigest() if result else sha256
             scores = json.loads(problem.gates or "[]")
         else:
             held = reader.members(output, row.shard, row.key)

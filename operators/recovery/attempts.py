@@ -4,14 +4,13 @@ import contextlib
 import faulthandler
 import json
 from collections.abc import Iterator
-from functools import partial
-from itertools import takewhile
 from pathlib import Path
 from threading import Lock
 from time import monotonic
 from typing import Any
 
 from operators import storage
+from operators.recovery.keyed import Keyed
 from schemas.errors import UserError
 
 LIMIT = 3  # attempts at a clip by one stage whose worker died on this machine, while its run lived
@@ -35,11 +34,14 @@ class Attempts:
     While a stage works on a clip, OUTPUT/attempts/CLIP.STAGE.N stands there, with `run` and the machine: it is written
     before and removed after, however that ended; a run that is told to stop removes what its workers leave (`stopped`).
     So what is found there is of a process that died over this clip, or with its machine or run. Without an `output`, as
-    in training, nothing is counted.
+    in training, nothing is counted. With a `vouching` only marks count that were written with it, for this very clip:
+    others may write in the output, and would have any clip given up untried.
     """
 
-    def __init__(self, max_seconds: float, output: str = "", run: str = "") -> None:
-        self.max_seconds, self.output, self.run = max_seconds, output, run
+    def __init__(
+        self, max_seconds: float, output: str = "", run: str = "", vouching: Keyed | None = None
+    ) -> None:
+        self.max_seconds, self.output, self.run, self.vouching = max_seconds, output, run, vouching
 
     @contextlib.contextmanager
     def attempt(self, stage: str, *clip_ids: int) -> Iterator[None]:
@@ -60,18 +62,39 @@ class Attempts:
 
     def ended_badly(self, stage: str, clip_id: int) -> bool:
         """Whether an earlier attempt did; raises Unrecorded if that cannot be known."""
-        return bool(self.output) and bool(self._made(stage, clip_id))
+        return bool(self.output) and bool(self.made(_name(stage, clip_id)))
+
+    def made(self, name: str) -> dict[str, Any]:
+        """The marks that stand of attempts at a clip by a stage, in order, with what each says. Raises Unrecorded."""
+        found = dict[str, Any]()
+        for number in range(1, LOST + 1):
+            mark = f"{name}.{number}"
+            try:
+                held = _read(storage.read_bytes(self.output, mark))
+            except FileNotFoundError:
+                break
+            except Exception as error:  # every backend raises its own
+                raise Unrecorded(type(error).__name__) from None
+            own = held if isinstance(held, dict) else {}
+            said = {word: own.get(word) for word in ("run", "place")}
+            if self.vouching and not self.vouching.has_signed(
+                "attempt", {"mark": mark, **said}, own.get("by")
+            ):
+                break
+            found[mark] = said
+        return found
 
     def _mark(self, stage: str, clip_id: int) -> list[str]:
-        """Write this attempt's mark; returns it after those of earlier ones."""
-        made, marks = self._made(stage, clip_id), self._marks(stage, clip_id)
-        own = {"run": self.run, "place": place()}
-        here = sum(self._held(mark) == own for mark in made)
+        """Write this attempt's mark, over one that does not count; returns it after those of earlier ones."""
+        name, own = _name(stage, clip_id), {"run": self.run, "place": place()}
+        made = self.made(name)
+        here = sum(said == own for said in made.values())
         if here < LIMIT and len(made) < LOST:
-            mark = marks[len(made)]
+            mark = f"{name}.{len(made) + 1}"
+            by = {"by": self.vouching.sign("attempt", {"mark": mark, **own})} if self.vouching else {}
             try:
-                storage.write_bytes(self.output, mark, json.dumps(own).encode())
-            except Exception as error:  # every backend raises its own
+                storage.write_bytes(self.output, mark, json.dumps(own | by).encode())
+            except Exception as error:
                 raise Unrecorded(type(error).__name__) from None
             return [*made, mark]
         problem = f"{LIMIT} attempts ended with the worker: a crash, out of memory, a lost machine"
@@ -79,38 +102,25 @@ class Attempts:
             problem = f"{LOST} attempts ended with their worker, machine or run"
         raise Exhausted(f"{problem}, or more than {self.max_seconds:g} s")
 
-    def _held(self, mark: str) -> Any:
-        """Whose a mark is; None if it cannot be known."""
-        with contextlib.suppress(OSError, UserError, ValueError):
-            return json.loads(storage.read_bytes(self.output, mark))
-        return None
 
-    def _made(self, stage: str, clip_id: int) -> list[str]:
-        """Marks of the attempts at a clip that stand."""
-        marks = self._marks(stage, clip_id)
-        try:
-            return list(takewhile(partial(storage.exists, self.output), marks))
-        except Exception as error:
-            raise Unrecorded(type(error).__name__) from None
-
-    def _marks(self, stage: str, clip_id: int) -> list[str]:
-        name = f"{FOLDER}/{clip_id & (1 << 64) - 1:016x}.{stage}"
-        return [f"{name}.{number}" for number in range(1, LOST + 1)]
+def _name(stage: str, clip_id: int) -> str:
+    return f"{FOLDER}/{clip_id & (1 << 64) - 1:016x}.{stage}"
 
 
-def stopped(output: str, run: str) -> None:
+def _read(data: bytes) -> Any:
+    with contextlib.suppress(RecursionError, ValueError):
+        return json.loads(data)
+    return None
+
+
+def stopped(output: str, run: str, vouching: Keyed | None = None) -> None:
     """Take away what the workers of a run that was told to stop leave: of each clip and stage the last mark, if it is
     this run's. Those before are of workers that died while it lived."""
-    last: dict[str, int] = {}
-    for name in storage.list_files(storage.join(output, FOLDER)):
-        clip, _, text = name.rpartition(".")
-        if text.isdecimal():
-            last[clip] = max(last.get(clip, 0), int(text))
-    for clip, number in last.items():
-        mark = f"{FOLDER}/{clip}.{number}"
-        held = Attempts(0, output)._held(mark)
-        if isinstance(held, dict) and held.get("run") == run:
-            storage.delete(output, [mark])
+    attempts = Attempts(0, output, run, vouching)
+    for name in {name.rpartition(".")[0] for name in storage.list_files(storage.join(output, FOLDER))}:
+        made = attempts.made(f"{FOLDER}/{name}")
+        if made and (last := list(made)[-1]) and made[last]["run"] == run:
+            storage.delete(output, [last])
 
 
 def place() -> str:

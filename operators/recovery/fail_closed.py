@@ -10,6 +10,7 @@ from typing import Any
 from operators.models.known_answer import Blind
 from operators.recovery.attempts import Attempts, Exhausted, Unrecorded
 from operators.recovery.escalation import Ladder
+from operators.recovery.keyed import in_public
 from operators.video.decode import DecodeError
 from schemas.certificate import Gate, Rung, Step
 from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip
@@ -80,7 +81,8 @@ def _one(
             reason = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
             gates = evidence.gates if evidence else []
             log.error("clip %d quarantined in %s: %s", ref.clip_id, stage, reason)
-        return QuarantinedClip(ref, stage, reason, gates, steps, seconds, _digest(row))
+        digest = in_public(_digest(row), attempts.vouching)
+        return QuarantinedClip(ref, stage, reason, gates, steps, seconds, digest)
 
 
 def _digest(row: Any) -> str:

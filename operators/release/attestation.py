@@ -58,7 +58,8 @@ def opened(data: bytes, public_key: str) -> tuple[dict[str, str], int, bool]:
         signatures = envelope["signatures"]
         again = json.loads(seal(made, None)) | {"signatures": signatures}
         plain = again == envelope and statement(digests, revision) == made
-        if not plain or len(signatures) > 1 or any(set(one) != {"keyid", "sig"} for one in signatures):
+        plain = plain and type(signatures) is list and len(signatures) <= 1
+        if not plain or any(set(one) != {"keyid", "sig"} for one in signatures):
             raise ValueError("not a statement about a dataset")
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError("not a statement about a dataset") from error

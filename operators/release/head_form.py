@@ -53,6 +53,8 @@ def malformed(dataset: dict[str, Any]) -> list[str]:
         for part in parts
         if name not in wrong and part not in dataset[name]
     }
+    if not wrong & {"planned", "planned.clips", "planned.frames"}:
+        wrong |= {f"planned.{part}" for part in _INNER["planned"] if not _below(dataset["planned"][part])}
     wrong |= {name for name in ("signer", "marker") if not isinstance(dataset.get(name), dict | None)}
     return sorted(wrong)
 

@@ -50,7 +50,7 @@ FIELDS = {
     "released": "clips and frames",
     "quarantined": "clips and frames",
     "failed": "clips and frames",
-    "people": "in released clips; regenerated or filled",
+    "people": "in released clips, regenerated or filled; clip by clip, also who shows in its frames of context alone",
     "regenerated": "people shown anew",
     "filled": "people in whose place is a flat shape or background, or who are disguised, as the policy says",
     "frames_masked": "released frames of which something was made anew",

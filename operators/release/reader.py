@@ -4,6 +4,7 @@ Nothing here holds a dataset as objects: of millions of clips columns pass by, s
 them reads those few.
 """
 
+import contextlib
 import hashlib
 import tarfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -20,7 +21,9 @@ from pyarrow import fs
 
 from operators import storage
 from operators.release import json_form, parquet_form
+from operators.release.head_form import malformed
 from operators.release.layout import DATASET, FOLDERS, SCHEMA_VERSION, files_of, shard_of
+from operators.release.stats_form import well_formed
 from schemas.arrow import from_table, schema_of
 from schemas.clip import ClipRef
 from schemas.errors import UserError
@@ -60,12 +63,21 @@ def require_dataset(output: str, consequence: str) -> dict[str, Any]:
     return made
 
 
+def require_sayable(output: str, made: dict[str, Any], names: Sequence[str] = ()) -> None:
+    """Raises UserError if what dataset.json says under these names, or all, is not what every dataset says there."""
+    if wrong := [one for one in malformed(made) if not names or one.partition(".")[0] in names]:
+        problem = f"does not say what every dataset says: {', '.join(wrong)}"
+        remedy = "Run jobs.anonymize again with the same plan and settings"
+        raise UserError(f"{output}/{DATASET}", problem, remedy)
+
+
 def require_complete(output: str, consequence: str) -> dict[str, Any]:
     """The same of a dataset that is complete; raises UserError if it is not."""
     made = require_dataset(output, consequence)
     if made["state"] != "complete":
         remedy = "Run jobs.anonymize again with the same plan and settings"
         raise UserError(output, "is not complete", remedy)
+    require_sayable(output, made)
     return made
 
 
@@ -89,20 +101,36 @@ def stats_files(output: str) -> list[str]:
 def batches(
     files: Files, columns: Sequence[str], which: pc.Expression | None = None, together: int = ROWS
 ) -> Iterator[pa.Table]:
-    """Columns of all rows, or of `which`, about so many `together`; no more is in memory, however many there are."""
-    filesystem, paths = files
+    """Columns of all rows, or of `which`, about so many `together`; no more is in memory, however many there are.
+
+    Raises UserError for what is no such table, or cannot be read."""
     held: list[pa.RecordBatch] = []
-    for first in range(0, len(paths), _FILES):
-        some = arrow_dataset.dataset(
-            paths[first : first + _FILES], filesystem=filesystem, format="parquet"
-        ).to_batches(columns=list(columns), filter=which, batch_size=ROWS, cache_metadata=False)
-        for batch in some:
-            held += [batch] if len(batch) else []
-            if sum(map(len, held)) >= together:
-                yield pa.Table.from_batches(held)
-                held = []
+    for batch in _pieces(files, columns, which):
+        held += [batch] if len(batch) else []
+        if sum(map(len, held)) >= together:
+            yield pa.Table.from_batches(held)
+            held = []
     if held:
         yield pa.Table.from_batches(held)
+
+
+def _pieces(files: Files, columns: Sequence[str], which: pc.Expression | None) -> Iterator[pa.RecordBatch]:
+    filesystem, paths = files
+    for first in range(0, len(paths), _FILES):
+        some = paths[first : first + _FILES]
+        try:
+            yield from arrow_dataset.dataset(some, filesystem=filesystem, format="parquet").to_batches(
+                columns=list(columns), filter=which, batch_size=ROWS, cache_metadata=False
+            )
+        except FileNotFoundError:
+            raise
+        except (OSError, pa.ArrowException) as error:
+            where = some[0] if len(some) == 1 else f"{some[0].rpartition('/')[0]}, one of {len(some)} files"
+            problem = f"cannot be read as a table ({type(error).__name__})"
+            remedy = (
+                "Run jobs.anonymize again: it makes damaged shards anew. A plan is made anew by jobs.plan"
+            )
+            raise UserError(where, problem, remedy) from None
 
 
 def read_columns(files: Files, columns: Sequence[str], which: pc.Expression | None = None) -> pa.Table:
@@ -131,7 +159,8 @@ def manifest(output: str, columns: Sequence[str], which: pc.Expression | None = 
 
 def clip_ids(output: str) -> np.ndarray:
     """int64 ids in OUT/manifest, sorted, repeated if a clip is there repeatedly."""
-    found = [table["clip_id"].to_numpy() for table in batches(parquet_files(output, "manifest"), ["clip_id"])]
+    tables = batches(parquet_files(output, "manifest"), ["clip_id"])
+    found = [table["clip_id"].drop_null().to_numpy() for table in tables]
     return np.sort(np.concatenate([np.empty(0, np.int64), *found]))
 
 
@@ -180,7 +209,8 @@ def members(output: str, shard: str, key: str) -> dict[str, bytes]:
 
 
 def stats(output: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Stats of every shard, in order of name, with the sha256 of their file; a few in memory."""
+    """Stats of every shard, in order of name, with the sha256 of their file; a few in memory. Raises UserError if one
+    has none that can be read."""
     names = stats_files(output)
     with ThreadPoolExecutor(_REQUESTS) as threads:
         for first in range(0, len(names), _FILES):
@@ -189,8 +219,13 @@ def stats(output: str) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def _stats(output: str, name: str) -> tuple[dict[str, Any], str]:
-    written = storage.read_bytes(output, files_of(name)["stats"])
-    return json_form.parsed(written), hashlib.sha256(written).hexdigest()
+    path = files_of(name)["stats"]
+    written = storage.read_bytes(output, path)
+    with contextlib.suppress(ValueError):
+        if well_formed(read := json_form.parsed(written)):
+            return read, hashlib.sha256(written).hexdigest()
+    remedy = "Run the same command again: it makes such shards anew"
+    raise UserError(f"{output}/{path}", "holds no accounts of a shard", remedy)
 
 
 def commit_record(output: str, stats: dict[str, Any]) -> bytes:

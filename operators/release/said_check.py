@@ -53,7 +53,7 @@ def unsayable_held(row: QuarantineRow) -> list[str]:
     plain = {
         "remedy": words.remedy(row.remedy) == row.remedy,
         "gates": not row.gates or _again(row.gates) == row.gates,
-        "output_sha256": bool(_DIGEST.fullmatch(row.output_sha256)),
+        "output_hmac": bool(_DIGEST.fullmatch(row.output_hmac)),
     }
     return [name for name, holds in plain.items() if not holds]
 

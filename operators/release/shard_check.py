@@ -22,6 +22,7 @@ from operators.release.said_check import gates_of, unsayable, unsayable_held
 from operators.release.shard_writer import tar_digest
 from operators.release.signature import shard_holds
 from operators.release.spot_check import doubts, draw
+from operators.release.stats_form import well_formed
 from operators.video.encode import ContainerFacts, conditioning_size, decode_bytes, due_last, inspect_video
 from operators.video.mp4_boxes import C2PA
 from schemas.arrow import from_table, to_table
@@ -58,6 +59,8 @@ def _check_stats(checked: Checked, paths: dict[str, str], read: Callable[[str], 
     with reading(checked, path):
         written = read(path)
         stats = json_form.read(written)
+        if not well_formed(stats):
+            raise ValueError("no accounts of a shard")
         checked.files = [path, *stats["files"]]
         checked.stats, checked.stats_sha256 = stats, hashlib.sha256(written).hexdigest()
         checked.demand(set(stats["files"]) < set(paths.values()), path, "lists files of no shard")

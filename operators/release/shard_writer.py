@@ -269,10 +269,10 @@ def _quarantine_row(row: QuarantinedClip | FailedClip) -> QuarantineRow:
         remedy = "Look at the source beside the reason; a changed policy or better models may release it in a new run"
     else:
         remedy = words.remedy(row.remedy)
-    sha256 = row.output_sha256 if isinstance(row, QuarantinedClip) else ""
+    refused = row.output_hmac if isinstance(row, QuarantinedClip) else ""
     reason = words.reason(row.reason)
     return QuarantineRow(
-        ref.clip_id, ref.key, VERDICT_OF[type(row)], row.stage, reason, remedy, gates, sha256
+        ref.clip_id, ref.key, VERDICT_OF[type(row)], row.stage, reason, remedy, gates, refused
     )
 
 

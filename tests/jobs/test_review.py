@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from operators.recovery.keyed import Keyed, in_public, steering_key
 from schemas.decision import Decision
 from tests.browser import open_browser
 from tests.jobs import here
@@ -43,6 +44,11 @@ def steps(row: dict[str, Any]) -> list[tuple[str, str]]:
     return [(step["name"], step["by"]) for step in row["steps"]]
 
 
+def called(video: bytes) -> str:
+    """What a refused video is called in the dataset."""
+    return in_public(hashlib.sha256(video).hexdigest(), Keyed(steering_key(bytes.fromhex("7" * 64))))
+
+
 def test_decisions_made_on_the_page_are_honoured_by_the_next_run(tmp_path: Path) -> None:
     cut_video(tmp_path / "a.mp4", 13)
     plan, output, review = (tmp_path / name for name in ("plan", "out", "pages"))
@@ -61,8 +67,8 @@ def test_decisions_made_on_the_page_are_honoured_by_the_next_run(tmp_path: Path)
     assert [row["reason"] for row in held] == ["gate failed: background"] * 3, held
     assert all(steps(row) == [("other seed", "")] for row in rows(output, "manifest"))
     kept = {row["key"]: (review / f"candidates/{row['key']}.mp4").read_bytes() for row in held}
-    assert {key: hashlib.sha256(video).hexdigest() for key, video in kept.items()} == {
-        row["key"]: row["output_sha256"] for row in held
+    assert {key: called(video) for key, video in kept.items()} == {
+        row["key"]: row["output_hmac"] for row in held
     }
     for path in (path for path in output.rglob("*") if path.is_file()):
         assert path.suffix != ".mp4" and not any(video in path.read_bytes() for video in kept.values()), path
@@ -94,23 +100,24 @@ def test_decisions_made_on_the_page_are_honoured_by_the_next_run(tmp_path: Path)
     assert steps(certificate(output, accepted)) == [("other seed", ""), ("accept", BY)]
     assert steps(made[blackened]) == [("other seed", ""), ("opaque fill", BY)]
     assert steps(made[redone]) == [("other seed", ""), ("other seed", BY)]
-    again = {row["key"]: row["output_sha256"] for row in rows(output, "quarantine")}
+    again = {row["key"]: row["output_hmac"] for row in rows(output, "quarantine")}
     assert again.keys() == {blackened, redone}
-    assert again[redone] not in ("", hashlib.sha256(kept[redone]).hexdigest())
+    assert again[redone] not in ("", called(kept[redone]))
+    gray = hashlib.sha256((review / f"candidates/{blackened}.mp4").read_bytes()).hexdigest()
 
     # What was blacked out is accepted; its neighbours in the shard are made again as they were.
-    last = Decision(key=blackened, decision="accept", reason="gray", by=BY, output_sha256=again[blackened])
+    last = Decision(key=blackened, decision="accept", reason="gray", by=BY, output_sha256=gray)
     both = [last, *(one for one in decisions if one.key != blackened)]
     (tmp_path / "last.json").write_text(json.dumps([one.model_dump() for one in both]))
     third = here.job("anonymize", *command, "--decisions", str(tmp_path / "last.json"))
     assert third.returncode == 0, third.stderr
     verdicts = {row["key"]: row["verdict"] for row in rows(output, "manifest")}
     assert verdicts == {accepted: "released", blackened: "released", redone: "quarantined"}
-    gray = certificate(output, blackened)
-    assert steps(gray) == [("other seed", ""), ("opaque fill", BY), ("accept", BY)]
-    assert gray["diffusion_calls"] == 0
+    filled = certificate(output, blackened)
+    assert steps(filled) == [("other seed", ""), ("opaque fill", BY), ("accept", BY)]
+    assert filled["diffusion_calls"] == 0
     assert certificate(output, accepted)["output_sha256"] == hashlib.sha256(kept[accepted]).hexdigest()
-    assert rows(output, "quarantine")[0]["output_sha256"] == again[redone]
+    assert rows(output, "quarantine")[0]["output_hmac"] == again[redone]
     proved = here.job("verify", str(output))
     assert proved.returncode == 0, proved.stdout
     for key, reason in ((accepted, "to see accept"), (blackened, "gray")):

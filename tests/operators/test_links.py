@@ -18,10 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.planning.probe import named, plan_source, unplannable
+from operators.recovery.attempts import Attempts
+from operators.recovery.fail_closed import Rejected, each
+from operators.recovery.keyed import Keyed, steering_key
 from operators.video.encode import encode_video, inspect_video
 from schemas import certificate, clip, manifest, pair
+from schemas.arrow import from_table
 from schemas.certificate import Timing
-from schemas.clip import FailedClip, QuarantinedClip, ReleasedClip
+from schemas.clip import CandidateClip, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.config import load
 from schemas.policy import Policy
 from tests.cluster import toy
@@ -94,6 +98,29 @@ def test_a_source_that_could_not_be_read_is_keyed_too() -> None:
     one, other = (named(bad, secret) for secret in (b"key", b"other"))
     assert one.clip_id != other.clip_id and one.source_hmac != other.source_hmac
     assert named(unplannable("/a/b.mp4", "key", "p", "r"), b"key").source_hmac == ""
+
+
+@pytest.mark.parametrize("stage", ["regenerate", "audit"])
+@pytest.mark.parametrize("error", [Rejected("gate failed: copy", []), RuntimeError("a")])
+def test_what_was_refused_is_not_known_again(stages: Stages, stage: str, error: Exception) -> None:
+    """Whoever has the file makes the same video of it where nobody is drawn: its digest would tell that it is here."""
+
+    def refuse(_: CandidateClip) -> None:
+        raise error
+
+    (candidate,) = from_table(stages.before_audit, CandidateClip, QuarantinedClip, FailedClip)
+    assert isinstance(candidate, CandidateClip)
+    names = set()
+    for key in (b"key", b"other"):
+        attempts = Attempts(60, vouching=Keyed(steering_key(key)))
+        (held,) = each(stage, refuse, [candidate], attempts)
+        assert isinstance(held, QuarantinedClip) and held.output_hmac
+        names.add(held.output_hmac)
+        for name in hashlib.algorithms_guaranteed - {"shake_128", "shake_256"}:
+            digest = hashlib.new(name, candidate.video).digest()
+            for path, data in decoded(written(held)):
+                assert digest not in data and digest.hex().encode() not in data, path
+    assert len(names) == 2
 
 
 @pytest.mark.parametrize("timing", ["source", "nominal"])

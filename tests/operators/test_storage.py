@@ -188,7 +188,7 @@ def test_a_disk_without_room_is_called_that(
     def full(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "open", full)
     with pytest.raises(
         UserError, match=rf"^{re.escape(str(tmp_path))}: .*without room for 3 KiB.* Free some"
     ):

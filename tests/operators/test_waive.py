@@ -47,7 +47,7 @@ def held(candidate: CandidateClip) -> CandidateClip:
     result = audit(clip)
     assert isinstance(result, QuarantinedClip)
     assert [gate.name for gate in result.gates if not gate.passed] == ["background"]
-    assert result.output_sha256 == hashlib.sha256(clip.video).hexdigest()
+    assert result.output_hmac == hashlib.sha256(clip.video).hexdigest()
     return clip
 
 

@@ -14,6 +14,7 @@ from cluster.ledger.repair import repair
 from cluster.ledger.run import Run
 from operators import storage
 from operators.recovery.escalation import Ladder
+from operators.recovery.keyed import Keyed, in_public, steering_key
 from operators.release import reader
 from schemas.certificate import Gate, Step
 from schemas.clip import ClipRef, QuarantinedClip
@@ -80,6 +81,38 @@ def test_what_is_decided_is_missing_and_due_with_its_steps(finished: tuple[Plan,
     assert decide() == {"to do": 0, "done": 3}
     checkpoint.begin(Run(plan, output, toy.PROFILE, toy.POLICY))
     assert steps(output, 0)[-1].name == "accept"
+
+
+KEYED = Keyed(steering_key(b"the plan's"))
+
+
+@pytest.mark.parametrize("what", ["redo", "blackout", "accept"])
+@pytest.mark.parametrize("place", ["local"], indirect=True)
+def test_what_was_refused_is_called_by_its_digest_only_where_it_is_released(
+    place: str, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Its step is published. The page knows the digest if the candidate was kept, and else what it is called."""
+    name, ended = in_public(SHA, KEYED), toy.ended
+
+    def refused(ref: ClipRef, seed: int | None = None) -> object:
+        held = QuarantinedClip(ref, "audit", "gate failed", [toy.GATE, REFUSED], [FIRST], {}, name)
+        return held if ref.clip_id == 0 else ended(ref, seed)
+
+    monkeypatch.setattr(toy, "ended", refused)
+    plan, output = Plan(f"{place}/plan"), f"{place}/out"
+    toy.write_output(plan.uri, output, 4)
+    decide = partial(honour, where="d.json", plan=plan, output=output, reviewers=WAIVE, keyed=KEYED)
+    with pytest.raises(UserError, match="made again since"):
+        decide([decision(0, what, "6" * 64)])
+    if what == "accept":
+        with pytest.raises(UserError, match="made again since"):
+            decide([decision(0, what, name)])
+    known = (SHA,) if what == "accept" else (SHA, name)
+    assert [decide([decision(0, what, one)]) for one in (known[0], *known)] == [
+        {"to do": 1, "done": 0},
+        *[{"to do": 0, "done": 1}] * len(known),
+    ]
+    assert steps(output, 0)[-1].output_sha256 == (SHA if what == "accept" else name)
 
 
 def test_a_neighbour_keeps_the_steps_that_a_reviewer_asked_for(finished: tuple[Plan, str, list[str]]) -> None:

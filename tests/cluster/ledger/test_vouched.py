@@ -18,6 +18,7 @@ from cluster.ledger.plans import Plan
 from cluster.ledger.run import Run
 from operators import storage
 from operators.recovery.escalation import Ladder
+from operators.recovery.keyed import Keyed, steering_key
 from operators.release.accounts import account
 from operators.release.signature import Signer
 from schemas.arrow import from_table, to_table
@@ -206,10 +207,14 @@ def test_nothing_is_signed_that_somebody_wrote_into_the_head(run: Run) -> None:
     assert checkpoint.finish(run) == made | {"revision": 2}
 
 
-def test_a_reviewers_word_counts_only_if_it_is_signed(run: Run) -> None:
-    """Else who can write in the output has a clip released that a gate refused: its digest stands in the quarantine."""
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("by", [None, Keyed(steering_key(b"a stranger's"))])
+def test_a_reviewers_word_counts_only_if_it_is_vouched_for(run: Run, signed: bool, by: Keyed | None) -> None:
+    """Else who can write in the output has a clip released that a gate refused: its digest stands in the quarantine.
+    Of a run that nobody signs the plan's key tells."""
     word = [Step("accept", "fine", "somebody", "0" * 64, ["copy"])]
-    owner, other = Ladder(output=run.output, signer=run.signer), Ladder(output=run.output)
+    run = replace(run, signer=run.signer if signed else None, keyed=Keyed(steering_key(b"the plan's")))
+    owner, other = Ladder(output=run.output, signer=run.vouching), Ladder(output=run.output, signer=by)
     owner.write(7, word)
     assert owner.steps(7) == word
     other.write(7, word)
@@ -218,6 +223,18 @@ def test_a_reviewers_word_counts_only_if_it_is_signed(run: Run) -> None:
     made = storage.read_bytes(run.output, f"escalation/{8:016x}.json")
     storage.write_bytes(run.output, f"escalation/{7:016x}.json", made)
     assert owner.steps(7) == []
+
+
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize(
+    "junk", [b"", b"[{", b"[]", b"null", b"{}", b'{"steps": 1}', b'{"steps": [NaN]}', b"\xff", b"[" * 99999]
+)
+def test_no_clip_is_lost_by_what_somebody_writes_in_place_of_its_steps(
+    run: Run, signed: bool, junk: bytes
+) -> None:
+    run = replace(run, signer=run.signer if signed else None, keyed=Keyed(steering_key(b"the plan's")))
+    storage.write_bytes(run.output, f"escalation/{7:016x}.json", junk)
+    assert Ladder(output=run.output, signer=run.vouching).steps(7) == []
 
 
 @pytest.mark.parametrize("tamper", [a_flipped_bit, an_original_as_conditioning])

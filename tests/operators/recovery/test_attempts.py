@@ -1,13 +1,17 @@
 """Attempts: what ends its worker again and again is not tried for ever, and nothing is tried without a record."""
 
+import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from operators.recovery.attempts import LIMIT, LOST, Attempts, Exhausted, Unrecorded, forget, stopped
+from operators import storage
+from operators.recovery.attempts import LIMIT, LOST, Attempts, Exhausted, Unrecorded, forget, place, stopped
 from operators.recovery.fail_closed import each
+from operators.recovery.keyed import Keyed, steering_key
 from schemas.clip import FailedClip
 from tests.cluster.toy import make_ref
 
@@ -99,6 +103,87 @@ def test_lost_machines_and_runs_count_up_to_a_limit_of_their_own(
         die(Attempts(60, place, f"run {number}"), "condition", 1)
     with pytest.raises(Exhausted, match="machine or run"):
         die(Attempts(60, place, "one more"), "condition", 1)
+
+
+OWN = Keyed(steering_key(b"the plan's"))
+
+
+def of_the_same_run(output: str, mark: str) -> bytes:
+    """Its lease tells owner and machine."""
+    return json.dumps({"run": "run", "place": place()}).encode()
+
+
+def by_another_key(output: str, mark: str) -> bytes:
+    own = {"run": "run", "place": place()}
+    by = Keyed(steering_key(b"a stranger's")).sign("attempt", {"mark": mark, **own})
+    return json.dumps(own | {"by": by}).encode()
+
+
+def changed(**change: object) -> Callable[[str, str], bytes]:
+    def forge(output: str, mark: str) -> bytes:
+        said = {"run": "another", "place": "another"}
+        return json.dumps(said | {"by": OWN.sign("attempt", {"mark": mark, **said})} | change).encode()
+
+    return forge
+
+
+def of(clip: str, stage: str, number: int = 1) -> Callable[[str, str], bytes]:
+    """What was seen of another clip, another stage or another number."""
+
+    def copied(output: str, mark: str) -> bytes:
+        own = {"run": "run", "place": place()}
+        seen = OWN.sign("attempt", {"mark": f"attempts/{clip}.{stage}.{number}", **own})
+        return json.dumps(own | {"by": seen}).encode()
+
+    return copied
+
+
+FORGED: dict[str, Callable[[str, str], bytes]] = {
+    "of the same run": of_the_same_run,
+    "by another key": by_another_key,
+    "of another run": changed(run="run"),
+    "of another machine": changed(place=place()),
+    "by nobody": changed(by=""),
+    "by a number": changed(by=1),
+    "by no ASCII": changed(by="\u00e9" * 64),
+    "by null": changed(by=None),
+    "of another clip": of(f"{2:016x}", "audit"),
+    "of another stage": of(f"{1:016x}", "condition"),
+    "of another number": of(f"{1:016x}", "audit", LOST + 1),
+    **{
+        repr(data[:20]): lambda output, mark, data=data: data
+        for data in (b"", b"{}", b"[]", b"null", b"1", b"[{", b"\xff", b"[" * 99999, b'{"by": NaN}')
+    },
+}
+
+
+@pytest.mark.parametrize("forge", FORGED)
+@pytest.mark.parametrize("place", ["local"], indirect=True)
+def test_nobody_else_has_a_clip_given_up_untried(place: str, forge: str) -> None:
+    """Nor hides which attempts of the run's own have died, nor keeps those of a run that was told to stop."""
+    run, tried = Attempts(60, place, "run", OWN), list[object]()
+    marks = [f"attempts/{1:016x}.audit.{number}" for number in range(1, LOST + 1)]
+
+    def planted(*left: str) -> None:
+        for mark in left:
+            storage.write_bytes(place, mark, FORGED[forge](place, mark))
+
+    planted(*marks)
+    assert not run.ended_badly("audit", 1)
+    each("audit", tried.append, [make_ref(1)], run)
+    assert tried
+    planted(*marks)
+    for number in range(LIMIT):
+        die(run, "audit", 1)
+        planted(*marks[number + 1 :])
+    assert Attempts(60, place, "another", OWN).ended_badly("audit", 1)
+    with pytest.raises(Exhausted):
+        die(run, "audit", 1)
+    stopped(place, "run", OWN)
+    planted(*marks[LIMIT - 1 :])
+    die(run, "audit", 1)
+    with pytest.raises(Exhausted):
+        die(run, "audit", 1)
 
 
 LIMITS = """

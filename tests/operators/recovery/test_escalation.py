@@ -232,12 +232,11 @@ def test_a_write_that_is_cut_off_leaves_the_steps_before_it(
     ladder = Ladder(["other seed"], str(tmp_path))
     ladder.write(1, [Step("other seed", "why")])
 
-    def cut_off(path: Path, data: bytes) -> None:
-        with path.open("wb") as file:
-            file.write(data[:3])
+    def cut_off(partial: Path) -> None:
+        partial.write_bytes(b"[{x")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "write_bytes", cut_off)
+    monkeypatch.setattr("operators.on_disk._opened", cut_off)
     with pytest.raises(KeyboardInterrupt):
         ladder.write(1, [])
     assert ladder.steps(1) == [Step("other seed", "why")]

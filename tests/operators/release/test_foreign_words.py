@@ -256,7 +256,7 @@ def test_of_what_was_not_released_the_manifest_says_what_is_due_alone(
                 ]
             )
         },
-        {"output_sha256": SECRET},
+        {"output_hmac": SECRET},
     ],
 )
 def test_nor_does_the_quarantine(files: Files, more: dict[str, Any]) -> None:
