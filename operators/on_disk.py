@@ -26,6 +26,15 @@ def require_folders(root: str) -> None:
             _require_no_link(Path(folder, name))
 
 
+def require_flat(root: str) -> None:
+    """Raises UserError if a folder lies in `root`, which holds files alone: no file can take its place."""
+    with suppress(FileNotFoundError), os.scandir(root) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                remedy = "Find out who put it there, and remove it"
+                raise UserError(entry.path, "is a folder in the place of a file", remedy)
+
+
 def _require_no_link(folder: Path) -> None:
     if folder.is_symlink():
         problem = "is a link, and nothing is written or deleted through one"

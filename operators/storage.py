@@ -254,11 +254,14 @@ def delete_folder(uri: str) -> None:
         return on_disk.delete_folder(root)
 
 
-def require_own_folders(uri: str) -> None:
-    """Raises UserError if a folder below `uri` is a link: others may write there, and a run writes and deletes."""
+def require_own_folders(uri: str, flat: Sequence[str] = ()) -> None:
+    """Raises UserError if a folder below `uri` is a link, or lies in one of those that are to be `flat`: others may
+    write there, and a run writes and deletes."""
     scheme, root = place(uri)
     if scheme == "file":
         on_disk.require_folders(root)
+        for folder in flat:
+            on_disk.require_flat(os.path.join(root, folder))
 
 
 def copy(source: str, target: str) -> None:

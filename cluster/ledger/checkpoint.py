@@ -85,7 +85,7 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
     plan, or by something else. Shards of sources that the plan has forgotten are taken out first (erasure.py), and with
     `withdraw` those of sources that have changed since; `decide` may take out others (decisions.py).
     """
-    storage.require_own_folders(run.output)
+    storage.require_own_folders(run.output, (attempts.FOLDER, escalation.FOLDER))
     planned, made = run.plan.planned(), reader.read_dataset(run.output)
     _require_same(run, made)
     repair(run.output, run.terms(digests=True))

@@ -128,3 +128,14 @@ def test_a_run_begins_in_no_output_with_a_linked_folder(tmp_path: Path, own: Pat
     place.unlink()
     storage.write_bytes(f"{tmp_path}/out", "dataset.json", b"x")
     assert (tmp_path / "disk/dataset.json").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize(
+    "place", ["attempts/0000000000000001.condition.1", "escalation/0000000000000001.json"]
+)
+def test_a_run_begins_in_no_output_with_a_folder_where_a_mark_belongs(tmp_path: Path, place: str) -> None:
+    """No mark could be written there, so the clip could never be tried."""
+    toy.write_plan(f"{tmp_path}/plan", 4)
+    (tmp_path / "out" / place).mkdir(parents=True)
+    with pytest.raises(UserError, match=f"{place}: is a folder in the place of a file"):
+        checkpoint.begin(toy.run_of(f"{tmp_path}/plan", f"{tmp_path}/out"))
