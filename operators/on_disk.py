@@ -11,6 +11,7 @@ from typing import IO
 from schemas.errors import UserError
 
 PARTIAL = ".partial"  # behind the name of a file that is being written; a kill leaves it
+_MODE = 0o666  # of a file, less what the process's umask takes away
 
 
 def require_way(root: str, name: str) -> None:
@@ -57,14 +58,14 @@ def _opened(partial: Path) -> int:
     name of somebody's file or a pipe that nobody reads, goes first."""
     mode = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with suppress(OSError):
-        file = os.open(partial, mode)
+        file = os.open(partial, mode, _MODE)
         found = os.fstat(file)
         if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
             os.ftruncate(file, 0)
             return file
         os.close(file)
     partial.unlink(missing_ok=True)
-    return os.open(partial, mode | os.O_EXCL)
+    return os.open(partial, mode | os.O_EXCL, _MODE)
 
 
 def delete_folder(root: str) -> None:

@@ -74,7 +74,7 @@ def _take(output: str, owner: str, lasts: float) -> None:
         path = Path(output, LEASE)
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = os.O_CREAT | os.O_EXCL | os.O_WRONLY
-        with suppress(FileExistsError), os.fdopen(os.open(path, mode), "wb") as file:
+        with suppress(FileExistsError), os.fdopen(os.open(path, mode, 0o666), "wb") as file:
             file.write(_written(owner, lasts))
     _refuse_other(output, owner, mine=True)
 

@@ -139,3 +139,17 @@ def test_a_run_begins_in_no_output_with_a_folder_where_a_mark_belongs(tmp_path: 
     (tmp_path / "out" / place).mkdir(parents=True)
     with pytest.raises(UserError, match=f"{place}: is a folder in the place of a file"):
         checkpoint.begin(toy.run_of(f"{tmp_path}/plan", f"{tmp_path}/out"))
+
+
+def test_a_file_is_nobodys_program(tmp_path: Path) -> None:
+    """Written anew or over another, it has the mode of any file, less the umask."""
+    before = os.umask(0o077)
+    try:
+        for _ in range(2):
+            storage.write_bytes(str(tmp_path), "a.json", b"x")
+            storage.write_stream(str(tmp_path), "b.json", io.BytesIO(b"x"))
+        (tmp_path / f"c.json{storage.PARTIAL}").symlink_to(tmp_path / "a.json")
+        storage.write_bytes(str(tmp_path), "c.json", b"x")
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
