@@ -59,6 +59,9 @@ def _check_stats(checked: Checked, paths: dict[str, str], read: Callable[[str], 
     with reading(checked, path):
         written = read(path)
         stats = json_form.read(written)
+        if isinstance(stats, dict) and not is_shard_name(str(stats.get("name", ""))):
+            checked.breach(path, "has the name of no shard")
+            return
         if not well_formed(stats):
             raise ValueError("no accounts of a shard")
         checked.files = [path, *stats["files"]]

@@ -45,10 +45,13 @@ def save(output: Path, rows: list) -> None:
         (output / folder).mkdir(parents=True)
     write_shard(rows, [row.ref.clip_id for row in rows], SHARD, lambda name: (output / name).open("wb"))
     manifest = from_table(pq.read_table(output / f"manifest/{SHARD}.parquet"), ManifestRow)
-    facts = {name: {"name": name, "digest": 64 * "0"} for name in ("profile", "policy")}
+    facts = {name: {"name": name, "digest": 64 * "0", "settings": {}} for name in ("profile", "policy")}
     facts |= {
         "schema_version": SCHEMA_VERSION,
         "state": "complete",
+        "id_digest": 64 * "0",
+        "chain": 64 * "0",
+        "shards": 1,
         "variant": "structhuman",
         "licence_notes": ["The sources' licences still apply."],
     }
