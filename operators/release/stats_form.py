@@ -16,7 +16,9 @@ def well_formed(stats: Any) -> bool:
     return (
         is_shard_name(stats["name"])
         and all(_counts(stats.get(name), ("clips", "frames")) for name in COUNTED)
-        and _counts({name: stats.get(name) for name in NUMBERS}, NUMBERS, least=1 - MOST)  # certificates say these
+        and _counts(
+            {name: stats.get(name) for name in NUMBERS}, NUMBERS, least=1 - MOST
+        )  # certificates say these
         and _seconds(stats.get("seconds"))
         and _files(stats.get("files"))
         and all(_words(stats.get(name, {})) for name in ("settings", "made_by"))
