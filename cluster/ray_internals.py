@@ -1,7 +1,7 @@
 """All that is taken from inside Ray, as no public name gives it: where an upgrade of Ray is to be looked at first.
 
 ActorPoolMapOperator  makes a pool's actors, see `hand_over_by_value`.
-_ActorPool         holds them, see `end_with_the_pass`.
+_ActorPool  holds them, and lets them go, see `end_with_the_pass`.
 ExecutionCallback  is told of every step of an execution. DataContext.custom_execution_callback_classes takes such
                    classes, but the class itself is not exported. failure_budget.py ends a run by it.
 """
@@ -26,6 +26,7 @@ __all__ = [
 PROGRESS = logging.getLogger("ray.data._internal.progress.logging_progress")
 # Where it says which operators the cluster is too small for; likewise.
 RESOURCES = logging.getLogger("ray.data._internal.execution.resource_manager")
+_LET_GO = _ActorPool._release_running_actor
 
 
 def start_no_api_server() -> None:
@@ -61,13 +62,9 @@ def end_with_the_pass() -> None:
     Ray Data drops its handle, and an actor of which no handle is left ends. Of one whose worker died, or that made what
     the next operator failed on, a handle is left: it stays with its GPU, for which the next pass then waits for ever.
     """
-    let_go = _ActorPool._release_running_actor
-    if getattr(let_go, "ends", False):
-        return
 
     def end(pool: Any, actor: Any) -> None:
-        let_go(pool, actor)
+        _LET_GO(pool, actor)
         actor.__ray_terminate__.remote()
 
-    end.ends = True  # type: ignore[attr-defined]
     _ActorPool._release_running_actor = end

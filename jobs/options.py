@@ -225,6 +225,11 @@ def plain(said: object) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(said))
 
 
+def say(said: object) -> None:
+    """Print that."""
+    print(plain(said))
+
+
 def table(title: str, rows: Iterable[tuple[str, Any]]) -> None:
     """A closing table of names and values, on a terminal and in a log alike."""
     made = Table(title=Text(plain(title)), show_header=False, title_justify="left")

@@ -267,12 +267,12 @@ def main(arguments: Namespace) -> int:
     unchanged = not any(changes.values())
     options.table("plan: nothing has changed, nothing to do" if unchanged else "plan", rows)
     for bad in made["problems"]:
-        print(options.plain(f"unreadable: {bad['uri']}: {bad['problem']}. {bad['remedy']}."))
+        options.say(f"unreadable: {bad['uri']}: {bad['problem']}. {bad['remedy']}.")
     for uri, streams in made["other_streams"].items():
-        print(options.plain(f"left out: {uri}: {'; '.join(streams)}"))
+        options.say(f"left out: {uri}: {'; '.join(streams)}")
     for uri in made["gone"]:
         stands = "what was made of it stands. python -m jobs.anonymize --forget takes it out."
-        print(options.plain(f"gone: {uri}: {stands}"))
+        options.say(f"gone: {uri}: {stands}")
     if arguments.estimate:
         from jobs.estimate import dry_run  # loads the stages and what they compute with
 

@@ -71,7 +71,7 @@ def _episodes(record: dict[str, Any], target: str) -> None:
     )
     for one in record["episodes"]:
         if one["reason"]:
-            print(options.plain(f"{one['state']}: episode {one['source']}: {one['reason']}"))
+            options.say(f"{one['state']}: episode {one['source']}: {one['reason']}")
 
 
 def _bags(record: dict[str, Any], target: str) -> None:
@@ -88,11 +88,7 @@ def _bags(record: dict[str, Any], target: str) -> None:
     )
     for name, topic, said in topics:
         for one in said["unreleased"]:
-            print(
-                options.plain(
-                    f"{one['state']}: {name}: {topic}: {len(one['messages'])} pictures: {one['reason']}"
-                )
-            )
+            options.say(f"{one['state']}: {name}: {topic}: {len(one['messages'])} pictures: {one['reason']}")
 
 
 def _by_state(what: str, given: dict[str, dict[str, Any]]) -> list[tuple[str, Any]]:
@@ -108,7 +104,7 @@ def _folders(record: dict[str, Any], target: str) -> None:
     options.table("export", [("folders", len(folders)), *rows, ("dataset", target)])
     for name, said in folders.items():
         for one in said["unreleased"]:
-            print(options.plain(f"{one['state']}: {name}: {len(one['pictures'])} pictures: {one['reason']}"))
+            options.say(f"{one['state']}: {name}: {len(one['pictures'])} pictures: {one['reason']}")
 
 
 def _videos(record: dict[str, Any], target: str) -> None:
@@ -119,4 +115,4 @@ def _videos(record: dict[str, Any], target: str) -> None:
     options.table("export", [("videos", made), ("of", len(videos)), *rows, ("dataset", target)])
     for name, said in videos.items():
         for one in said["unreleased"]:
-            print(options.plain(f"{one['state']}: {name}: {one['frames']} frames: {one['reason']}"))
+            options.say(f"{one['state']}: {name}: {one['frames']} frames: {one['reason']}")

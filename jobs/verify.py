@@ -23,14 +23,14 @@ from rich.text import Text
 from cluster import session
 from cluster.ledger import completeness, dataset_signature, evaluated, strays
 from cluster.ledger.checkpoint import LICENCE_NOTES
-from cluster.ledger.completeness import AGAIN, Whole, in_order
+from cluster.ledger.completeness import Whole, in_order
 from cluster.ledger.plans import Plan
 from jobs import options
 from operators import storage
 from operators.release import head_form, json_form, layout, parquet_form, reader
 from operators.release.accounts import COUNTED
 from operators.release.attestation import sha256
-from operators.release.checked import Checked, Demands, reading
+from operators.release.checked import AGAIN, Checked, Demands, reading
 from operators.release.shard_check import check_shard
 from operators.release.signature import read_public_key
 from operators.release.spot_check import CONFIDENCE, bound

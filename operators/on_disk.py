@@ -12,6 +12,7 @@ from schemas.errors import UserError
 
 PARTIAL = ".partial"  # behind the name of a file that is being written; a kill leaves it
 _MODE = 0o666  # of a file, less what the process's umask takes away
+REMEDY = "Find out who put it there, and remove it"
 
 
 def require_way(root: str, name: str) -> None:
@@ -32,14 +33,13 @@ def require_flat(root: str) -> None:
     with suppress(FileNotFoundError), os.scandir(root) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                remedy = "Find out who put it there, and remove it"
-                raise UserError(entry.path, "is a folder in the place of a file", remedy)
+                raise UserError(entry.path, "is a folder in the place of a file", REMEDY)
 
 
 def _require_no_link(folder: Path) -> None:
     if folder.is_symlink():
         problem = "is a link, and nothing is written or deleted through one"
-        raise UserError(str(folder), problem, "Find out who put it there, and remove it")
+        raise UserError(str(folder), problem, REMEDY)
 
 
 @contextmanager

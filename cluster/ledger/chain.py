@@ -16,6 +16,7 @@ from typing import Any
 from operators import storage
 from operators.release import json_form
 from operators.release.accounts import COUNTED
+from operators.release.checked import AGAIN
 from operators.release.layout import SHARD_LIST, files_of
 from schemas.errors import UserError
 from schemas.manifest import Breach
@@ -62,7 +63,7 @@ def breaches(output: str, head: str, entries: Iterable[dict[str, Any]]) -> list[
         found = storage.read_bytes(output, SHARD_LIST).splitlines(keepends=True)
         names = list(map(_named, found))
     except FileNotFoundError:
-        return [Breach(where, "is missing", "Run jobs.anonymize again with the same plan and settings")]
+        return [Breach(where, "is missing", AGAIN)]
     except (UserError, ValueError, KeyError, TypeError):
         return [Breach(where, "cannot be read", REMEDY)]
     here, other, last = list[str](), 0, START

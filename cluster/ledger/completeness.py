@@ -9,11 +9,10 @@ import pyarrow.compute as pc
 from cluster.ledger import chain
 from operators.release import layout
 from operators.release.accounts import Total, id_digest
-from operators.release.checked import CLIPS, REDO, Checked
+from operators.release.checked import AGAIN, CLIPS, REDO, Checked
 from schemas.certificate import Step
 from schemas.manifest import Breach
 
-AGAIN = "Run jobs.anonymize again with the same plan and settings"
 T = TypeVar("T")
 
 

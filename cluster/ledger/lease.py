@@ -97,9 +97,8 @@ def _read(output: str) -> tuple[str, float]:
             bool(_here()) and held["place"] == _here() and not Path(f"/proc/{int(held['process'])}").exists()
         )
         until = float(held["until"])
-        if (
-            not 0 <= until <= time.time() + 2 * LASTS
-        ):  # as no run writes it: it would be nobody's turn ever again
+        # Beyond it is as no run writes it: it would be nobody's turn ever again.
+        if not 0 <= until <= time.time() + 2 * LASTS:
             raise ValueError("no moment up to which a lease lasts")
         return str(held["owner"]), 0.0 if gone else until
     except FileNotFoundError:

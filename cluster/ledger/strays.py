@@ -1,12 +1,11 @@
 """What lies in a dataset and is not listed, or is not what was listed: files, links, pipes, folders."""
 
 from operators import storage
+from operators.on_disk import REMEDY
 from operators.release import layout
 from operators.release.attestation import sha256
+from operators.release.checked import AGAIN
 from schemas.manifest import Breach
-
-REMEDY = "Find out who put it there, and remove it"
-AGAIN = "Run jobs.anonymize again with the same plan and settings"
 
 
 def breaches(

@@ -69,15 +69,14 @@ def bodies(seen: Sequence[PersonBoxes], body: np.ndarray, least: float) -> np.nd
     half: what is asked of a body is asked of all whom anybody sees, not of those alone whom the masks are for. Who
     leans or stretches an arm out has a body that reaches all sides of the box, see `uncovered`, and is known."""
     everybody = body.copy()
-    for t, (one, there) in enumerate(zip(seen, everybody, strict=True)):
+    for one, known, there in zip(seen, body, everybody, strict=True):
         for box, score in zip(one.boxes, one.scores, strict=True):
             x0, y0, x1, y1 = box
             width, height = x1 - x0, y1 - y0
             middle = np.array([x0 + width / 4, y0 + height / 8, x1 - width / 4, y1 - height / 4])
             left, top, right, bottom = Patch.of_box(middle, there.shape).box
             part = there[top:bottom, left:right]
-            known = part.size and (part.mean() >= 0.5 or not uncovered(box, body[t]))
-            if score >= least and part.size and not known:
+            if score >= least and part.size and part.mean() < 0.5 and uncovered(box, known):
                 part[:] = True
     return everybody
 

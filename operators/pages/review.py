@@ -93,9 +93,9 @@ def _cards(
         problem = None
         if row.verdict == "quarantined":
             problem = reader.quarantine_row(output, row.shard, row.key)
-            sha256 = problem.output_hmac
-            result, condition = candidates.read(row.key, sha256, keyed) if sha256 else (b"", b"")
-            sha256 = hashlib.sha256(result).hexdigest() if result else sha256
+            refused = problem.output_hmac
+            result, condition = candidates.read(row.key, refused, keyed) if refused else (b"", b"")
+            sha256 = hashlib.sha256(result).hexdigest() if result else refused
             scores = json.loads(problem.gates or "[]")
         else:
             held = reader.members(output, row.shard, row.key)

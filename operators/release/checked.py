@@ -11,7 +11,8 @@ from schemas.certificate import Step
 from schemas.manifest import Breach
 from schemas.policy import Policy
 
-REDO = "Run jobs.anonymize again with the same plan and settings, and --redo with this shard's name"
+AGAIN = "Run jobs.anonymize again with the same plan and settings"
+REDO = f"{AGAIN}, and --redo with this shard's name"
 WITHDRAW = f"Do not publish this shard. {REDO}"
 CLIPS = pa.schema({"clip_id": pa.int64(), "key": pa.string()})
 

@@ -21,6 +21,7 @@ from pyarrow import fs
 
 from operators import storage
 from operators.release import json_form, parquet_form
+from operators.release.checked import AGAIN
 from operators.release.head_form import malformed
 from operators.release.layout import DATASET, FOLDERS, SCHEMA_VERSION, files_of, shard_of
 from operators.release.stats_form import well_formed
@@ -67,16 +68,14 @@ def require_sayable(output: str, made: dict[str, Any], names: Sequence[str] = ()
     """Raises UserError if what dataset.json says under these names, or all, is not what every dataset says there."""
     if wrong := [one for one in malformed(made) if not names or one.partition(".")[0] in names]:
         problem = f"does not say what every dataset says: {', '.join(wrong)}"
-        remedy = "Run jobs.anonymize again with the same plan and settings"
-        raise UserError(f"{output}/{DATASET}", problem, remedy)
+        raise UserError(f"{output}/{DATASET}", problem, AGAIN)
 
 
 def require_complete(output: str, consequence: str) -> dict[str, Any]:
     """The same of a dataset that is complete; raises UserError if it is not."""
     made = require_dataset(output, consequence)
     if made["state"] != "complete":
-        remedy = "Run jobs.anonymize again with the same plan and settings"
-        raise UserError(output, "is not complete", remedy)
+        raise UserError(output, "is not complete", AGAIN)
     require_sayable(output, made)
     return made
 

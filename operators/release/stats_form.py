@@ -4,21 +4,19 @@ accounts must not end by what they wrote."""
 from typing import Any
 
 from operators.release.accounts import COUNTED, NUMBERS
+from operators.release.head_form import MOST
 from operators.release.layout import is_shard_name
-
-MOST = 1 << 53  # numbers beyond are more than numbers to who reads them
 
 
 def well_formed(stats: Any) -> bool:
     """Whether they can be read as those of a shard; whether they are true is for others to say."""
     if not isinstance(stats, dict) or not isinstance(stats.get("name"), str):
         return False
+    numbers = {name: stats.get(name) for name in NUMBERS}  # as certificates say them
     return (
         is_shard_name(stats["name"])
         and all(_counts(stats.get(name), ("clips", "frames")) for name in COUNTED)
-        and _counts(
-            {name: stats.get(name) for name in NUMBERS}, NUMBERS, least=1 - MOST
-        )  # certificates say these
+        and _counts(numbers, NUMBERS, least=1 - MOST)
         and _seconds(stats.get("seconds"))
         and _files(stats.get("files"))
         and all(_words(stats.get(name, {})) for name in ("settings", "made_by"))

@@ -1,14 +1,11 @@
 """Finished datasets to tamper with."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import jobs.verify
 from cluster.ledger import checkpoint
 from operators import storage
-from operators.release.checked import Checked, Demands
 from operators.release.layout import REPORT
 from operators.release.signature import Signer
 from tests.cluster import toy
@@ -24,17 +21,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = toy.run_of(f"{folder}/plan", f"{folder}/out", signer)
     checkpoint.finish(run, lambda output: storage.write_bytes(output, REPORT, b"<p>all is well"))
     return folder
-
-
-@pytest.fixture
-def shards_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`jobs.verify.verify` checks one shard after the other in this process, which spares a sweep Ray's second for each
-    case. The job as a command still has Ray check them."""
-
-    def check_all(output: str, shards: list[str], demands: Demands) -> Iterator[Checked]:
-        return (jobs.verify._check(output, name, demands) for name in shards)
-
-    monkeypatch.setattr(jobs.verify, "_check_all", check_all)
 
 
 @pytest.fixture

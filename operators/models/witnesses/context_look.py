@@ -8,17 +8,14 @@ from operators.models.witnesses.coverage import uncovered
 from operators.models.witnesses.turned import TurnedLook
 from schemas.cues import Patch, PersonBoxes
 
-_LARGE = (
-    96  # px of a box's longer side: a tile cuts nobody who is smaller, and a second look at them says little
-)
+# px of a box's longer side: a tile cuts nobody who is smaller, and a second look at them says little.
+_LARGE = 96
 _AROUND = 2.0  # times that side: of whoever is cut by a tile most is seen then
 _SAME = 0.5  # IoU of what the two looks see
 _PART = 0.5  # share of a box that lies in a larger one, of whom it is a part
 _EDGE = 8  # px of the picture's edge at which whoever is seen there is cut
-_KNOWN, _WITHIN = (
-    0.5,
-    0.8,
-)  # the score of who is seen rather than not; the share of a piece that lies in their box
+_KNOWN = 0.5  # the score of who is seen rather than not
+_WITHIN = 0.8  # share of a piece of somebody that lies in their box
 
 
 class ContextLook:

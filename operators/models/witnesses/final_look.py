@@ -34,7 +34,7 @@ class FinalLook:
         nothing = np.zeros(frames.shape[1:3], bool)
         found = []
         for frame, one in zip(frames, self.detect(frames), strict=True):
-            faint = one.scores < _RATHER  # of which no gate asks anything
+            faint = one.scores < _RATHER  # of which nobody is refused
             again = self.context(frame, PersonBoxes(one.boxes[~faint], one.scores[~faint]), nothing)
             boxes, scores = [again.boxes, one.boxes[faint]], [again.scores, one.scores[faint]]
             found.append(PersonBoxes(np.concatenate(boxes), np.concatenate(scores)))

@@ -1,6 +1,7 @@
 """The witness: a detector of people that Condition's masks do not come from, for the gates that look again."""
 
 from collections.abc import Callable
+from functools import partial
 
 import cv2
 import numpy as np
@@ -63,11 +64,9 @@ def _look(settings: choice.OneWitness, device: str) -> _Look:
         case choice.CocoSsdSettings(weights=weights, confidence=confidence, tile=tile):
             upright = CocoSsd(weights, confidence, device, tile)  # cuts tiles of its own
             turned = TurnedLook(upright) if settings.turned else None
-            seen, context = (
-                Once(lambda frames: _in_all_turns(upright, turned, frames)),
-                ContextLook(upright, turned),
-            )
-            return lambda frames, hidden: _left([*map(context, frames, seen(frames), hidden)], hidden)
+            seen = Once(lambda frames: _in_turn(upright, turned, frames))
+            standing = partial(_standing, ContextLook(upright, turned))
+            return lambda frames, hidden: _left([*map(standing, frames, seen(frames), hidden)], hidden)
 
 
 def _by_map(
@@ -105,16 +104,23 @@ def _tiled(detector: RtDetr, frames: np.ndarray, side: int) -> list[PersonBoxes]
     ]
 
 
-def _in_all_turns(upright: CocoSsd, turned: TurnedLook | None, frames: np.ndarray) -> list[PersonBoxes]:
-    """Whoever is seen upright, and whoever is seen in another turn alone."""
+def _in_turn(upright: CocoSsd, turned: TurnedLook | None, frames: np.ndarray) -> list[list[PersonBoxes]]:
+    """Of each frame whoever is seen upright, and where there is a look for that, whoever is in another turn alone."""
     seen = upright(frames)
-    if not turned:
-        return seen
-    pairs = zip(seen, turned(frames, seen), strict=True)
-    return [
-        PersonBoxes(*(np.concatenate([getattr(one, name) for one in pair]) for name in ("boxes", "scores")))
-        for pair in pairs
-    ]
+    return (
+        [list(one) for one in zip(seen, turned(frames, seen), strict=True)]
+        if turned
+        else [[one] for one in seen]
+    )
+
+
+def _standing(
+    context: ContextLook, frame: np.ndarray, seen: list[PersonBoxes], hidden: np.ndarray
+) -> PersonBoxes:
+    """Whoever stands. Only the upright look cuts tiles: the turned one was sure twice, of the whole frame."""
+    every = [context(frame, seen[0], hidden), *seen[1:]]
+    boxes, scores = (np.concatenate([getattr(one, name) for one in every]) for name in ("boxes", "scores"))
+    return PersonBoxes(boxes, scores)
 
 
 def _left(found: list[PersonBoxes], hidden: np.ndarray) -> list[InstanceMasks]:

@@ -13,13 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 import ray
 
-import jobs.verify
 from cluster.ledger import checkpoint
 from cluster.ledger.repair import repair
 from jobs.status import status
 from jobs.verify import Proof, read, verify
 from operators.release import json_form
-from operators.release.checked import Checked, Demands
 from operators.release.signature import Signer
 from tests.cluster import toy
 from tests.cluster.ledger.test_strange_json import tried
@@ -53,15 +51,10 @@ def changed(data: bytes) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("folder", ["manifest", "quarantine", "checkpoint"])
 @pytest.mark.parametrize("signed", [True, False])
-def test_no_job_ends_by_what_it_reads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, signed: bool
-) -> None:
+def test_no_job_ends_by_what_it_reads(tmp_path: Path, shards_here: None, folder: str, signed: bool) -> None:
     signer = Signer.of_file(str(make_key(tmp_path / "key.pem"))) if signed else None
     (name,) = toy.write_output(f"{tmp_path}/plan", f"{tmp_path}/whole", 12, 12, signer)
     key, out, path = signer.public_key if signer else "", tmp_path / "out", f"{folder}/{name}.parquet"
-
-    def check_all(output: str, names: list[str], demands: Demands) -> Iterator[Checked]:
-        return (jobs.verify._check(output, one, demands) for one in names)
 
     def put(forged: bytes, fit: bool) -> None:
         shutil.rmtree(out, ignore_errors=True)
@@ -74,7 +67,6 @@ def test_no_job_ends_by_what_it_reads(
             made = stats | ({"signature": signer.sign("shard", stats)} if signer else {})
             (out / f"stats/{name}.json").write_bytes(json_form.written(made))
 
-    monkeypatch.setattr(jobs.verify, "_check_all", check_all)
     data, run = (tmp_path / "whole" / path).read_bytes(), toy.run_of(f"{tmp_path}/plan", str(out), signer)
     for number, forged in enumerate(changed(data)):
         put(forged, number % 2 == 0)

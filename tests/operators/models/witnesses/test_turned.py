@@ -52,6 +52,17 @@ def test_the_witness_tells_of_them_unless_they_are_masked() -> None:
     assert not len(sees(frame, ~hidden)[0].boxes)
 
 
+def test_whom_a_turned_look_sees_no_upright_one_argues_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was sure of them twice: what is around them, looked at upright, says nothing of them."""
+    frames, box = np.zeros((1, 300, 400, 3), np.uint8), np.array([[20, 150, 260, 250]], np.float32)
+    lying = PersonBoxes(box, np.full(1, 0.9, np.float32))
+    monkeypatch.setattr(CocoSsd, "__call__", lambda self, pictures: [NOBODY] * len(pictures))
+    once = iter([[lying]])  # and in no smaller picture
+    monkeypatch.setattr(TurnedLook, "__call__", lambda self, pictures, known: next(once, [NOBODY]))
+    (found,) = Witness(SSD)(frames, np.zeros(frames.shape[:3], bool))
+    assert np.array_equal(found.boxes, box)
+
+
 def test_nobody_is_nobody_in_any_turn() -> None:
     (nobody,) = TurnedLook(FOUND)(picture("nobody.jpg"), [NOBODY])
     assert not len(nobody.boxes)
