@@ -1,7 +1,8 @@
 """All that is taken from inside Ray, as no public name gives it: where an upgrade of Ray is to be looked at first.
 
+Node               starts Ray's processes, see `start_what_serves`.
 ActorPoolMapOperator  makes a pool's actors, see `hand_over_by_value`.
-_ActorPool  holds them, and lets them go, see `end_with_the_pass`.
+_ActorPool         holds them, and lets them go, see `end_with_the_pass`.
 ExecutionCallback  is told of every step of an execution. DataContext.custom_execution_callback_classes takes such
                    classes, but the class itself is not exported. failure_budget.py ends a run by it.
 """
@@ -19,7 +20,7 @@ __all__ = [
     "ExecutionCallback",
     "end_with_the_pass",
     "hand_over_by_value",
-    "start_no_api_server",
+    "start_what_serves",
 ]
 
 # Where Ray Data reports the stages' progress if there is no terminal; only its logger's name leads there.
@@ -27,15 +28,22 @@ PROGRESS = logging.getLogger("ray.data._internal.progress.logging_progress")
 # Where it says which operators the cluster is too small for; likewise.
 RESOURCES = logging.getLogger("ray.data._internal.execution.resource_manager")
 _LET_GO = _ActorPool._release_running_actor
+_LOG_MONITOR = Node.start_log_monitor
 
 
-def start_no_api_server() -> None:
-    """From now on `ray.init` of a cluster on this machine starts no API server.
+def start_what_serves(log_to_driver: bool) -> None:
+    """From now on `ray.init` of a cluster on this machine starts nothing that serves nobody there; no setting does that.
 
-    All that this process does without a dashboard is to ask clouds' metadata addresses where it is, for usage reports,
-    and it asks before it looks whether they are wanted; no setting keeps it from being started.
+    The API server asks clouds' metadata addresses where it is, for usage reports, and it asks before it looks whether
+    they are wanted. The monitor would ask for machines, of which there are no more. The log monitor reads all logs, all
+    the time, for a driver that shows them. Each is a Python process that takes a second of a core to start.
     """
-    Node.start_api_server = lambda *_, **__: None
+    Node.start_api_server = Node.start_monitor = _nothing
+    Node.start_log_monitor = _LOG_MONITOR if log_to_driver else _nothing
+
+
+def _nothing(*_: object, **__: object) -> None:
+    pass
 
 
 def hand_over_by_value() -> None:

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parent.parent
 SMALL_TASKS = (
     4  # logical CPUs beside the stages' actors: listing, reading, checkpoint filter, repartition, writing
 )
+_INTERVAL = "RAY_metrics_report_interval_ms"
 
 ROOM = FalseAlarm()
 
@@ -39,7 +40,7 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
             name: value for name, value in os.environ.items() if name.startswith(("RECAST_LOG", "RECAST_S3_"))
         },
         "RAY_worker_maximum_startup_concurrency": "4",  # Ray warns above a multiple of it
-        "RAY_metrics_report_interval_ms": os.environ.get("RAY_metrics_report_interval_ms", "2000"),  # noqa: SIM112
+        **({_INTERVAL: os.environ.get(_INTERVAL, "2000")} if _watched() else {}),
         "RAY_prestart_worker_first_driver": "0",  # on two cores, starting idle workers ahead costs three seconds
     }
     if not ray.is_initialized():
@@ -76,6 +77,11 @@ def require_room(profile: Profile) -> None:
         ROOM.known = not profile.writers  # of which nothing is asked
 
 
+def _watched() -> bool:
+    """Whether there is a port at which Prometheus may ask for counters: where nobody can, Ray goes at its own pace."""
+    return "RECAST_METRICS_PORT" in os.environ or "RAY_ADDRESS" in os.environ
+
+
 def _quieten() -> None:
     """Of what Ray says keep what concerns the user."""
     logging.getLogger("ray.data").setLevel(logging.WARNING)
@@ -103,7 +109,7 @@ def _connect(profile: Profile | None, environment: dict[str, str], log_to_driver
         return
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # Ray would put one into the user's home
     os.environ |= environment  # the workers inherit it, and need no environment of their own
-    ray_internals.start_no_api_server()
+    ray_internals.start_what_serves(log_to_driver)
     ray.init(
         "local",  # not a cluster that another user of this machine started, or that a crash left in Ray's notes
         num_cpus=_logical_cpus(profile),

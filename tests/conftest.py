@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from tests.s3 import BUCKET, serve
 
 hypothesis.settings.register_profile("recast", deadline=None)  # timing belongs in benchmarks
 hypothesis.settings.load_profile("recast")
+
+# Or each of the hundreds of processes that tests start compiles all of ours.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session")
@@ -32,15 +36,24 @@ def gs() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def cluster(s3: str) -> Iterator[None]:
-    """One local Ray for all tests of this session, configured as the jobs configure it; its workers know the server."""
-    import ray
+def _ray_ends(s3: str) -> Iterator[None]:
+    """With the session, before the server does."""
+    yield
+    end_ray()
 
+
+@pytest.fixture(scope="module")
+def cluster(_ray_ends: None) -> None:
+    """A local Ray, configured as the jobs configure it; its workers know the server. It stays for the files after."""
     from cluster import session
 
     session.start()
-    yield
-    ray.shutdown()
+
+
+def end_ray() -> None:
+    """Idle, its processes take a tenth of a core from whoever is not about it. The fixture `cluster` starts it again."""
+    if "ray" in sys.modules:
+        sys.modules["ray"].shutdown()
 
 
 @pytest.fixture

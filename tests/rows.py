@@ -78,6 +78,9 @@ class Rows:
     def groupby(self, key: str) -> "Groups":
         return Groups(pa.concat_tables(self.blocks), key)
 
+    def take_all(self) -> list[dict[str, Any]]:
+        return [row for block in self.blocks for row in block.to_pylist()]
+
     def materialize(self) -> "Rows":
         return self
 
@@ -115,6 +118,10 @@ def from_items(items: list[dict[str, Any]], **_: object) -> Items:
     return Items(items)
 
 
+def from_arrow(table: pa.Table) -> Rows:
+    return Rows([table])
+
+
 def read_parquet(paths: list[str], filesystem: fs.FileSystem, **_: object) -> Rows:
     """The plan's clips that OUT/manifest does not have, as Ray's filter behind the read leaves them."""
     read = [pq.read_table(path, filesystem=filesystem) for path in paths]
@@ -136,6 +143,7 @@ def here() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ray.data, "read_parquet", read_parquet)
         patch.setattr(ray.data, "from_items", from_items)
+        patch.setattr(ray.data, "from_arrow", from_arrow)
         patch.setattr(session, "start", begin)
         patch.setattr(session, "require_room", lambda _: None)
         yield patch

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import ray
+from ray._private.node import Node
 
-from cluster import session, spill
+from cluster import ray_internals, session, spill
 from cluster.session import PlainProgress
 from schemas.errors import UserError
 from tests.cluster import toy
@@ -27,6 +29,35 @@ def test_a_machine_on_which_ray_does_not_start_in_time_is_one_line(monkeypatch: 
     with pytest.raises(UserError, match="did not start in time"):
         session.start()
     assert len(tries) == 2
+
+
+@pytest.mark.usefixtures("cluster")
+def test_ray_starts_nothing_on_this_machine_that_serves_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No monitor of machines to come, no server of pages, and who reads all logs only where they are shown."""
+    started = ray._private.worker._global_node.all_processes
+    assert started.keys() == {"gcs_server", "raylet"}
+    monkeypatch.setattr(Node, "start_log_monitor", Node.start_log_monitor)  # to be put back
+    ray_internals.start_what_serves(log_to_driver=True)
+    assert Node.start_log_monitor.__module__ == "ray._private.node"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "interval"),
+    [({}, {}, None), ({"RECAST_METRICS_PORT": "9090"}, {}, "2000"), ({"RAY_ADDRESS": "there"}, {}, "2000")]
+    + [({"RECAST_METRICS_PORT": "9090"}, {"RAY_metrics_report_interval_ms": "500"}, "500")],
+)
+def test_counters_are_fresh_where_somebody_can_ask_for_them(
+    asked: dict[str, str], said: dict[str, str], interval: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RECAST_METRICS_PORT", "RAY_ADDRESS", "RAY_metrics_report_interval_ms"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {**asked, **said}.items():
+        monkeypatch.setenv(name, value)
+    told: list[dict[str, str]] = []
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setattr(session, "_connect", lambda _profile, environment, _log: told.append(environment))
+    session.start()
+    assert [one.get("RAY_metrics_report_interval_ms") for one in told] == [interval]
 
 
 def test_a_report_becomes_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,11 +25,12 @@ FRAMES = 5  # of a clip; each shares the first with the one before it
 
 
 def settings(folder: Path, clips_per_shard: int = 2) -> list[str]:
-    """Command line options for a cheap run; saves the generator's weights into `folder`."""
+    """Command line options for a cheap run; the generator's weights are saved into `folder`, the first time."""
+    weights = folder / "generator"
     values = {
         "clip.frames": FRAMES,
         "clip.overlap": 1,
-        "generator.weights": save_generator(folder / "generator"),
+        "generator.weights": weights if weights.exists() else save_generator(weights),
         "generator.steps": 1,
         "generator.guidance": 1.0,
         "generator.window": FRAMES,

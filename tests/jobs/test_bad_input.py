@@ -45,7 +45,7 @@ def make_folder(folder: Path) -> dict[str, tuple[int, int, int]]:
     )
     write(folder / "ten-bit.mp4", pictures(5), pix_fmt="yuv420p10le")
     write(folder / "gray.mp4", pictures(5), pix_fmt="gray")
-    write(folder / "large.mp4", pictures(1, 1440, 2560), options={"preset": "ultrafast"})
+    write(folder / "large.mp4", pictures(1, 720, 2560), options={"preset": "ultrafast"})
     whole = (folder / "plain.mp4").read_bytes()
     (folder / "empty.mp4").write_bytes(b"")
     (folder / "truncated.mp4").write_bytes(whole[: len(whole) // 2])
@@ -61,7 +61,7 @@ def make_folder(folder: Path) -> dict[str, tuple[int, int, int]]:
         "variable": (5, *same),
         "ten-bit": (5, *same),
         "gray": (5, *same),
-        "large": (1, 2560, 1440),
+        "large": (1, 2560, 720),  # more than one tile of whoever looks at tiles, either way
     }
 
 

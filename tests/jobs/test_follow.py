@@ -53,7 +53,9 @@ def test_somebody_is_one_person_in_all_clips_of_a_video(followed: Path) -> None:
 
 def test_they_have_one_look_there_and_another_in_the_next_video(followed: Path) -> None:
     policy = load(Policy, ROOT / "cluster/policies/driving.yaml", ["identity.scope=video"])
-    condition = Condition(PROFILE, policy, b"key", models=CueModels.load(PROFILE, policy))
+    with pytest.MonkeyPatch.context() as patch:
+        here.models_once(patch)
+        condition = Condition(PROFILE, policy, b"key", models=CueModels.load(PROFILE, policy))
     seeds = []
     for ref in clips(followed)[:4]:
         (role,) = condition.condition(ref).roles

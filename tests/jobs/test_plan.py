@@ -5,12 +5,14 @@ import os
 import re
 import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.dataset as arrow_dataset
 import pyarrow.parquet as pq
 import pytest
 
+import jobs.estimate
 from cluster.ledger import plans
 from cluster.ledger.erasure import forget
 from cluster.ledger.plans import Plan
@@ -24,7 +26,9 @@ from schemas.clip import ClipRef
 from schemas.config import load
 from schemas.errors import UserError
 from schemas.profile import Clips, Profile
-from tests.jobs.small import cut_video, job, settings
+from tests.jobs import here
+from tests.jobs.estimated import Conditioned, Regenerated
+from tests.jobs.small import Done, cut_video, job, settings
 from tests.videos import pictures, write
 
 CLIPS = Clips(frames=9, overlap=1, max_bytes=10**9)
@@ -78,7 +82,7 @@ def test_a_folder_is_planned_whole_and_again_the_same(videos: Path, tmp_path: Pa
     )
 
 
-@pytest.mark.usefixtures("cluster")
+@pytest.mark.usefixtures("in_process")
 def test_what_was_forgotten_is_not_planned_again(videos: Path, tmp_path: Path) -> None:
     """By its path or its name below the input, whether its file is still there or not; nothing names it any more."""
     output = str(tmp_path / "plan")
@@ -102,7 +106,7 @@ def test_what_was_forgotten_is_not_planned_again(videos: Path, tmp_path: Path) -
     assert Plan(output).planned().ids.size == 0, "all may be forgotten"
 
 
-@pytest.mark.usefixtures("cluster")
+@pytest.mark.usefixtures("in_process")
 def test_a_growing_folder_is_planned_by_what_is_new(videos: Path, tmp_path: Path) -> None:
     """New and changed sources are probed, one that is gone stays; an interrupted run leaves nothing twice."""
     output = str(tmp_path / "plan")
@@ -178,30 +182,36 @@ def test_a_missing_place_leaves_an_earlier_plan_alone(tmp_path: Path) -> None:
     assert (tmp_path / "plan.json").exists()
 
 
-def test_a_dry_run_says_what_the_plan_will_cost(tmp_path: Path, cluster: None) -> None:
-    """Through the real stages; what it says is in the tests of operators/planning/cost.py."""
-    cut_video(tmp_path / "a.mp4", 9)
-    extra = [*settings(tmp_path), "--set", "pools.regenerate.num_gpus=0", "--parts", "2"]
-    extra += ["--megabits", "10", "--empty", "0.5"]
-    done = job("plan", str(tmp_path / "a.mp4"), "--plan", f"{tmp_path}/p", "--estimate", "2", *extra)
+def estimated(job: Callable[..., Done], folder: Path, *more: str) -> Done:
+    """A dry run of two clips."""
+    options = ["--estimate", "2", "--parts", "2", "--megabits", "10", "--empty", "0.5", *settings(folder), *more]
+    options += ["--set", "pools.regenerate.num_gpus=0"]
+    return job("plan", str(cut_video(folder / "a.mp4", 9)), "--plan", f"{folder}/p", *options)
+
+
+def figures_of(done: Done) -> dict[str, str]:
     assert done.returncode == 0, done.stderr
     figures = dict(re.findall(r"│ ([^│]+?) +│ ([^│]+?) +│", done.stdout))
     assert figures["sampled clips, of these quarantined or failed"] == "2, 0"
     for name in ("people per minute of video", "actor-hours in condition", "actor-hours in regenerate"):
         assert float(figures[name].split(" ± ")[0]) > 0
-    priced = job(
-        "plan",
-        str(tmp_path / "a.mp4"),
-        "--plan",
-        f"{tmp_path}/p",
-        "--estimate",
-        "2",
-        *extra,
-        "--price",
-        "2.5",
-    )
+    return figures
+
+
+def test_a_dry_run_says_what_the_plan_will_cost(tmp_path: Path) -> None:
+    """Through the real stages; what it says is in the tests of operators/planning/cost.py."""
+    figures = figures_of(estimated(here.job, tmp_path))
+    priced = estimated(here.job, tmp_path, "--price", "2.5")
     assert priced.returncode == 2 and "--price 2.5: is of a GPU's hour" in priced.stderr
     assert float(figures["hours of video in a petabyte"].split(" ± ")[0]) == pytest.approx(222222, rel=0.01)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_ray_takes_a_dry_run_through_the_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of which is known what they take."""
+    monkeypatch.setattr(jobs.estimate, "Condition", Conditioned)
+    monkeypatch.setattr(jobs.estimate, "Regenerate", Regenerated)
+    figures_of(estimated(job, tmp_path))
 
 
 @pytest.mark.usefixtures("cluster")

@@ -1,4 +1,8 @@
-"""The three jobs from an object store to an object store, against a real S3 server with keys."""
+"""The three jobs from an object store to an object store, against a real S3 server with keys.
+
+Ray's workers read videos there in the first plan, and shards in verify; that they write shards there, and that no clip is
+lost if the store is, is in tests/cluster/ledger/test_checkpoint.py and tests/faults. The stages work in this process.
+"""
 
 import hashlib
 import json
@@ -10,6 +14,7 @@ import webdataset as wds
 
 from operators import storage
 from operators.video.encode import inspect_video
+from tests.jobs import here
 from tests.jobs.small import cut_video, job, settings
 
 pytestmark = pytest.mark.usefixtures("cluster")
@@ -25,12 +30,12 @@ def test_from_s3_to_s3(s3: str, tmp_path: Path) -> None:
 
     planned = job("plan", f"{s3}/videos", "--plan", plan, *options)
     assert planned.returncode == 0, planned.stderr
-    unchanged = job("plan", f"{s3}/videos", "--plan", plan, *options)
+    unchanged = here.job("plan", f"{s3}/videos", "--plan", plan, *options)
     assert "nothing has changed" in unchanged.stdout and "nothing has changed" not in planned.stdout
     storage.write_bytes(f"{s3}/videos", "south/notes.mp4", b"this is no video, too")
-    changed = job("plan", f"{s3}/videos", "--plan", plan, *options)
+    changed = here.job("plan", f"{s3}/videos", "--plan", plan, *options)
     assert "0, 1" in changed.stdout and "nothing has changed" not in changed.stdout
-    done = job("anonymize", "--plan", plan, "--output", output, *options)
+    done = here.job("anonymize", "--plan", plan, "--output", output, *options)
     assert done.returncode == 0, done.stderr
     proved = job("verify", output, "--same-settings", *options)
     assert proved.returncode == 0, proved.stdout + proved.stderr

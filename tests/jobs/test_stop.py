@@ -5,20 +5,30 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from operators import storage
-from tests.jobs.small import ROOT, cut_video, job, settings
+from tests.jobs import here
+from tests.jobs.small import ROOT, cut_video, settings
+
+
+@pytest.fixture(autouse=True)
+def _obeyed() -> Iterator[None]:
+    """Whoever starts tests in the background of a shell has them ignore SIGINT, and so would the jobs that they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")
-def planned(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def planned(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The command that runs a plan of three clips; its output is to be named."""
     folder = tmp_path_factory.mktemp("stop")
     plan, options = f"{folder}/plan", settings(folder)
-    done = job("plan", str(cut_video(folder / "a.mp4", 13)), "--plan", plan, *options)
+    done = here.job("plan", str(cut_video(folder / "a.mp4", 13)), "--plan", plan, *options)
     assert done.returncode == 0, done.stderr
     return [sys.executable, "-m", "jobs.anonymize", "--plan", plan, *options]
 

@@ -167,7 +167,8 @@ def distill(pairs: Path, output: Path, **changes: object) -> list[str]:
 
 
 def test_a_profiles_generator_is_distilled_to_what_generation_loads(pairs: Path, tmp_path: Path) -> None:
-    done = job("finetune", *distill(pairs, tmp_path / "out"))
+    with train_here():
+        done = job("finetune", *distill(pairs, tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     path = tmp_path / "out/distilled.safetensors"
     assert {name.split(".")[1] for name in load_file(path)} == {"blocks", "vace_blocks"}

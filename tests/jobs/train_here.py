@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import ray.cloudpickle
 import ray.train
 import ray.train.torch
 import torch
@@ -24,7 +25,8 @@ class Trainer:
     def __init__(
         self, loop: Callable[[dict[str, Any]], None], train_loop_config: dict[str, Any], **_: object
     ) -> None:
-        self.loop, self.config = loop, train_loop_config
+        # As it comes to a worker: what cannot be sent there fails here, too.
+        self.loop, self.config = ray.cloudpickle.loads(ray.cloudpickle.dumps((loop, train_loop_config)))
         self.checkpoint: ray.train.Checkpoint | None = None
 
     def fit(self) -> "Trainer":

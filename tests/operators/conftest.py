@@ -8,6 +8,7 @@ from operators.planning.probe import plan_source
 from schemas.clip import CandidateClip
 from schemas.rules import DISGUISES
 from tests import plates
+from tests.conftest import end_ray
 from tests.operators.audited import GATE_1, GRAY, MASK, PROFILE, REGENERATED, SOURCE, encode
 from tests.operators.clips import SOMEBODY, evidence
 from tests.operators.stages import Stages
@@ -19,6 +20,12 @@ def _plates_are_made_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         plates.make_once(patch)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_ray_beside() -> None:
+    """These are half of all tests, and none is about Ray."""
+    end_ray()
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,13 @@
 """Second tries: what a gate refuses leaves the stream without a verdict, and every clip still ends once.
 
-On Ray Data once through all rungs, and where a block is left without a row; what else comes of the passes, in process.
+On Ray Data up a rung, and where a block is left without a row; what else comes of the passes, in process.
 """
 
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 import ray
 
 from cluster.ledger import checkpoint
@@ -77,24 +78,33 @@ def manifest(output: str) -> dict[int, dict[str, object]]:
     return found
 
 
-def test_every_clip_ends_once_on_its_rung(tmp_path: Path, cluster: None) -> None:
+@pytest.mark.parametrize(("place", "count"), [("cluster", 1), ("in_process", len(RUNGS))])
+def test_every_clip_ends_once_on_its_rung(
+    tmp_path: Path, request: pytest.FixtureRequest, place: str, count: int
+) -> None:
+    """On Ray up one rung: what a pass refused, the next one reads again. Whatever comes after it is one more pass."""
+    request.getfixturevalue(place)
+    rungs = RUNGS[:count]
+    policy = POLICY.model_copy(update={"escalation": rungs})
     plan, output = Plan(f"{tmp_path}/plan"), f"{tmp_path}/out"
     toy.write_plan(plan.uri, 10)
-    run(plan, output)
+    run(plan, output, policy)
     rows = manifest(output)
     verdicts = {number: (row["verdict"], row["reason"]) for number, row in rows.items()}
     assert sorted(rows) == list(range(10))
-    assert all(verdicts[number] == ("released", "") for number in range(4))
-    assert all(verdicts[number] == ("quarantined", "gate failed: copy") for number in range(4, 9))
+    assert all(verdicts[number] == ("released", "") for number in range(count + 1))
+    refused = range(count + 1, 9)
+    assert all(verdicts[number] == ("quarantined", "gate failed: copy") for number in refused)
     assert verdicts[9][0] == "quarantined" and "RuntimeError" in str(verdicts[9][1])
-    for number in range(4, 9):
+    for number in refused:
         steps = [Step(**step) for step in rows[number]["steps"]]  # type: ignore[attr-defined]
-        assert [step.name for step in steps] == RUNGS
+        assert [step.name for step in steps] == rungs
         assert {step.reason for step in steps} == {"audit: gate failed: copy"}
-    assert [step["name"] for step in rows[9]["steps"]] == RUNGS[:1]  # type: ignore[attr-defined]
-    assert checkpoint.record_lost(Run(plan, output, PROFILE, POLICY)) == 0
-    dataset = checkpoint.finish(Run(plan, output, PROFILE, POLICY))
-    assert dataset["released"]["clips"] == 4 and dataset["quarantined"]["clips"] == 6
+    assert [step["name"] for step in rows[9]["steps"]] == rungs[:1]  # type: ignore[attr-defined]
+    assert checkpoint.record_lost(Run(plan, output, PROFILE, policy)) == 0
+    dataset = checkpoint.finish(Run(plan, output, PROFILE, policy))
+    released = count + 1
+    assert (dataset["released"]["clips"], dataset["quarantined"]["clips"]) == (released, 10 - released)
     assert not Path(output, FOLDER).exists()
 
 

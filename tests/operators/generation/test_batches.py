@@ -28,11 +28,12 @@ RNG = np.random.default_rng(3)
 ENDED = (CandidateClip, QuarantinedClip, FailedClip)
 CUDA_LOST = """
 import sys
+import numpy as np
 import torch
 import operators.generation.denoise
 from operators.recovery.attempts import Attempts
 from operators.generation.generator import WanVaceGenerator
-from tests.operators.generation.test_batches import request
+from schemas.generation import Request
 from tests.tiny import settings_of
 
 def lost(*_):
@@ -40,8 +41,9 @@ def lost(*_):
 
 generator = WanVaceGenerator(settings_of(sys.argv[1]))
 operators.generation.denoise.sample_together = lost
+gray, everywhere = np.full((9, 32, 48, 3), 128, np.uint8), np.ones((9, 32, 48), bool)
 with Attempts(60, sys.argv[2]).attempt("regenerate", 5):
-    generator.together([request(1), request(2)])
+    generator.together([Request(gray, everywhere, "", seed) for seed in (1, 2)])
 """
 
 

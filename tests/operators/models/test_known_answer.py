@@ -11,6 +11,8 @@ import pytest
 
 import operators.audit
 import operators.conditioning.cue_models
+import operators.conditioning.redact
+import operators.gates.text
 from operators.audit import GateModels
 from operators.conditioning.cue_models import CueModels
 from operators.models.known_answer import Blind, Sight, picture, reads_writing, sees_people
@@ -92,9 +94,11 @@ LOADED: dict[str, tuple[Any, str, Any]] = {
 @pytest.mark.parametrize("sight", SIGHT)
 @pytest.mark.parametrize("name", LOADED)
 def test_with_a_detector_that_cannot_see_no_stage_begins(
-    name: str, sight: str, monkeypatch: pytest.MonkeyPatch
+    name: str, sight: str, read: TextReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All others see what they should, so it is this one that is named."""
+    for module in (operators.conditioning.redact, operators.gates.text):
+        monkeypatch.setattr(module, "TextReader", lambda *_: read)
     for module, maker, _ in LOADED.values():
         monkeypatch.setattr(module, maker, lambda *_: seeing_right)
     module, maker, models = LOADED[name]
