@@ -32,7 +32,7 @@ _LOG_MONITOR = Node.start_log_monitor
 
 
 def start_what_serves(log_to_driver: bool) -> None:
-    """From now on `ray.init` of a cluster on this machine starts nothing that serves nobody there; no setting does that.
+    """From now on `ray.init` of a cluster on this machine starts nothing that serves nobody. No setting does that.
 
     The API server asks clouds' metadata addresses where it is, for usage reports, and it asks before it looks whether
     they are wanted. The monitor would ask for machines, of which there are no more. The log monitor reads all logs, all

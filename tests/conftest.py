@@ -51,7 +51,7 @@ def cluster(_ray_ends: None) -> None:
 
 
 def end_ray() -> None:
-    """Idle, its processes take a tenth of a core from whoever is not about it. The fixture `cluster` starts it again."""
+    """Idle, its processes take a tenth of a core from the others. The fixture `cluster` starts it again."""
     if "ray" in sys.modules:
         sys.modules["ray"].shutdown()
 

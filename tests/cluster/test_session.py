@@ -43,8 +43,12 @@ def test_ray_starts_nothing_on_this_machine_that_serves_nobody(monkeypatch: pyte
 
 @pytest.mark.parametrize(
     ("asked", "said", "interval"),
-    [({}, {}, None), ({"RECAST_METRICS_PORT": "9090"}, {}, "2000"), ({"RAY_ADDRESS": "there"}, {}, "2000")]
-    + [({"RECAST_METRICS_PORT": "9090"}, {"RAY_metrics_report_interval_ms": "500"}, "500")],
+    [
+        ({}, {}, None),
+        ({"RECAST_METRICS_PORT": "9090"}, {}, "2000"),
+        ({"RAY_ADDRESS": "there"}, {}, "2000"),
+        ({"RECAST_METRICS_PORT": "9090"}, {"RAY_metrics_report_interval_ms": "500"}, "500"),
+    ],
 )
 def test_counters_are_fresh_where_somebody_can_ask_for_them(
     asked: dict[str, str], said: dict[str, str], interval: str | None, monkeypatch: pytest.MonkeyPatch

@@ -184,7 +184,18 @@ def test_a_missing_place_leaves_an_earlier_plan_alone(tmp_path: Path) -> None:
 
 def estimated(job: Callable[..., Done], folder: Path, *more: str) -> Done:
     """A dry run of two clips."""
-    options = ["--estimate", "2", "--parts", "2", "--megabits", "10", "--empty", "0.5", *settings(folder), *more]
+    options = [
+        "--estimate",
+        "2",
+        "--parts",
+        "2",
+        "--megabits",
+        "10",
+        "--empty",
+        "0.5",
+        *settings(folder),
+        *more,
+    ]
     options += ["--set", "pools.regenerate.num_gpus=0"]
     return job("plan", str(cut_video(folder / "a.mp4", 9)), "--plan", f"{folder}/p", *options)
 

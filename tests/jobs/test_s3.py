@@ -1,7 +1,7 @@
 """The three jobs from an object store to an object store, against a real S3 server with keys.
 
-Ray's workers read videos there in the first plan, and shards in verify; that they write shards there, and that no clip is
-lost if the store is, is in tests/cluster/ledger/test_checkpoint.py and tests/faults. The stages work in this process.
+Ray's workers read videos there in the first plan, and shards in verify. That they write shards there, and that no clip
+is lost if the store is, test_checkpoint.py and tests/faults prove. The stages work in this process.
 """
 
 import hashlib

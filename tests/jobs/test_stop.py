@@ -17,7 +17,7 @@ from tests.jobs.small import ROOT, cut_video, settings
 
 @pytest.fixture(autouse=True)
 def _obeyed() -> Iterator[None]:
-    """Whoever starts tests in the background of a shell has them ignore SIGINT, and so would the jobs that they start."""
+    """Tests that a shell runs in the background ignore SIGINT, and so would the jobs that they start."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
