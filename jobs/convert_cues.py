@@ -68,9 +68,27 @@ MODELS: dict[str, tuple[str, tuple[str, tuple[int, ...]], dict[str, str], str]] 
     ),
 }  # fmt: skip
 
+# Of COCO-SSD's 91 classes at each anchor those that operators/models/people/coco_ssd.py names.
+CLASSES, KNOWN = 91, (1, 13, 72, 73, 77)
+ANCHORS = (3, 6, 6, 6, 6, 6)
+KEPT: dict[str, dict[str, list[int]]] = {
+    "coco_ssd": {
+        f"BoxPredictor_{level}/ClassPredictor/{part}": [
+            anchor * CLASSES + known for anchor in range(anchors) for known in KNOWN
+        ]
+        for level, anchors in enumerate(ANCHORS)
+        for part in ("weights", "biases")
+    }
+}
+
+# Whose kernels are whole numbers of eight bits: they see as well so (docs/measured.md). MoveNet MultiPose does not, and
+# the gates' own look is not touched.
+EIGHT_BITS = {"cues/nanodet", "cues/movenet_thunder", "cues/blazepose_full"}
+
 
 def main() -> None:
     """Write every model, or those that are named."""
+    import numpy as np
     import onnx
 
     from operators.training.face_onnx import face_network
@@ -88,7 +106,8 @@ def main() -> None:
             made = face_network(arguments.packages / FACE_API)
         else:
             file, picture, outputs, free = MODELS[name]
-            made = convert(arguments.packages / file, picture, outputs, free)
+            bits = np.int8 if name in EIGHT_BITS else np.float16
+            made = convert(arguments.packages / file, picture, outputs, free, KEPT.get(name, {}), bits)
         onnx.save(made, path)
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 

@@ -1,13 +1,14 @@
-"""TensorFlow.js graph models as ONNX with float16 kernels: by numpy and onnx alone, without TensorFlow.
+"""TensorFlow.js graph models as ONNX with kernels of 16 or 8 bits: by numpy and onnx alone, without TensorFlow.
 
 Feature maps lie as ONNX's operators want them, [N,C,H,W], and TensorFlow's order of axes is carried beside them: so its
 transpositions cost nothing, and all maps that come out are [N,C,H,W]. A graph may be cut at any node, so that heads can
 be decoded outside and pictures may have any size.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from operators.training.tfjs import attribute, in_order, read
 
 _NHWC = (0, 2, 3, 1)  # TensorFlow's axes as ONNX's: batch, height, width, channels
+_MANY = 16  # inputs of a channel
 _ELEMENTWISE = {
     "Add": np.add, "AddV2": np.add, "BiasAdd": np.add, "Sub": np.subtract, "Mul": np.multiply,
 }  # fmt: skip
@@ -40,16 +42,21 @@ def convert(
     picture: tuple[str, tuple[int, ...]],
     outputs: Mapping[str, str],
     free: str = "",
+    kept: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    kernels: type[np.float16 | np.int8] = np.float16,
 ) -> onnx.ModelProto:
     """The part of a TFJS `model.json` from one node to others, as a model of one input, `image` float32 [N,3,H,W].
 
     picture  the node that stands for the picture, and its shape [N,H,W,3] or [N,3,H,W] at a usual size
     outputs  name in the result by node (`name:1` for a second output)
     free     those of N, H and W that may differ from `picture`'s; sides stay multiples of the network's stride
+    kept     by name of a weight, which of its last axis stay: of a head, the classes that somebody asks for
+    kernels  float16, or int8: whole steps of a scale for each channel that comes out. Either is made float32 at loading
     Raises NotImplementedError for an operation that none of Recast's models has.
     """
     nodes, weights = read(file)
-    graph = _Graph(nodes, weights)
+    weights |= {name: weights[name][..., list(channels)] for name, channels in kept.items()}
+    graph = _Graph(nodes, weights, kernels)
     name, shape = picture
     axes = _NHWC if shape[3] == 3 else (0, 1, 2, 3)
     graph.values[name] = [_Map("image", shape, axes)]
@@ -75,8 +82,13 @@ def convert(
 class _Graph:
     """The ONNX graph as it grows."""
 
-    def __init__(self, nodes: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> None:
-        self.source, self.weights = nodes, weights
+    def __init__(
+        self,
+        nodes: Mapping[str, Any],
+        weights: Mapping[str, np.ndarray],
+        kernels: type[np.float16 | np.int8],
+    ) -> None:
+        self.source, self.weights, self.kernels = nodes, weights, kernels
         self.values: dict[str, list[_Value]] = {}
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
@@ -93,12 +105,21 @@ class _Graph:
         return outputs
 
     def constant(self, values: np.ndarray) -> str:
-        """A constant in the precision that it has. One in float16 is made float32 when the file is loaded."""
+        """A constant in the precision that it has. One of 16 or 8 bits is made float32 when the file is loaded."""
         name = f"c{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        if values.dtype == np.float16:
+        if values.dtype in (np.float16, np.int8):
             (name,) = self.add("Cast", [name], to=TensorProto.FLOAT)
         return name
+
+    def kernel(self, values: np.ndarray) -> str:
+        """Weights float32 [O,I,H,W] of a convolution. Of few inputs a scale would take as much as it saves."""
+        if self.kernels is np.float16 or values[0].size < _MANY:
+            return self.constant(values.astype(np.float16))
+        step = np.abs(values).max(axis=(1, 2, 3), keepdims=True) / np.iinfo(np.int8).max
+        step = np.where(step > 0, step, 1).astype(np.float32)
+        whole = self.constant(np.round(values / step).astype(np.int8))
+        return self.add("Mul", [whole, self.constant(step)])[0]
 
     def laid(self, value: _Value, axes: tuple[int, ...]) -> str:
         """The name of a tensor with TensorFlow's axis i at `axes[i]`."""
@@ -211,7 +232,7 @@ class _Graph:
         strides, same = attribute(node, "strides")[1:3], attribute(node, "padding") == "SAME"
         sizes = zip(x.shape[1:3], (high, wide), strides, strict=True)
         sides = [-(-(side if same else side - k + 1) // stride) for side, k, stride in sizes]
-        inputs = [self.laid(x, _NHWC), self.constant(weights.astype(np.float16))]
+        inputs = [self.laid(x, _NHWC), self.kernel(weights)]
         name = self.add("Conv", [*inputs, *(self.constant(one) for one in bias)], group=groups, strides=strides,
                         auto_pad="SAME_UPPER" if same else "VALID", kernel_shape=[high, wide])  # fmt: skip
         found = _Map(name[0], (x.shape[0], *sides, len(weights)), _NHWC)

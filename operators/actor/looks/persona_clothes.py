@@ -4,13 +4,14 @@ Each takes the looks so far and a phrase's words to new looks; what the words le
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 from numpy.random import Generator
 
-from operators.actor.looks.colours import Color, colour_name
+from operators.actor.looks.colours import SKIN_TONES, Color, colour_name, hsv
 from operators.actor.looks.looks import PATTERNS, Looks, Outfit, Pattern
 from operators.actor.looks.sampling import sample_colour
 from schemas.errors import UserError
@@ -47,7 +48,10 @@ _COLOURS = [
     "white",
     "grey",
 ]
-_LIKE_SKIN = 0.3  # of RGB, 0 to 1 each: cloth closer to the skin's colour looks like skin
+# Of RGB, 0 to 1 each: cloth so close to the wearer's skin looks like skin, and from afar so does what is as close to
+# any of the paler skins; brown cloth looks like cloth.
+_LIKE_SKIN, _LIKE_A_SKIN, _PALER = 0.3, 0.16, 5
+_OTHERS = 24  # that are drawn in its place
 _NECK = 0.53  # z of the widest neck: lower ones run over the shoulders and stand off there
 _FEW = 3
 _TRIES = 3000  # draws after which a colour's name is not to be had
@@ -132,9 +136,9 @@ def _cloth(words: list[str], rng: Generator) -> tuple[tuple[Color, Color], Patte
     return (colours[0], second), pattern
 
 
-def _colour(name: str, rng: Generator) -> Color:
+def _colour(name: str, rng: Generator, draw: Callable[[Generator], Color] = sample_colour) -> Color:
     """A cloth's colour that is called so, and looks it: the most vivid of a few."""
-    draws = (sample_colour(rng) for _ in range(_TRIES))
+    draws = (draw(rng) for _ in range(_TRIES))
     found = list(islice((colour for colour in draws if colour_name(colour) == name), _FEW))
     if found:
         return max(found, key=lambda colour: max(colour) - min(colour))
@@ -147,9 +151,11 @@ def clothed(looks: Looks, said: str, rng: Generator) -> Looks:
     colours = []
     for first, second in (outfit.top_colours, outfit.bottom_colours):
         name = colour_name(first)
-        tries = [first] + 12 * (_apart(first, looks) < _LIKE_SKIN) * [None]
-        drawn = [colour or (_colour(name, rng) if name in said else sample_colour(rng)) for colour in tries]
-        colours.append((max(drawn, key=lambda colour: _apart(colour, looks)), second))
+        drawn = [first] + [
+            _colour(name, rng, _any_colour) if name in said else sample_colour(rng)
+            for _ in range(_OTHERS * (_apart(first, looks) < 1))
+        ]
+        colours.append((max(drawn, key=lambda colour: min(1.0, _apart(colour, looks))), second))
     return wears(
         looks,
         top_colours=colours[0],
@@ -158,8 +164,17 @@ def clothed(looks: Looks, said: str, rng: Generator) -> Looks:
     )
 
 
+def _any_colour(rng: Generator) -> Color:
+    """Stronger ones, too, than cloth often has."""
+    return hsv(rng.random(), rng.uniform(0, 0.95), rng.uniform(0.1, 0.95))
+
+
 def _apart(colour: Color, looks: Looks) -> float:
-    return float(np.linalg.norm(np.array(colour) ** (1 / 2.2) - np.array(looks.identity.skin) ** (1 / 2.2)))
+    """How far cloth is from looking like skin: 1 and more is far enough."""
+    shown = np.array(colour) ** (1 / 2.2)
+    own = np.linalg.norm(shown - np.array(looks.identity.skin) ** (1 / 2.2)) / _LIKE_SKIN
+    tones = np.array(list(SKIN_TONES.values())[:_PALER])
+    return float(min(own, np.linalg.norm(shown - tones, axis=1).min() / _LIKE_A_SKIN))
 
 
 def trousered() -> dict[str, object]:

@@ -20,9 +20,8 @@ Look = tuple[
 ]  # rows and columns of a frame, and the network's outputs there
 _SIDE = 300  # it was trained at this size alone; at others its boxes shift
 _CELLS = (19, 10, 5, 3, 2, 1)  # a side of each level's map
-_CLASSES = 91
-# Of its classes, those that anybody here asks for, by their numbers in COCO.
-KINDS = {"person": 1, "stop sign": 13, "tv": 72, "laptop": 73, "cell phone": 77}
+# Of its 91 classes those that anybody here asks for, in the order in which jobs.convert_cues keeps them.
+KINDS = ("person", "stop sign", "tv", "laptop", "cell phone")
 _EVEN = 0.22  # its own score at which it is right as often as not: it is never sure of small people
 _SAME_IOU = 0.55
 _TOGETHER = 16  # looks at once
@@ -47,7 +46,7 @@ class CocoSsd:
         tile: int = 300,
         classes: Sequence[str] = ("person",),
     ) -> None:
-        if lacking := set(classes) - KINDS.keys():
+        if lacking := set(classes) - set(KINDS):
             known = f"Known of it: {', '.join(sorted(KINDS))}"
             raise UserError(str(weights), f"has no class called {', '.join(sorted(lacking))}", known)
         outputs = [f"{name}{level}" for level in range(len(_CELLS)) for name in ("box", "class")]
@@ -67,12 +66,12 @@ class CocoSsd:
         """Of each frame boxes float32 [N,4] of all classes, and the names of those."""
         for frame in frames:
             looks = self._looks(frame)
-            found = [self._things(frame, looks, KINDS[name]) for name in self.classes]
+            found = [self._things(frame, looks, name) for name in self.classes]
             names = [name for name, one in zip(self.classes, found, strict=True) for _ in one.scores]
             yield np.concatenate([one.boxes for one in found]), names
 
     def _people(self, frame: np.ndarray) -> PersonBoxes:
-        people = self._things(frame, self._looks(frame), KINDS["person"])
+        people = self._things(frame, self._looks(frame), "person")
         alone = ~groups(people)
         return PersonBoxes(people.boxes[alone], people.scores[alone])
 
@@ -88,7 +87,7 @@ class CocoSsd:
         outputs = [np.concatenate(output) for output in zip(*answers, strict=True)]
         return [(place, [output[n : n + 1] for output in outputs]) for n, place in enumerate(places)]
 
-    def _things(self, frame: np.ndarray, looks: list[Look], kind: int) -> PersonBoxes:
+    def _things(self, frame: np.ndarray, looks: list[Look], kind: str) -> PersonBoxes:
         """All of one class, each once."""
         height, width = frame.shape[:2]
         boxes, scores = [], []
@@ -107,12 +106,13 @@ class CocoSsd:
         return PersonBoxes(everything[kept], surest[kept])
 
     def _found(
-        self, size: tuple[int, int], outputs: list[np.ndarray], wanted: int
+        self, size: tuple[int, int], outputs: list[np.ndarray], wanted: str
     ) -> tuple[np.ndarray, np.ndarray]:
         """Boxes float32 [N,4] in pixels of a look of that size (height, width), and scores; a thing perhaps twice."""
         boxes, scores = [], []
         for anchors, cells, box, kind in zip(_anchors(), _CELLS, outputs[::2], outputs[1::2], strict=True):
-            sure = expit(kind[0].reshape(len(anchors), _CLASSES, cells, cells)[:, wanted] - logit(_EVEN))
+            sure = kind[0].reshape(len(anchors), len(KINDS), cells, cells)[:, KINDS.index(wanted)]
+            sure = expit(sure - logit(_EVEN))
             which, rows, columns = np.nonzero(sure >= self.confidence)
             y, x, h, w = box[0].reshape(len(anchors), 4, cells, cells)[which, :, rows, columns].T
             high, wide = anchors[which].T

@@ -13,6 +13,7 @@ from operators.models.boxes import box_iou, shared_area, surest_once
 from operators.models.oks import oks
 from operators.models.people.blazepose import BlazePose
 from operators.models.people.borrowed import borrowed
+from operators.models.people.leaning import LeaningLook, lean, upright
 from operators.models.people.movenet import MoveNetMultiPose, MoveNetThunder, surest
 from operators.models.people.nanodet import NanoDet
 from schemas.cues import Patch, PersonBoxes
@@ -34,6 +35,8 @@ _FAINT = 0.19  # the most of somebody who is not, below it: such detections cont
 _SMALL = 40  # px of height below which a mask says less than the box
 _LEAST_BODY = 0.15  # share of its box that a body fills at least; a smaller mask is of something else,
 _FITS = 0.5  # as is one whose extent has less IoU with the box: of a head alone a body is imagined
+
+_LEANS = np.radians(30)  # from which on a body is looked at with the trunk upright, as BlazePose was trained
 
 _WRISTS, _BLAZE_WRISTS = [9, 10], [15, 16]  # left, right; in COCO and in BlazePose
 _KNUCKLES = {
@@ -82,6 +85,7 @@ class PeopleEnsemble:
         self.nanodet = NanoDet(folder / "nanodet.onnx", confidence, device)
         self.movenet = MoveNetMultiPose(folder / "movenet_multipose.onnx", confidence, device)
         self.thunder = MoveNetThunder(folder / "movenet_thunder.onnx", device)
+        self.leaning = LeaningLook(self.thunder)
         self.blazepose = BlazePose(folder / "blazepose_full.onnx", device)
 
     def __call__(self, frames: np.ndarray) -> list[People]:
@@ -112,6 +116,7 @@ class PeopleEnsemble:
         kept = _once_each(boxes, scores, joints)
         joints[~theirs] = 0
         boxes, scores, joints, sure = boxes[kept], scores[kept], joints[kept], sure[kept]
+        joints = self.leaning(frame, boxes, joints)
         masks, hands = self._closely(frame, boxes, joints, sure)
         return People(boxes, scores, joints, masks, hands)
 
@@ -122,8 +127,9 @@ class PeopleEnsemble:
         hands = np.zeros((len(boxes), 42, 3), np.float32)
         masks = [Patch.of_box(box, frame.shape[:2]) for box in boxes]
         large = np.flatnonzero(sure & (boxes[:, 3] - boxes[:, 1] >= _SMALL))
-        bodies = self.blazepose(frame, boxes[large])
-        for i, points, mask in zip(large, bodies.points, bodies.masks, strict=True):
+        leans = lean(joints)
+        for i in large:
+            points, mask = self._body(frame, boxes[i], leans[i])
             hands[i] = _knuckles(joints[i], points, boxes[i])
             extent = np.array([mask.box], np.float32)
             fits = (
@@ -131,6 +137,15 @@ class PeopleEnsemble:
             )
             masks[i] = mask if fits else masks[i]
         return masks, hands
+
+    def _body(self, frame: np.ndarray, box: np.ndarray, turn: float) -> tuple[np.ndarray, Patch]:
+        """BlazePose's points [33,3] and mask of whoever is in a box [4], and leans by `turn`, or NaN."""
+        if not abs(turn) > _LEANS:
+            bodies = self.blazepose(frame, box[None])
+            return bodies.points[0], bodies.masks[0]
+        view = upright(frame, box, turn)
+        bodies = self.blazepose(view.picture, view.box)
+        return view.in_frame(bodies.points[0]), view.patch_in_frame(bodies.masks[0], frame.shape[:2])
 
 
 def _knuckles(joints: np.ndarray, points: np.ndarray, box: np.ndarray) -> np.ndarray:

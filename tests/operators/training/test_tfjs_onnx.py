@@ -78,6 +78,40 @@ def test_a_graph_says_the_same_in_any_size(model: tuple[Path, dict[str, np.ndarr
         np.testing.assert_allclose(first, conv[:, :1].numpy(), atol=1e-5)
 
 
+def test_of_a_head_the_classes_stay_that_are_asked_for(model: tuple[Path, dict[str, np.ndarray]]) -> None:
+    import onnxruntime
+
+    from operators.training.tfjs_onnx import convert
+
+    file, _ = model
+    image = np.random.default_rng(0).normal(size=(1, 3, 16, 24)).astype(np.float32)
+    said = []
+    for kept in ({}, {"kernel": [3, 1], "bias": [3, 1]}):
+        made = convert(file, ("image", (1, 16, 24, 3)), {"conv": "all"}, kept=kept)
+        session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
+        said += session.run(["all"], {"image": image})
+    np.testing.assert_array_equal(said[0][:, [3, 1]], said[1])
+
+
+def test_kernels_of_eight_bits_are_half_as_large_and_nearly_the_same(
+    model: tuple[Path, dict[str, np.ndarray]],
+) -> None:
+    import onnxruntime
+
+    from operators.training.tfjs_onnx import convert
+
+    file, _ = model
+    image = np.random.default_rng(0).normal(size=(1, 3, 16, 24)).astype(np.float32)
+    said, kernels = [], []
+    for kind in (np.float16, np.int8):
+        made = convert(file, ("image", (1, 16, 24, 3)), {"conv": "all"}, kernels=kind)
+        session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
+        said += session.run(["all"], {"image": image})
+        kernels.append(max(len(one.raw_data) for one in made.graph.initializer))
+    assert kernels[1] == kernels[0] // 2
+    assert 0 < np.abs(said[0] - said[1]).max() < 0.03 * said[0].max()
+
+
 def test_what_it_does_not_know_is_refused_by_name(model: tuple[Path, dict[str, np.ndarray]]) -> None:
     from operators.training.tfjs_onnx import convert
 

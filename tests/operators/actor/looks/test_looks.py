@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from operators.actor.body.body import make_body
+from operators.actor.looks.colours import SKIN_TONES
 from operators.actor.looks.persona import follow
 from operators.actor.looks.sampling import sample_looks
 from operators.actor.looks.words import words
@@ -53,6 +54,18 @@ def test_a_persona_nobody_can_look_like_is_named() -> None:
         follow("silk sari", 0)
     with pytest.raises(UserError, match="nobody's is 'plaid'"):
         follow("plaid skin", 0)
+
+
+def test_hardly_anybody_wears_what_looks_like_bare_skin_from_afar() -> None:
+    """Be the skin their own or another's; the words that a persona has for clothes hold all the same."""
+    persona = yaml.safe_load(Path("cluster/profiles/embedded.yaml").read_text())["persona"]
+    pale = np.array(list(SKIN_TONES.values())[:5])
+    alike = []
+    for seed in range(150):
+        phrases = [lines[seed % len(lines)] for lines in persona.values()]
+        cloth = np.array(follow(", ".join(phrases), seed).outfit.top_colours[0]) ** (1 / 2.2)
+        alike.append(np.linalg.norm(cloth - pale, axis=1).min() < 0.15)
+    assert np.mean(alike) <= 0.02
 
 
 def test_children_are_shorter_than_adults_and_heavy_people_wider() -> None:
