@@ -249,7 +249,9 @@ def test_a_usual_change_begins_in_at_most_four_files_and_all_that_it_names_are_t
 
 def test_there_is_one_version() -> None:
     newest = re.findall(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0]
-    written = [path for path in (ROOT / "cluster/deploy").rglob("*") if path.suffix != ".pyc" and path.is_file()]
+    written = [
+        path for path in (ROOT / "cluster/deploy").rglob("*") if path.suffix != ".pyc" and path.is_file()
+    ]
     files = [ROOT / "README.md", *written]
     tags = {
         tag
