@@ -56,6 +56,12 @@ MODELS: dict[str, tuple[str, tuple[str, tuple[int, ...]], dict[str, str], str]] 
         {"Identity_3": "presence", "Identity_2": "landmarks", "Identity_4": "world", "Identity_1": "mask"},
         "N",
     ),
+    "cues/hand": (
+        f"{HUMAN}/handlandmark-lite.json",
+        ("input_1", (1, 224, 224, 3)),
+        {"Identity": "landmarks", "Identity_1": "presence", "Identity_2": "handedness", "Identity_3": "world"},
+        "N",
+    ),
     "coco_ssd": (
         "coco-ssd/package/models/coco-ssd/model.json",
         ("Preprocessor/sub", (1, 300, 300, 3)),
@@ -83,7 +89,7 @@ KEPT: dict[str, dict[str, list[int]]] = {
 
 # Whose kernels are whole numbers of eight bits: they see as well so (docs/measured.md). MoveNet MultiPose does not, and
 # the gates' own look is not touched.
-EIGHT_BITS = {"cues/nanodet", "cues/movenet_thunder", "cues/blazepose_full"}
+EIGHT_BITS = {"cues/nanodet", "cues/movenet_thunder", "cues/blazepose_full", "cues/hand"}
 
 
 def main() -> None:

@@ -12,11 +12,13 @@ class Motion:
     pose   float32 [N,29]: yaw and the joint angles of operators/actor/body/skeleton.py, radians
     place  float32 [N,3]: the root in metres: right and up of the picture's middle over depth, logarithm of the depth
     focal  of the camera, px
+    fingers  float32 [N,10]: thumb to little finger of the left hand, then of the right, 0 straight to 1 in the palm
     """
 
     pose: np.ndarray
     place: np.ndarray
     focal: float
+    fingers: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 By signature nothing of a person's pixels, outline or colours can enter.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -14,6 +15,7 @@ from operators.actor.drawing.draw import Drawing
 from operators.actor.drawing.draw import draw as draw_figure
 from operators.actor.drawing.garments import Figure, dress
 from operators.actor.looks.persona import follow
+from operators.actor.motion.fingers import bent_fingers
 from operators.actor.motion.fit import fit
 from operators.actor.motion.proportions import proportions_of
 from operators.actor.motion.solve import Camera
@@ -39,17 +41,19 @@ def actor(
 ) -> Actor | None:
     """The actor for one track, or None where the joints show nobody: such a track gets a fill and no actor.
 
-    joints float32 [N,K,3] as in schemas/cues.PoseDetections, x, y in px and score; of a hand three knuckles count;
-    boxes [N,4] x0 y0 x1 y1 px; size (height, width) of the frame; lifted [N,17,3], a 3D lifter's joints in metres, as a
-    hint. The actor's limbs are as long as their own, or with `body` "source" as those of who was there, as far as the
-    joints tell. The same arguments give the same actor. Raises ValueError for what is not finite, UserError for a
-    persona that nobody can look like.
+    joints float32 [N,K,3] as in schemas/cues.PoseDetections, x, y in px and score; of a hand three knuckles count,
+    and where all of it is seen its fingers; boxes [N,4] x0 y0 x1 y1 px; size (height, width) of the frame; lifted
+    [N,17,3], a 3D lifter's joints in metres, as a hint. The actor's limbs are as long as their own, or with `body`
+    "source" as those of who was there, as far as the joints tell. The same arguments give the same actor. Raises
+    ValueError for what is not finite, UserError for a persona that nobody can look like.
     """
     points, taken = _points(joints), _OWN
     if body == "source":
         taken = proportions_of(_body(persona, seed), points, boxes, size, fps, lifted)
     motion = fit(_body(persona, seed, taken), points, boxes, size, fps, lifted)
-    return None if motion is None else Actor(motion, size, seed, persona, taken)
+    if motion is None:
+        return None
+    return Actor(replace(motion, fingers=bent_fingers(joints)), size, seed, persona, taken)
 
 
 def _points(joints: np.ndarray) -> np.ndarray:
@@ -69,7 +73,10 @@ def draw(
     camera = _camera(actor)
     box = box or reach(actor, t)
     figure = _figure(actor.persona, actor.seed, actor.proportions)
-    return box, draw_figure(figure, pose.rotations[0], pose.heads[0], root, camera, box, light or Light())
+    bent = actor.motion.fingers[t].tolist()
+    return box, draw_figure(
+        figure, pose.rotations[0], pose.heads[0], root, camera, box, light or Light(), bent
+    )
 
 
 def posed(actor: Actor, t: int) -> tuple[Pose, np.ndarray]:
@@ -119,5 +126,4 @@ def _body(persona: str, seed: int, proportions: Proportions = _OWN) -> Body:
 
 @lru_cache(maxsize=32)
 def _figure(persona: str, seed: int, proportions: Proportions) -> Figure:
-    curl = float(np.random.default_rng([19, seed]).uniform(0.4, 1.0))
-    return dress(_body(persona, seed, proportions), follow(persona, seed), curl)
+    return dress(_body(persona, seed, proportions), follow(persona, seed))

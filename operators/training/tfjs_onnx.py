@@ -113,10 +113,10 @@ class _Graph:
         return name
 
     def kernel(self, values: np.ndarray) -> str:
-        """Weights float32 [O,I,H,W] of a convolution. Of few inputs a scale would take as much as it saves."""
+        """Weights float32 [O,I,…] of O channels that come out. Of few inputs a scale would take as much as it saves."""
         if self.kernels is np.float16 or values[0].size < _MANY:
             return self.constant(values.astype(np.float16))
-        step = np.abs(values).max(axis=(1, 2, 3), keepdims=True) / np.iinfo(np.int8).max
+        step = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True) / np.iinfo(np.int8).max
         step = np.where(step > 0, step, 1).astype(np.float32)
         whole = self.constant(np.round(values / step).astype(np.int8))
         return self.add("Mul", [whole, self.constant(step)])[0]
@@ -155,6 +155,14 @@ class _Graph:
                 return [_Map(x.name, tuple(x.shape[k] for k in order), axes)]
             case "Reshape", [_Map(shape=(count, 1, 1, channels)) as x, _]:
                 return [_Map(self.add("Flatten", [x.name])[0], (count, channels), (0, 1))]
+            case "Mean", [_Map(axes=(0, 2, 3, 1)) as x, _]:
+                pooled = self.add("Flatten", self.add("GlobalAveragePool", [x.name]))
+                return [_Map(pooled[0], (x.shape[0], x.shape[3]), (0, 1))]
+            case "_FusedMatMul", [_Map() as x, matrix, bias]:
+                weights = [self.kernel(matrix.T), self.constant(bias)]
+                return [
+                    _Map(self.add("Gemm", [x.name, *weights], transB=1)[0], (x.shape[0], len(bias)), (0, 1))
+                ]
             case _, [_Map() as x, *rest]:
                 return self._spatial(node, x, rest)
         raise NotImplementedError(f"{node['op']} in {node['name']}")

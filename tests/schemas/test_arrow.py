@@ -23,7 +23,8 @@ def conditioning(mask: np.ndarray, clip_id: int = 5) -> Conditioning:
     video = np.arange(96, dtype=np.uint8).reshape(1, 4, 8, 3)
     tube = Tube(1, 0, boxes, video, video[..., 0] > 3, mask, "red top", 7)
     seen = evidence(mask=mask, body=~mask, people=[SOMEBODY], seconds={"decode": 0.5})
-    motion = Motion(np.ones((2, 29), np.float32), np.zeros((2, 3), np.float32), 900.0)
+    pose, place, fingers = (np.ones((2, n), np.float32) for n in (29, 3, 10))
+    motion = Motion(pose, place, 900.0, fingers)
     role = Role(Actor(motion, (72, 128), 5, "adult"), 3)
     return Conditioning(clip_ref(clip_id), seen, b"\x00\xff", [(0, 2)], [tube], [role])
 

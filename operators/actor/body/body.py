@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-from operators.actor.body.hands import knuckles, together
+from operators.actor.body.hands import fingers, knuckles, together
 from operators.actor.body.skeleton import Skeleton
 from operators.actor.looks.looks import FACE_CHANGES, Shape
 from operators.weights import vouched
@@ -39,7 +39,8 @@ class Template:
     faces       int64 [F,3] by surface: body, eyes, tights (a shell for clothes), skirt, hair
     attributes  float32 [V,8]: place in the template's rest pose, arm coordinate (0 shoulder, 1 elbow, 2 wrist),
                 membership of arm and of head, lips, eyelids
-    skinning    float32 [V,23]; curl float32 [V,3] closes the hands, and together [V,3] their fingers' spread
+    skinning    float32 [V,23]; curl float32 [V,3] says which way fingers close, together [V,3] how their spread does
+    fingers     ten, see operators/actor/body/hands.py
     knuckles    vertices around three knuckles of each hand, see operators/actor/body/hands.py
     """
 
@@ -48,6 +49,7 @@ class Template:
     skinning: np.ndarray
     curl: np.ndarray
     together: np.ndarray
+    fingers: list[tuple[np.ndarray, np.ndarray, np.ndarray, float]]
     knuckles: list[np.ndarray]
     arrays: dict[str, np.ndarray]
 
@@ -77,6 +79,7 @@ def template(path: Path = WEIGHTS) -> Template:
         skinning / skinning.sum(1, keepdims=True),
         arrays["curl"].astype(np.float32),
         together(attributes),
+        fingers(attributes, faces["body"]),
         knuckles(attributes, np.unique(faces["body"])),
         arrays,
     )

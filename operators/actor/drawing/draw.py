@@ -1,5 +1,6 @@
 """A posed, dressed body as a picture: colour, coverage and depth, inside one box of the frame."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,13 +44,16 @@ def draw(
     camera: Camera,
     box: tuple[int, int, int, int],
     light: Light,
+    bent: Sequence[float],
 ) -> Drawing:
-    """The figure with its bones at rotations [23,3,3] and heads [23,3] from its root [3] (metres, camera space).
+    """The figure with its bones at rotations [23,3,3] and heads [23,3] from its root [3] (metres, camera space), its
+    ten fingers bent so far.
 
     box is x0 y0 x1 y1 in px and may reach beyond the frame. The same arguments give the same bits on the same machine.
     """
     width, height = box[2] - box[0], box[3] - box[1]
-    vertices, normals = figure.posed(torch.from_numpy(rotations).float(), torch.from_numpy(heads).float())
+    turns, places = torch.from_numpy(rotations).float(), torch.from_numpy(heads).float()
+    vertices, normals = figure.posed(turns, places, bent)
     vertices = vertices + torch.from_numpy(root).float()
     places, depth = _projected(vertices, camera, box)
     tall = float(places[:, 1].max() - places[:, 1].min())

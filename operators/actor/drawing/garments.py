@@ -1,5 +1,6 @@
 """Clothes and hair as thin shells over the body, cut by the signed distances of operators/actor/drawing/edges.py."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from operators.actor.drawing.edges import (
     shoe_distance,
     top_distance,
 )
+from operators.actor.drawing.fingers import Finger, finger_of
 from operators.actor.drawing.hair import hanging
 from operators.actor.drawing.knot import knot
 from operators.actor.drawing.noise import noise, ramp
@@ -61,25 +63,27 @@ class Figure:
     fine: torch.Tensor
     whole: torch.Tensor
     bones: torch.Tensor  # [23,3], the bones' heads
+    fingers: list[Finger]  # ten, see fingers.py
 
-    def posed(self, rotations: torch.Tensor, heads: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Vertices and normals [V,3] with the bones turned by [23,3,3] and at [23,3]."""
+    def posed(
+        self, rotations: torch.Tensor, heads: torch.Tensor, bent: Sequence[float]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Vertices and normals [V,3] with the bones turned by [23,3,3] and at [23,3], the ten fingers so far bent."""
+        vertices, normals = self.vertices.clone(), self.normals.clone()
+        for finger, share in zip(self.fingers, bent, strict=True):
+            finger.bend(vertices, normals, share)
         shift = heads - (rotations @ self.bones[..., None])[..., 0]
         moved = self.skinning @ torch.cat([rotations.reshape(-1, 9), shift], 1)
         turn = moved[:, :9].view(-1, 3, 3)
-        normals = functional.normalize((turn @ self.normals[..., None])[..., 0], dim=-1)
-        return (turn @ self.vertices[..., None])[..., 0] + moved[:, 9:] + normals * self.offset[
-            :, None
-        ], normals
+        normals = functional.normalize((turn @ normals[..., None])[..., 0], dim=-1)
+        return (turn @ vertices[..., None])[..., 0] + moved[:, 9:] + normals * self.offset[:, None], normals
 
 
-def dress(body: Body, looks: Looks, curl: float = 0.5) -> Figure:
-    """The body in its clothes; `curl` 0 to 1 closes the hands."""
+def dress(body: Body, looks: Looks) -> Figure:
+    """The body in its clothes, its hands open."""
     shared = template()
     scale = body.height / 1.7  # shells of children's clothes are thinner
-    bare = torch.from_numpy(
-        body.vertices + (shared.curl * curl + shared.together * _TOGETHER) * np.float32(scale)
-    )
+    bare = torch.from_numpy(body.vertices + shared.together * np.float32(_TOGETHER * scale))
     shell, attributes = torch.from_numpy(shared.faces["tights"]), torch.from_numpy(shared.attributes)
     faces = torch.from_numpy(np.concatenate(list(shared.faces.values())))
     bare = _sloped(bare, outward(bare, faces), body, scale)
@@ -127,6 +131,7 @@ def dress(body: Body, looks: Looks, curl: float = 0.5) -> Figure:
         (cloth.attributes[pick][:, 5] > 0.3)[faces].any(1),
         (edge < -FRAY)[faces].all(1),
         torch.from_numpy(body.skeleton.heads).float(),
+        [finger_of(bare, one, pick) for one in shared.fingers],
     )
 
 

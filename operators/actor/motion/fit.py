@@ -10,6 +10,7 @@ import numpy as np
 
 from operators.actor.body.body import Body
 from operators.actor.motion.close_up import close_up, shows_face
+from operators.actor.motion.fingers import bent_fingers
 from operators.actor.motion.heading import first_guess
 from operators.actor.motion.solve import (
     COCO,
@@ -75,8 +76,8 @@ def fit(
     state, used = _learn_calm(problem[0], state, fps)
     if _distance(used, state) > _SCATTERED:
         return None
-    place = state.parameters[:, RIGHT:]
-    return Motion(state.parameters[:, :RIGHT].astype(np.float32), place.astype(np.float32), used.camera.focal)
+    pose, place = (part.astype(np.float32) for part in np.split(state.parameters, [RIGHT], axis=1))
+    return Motion(pose, place, used.camera.focal, bent_fingers(joints))
 
 
 def to_explain(

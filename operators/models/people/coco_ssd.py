@@ -24,7 +24,7 @@ _CELLS = (19, 10, 5, 3, 2, 1)  # a side of each level's map
 KINDS = ("person", "stop sign", "tv", "laptop", "cell phone")
 _EVEN = 0.22  # its own score at which it is right as often as not: it is never sure of small people
 _SAME_IOU = 0.55
-_TOGETHER = 16  # looks at once
+_TOGETHER = 16  # looks at once on a GPU; on a CPU one, whose maps stay in its cache, takes a fifth less each
 _WHOLE = 1 << 30  # px of a tile: larger than any picture
 _EDGE = 2  # px of a tile's edge at which a box is cut
 
@@ -52,6 +52,7 @@ class CocoSsd:
         outputs = [f"{name}{level}" for level in range(len(_CELLS)) for name in ("box", "class")]
         self.network = OnnxNetwork(weights, outputs, device)
         self.confidence, self.tile, self.classes = confidence, tile, classes
+        self.together = _TOGETHER if device.startswith("cuda") else 1
 
     def __call__(self, frames: np.ndarray) -> list[PersonBoxes]:
         return [self._people(frame) for frame in frames]
@@ -82,7 +83,8 @@ class CocoSsd:
         places = [whole, *(tiles(height, width, self.tile, self.tile // 4) if larger else [])]
         pictures = np.stack([_small(frame[place]) for place in places]).transpose(0, 3, 1, 2)
         answers = [
-            self.network(pictures[first : first + _TOGETHER]) for first in range(0, len(places), _TOGETHER)
+            self.network(pictures[first : first + self.together])
+            for first in range(0, len(places), self.together)
         ]
         outputs = [np.concatenate(output) for output in zip(*answers, strict=True)]
         return [(place, [output[n : n + 1] for output in outputs]) for n, place in enumerate(places)]

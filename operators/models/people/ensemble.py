@@ -13,6 +13,7 @@ from operators.models.boxes import box_iou, shared_area, surest_once
 from operators.models.oks import oks
 from operators.models.people.blazepose import BlazePose
 from operators.models.people.borrowed import borrowed
+from operators.models.people.hands import HandLook
 from operators.models.people.leaning import LeaningLook, lean, upright
 from operators.models.people.movenet import MoveNetMultiPose, MoveNetThunder, surest
 from operators.models.people.nanodet import NanoDet
@@ -70,13 +71,13 @@ class People:
 class PeopleEnsemble:
     """Frames uint8 [T,H,W,3] RGB -> T People.
 
-    `weights` is a folder with nanodet, movenet_multipose, movenet_thunder and blazepose_full as .onnx. Whoever either
-    detector sees with `confidence` is listed. Sure, with a score of 0.5 or more, is who NanoDet is sure of alone, of
-    whom both together are sure enough, or whom either sees and who has limbs in a close look, as long as NanoDet does
-    not rather call the very same box a chair, a car or the like; all others score less than 0.2. A hard rule about
-    joints would lose people from behind, and those who are just entering. Whose limbs are somebody else's is sure only
-    if NanoDet nearly is, or if both detectors see them beside that person, and not around anybody; and has no joints
-    unless NanoDet is sure.
+    `weights` is a folder with nanodet, movenet_multipose, movenet_thunder, blazepose_full and hand as .onnx.
+    Whoever either detector sees with `confidence` is listed. Sure, with a score of 0.5 or more, is who NanoDet is
+    sure of alone, of whom both together are sure enough, or whom either sees and who has limbs in a close look, as
+    long as NanoDet does not rather call the very same box a chair, a car or the like; all others score less than
+    0.2. A hard rule about joints would lose people from behind, and those who are just entering. Whose limbs are
+    somebody else's is sure only if NanoDet nearly is, or if both detectors see them beside that person, and not
+    around anybody; and has no joints unless NanoDet is sure.
     Raises UserError for unusable weights, ValueError if the output of a network is not finite.
     """
 
@@ -86,6 +87,7 @@ class PeopleEnsemble:
         self.movenet = MoveNetMultiPose(folder / "movenet_multipose.onnx", confidence, device)
         self.thunder = MoveNetThunder(folder / "movenet_thunder.onnx", device)
         self.leaning = LeaningLook(self.thunder)
+        self.hands = HandLook(folder / "hand.onnx", device)
         self.blazepose = BlazePose(folder / "blazepose_full.onnx", device)
 
     def __call__(self, frames: np.ndarray) -> list[People]:
@@ -130,13 +132,24 @@ class PeopleEnsemble:
         leans = lean(joints)
         for i in large:
             points, mask = self._body(frame, boxes[i], leans[i])
-            hands[i] = _knuckles(joints[i], points, boxes[i])
+            hands[i] = self._hands(frame, joints[i], points, boxes[i])
             extent = np.array([mask.box], np.float32)
             fits = (
                 mask.area > _LEAST_BODY * masks[i].area and box_iou(boxes[i : i + 1], extent)[0, 0] >= _FITS
             )
             masks[i] = mask if fits else masks[i]
         return masks, hands
+
+    def _hands(
+        self, frame: np.ndarray, joints: np.ndarray, points: np.ndarray, box: np.ndarray
+    ) -> np.ndarray:
+        """float32 [42,3]: of either hand all points that a close look sees, or else BlazePose's knuckles."""
+        known = _knuckles(joints, points, box).reshape(2, 21, 3)
+        first = known[:, list(_KNUCKLES)]
+        ahead = first[..., :2].mean(axis=1) - joints[_WRISTS, :2]
+        pointing = (first[..., 2] > 0).all(axis=1, keepdims=True)
+        seen = self.hands(frame, joints, np.where(pointing, ahead, 0))
+        return np.where(seen[..., 2:].any(axis=1, keepdims=True), seen, known).reshape(42, 3)
 
     def _body(self, frame: np.ndarray, box: np.ndarray, turn: float) -> tuple[np.ndarray, Patch]:
         """BlazePose's points [33,3] and mask of whoever is in a box [4], and leans by `turn`, or NaN."""

@@ -108,3 +108,21 @@ def squares(frame: np.ndarray, boxes: np.ndarray, side: int, margin: float) -> t
         how = cv2.INTER_AREA if length > side else cv2.INTER_LINEAR
         cv2.resize(square, (side, side), dst=picture, interpolation=how)
     return pictures, places
+
+
+def turned(
+    frame: np.ndarray, middle: np.ndarray, length: float, turn: float, side: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A square of the frame, turned clockwise by `turn` radians: uint8 [side,side,3], black outside the frame, and
+    float64 [2,3], which takes x, y, 1 there to x, y of the frame. It lies around `middle` [2], `length` px a side."""
+    cosine, sine = np.cos(turn) * length / side, np.sin(turn) * length / side
+    axes = np.array([[cosine, -sine], [sine, cosine]])
+    back = np.column_stack([axes, middle - axes @ [side / 2, side / 2]])
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(frame, back, (side, side), flags=how), back
+
+
+def taken_back(points: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """x, y and a score [...,3] of what `turned` gave, as float32 in the frame."""
+    places = points[..., :2] @ back[:, :2].T + back[:, 2]
+    return np.concatenate([places, points[..., 2:]], axis=-1).astype(np.float32)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from operators.models.people.framing import taken_back, turned
 from operators.models.people.movenet import MoveNetThunder, surest
 from schemas.cues import Patch
 
@@ -78,8 +79,7 @@ class Upright:
 
     def in_frame(self, points: np.ndarray) -> np.ndarray:
         """x, y and a score [...,3] of the picture, in the frame."""
-        places = points[..., :2] @ self.back[:, :2].T + self.back[:, 2]
-        return np.concatenate([places, points[..., 2:]], axis=-1).astype(np.float32)
+        return taken_back(points, self.back)
 
     def patch_in_frame(self, patch: Patch, size: tuple[int, int]) -> Patch:
         """A patch of the picture in the frame of `size` (H, W)."""
@@ -100,12 +100,8 @@ def lean(joints: np.ndarray) -> np.ndarray:
 def upright(frame: np.ndarray, box: np.ndarray, turn: float) -> Upright:
     """Whoever is in a box [4] of a frame uint8 [H,W,3], turned back by `turn` radians."""
     diagonal = float(np.hypot(*(box[2:] - box[:2])))
-    scale = min(1.0, _MOST / (diagonal * _AROUND))
-    side = max(1, round(diagonal * _AROUND * scale))
-    middle = (box[:2] + box[2:]) / 2
-    cosine, sine = np.cos(turn) / scale, np.sin(turn) / scale
-    turned = np.array([[cosine, -sine], [sine, cosine]])
-    back = np.column_stack([turned, middle - turned @ [side / 2, side / 2]])
-    picture = cv2.warpAffine(frame, back, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    half = diagonal * scale / 2
+    length = max(1.0, diagonal * _AROUND)
+    side = max(1, min(_MOST, round(length)))
+    picture, back = turned(frame, (box[:2] + box[2:]) / 2, length, turn, side)
+    half = side / _AROUND / 2
     return Upright(picture, np.array([[side / 2 - half] * 2 + [side / 2 + half] * 2], np.float32), back)

@@ -29,7 +29,7 @@ def _drawn(persona: str, seed: int, yaw: float, tall: float) -> tuple[np.ndarray
     side = round(1.2 * tall)
     camera = Camera(tall * root[1] / body.height, (side / 2, side / 2))
     figure, box = _figure(persona, seed), (0, 0, side, side)
-    drawing = draw(figure, pose.rotations[0], pose.heads[0], root, camera, box, Light())
+    drawing = draw(figure, pose.rotations[0], pose.heads[0], root, camera, box, Light(), [0.25] * 10)
     return drawing.rgba, camera.project(pose.joints[0] + root)
 
 
