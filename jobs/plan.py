@@ -34,7 +34,7 @@ import pyarrow as pa
 import ray
 
 from cluster import session
-from cluster.ledger import plans
+from cluster.ledger import forgetting, memory, plans
 from jobs import options
 from operators import storage
 from operators.bags.read import is_bag, size_of
@@ -70,7 +70,10 @@ def plan(
     listing = list_sources(inputs, on_every_node if "RAY_ADDRESS" in os.environ else side_by_side)
     listing = by_episodes(inputs, listing, cameras)
     key = options.make_release_key(output)
-    forgotten = set(plans.forgotten(output))
+    complete = plans.PLAN_FILE in storage.list_files(output)
+    if complete:
+        forgetting.forget(output)  # what an interruption has left
+    forgotten = memory.forgotten(output)
     videos = [source for source in listing.videos if source_key(source.name, key) not in forgotten]
     made_from = {
         "inputs": [storage.absolute(one) for one in inputs],
@@ -79,13 +82,13 @@ def plan(
     } | ({"cameras": sorted(cameras)} if cameras else {})
     made_from |= {"rate": str(rate)} if any(source.images for source in videos) else {}
     made_from |= {"topics": sorted(topics)} if topics else {}
-    known = plans.read_sources(output, made_from)
+    before = plans.read_sources(output, made_from)
+    known = {uri: source for uri, source in before.items() if source_key(source.name, key) not in forgotten}
     gone = known.keys() - {source.uri for source in videos}
     same = {source.uri for source in videos if known.get(source.uri) == source}
     new = {source.uri for source in videos} - known.keys()
     changes = {"new": len(new), "changed": len(videos) - len(same) - len(new), "gone": len(gone)}
     kept_though_gone = {"gone": sorted(gone)}
-    complete = plans.PLAN_FILE in storage.list_files(output)
     if complete and len(same) == len(videos):
         return json.loads(storage.read_bytes(output, plans.PLAN_FILE)) | kept_though_gone, changes
     session.start()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cluster.ledger import checkpoint, erasure, plans
+from cluster.ledger import checkpoint, erasure, memory, plans
 from cluster.ledger.plans import Plan
 from operators import storage
 from operators.recovery.escalation import Ladder
@@ -149,6 +149,6 @@ def test_a_copy_under_another_name_is_not_left_behind(tmp_path: Path) -> None:
     toy.write_output(plan, output, 12, refs=refs)
     with pytest.raises(UserError, match=rf"leaves the same bytes under another name: {refs[9].uri}"):
         erasure.forget(Plan(plan), output, [refs[5].uri], b"key")
-    assert plans.forgotten(plan) == []
+    assert memory.forgotten(plan) == frozenset()
     both = erasure.forget(Plan(plan), output, [refs[5].uri, refs[9].uri], b"key")
     assert both == [layout.source_of(ref.key) for ref in (refs[5], refs[9])]
