@@ -61,6 +61,9 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
         before = now if clips_per_shard == 1 else None
         failure_budget.require_space(run.output)
         write_shards(run, plan_files, pipeline, clips_per_shard)
+        lease.require(
+            run.output, run.lease
+        )  # or what another run has under way there would be taken for a rest
         repair(run.output, run.terms())
     failure_budget.require_space(run.output)  # what a full disk took is not lost, but to be done
     checkpoint.record_lost(run)

@@ -102,7 +102,7 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
         header = _header(run, planned) | {"revision": revision}
         storage.write_bytes(run.output, DATASET, json_form.written(header))
     ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(run.output)
-    failure_budget.stop_above(run.policy.failures, run.output)
+    failure_budget.stop_above(run.policy.failures, run.output, run.lease)
     logs.emit("begun", planned=int(planned.ids.size))
 
 
@@ -194,6 +194,7 @@ def record_lost(run: Run) -> int:
     They take the same way as all others, through the sink and its commit, so a later run leaves them alone.
     """
     plan, output = run.plan, run.output
+    lease.require(output, run.lease)
     repair(output, run.terms())
     lost = missing(plan, output).size
     if lost:

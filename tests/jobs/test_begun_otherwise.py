@@ -1,7 +1,9 @@
 """Between a run that was killed and its continuation plan, key, settings, weights or code change: nothing mixes."""
 
+import contextlib
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from cluster import weights_lock
 from cluster.ledger.datasink import ShardSink
 from operators.release.layout import LEASE
+from schemas.errors import UserError
 from tests.cluster import toy
 from tests.jobs.seeing_nothing import OPTIONS, films, job
 from tests.jobs.small import Done
@@ -236,3 +239,35 @@ def test_verify_refuses_a_mix_of_policies(root: Path) -> None:
     (root / "out/dataset.json").write_bytes(strict["dataset.json"])
     proved = job("verify", str(root / "out"))
     assert proved.returncode == 1 and "certificate: another policy" in proved.stdout, proved.stdout
+
+
+@pytest.mark.parametrize("shards", [0, 1, 3])
+def test_who_lost_the_output_touches_nothing_that_the_other_run_has_under_way(
+    root: Path, shards: int
+) -> None:
+    """Ray goes on when a task of it raises, so the driver goes on to what comes after a pass."""
+    under_way = root / f"out/manifest/{'0' * 32}-00000000.parquet"
+    theirs = json.dumps({"owner": "another", "until": time.time() + 300, "place": "", "process": 1})
+
+    def taken_over(patch: pytest.MonkeyPatch) -> None:
+        real, done = ShardSink.write_block, list[object]()
+
+        def write(*arguments: Any) -> None:
+            done.append(arguments)
+            if len(done) == shards + 1:
+                under_way.write_bytes(b"not committed yet")
+                (root / "out" / LEASE).write_text(theirs)
+            with contextlib.suppress(UserError):
+                real(*arguments)
+
+        patch.setattr(ShardSink, "write_block", write)
+
+    for path in (root / "out").iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    done = anonymize(root, during=taken_over)
+    if shards < 3:
+        assert done.returncode == 2 and "was taken over by another run" in done.stderr
+        assert under_way.exists() and (root / "out" / LEASE).read_text() == theirs
+        assert json.loads((root / "out/dataset.json").read_bytes())["state"] == "running"
+    else:
+        assert done.returncode == 0
