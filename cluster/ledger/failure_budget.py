@@ -126,7 +126,8 @@ class _Watch(ExecutionCallback):
             with contextlib.suppress(OSError, UserError):  # not to be listed now: the next look will
                 self._count()
             try:
-                lease.require(self.output, self.owner)
+                if lease.is_held_here(self.owner):  # and not of what the process does after its run
+                    lease.require(self.output, self.owner)
                 self.budget.require(self.output)
                 require_space(self.output)
             except UserError as error:

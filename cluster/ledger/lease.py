@@ -28,12 +28,15 @@ LASTS, RENEWED, PAUSE = (
     2.0,
 )  # s: without news of its owner, between renewals, until all have written
 
+_HERE: set[str] = set()
+
 
 @contextmanager
 def held(output: str, lasts: float = LASTS, renewed: float = RENEWED) -> Iterator[str]:
     """Hold the output's lease; gives its owner, a random number. Raises UserError if another run does."""
     owner, ended = secrets.token_hex(16), threading.Event()
     _take(output, owner, lasts)
+    _HERE.add(owner)
 
     def renew() -> None:
         while not ended.wait(renewed):
@@ -49,9 +52,15 @@ def held(output: str, lasts: float = LASTS, renewed: float = RENEWED) -> Iterato
     finally:
         ended.set()
         thread.join()
+        _HERE.discard(owner)
         with suppress(OSError, UserError):
             if _read(output)[0] == owner:
                 storage.delete(output, [LEASE])
+
+
+def is_held_here(owner: str) -> bool:
+    """Whether this process is within `held` as that owner, whatever stands in the output."""
+    return owner in _HERE
 
 
 def standing(output: str) -> tuple[str, float]:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cluster.ledger import erasure, forgetting, memory, plans
+from cluster.ledger.datasink import ShardSink
 from cluster.ledger.plans import Plan
 from jobs.forgetting import listed
 from operators import storage
@@ -259,6 +260,54 @@ def test_nothing_is_forgotten_by_a_command_that_is_refused(place: Place) -> None
         assert said in done.stderr
         strange.unlink()
         assert toy.contents(str(place.root)) == before
+
+
+def test_nor_while_another_run_has_the_output_or_without_the_plans_key(place: Place) -> None:
+    held = {"owner": "x", "until": time.time() + 60, "place": "elsewhere", "process": 1}
+    (place.root / "out" / LEASE).write_text(json.dumps(held))
+    before = toy.contents(str(place.root))
+    done = place.run("--forget", "a.mp4")
+    assert done.returncode == 2 and "is being written by another run" in done.stderr
+    assert toy.contents(str(place.root)) == before
+    (place.root / "out" / LEASE).unlink()
+    (place.root / "plan/release.key").unlink()
+    before = toy.contents(str(place.root))
+    done = place.run("--forget", "a.mp4")
+    assert done.returncode == 2 and "release.key is missing or damaged" in done.stderr.replace(":", "")
+    assert toy.contents(str(place.root)) == before
+
+
+def test_all_may_be_forgotten(place: Place) -> None:
+    words = set.union(*map(place.of, NAMES))
+    done = place.run(*(part for name in NAMES for part in ("--forget", name)), "--layout", "video")
+    assert done.returncode == 0, done.stderr
+    assert place.telling(words) == []
+    assert job("verify", str(place.root / "out")).returncode == 0
+    assert place.run().returncode == 0
+
+
+def test_a_run_that_was_interrupted_goes_on_without_what_is_forgotten(place: Place) -> None:
+    words = place.of("a.mp4")
+    shutil.rmtree(place.root / "out")
+    began = iter([True, False])
+
+    def during(patch: pytest.MonkeyPatch) -> None:
+        real = ShardSink.write_block
+
+        def write(*arguments: Any) -> None:
+            if not next(began):
+                raise Killed
+            real(*arguments)
+
+        patch.setattr(ShardSink, "write_block", write)
+
+    with pytest.raises(Killed):
+        place.run(during=during)
+    (place.root / "out" / LEASE).unlink(missing_ok=True)
+    assert len(list((place.root / "out/stats").iterdir())) == 1
+    assert place.run("--forget", "a.mp4").returncode == 0
+    assert place.telling(words) == []
+    assert job("verify", str(place.root / "out")).returncode == 0
 
 
 @pytest.mark.parametrize(

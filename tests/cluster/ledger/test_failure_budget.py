@@ -90,7 +90,8 @@ def test_a_disk_that_is_nearly_full_stops_the_run_and_says_how_much_it_needs(
 
 @pytest.mark.parametrize("taken", [True, False])
 def test_a_run_that_lost_its_output_ends_within_a_look(tmp_path: Path, taken: bool) -> None:
-    """Ray goes on when a task of it raises: without this, for days, and nothing that it makes is committed."""
+    """Ray goes on when a task of it raises: without this, for days, and nothing that it makes is committed. What the
+    process does after its run, such as to verify, is not the run's."""
     output = str(tmp_path)
     with lease.held(output) as owner:
         watch = _Watch(LIMITS, output, Events(output), owner)
@@ -104,3 +105,9 @@ def test_a_run_that_lost_its_output_ends_within_a_look(tmp_path: Path, taken: bo
         watch.looking.join()
         with pytest.raises(UserError, match="lost its lease") if taken else contextlib.nullcontext():
             watch.on_execution_step(None)
+    after = _Watch(LIMITS, output, Events(output), owner)
+    after.before_execution_starts(None)
+    time.sleep(0.1)
+    after.ended.set()
+    after.looking.join()
+    after.on_execution_step(None)
