@@ -16,14 +16,16 @@ import ray
 from pyarrow import fs
 
 from cluster import session, stop, weights_lock
-from cluster.ledger import checkpoint, erasure, failure_budget, lease
+from cluster.ledger import checkpoint, failure_budget, lease
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.decisions import honour
+from cluster.ledger.own_plan import require_own
 from cluster.ledger.plans import Plan
 from cluster.ledger.repair import redo, repair
 from cluster.ledger.run import Run
 from jobs import options
-from jobs.layout import discard, place_of, whole_videos
+from jobs.forgetting import forget
+from jobs.layout import place_of, whole_videos
 from jobs.results import print_dataset
 from operators import storage
 from operators.audit import Audit, Provenance
@@ -59,6 +61,9 @@ def anonymize(run: Run, withdraw: bool = False, decide: Callable[[], object] | N
         before = now if clips_per_shard == 1 else None
         failure_budget.require_space(run.output)
         write_shards(run, plan_files, pipeline, clips_per_shard)
+        lease.require(
+            run.output, run.lease
+        )  # or what another run has under way there would be taken for a rest
         repair(run.output, run.terms())
     failure_budget.require_space(run.output)  # what a full disk took is not lost, but to be done
     checkpoint.record_lost(run)
@@ -135,18 +140,6 @@ def require_followed(plan: Plan, policy: Policy) -> None:
             )
 
 
-def forget(plan: Plan, arguments: Namespace) -> None:
-    """Take what --forget and --forget-list name out of the plan and the review folder; the run takes out the rest."""
-    listed = storage.read_file(arguments.forget_list).decode() if arguments.forget_list else ""
-    sources = [*arguments.forget, *filter(None, map(str.strip, listed.splitlines()))]
-    if sources:
-        key = options.read_release_key(plan.uri)
-        keys = erasure.forget(plan, arguments.output, sources, key)
-        discard(arguments.output)
-        if arguments.review:
-            erasure.erase_candidates(arguments.review, keys)
-
-
 def let_go(run: Run) -> str:
     """End the workers of a run that was told to stop, so that what they were at counts against no clip; returns what
     is done and how to go on."""
@@ -187,20 +180,23 @@ def main(arguments: Namespace) -> int:
         decisions = read_decisions(arguments.decisions, storage.read_file(arguments.decisions))
         given, output = arguments.decisions, arguments.output
         decide = partial(honour, decisions, given, plan, output, policy.reviewers, signer or keyed, keyed)
+    require_own(plan, key)
+    name = dataset_id(key, plan.partition, profile.digest(), policy.digest())
+    made_by = {"weights": weights_lock.check(profile), "code": weights_lock.code_version()}
+    names = arguments.output, profile, policy, arguments.review
     with lease.held(arguments.output) as owner:
-        forget(plan, arguments)
-        redo(arguments.output, arguments.redo)
-        name = dataset_id(key, plan.partition, profile.digest(), policy.digest())
-        made_by = {"weights": weights_lock.check(profile), "code": weights_lock.code_version()}
-        names = arguments.output, profile, policy, arguments.review
         run = Run(plan, *names, signer, marker, owner, name, made_by, keyed)
+        checkpoint.require_same(run)
+        forget(plan, arguments, key)
+        redo(arguments.output, arguments.redo)
         try:
             anonymize(run, arguments.withdraw, decide)
             dataset = checkpoint.finish(run, write_report)
         except KeyboardInterrupt:
             raise stop.Stopped(let_go(run)) from None
-    if run.review:
-        write_review(arguments.plan, run.output, run.review, policy.reviewers, arguments.review_clips, keyed)
+        if run.review:
+            page = arguments.plan, run.output, run.review, policy.reviewers
+            write_review(*page, arguments.review_clips, keyed)
     print_dataset(dataset, arguments.output)
     trusted = signer.public_key if signer else ""
     status = whole_videos(plan, run.output, trusted) if arguments.layout == "video" else 0

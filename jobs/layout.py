@@ -7,14 +7,14 @@ lies there; what is forgotten takes it away.
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
 import pyarrow.compute as pc
 from rich.console import Console
 
-from cluster.ledger import plans
+from cluster.ledger import memory, plans
 from cluster.ledger.plans import Plan
 from jobs.export import by_source, called, ends, released, videos_among
 from jobs.results import print_given_back
@@ -38,23 +38,25 @@ def place_of(output: str) -> str:
     return target
 
 
-def discard(output: str) -> None:
-    """Delete the whole videos of `output`, if there are any: something of what they were made of is to be forgotten."""
-    if _record(target := _beside(output)):
-        storage.delete_folder(target)
+def discard(output: str, forgotten: Collection[str]) -> None:
+    """Delete the whole videos of `output`, if there are any, unless all these sources were `forgotten` before."""
+    record = _record(target := _beside(output))
+    if record and not set(forgotten) <= set(record.get("forgotten", [])):
+        _delete(target)
 
 
 def whole_videos(plan: Plan, output: str, trusted: str) -> int:
     """Verify `output`, which must be signed by the public key `trusted` (PEM) if that is not empty, and write its
     videos; the exit status. Raises UserError if it is not complete, or a clip is not what was released."""
     target, made_from = place_of(output), hashlib.sha256(storage.read_bytes(output, DATASET)).hexdigest()
-    storage.delete_folder(target)  # what was withdrawn, put there or changed since must not stay
+    _delete(target)  # what was withdrawn, put there or changed since must not stay
     found = reader.require_complete(output, "there are no whole videos to make")
     proof = verify(output, found, trusted, seed=secrets.token_hex(8))
     if proof.breaches:
         show(output, found, proof, trusted, Console())
         return 1
-    record: dict[str, Any] = {"layout": "video", "dataset_sha256": made_from}
+    gone = sorted(memory.forgotten(plan.uri))
+    record: dict[str, Any] = {"layout": "video", "dataset_sha256": made_from, "forgotten": gone}
     _keep(target, record)  # so that it is known for what it is if this is interrupted
     policy, (plain, keys) = policy_of(output, found), videos_among(plan, _ALL)
     ended = ends(output, keys)
@@ -62,12 +64,21 @@ def whole_videos(plan: Plan, output: str, trusted: str) -> int:
     export = VideoExport(policy.videos, policy.timing, ended, name, read, target)
     record["videos"] = export.write(by_source(plan, plain))
     _keep(target, record)
+    if sorted(memory.forgotten(plan.uri)) != gone:  # by a run that came as this one let go of the output
+        _delete(target)
+        raise UserError(target, "would hold what has just been forgotten", "Run the same command again")
     print_given_back(record, target)
     return 0
 
 
 def _beside(output: str) -> str:
     return f"{output.rstrip('/')}-videos"
+
+
+def _delete(target: str) -> None:
+    """The record goes last: without it nobody would know an interruption's rest for what it is."""
+    storage.delete(target, [path for path in storage.list_files(target) if path != RECORD])
+    storage.delete_folder(target)
 
 
 def _named(plan: Plan) -> Callable[[str], str]:

@@ -34,7 +34,7 @@ import pyarrow as pa
 import ray
 
 from cluster import session
-from cluster.ledger import plans
+from cluster.ledger import forgetting, memory, plans
 from jobs import options
 from operators import storage
 from operators.bags.read import is_bag, size_of
@@ -70,7 +70,7 @@ def plan(
     listing = list_sources(inputs, on_every_node if "RAY_ADDRESS" in os.environ else side_by_side)
     listing = by_episodes(inputs, listing, cameras)
     key = options.make_release_key(output)
-    forgotten = set(plans.forgotten(output))
+    forgotten = forgotten_in(output)
     videos = [source for source in listing.videos if source_key(source.name, key) not in forgotten]
     made_from = {
         "inputs": [storage.absolute(one) for one in inputs],
@@ -79,7 +79,8 @@ def plan(
     } | ({"cameras": sorted(cameras)} if cameras else {})
     made_from |= {"rate": str(rate)} if any(source.images for source in videos) else {}
     made_from |= {"topics": sorted(topics)} if topics else {}
-    known = plans.read_sources(output, made_from)
+    before = plans.read_sources(output, made_from).items()
+    known = {uri: source for uri, source in before if source_key(source.name, key) not in forgotten}
     gone = known.keys() - {source.uri for source in videos}
     same = {source.uri for source in videos if known.get(source.uri) == source}
     new = {source.uri for source in videos} - known.keys()
@@ -98,6 +99,13 @@ def plan(
     kept = [known[uri] for uri in sorted(gone & left)]
     plans.write_sources(output, [*videos, *kept], made_from)
     return plans.account(output, listing.others) | kept_though_gone, changes
+
+
+def forgotten_in(output: str) -> frozenset[str]:
+    """Keys of sources that are never to be planned again; what an interruption left of them in a finished plan goes."""
+    if plans.PLAN_FILE in storage.list_files(output):
+        forgetting.forget(output)
+    return memory.forgotten(output)
 
 
 def by_episodes(inputs: list[str], listing: Listing, cameras: Sequence[str]) -> Listing:

@@ -86,8 +86,7 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
     `withdraw` those of sources that have changed since; `decide` may take out others (decisions.py).
     """
     storage.require_own_folders(run.output, (attempts.FOLDER, escalation.FOLDER))
-    planned, made = run.plan.planned(), reader.read_dataset(run.output)
-    _require_same(run, made)
+    planned, made = run.plan.planned(), require_same(run)
     repair(run.output, run.terms(digests=True))
     erasure.erase(run.plan, run.output, run.vouching)
     if withdraw:
@@ -97,12 +96,13 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
     decisions.insist(run.plan, run.output, run.vouching)
     done = reader.clip_ids(run.output)
     _require_planned(run, done, planned.ids)
+    memory.begin(run.plan.uri, run.output, run.made_by)
     if made is None or done.size < planned.ids.size:
         revision = _last_revision(run, made)
         header = _header(run, planned) | {"revision": revision}
         storage.write_bytes(run.output, DATASET, json_form.written(header))
     ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(run.output)
-    failure_budget.stop_above(run.policy.failures, run.output)
+    failure_budget.stop_above(run.policy.failures, run.output, run.lease)
     logs.emit("begun", planned=int(planned.ids.size))
 
 
@@ -136,19 +136,21 @@ def _made_with(run: Run) -> dict[str, Any]:
     }
 
 
-def _require_same(run: Run, made: dict[str, Any] | None) -> None:
-    """Raises UserError if the output was begun by another run, or is no dataset."""
-    if made is None:
+def require_same(run: Run) -> dict[str, Any] | None:
+    """What dataset.json says, if there is one. Raises UserError if the output was begun by another run, or is no
+    dataset: nothing is changed then, nor forgotten or taken back."""
+    if (made := reader.read_dataset(run.output)) is None:
         if not all(path == LEASE or half_written(path) for path in storage.list_files(run.output)):
             problem = "holds files but no dataset.json, so it is no dataset of ours"
             raise UserError(run.output, problem, "Choose an empty output")
-        return
+        return None
     for name, value in _made_with(run).items():
         if made.get(name) != value:
             begun = made.get(name) or "none"
             begun = begun.get("name", "?") if isinstance(begun, dict) else begun
             remedy = "Use the same settings again, or choose another output"
             raise UserError(run.output, f"was begun with another {name} ({begun})", remedy)
+    return made
 
 
 def _require_planned(run: Run, done: np.ndarray, planned: np.ndarray) -> None:
@@ -192,6 +194,7 @@ def record_lost(run: Run) -> int:
     They take the same way as all others, through the sink and its commit, so a later run leaves them alone.
     """
     plan, output = run.plan, run.output
+    lease.require(output, run.lease)
     repair(output, run.terms())
     lost = missing(plan, output).size
     if lost:

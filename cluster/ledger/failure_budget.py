@@ -1,4 +1,4 @@
-"""Stopping early: a run in which too much fails is ended, before it has spent days on failing.
+"""Stopping early: a run in which too much fails, or that lost its output, is ended, before it has spent days on it.
 
 The shards that stand in OUT/stats are what is counted, those of earlier runs of the same command included.
 """
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from ray.data import DataContext
 
+from cluster.ledger import lease
 from cluster.ledger.events import Events
 from cluster.ray_internals import ExecutionCallback
 from operators import storage
@@ -28,11 +29,11 @@ ROOM = 64 << 20  # bytes that have to be free on the output's disk, or twice the
 PAUSE = 5.0  # s between two looks at the output, at least
 
 
-def stop_above(limits: Failures, output: str) -> None:
-    """Every execution made after, in this process, ends with UserError when `output` goes beyond `limits`, and tells of
-    each shard that is written."""
-    events = Events(output)
-    DataContext.get_current().custom_execution_callback_classes = [partial(_Watch, limits, output, events)]
+def stop_above(limits: Failures, output: str, owner: str = "") -> None:
+    """Every execution made after, in this process, ends with UserError when `output` goes beyond `limits`, or when its
+    lease is no more `owner`'s, and tells of each shard that is written."""
+    watch = partial(_Watch, limits, output, Events(output), owner)
+    DataContext.get_current().custom_execution_callback_classes = [watch]
 
 
 def require_space(output: str) -> None:
@@ -94,8 +95,8 @@ class Budget:
 class _Watch(ExecutionCallback):
     """Looks from a thread of its own: listing a large output takes seconds, in which nothing may stand still."""
 
-    def __init__(self, limits: Failures, output: str, events: Events) -> None:
-        self.budget, self.output, self.events = Budget(limits), output, events
+    def __init__(self, limits: Failures, output: str, events: Events, owner: str = "") -> None:
+        self.budget, self.output, self.events, self.owner = Budget(limits), output, events, owner
         self.problem: UserError | None = None
         self.ended, self.seen = threading.Event(), set[str]()
         self.looking = threading.Thread(target=self._look, daemon=True)
@@ -104,7 +105,7 @@ class _Watch(ExecutionCallback):
         self.looking.start()
 
     def on_execution_step(self, executor: Any) -> None:
-        """Raises UserError once the limits are passed."""
+        """Raises UserError once the limits are passed or the lease is lost: Ray goes on when a task raises."""
         if self.problem:
             raise self.problem
 
@@ -125,6 +126,8 @@ class _Watch(ExecutionCallback):
             with contextlib.suppress(OSError, UserError):  # not to be listed now: the next look will
                 self._count()
             try:
+                if lease.is_held_here(self.owner):  # and not of what the process does after its run
+                    lease.require(self.output, self.owner)
                 self.budget.require(self.output)
                 require_space(self.output)
             except UserError as error:

@@ -5,6 +5,7 @@ there. Without one, digests still tell damage; whoever may write in the output c
 
 Signed by the same key is also what an older release of the code made, whose gates may have let pass what these do not.
 Of such shards those stay that the last finished dataset lists; any other was put back, or an upgrade came in between.
+So of unsigned ones, of which the plan remembers by what code and weights they are made (memory.py).
 """
 
 import hashlib
@@ -39,7 +40,8 @@ class Terms:
     """What is asked of a shard beside its size: a signature by `public_key` (PEM), none if empty; made with `settings`.
 
     With `digests` every byte of it is read. Those of `withdrawn` were taken out: whatever they hold, they stay out.
-    Signed ones are `made_by` this code and these weights (digests), or `listed`: names, and sha256 of their stats.
+    They are `made_by` this code and these weights (digests), unsigned ones if all are (`made_alike`), or `listed`:
+    names, and sha256 of their stats.
     """
 
     public_key: str = ""
@@ -48,10 +50,11 @@ class Terms:
     withdrawn: frozenset[str] = frozenset()
     made_by: tuple[tuple[str, str], ...] = ()
     listed: Mapping[str, str] = field(default_factory=dict)
+    made_alike: bool = True
 
     def know_maker(self, stats: dict[str, Any], digest: str) -> bool:
         """Whether these stats, of that sha256, are by who makes shards now, or of the last finished dataset."""
-        now = not self.public_key or stats.get("made_by") == dict(self.made_by)
+        now = stats.get("made_by") == dict(self.made_by) if self.public_key else self.made_alike
         return now or self.listed.get(stats["name"]) == digest
 
 

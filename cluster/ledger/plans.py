@@ -3,8 +3,7 @@
     release.key               names and looks derive from it
     clips/BB-ID.parquet       clip references; BB is the bucket of their sources, by the first byte of their keys
     sources.parquet           the listing that the clips were made from: what has changed since is probed again
-    forgotten.json            keys of sources that are never to be planned again (erasure.py)
-    withdrawn/, decided/, revisions/    what it remembers of its datasets (memory.py)
+    withdrawn/, decided/, revisions/, begun/, forgotten/    what it remembers of its datasets (memory.py)
     plan.json                 counts; written last, so a plan that was interrupted has none
 
 A source's bucket depends on its name and the release key alone, so a part keeps its sources as the plan grows.
@@ -14,7 +13,6 @@ import contextlib
 import io
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -25,11 +23,11 @@ import pyarrow.dataset as arrow_dataset
 import pyarrow.parquet as pq
 from pyarrow import fs
 
+from cluster.ledger import memory
 from operators import storage
 from operators.planning.listing import Source
 from operators.release import reader
 from operators.release.accounts import id_digest
-from operators.release.layout import source_of
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, Followed
 from schemas.errors import UserError
@@ -38,7 +36,6 @@ FORMAT = 8  # of the clips' references: a plan of another one is made anew
 BUCKETS = 256
 PLAN_FILE = "plan.json"
 SOURCES_FILE = "sources.parquet"
-FORGOTTEN_FILE = "forgotten.json"
 _SOURCES = pa.schema(
     [(name, pa.string()) for name in ("uri", "name", "stamp", "problem")]
     + [("cuts", pa.list_(pa.float64())), ("images", pa.int64()), ("people", pa.bool_())]
@@ -93,7 +90,7 @@ class Plan:
 
     def forgotten(self) -> list[str]:
         """Keys of this part's sources that are never to be planned again, sorted."""
-        return [key for key in sorted(forgotten(self.uri)) if self._has(bucket(key))]
+        return [key for key in sorted(memory.forgotten(self.uri)) if self._has(bucket(key))]
 
     def _has(self, bucket: str) -> bool:
         return int(bucket, 16) % self.parts == self.part - 1
@@ -208,27 +205,13 @@ def keep_followed(plan: str, bucket: str, scope: str, people: dict[int, list[Fol
             _write(plan, path, to_table(told, ClipRef))
 
 
-def forgotten(plan: str) -> list[str]:
-    """Keys of the sources that are never to be planned again."""
-    try:
-        return list(json.loads(storage.read_bytes(plan, FORGOTTEN_FILE)))
-    except FileNotFoundError:
-        return []
-
-
-def forget(plan: str, keys: Sequence[str]) -> None:
-    """Take the sources with these keys out of the plan. Can be interrupted anywhere and done again."""
-    known = json.dumps(sorted({*forgotten(plan), *keys})).encode()
-    storage.write_bytes(plan, FORGOTTEN_FILE, known)
-    other_files = json.loads(storage.read_bytes(plan, PLAN_FILE))["other_files"]
-    rows = reader.read_columns(Plan(plan).files(), ["uri", "key"]).to_pylist()
-    uris = {row["uri"] for row in rows if source_of(row["key"]) in keys}
+def keep_sources(plan: str, uris: set[str]) -> None:
+    """Of the listing no more than what clips were made of."""
     with contextlib.suppress(FileNotFoundError):
         found = pq.read_table(pa.BufferReader(storage.read_bytes(plan, SOURCES_FILE)))
-        gone = pc.is_in(found["uri"], pa.array(sorted(uris), pa.string()))
-        _write(plan, SOURCES_FILE, found.filter(pc.invert(gone)))
-    keep_clips(plan, {row["uri"] for row in rows} - uris)
-    account(plan, other_files)
+        stay = found.filter(pc.is_in(found["uri"], pa.array(sorted(uris), pa.string())))
+        if stay.num_rows < found.num_rows:
+            _write(plan, SOURCES_FILE, stay)
 
 
 def account(plan: str, other_files: int) -> dict[str, Any]:

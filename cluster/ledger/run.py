@@ -58,4 +58,7 @@ class Run:
         """What it asks of shards that it finds in its output."""
         key, out = self.signer.public_key if self.signer else "", memory.withdrawn(self.plan.uri)
         known = listed(self.output, key, memory.last(self.plan.uri, self.output))
-        return Terms(key, tuple(self.settings.items()), digests, out, tuple(self.made_by.items()), known)
+        alike = memory.begun(self.plan.uri, self.output) in (None, self.made_by)
+        return Terms(
+            key, tuple(self.settings.items()), digests, out, tuple(self.made_by.items()), known, alike
+        )

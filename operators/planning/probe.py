@@ -21,6 +21,7 @@ from operators.planning.people import read_people, with_people
 from operators.planning.streams import REPLACE, Unreadable
 from operators.video import source
 from schemas.clip import ClipRef
+from schemas.listed import Listed
 from schemas.profile import Clips
 
 
@@ -122,12 +123,20 @@ def named(ref: ClipRef, name_key: bytes) -> ClipRef:
     The key, and in it the source's name, is part of the id: two copies of one file are two sources. All else in it is
     published or known to whoever has the file, so an id without a key would tell which file it was.
     """
-    digest, key = ref.source_digest, ref.key.split("-")[0]
-    span = f"{digest}:{key}:{ref.first_frame}:{ref.overlap}:{len(ref.pts)}"
-    span += f":{ref.listed}" if ref.listed else ""  # a clip with other people listed is another clip
+    key = ref.key.split("-")[0]
+    window = ref.first_frame, ref.overlap, len(ref.pts)
     return replace(
         ref,
-        clip_id=int.from_bytes(_keyed(name_key, f"clip:{span}")[:8], "big", signed=True),
+        clip_id=clip_id(ref.source_digest, key, window, ref.listed, name_key),
         key=ref.key if "-" in ref.key else f"{key}-000000",
-        source_hmac=source_hmac(digest, name_key) if digest else "",
+        source_hmac=source_hmac(ref.source_digest, name_key) if ref.source_digest else "",
     )
+
+
+def clip_id(
+    digest: str, key: str, window: tuple[int, int, int], listed: Sequence[Listed], name_key: bytes
+) -> int:
+    """Of a clip of the source with that digest and `key`: `window` is its first frame, its overlap and its frames."""
+    span = f"{digest}:{key}:{':'.join(map(str, window))}"
+    span += f":{list(listed)}" if listed else ""  # a clip with other people listed is another clip
+    return int.from_bytes(_keyed(name_key, f"clip:{span}")[:8], "big", signed=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cluster.ledger import checkpoint, erasure, plans
+from cluster.ledger import checkpoint, erasure, memory, plans
 from cluster.ledger.plans import Plan
 from operators import storage
 from operators.recovery.escalation import Ladder
@@ -149,6 +149,34 @@ def test_a_copy_under_another_name_is_not_left_behind(tmp_path: Path) -> None:
     toy.write_output(plan, output, 12, refs=refs)
     with pytest.raises(UserError, match=rf"leaves the same bytes under another name: {refs[9].uri}"):
         erasure.forget(Plan(plan), output, [refs[5].uri], b"key")
-    assert plans.forgotten(plan) == []
+    assert memory.forgotten(plan) == frozenset()
     both = erasure.forget(Plan(plan), output, [refs[5].uri, refs[9].uri], b"key")
     assert both == [layout.source_of(ref.key) for ref in (refs[5], refs[9])]
+
+
+def test_what_shows_or_measured_it_or_tells_what_was_tried_goes_at_once(
+    plan: str, finished: tuple[str, str, list[str]]
+) -> None:
+    """Before anything is made anew, which may stop half-way."""
+    _, output, _ = finished
+    due = {
+        **dict.fromkeys([layout.EVIDENCE, layout.CARD, f"{layout.REPORT}.partial"], b"{}"),
+        layout.REPORT: f"<h3>{ONE.key}</h3>".encode(),
+        **{f"{folder}/{5:016x}.x": b"" for folder in ("attempts", "escalation")},
+    }
+    stay = {f"{folder}/{4:016x}.x": b"" for folder in ("attempts", "escalation")}
+    for path, data in (due | stay).items():
+        storage.write_bytes(output, path, data)
+    memory.decide(plan, 5, [Step("redo", "a scar", by="JR")])
+    memory.decide(plan, 4, [])
+    erasure.forget(Plan(plan), output, [ONE.uri], b"key")
+    assert list(memory.decided(plan)) == [4]
+    checkpoint.begin(toy.run_of(plan, output))
+    left = toy.contents(output)
+    assert not due.keys() & left.keys() and stay.keys() <= left.keys()
+
+
+def test_a_page_that_shows_others_stays(tmp_path: Path) -> None:
+    storage.write_bytes(str(tmp_path), "review.html", f"<h3>{toy.make_ref(4).key}</h3>".encode())
+    erasure.erase_candidates(str(tmp_path), [layout.source_of(ONE.key)])
+    assert (tmp_path / "review.html").exists()

@@ -1,13 +1,18 @@
 """When a run has failed enough; that it then really stops is in test_checkpoint.py."""
 
+import contextlib
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cluster.ledger.failure_budget import Budget, require_space
+from cluster.ledger import lease
+from cluster.ledger.events import Events
+from cluster.ledger.failure_budget import Budget, _Watch, require_space
 from operators.release.accounts import VERDICTS
+from operators.release.layout import LEASE
 from schemas.errors import UserError
 from schemas.policy import Failures
 
@@ -81,3 +86,28 @@ def test_a_disk_that_is_nearly_full_stops_the_run_and_says_how_much_it_needs(
         require_space(str(tmp_path))
     with pytest.raises(UserError, match="same command again"):
         require_space(f"{tmp_path}/not/there" if free < 64 else str(tmp_path))
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_run_that_lost_its_output_ends_within_a_look(tmp_path: Path, taken: bool) -> None:
+    """Ray goes on when a task of it raises: without this, for days, and nothing that it makes is committed. What the
+    process does after its run, such as to verify, is not the run's."""
+    output = str(tmp_path)
+    with lease.held(output) as owner:
+        watch = _Watch(LIMITS, output, Events(output), owner)
+        if taken:
+            (tmp_path / LEASE).unlink()
+        watch.before_execution_starts(None)
+        until = time.monotonic() + 5
+        while taken and not watch.problem and time.monotonic() < until:
+            time.sleep(0.01)
+        watch.ended.set()
+        watch.looking.join()
+        with pytest.raises(UserError, match="lost its lease") if taken else contextlib.nullcontext():
+            watch.on_execution_step(None)
+    after = _Watch(LIMITS, output, Events(output), owner)
+    after.before_execution_starts(None)
+    time.sleep(0.1)
+    after.ended.set()
+    after.looking.join()
+    after.on_execution_step(None)

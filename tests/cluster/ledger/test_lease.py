@@ -1,9 +1,13 @@
 """Two runs on one output: the second says so and stops; who lost the lease writes nothing more."""
 
+import errno
+import io
 import json
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -141,3 +145,86 @@ def test_an_expired_run_that_goes_on_commits_nothing_and_the_other_finishes(
                 path: data for path, data in before.items() if path != LEASE
             }
             assert [path for path in after if "0" * 32 in path] == []
+
+
+@pytest.mark.parametrize("held", [b"", b"{", b"\xff", b"[]", b'{"until": 1e12}', b'{"owner": "x"}'])
+def test_what_no_run_has_written_is_waited_for_as_long_as_a_run_that_died(
+    tmp_path: Path, held: bytes
+) -> None:
+    """A machine that goes down, or a disk that is full, leaves it empty; a clock that was wrong, far ahead."""
+    path = tmp_path / LEASE
+    path.write_bytes(held)
+    with pytest.raises(UserError, match=rf"by another run.*\. If no run works there, remove its {LEASE}"):
+        lease._refuse_other(str(tmp_path), "own")
+    until = lease.standing(str(tmp_path))[1]
+    time.sleep(0.05)
+    assert lease.standing(str(tmp_path))[1] == until, "it ends when it was said to"
+    os.utime(path, (0, time.time() - lease.LASTS - 1))
+    assert lease._refuse_other(str(tmp_path), "own") == "?"
+    os.utime(path, (0, time.time() + 9 * lease.LASTS))  # by a clock that is ahead
+    assert lease.standing(str(tmp_path))[1] <= time.time() + lease.LASTS
+
+
+@pytest.mark.skipif(not lease._here(), reason="no /proc")
+@pytest.mark.parametrize("until", [0.0, 60.0, 1e9, -1e9])
+def test_whose_process_is_gone_is_not_waited_for_whatever_its_clock_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, until: float
+) -> None:
+    monkeypatch.setattr(lease, "PAUSE", 0.01)
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    held = {"owner": "x", "until": time.time() + until, "place": lease._here(), "process": process.pid}
+    (tmp_path / LEASE).write_text(json.dumps(held))
+    with lease.held(str(tmp_path)) as owner:
+        lease.require(str(tmp_path), owner)
+
+
+def test_a_process_of_somebody_else_lives_though_proc_hides_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(process: int, signal: int) -> None:
+        raise PermissionError
+
+    assert lease._lives(os.getpid()) and not lease._lives(0) and not lease._lives(-1)
+    monkeypatch.setattr(os, "kill", refused)
+    assert lease._lives(123456)
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "dangling", "to a folder"])
+def test_what_is_no_file_in_its_place_is_named(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / LEASE
+    make: dict[str, Callable[[], object]] = {
+        "folder": path.mkdir,
+        "pipe": lambda: os.mkfifo(path),
+        "dangling": lambda: path.symlink_to(tmp_path / "nothing"),
+        "to a folder": lambda: path.symlink_to(tmp_path),
+    }
+    make[kind]()
+    with pytest.raises(UserError, match=rf"{LEASE}: is no file.* remove it"), lease.held(str(tmp_path)):
+        raise AssertionError("taken")
+
+
+def test_no_half_of_one_is_left_by_a_full_disk_and_a_file_is_no_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be reached"), lease.held(f"{tmp_path}/file"):
+        raise AssertionError("taken")
+
+    class Full(io.FileIO):
+        def write(self, _: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("builtins.open", lambda file, *_, **__: Full(file, "wb"))
+    with pytest.raises(UserError, match="without room"), lease.held(f"{tmp_path}/out"):
+        raise AssertionError("taken")
+    monkeypatch.undo()
+    with lease.held(f"{tmp_path}/out"):
+        pass
+
+
+def test_a_run_whose_lease_was_removed_stops_and_says_so(tmp_path: Path) -> None:
+    with lease.held(str(tmp_path), renewed=0.01) as owner:
+        (tmp_path / LEASE).unlink()
+        time.sleep(0.05)
+        with pytest.raises(UserError, match=f"lost its {LEASE}"):
+            lease.require(str(tmp_path), owner)
+        assert not (tmp_path / LEASE).exists(), "and takes it from nobody"
