@@ -14,6 +14,7 @@ _KNOWN = 0.2  # score of a joint that counts
 _LIMBS = 8  # joints by which two looks are compared
 # Their mean score at which somebody is well seen: who leans, or is not known to stand, and who is known to.
 _CLEAR, _STANDS = 0.55, 0.4
+_TALL = 96  # px of somebody's longer side: smaller ones are many in a crowd, and their limbs say little
 _LEANS = np.radians(45)  # beyond that a network that knows people who stand mixes up limbs
 _TURNS = np.radians(np.arange(45, 360, 45))
 _BETTER, _MUCH_BETTER = (
@@ -41,6 +42,7 @@ class LeaningLook:
         leans, seen = np.abs(lean(joints)), surest(joints, _LIMBS)
         stands = leans <= _LEANS
         asked = (seen > 0) & ((leans > _LEANS) | (seen < np.where(stands, _STANDS, _CLEAR)))
+        asked &= (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) >= _TALL
         better = joints.copy()
         for i in np.flatnonzero(asked):
             margin = _MUCH_BETTER if stands[i] else _BETTER

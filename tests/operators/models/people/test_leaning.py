@@ -26,7 +26,9 @@ def people(thunder: MoveNetThunder) -> list[tuple[np.ndarray, np.ndarray]]:
     """Frames of a held-out street, and of one of two people who stand in it the joints [17,3] that are seen upright."""
     clip = next(read_people(ROOT / "tests/data", "street-val.tar"))
     wholly = (clip.keypoints[0, :, :, 2] == 2).sum(axis=1)
-    shown = [(clip.frames[t], around(clip.keypoints[t, n])) for n in np.argsort(wholly)[-2:] for t in (0, 4)]
+    large = [cv2.resize(clip.frames[t], None, fx=2.5, fy=2.5, interpolation=cv2.INTER_CUBIC) for t in (0, 4)]
+    places = clip.keypoints[[0, 4]] * np.array([2.5, 2.5, 1], np.float32)
+    shown = [(large[k], around(places[k, n])) for n in np.argsort(wholly)[-2:] for k in (0, 1)]
     return [(frame, thunder(frame, box)[0]) for frame, box in shown]
 
 
@@ -80,11 +82,23 @@ def test_who_stands_is_seen_as_before(
         np.testing.assert_array_equal(LeaningLook(thunder)(frame, box, first), first)
 
 
+def test_nobody_looks_again_at_who_is_small(
+    thunder: MoveNetThunder, people: list[tuple[np.ndarray, np.ndarray]]
+) -> None:
+    """In a crowd they are many."""
+    frame, joints = people[0]
+    picture, places = turned(frame, joints, 180)
+    picture = cv2.resize(picture, None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA)
+    box = around(places * np.array([0.3, 0.3, 1], np.float32))
+    first = thunder(picture, box)
+    np.testing.assert_array_equal(LeaningLook(thunder)(picture, box, first), first)
+
+
 def test_where_no_limb_is_known_nobody_looks(thunder: MoveNetThunder) -> None:
     """They are somebody else's, or of who is not sure: a look of its own would find whoever is near."""
     nothing = np.zeros((2, 17, 3), np.float32)
-    boxes = np.array([[0, 0, 9, 9], [3, 3, 20, 40]], np.float32)
-    assert not LeaningLook(thunder)(np.zeros((50, 50, 3), np.uint8), boxes, nothing).any()
+    boxes = np.array([[0, 0, 9, 9], [3, 3, 90, 240]], np.float32)
+    assert not LeaningLook(thunder)(np.zeros((250, 100, 3), np.uint8), boxes, nothing).any()
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 315])
