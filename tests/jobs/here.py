@@ -15,7 +15,6 @@ import operators.audit
 import operators.conditioning.cue_models
 import operators.conditioning.redact
 import operators.gates.text
-from operators import weights
 from operators.models.known_answer import Sight
 from tests import plates, rows
 from tests.jobs import small
@@ -64,6 +63,4 @@ def job(name: str, *arguments: str) -> Done:
     with rows.here() as patch:
         models_once(patch)
         plates.make_once(patch)
-        # Of the run that is begun here, and not of the tests after it.
-        patch.setattr(weights, "_expected", [])
         return small.job(name, *arguments)

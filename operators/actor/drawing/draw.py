@@ -12,6 +12,7 @@ from operators.actor.drawing.garments import Figure
 from operators.actor.drawing.parts import Part
 from operators.actor.drawing.raster import Fragments, rasterise
 from operators.actor.drawing.shade import Surface, shade, tone
+from operators.actor.drawing.smooth import smooth
 from operators.actor.motion.solve import Camera
 from schemas.actor import Light
 
@@ -61,6 +62,8 @@ def draw(
     posed = _Posed(figure, vertices, normals, places, depth, _shadow(figure, vertices, light), light, fine)
     drawing = Drawing(np.zeros((height, width, 4), np.float32), np.full((height, width), np.inf, np.float32))
     _put(drawing, posed, _extent(places, width, height), 2 if tall <= _PLAIN else 1, tall)
+    if tall > _PLAIN:
+        smooth(drawing.rgba, drawing.depth)
     if _PLAIN < tall <= _HUGE:  # what one sample a pixel would show coarsely
         head = places[figure.attributes[:, 5] > 0.5]
         _put(drawing, posed, _extent(head, width, height), 2, tall)
