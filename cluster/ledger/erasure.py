@@ -19,6 +19,7 @@ from operators.on_disk import PARTIAL
 from operators.planning.probe import source_key
 from operators.recovery import attempts, escalation
 from operators.recovery.escalation import Vouching
+from operators.recovery.mark import mark_of
 from operators.release import json_form, reader
 from operators.release.layout import CARD, DATASET, EVIDENCE, REPORT, source_of, sources_of
 from schemas.errors import UserError
@@ -95,7 +96,7 @@ def erase(plan: Plan, output: str, signer: Vouching | None = None) -> list[str]:
 
 def _erase_marks(plan: Plan, output: str) -> None:
     """Of clips that are not planned no mark stays of what was tried."""
-    due = {f"{clip & (1 << 64) - 1:016x}" for clip in plan.planned().ids.tolist()}
+    due = set(map(mark_of, plan.planned().ids.tolist()))
     for folder in (attempts.FOLDER, escalation.FOLDER):
         place = storage.join(output, folder)
         storage.delete(place, [name for name in storage.list_files(place) if name[:16] not in due])

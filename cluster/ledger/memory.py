@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from operators import storage
+from operators.recovery.mark import mark_of
 from operators.release.layout import is_shard_name
 from schemas.certificate import Step
 from schemas.errors import UserError
@@ -53,7 +54,7 @@ def undecide(plan: str, clip_ids: Iterable[int]) -> None:
 
 
 def _decision(clip_id: int) -> str:
-    return f"{DECIDED}/{clip_id & (1 << 64) - 1:016x}.json"
+    return f"{DECIDED}/{mark_of(clip_id)}.json"
 
 
 def decided(plan: str) -> dict[int, list[Step]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from operators import storage
 from operators.recovery.keyed import Keyed
+from operators.recovery.mark import mark_of
 from schemas.errors import UserError
 
 LIMIT = 3  # attempts at a clip by one stage whose worker died on this machine, while its run lived
@@ -104,7 +105,7 @@ class Attempts:
 
 
 def _name(stage: str, clip_id: int) -> str:
-    return f"{FOLDER}/{clip_id & (1 << 64) - 1:016x}.{stage}"
+    return f"{FOLDER}/{mark_of(clip_id)}.{stage}"
 
 
 def _read(data: bytes) -> Any:

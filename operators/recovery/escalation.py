@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any, Literal, Protocol
 
 from operators import stamps, storage
+from operators.recovery.mark import mark_of
 from operators.recovery.rungs import next_rung
 from schemas import words
 from schemas.certificate import Rung, Step
@@ -87,7 +88,7 @@ class Ladder:
 
 
 def _path(clip_id: int) -> str:
-    return f"{FOLDER}/{clip_id & (1 << 64) - 1:016x}.json"
+    return f"{FOLDER}/{mark_of(clip_id)}.json"
 
 
 def larger(mask: MaskPolicy, steps: Sequence[Step]) -> MaskPolicy:

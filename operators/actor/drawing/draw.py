@@ -53,8 +53,8 @@ def draw(
     box is x0 y0 x1 y1 in px and may reach beyond the frame. The same arguments give the same bits on the same machine.
     """
     width, height = box[2] - box[0], box[3] - box[1]
-    turns, places = torch.from_numpy(rotations).float(), torch.from_numpy(heads).float()
-    vertices, normals = figure.posed(turns, places, bent)
+    turned, bones = torch.from_numpy(rotations).float(), torch.from_numpy(heads).float()
+    vertices, normals = figure.posed(turned, bones, bent)
     vertices = vertices + torch.from_numpy(root).float()
     places, depth = _projected(vertices, camera, box)
     tall = float(places[:, 1].max() - places[:, 1].min())

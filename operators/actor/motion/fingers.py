@@ -18,13 +18,18 @@ _EASE = np.array([0.2, 0.22, 0.28, 0.32, 0.36], np.float32)  # of a hand that no
 _CALM = 1.0  # frames, sigma
 
 
+def at_ease(frames: int) -> np.ndarray:
+    """float32 [N,10]: fingers of hands that nobody sees."""
+    return np.tile(_EASE, (frames, 2))
+
+
 def bent_fingers(joints: np.ndarray) -> np.ndarray:
     """float32 [N,10], 0 straight to 1 in the palm, for joints float32 [N,K,3] as in schemas/cues.PoseDetections.
 
     Of a hand that is not seen in a frame the fingers are on the way between what was seen before and after; of one that
     never is, at ease.
     """
-    found = np.tile(_EASE, (len(joints), 2))
+    found = at_ease(len(joints))
     for number, first in enumerate(_HANDS):
         hand = joints[:, first : first + _POINTS]
         if hand.shape[1] < _POINTS:

@@ -10,7 +10,7 @@ import numpy as np
 
 from operators.actor.body.body import Body
 from operators.actor.motion.close_up import close_up, shows_face
-from operators.actor.motion.fingers import bent_fingers
+from operators.actor.motion.fingers import at_ease
 from operators.actor.motion.heading import first_guess
 from operators.actor.motion.solve import (
     COCO,
@@ -67,7 +67,7 @@ def fit(
 
     joints float [N,23,3] as in skeleton.Pose: x, y in px and score; boxes [N,4] x0 y0 x1 y1 px; size (height, width) of
     the frame; lifted [N,17,3], a 3D lifter's joints in metres (X to the picture's right, Y away, Z up), of which only
-    the relations count. Raises ValueError for what is not finite.
+    the relations count. Fingers are at ease. Raises ValueError for what is not finite.
     """
     problem = to_explain(body, joints, boxes, size, fps, lifted)
     if problem is None:
@@ -77,7 +77,7 @@ def fit(
     if _distance(used, state) > _SCATTERED:
         return None
     pose, place = (part.astype(np.float32) for part in np.split(state.parameters, [RIGHT], axis=1))
-    return Motion(pose, place, used.camera.focal, bent_fingers(joints))
+    return Motion(pose, place, used.camera.focal, at_ease(len(joints)))
 
 
 def to_explain(

@@ -17,10 +17,8 @@ _CLEAR, _STANDS = 0.55, 0.4
 _TALL = 96  # px of somebody's longer side: smaller ones are many in a crowd, and their limbs say little
 _LEANS = np.radians(45)  # beyond that a network that knows people who stand mixes up limbs
 _TURNS = np.radians(np.arange(45, 360, 45))
-_BETTER, _MUCH_BETTER = (
-    0.1,
-    0.2,
-)  # by how much a turned look is surer: of somebody who leans, or is known not to
+# By how much a turned look is surer: of somebody who leans, or is known not to.
+_BETTER, _MUCH_BETTER = 0.1, 0.2
 _ASIDE = np.radians(15)  # between two turns that see much the same
 _AROUND = 1.5  # times the box's diagonal: what the turned picture shows
 _MOST = 640  # px of its side; who looks at it asks for 256
