@@ -4,6 +4,7 @@ import numpy as np
 
 from operators.models.boxes import box_iou, shared_area
 from operators.models.people.coco_ssd import CocoSsd
+from operators.models.runtime.once import Once
 from operators.models.witnesses.coverage import uncovered
 from operators.models.witnesses.turned import TurnedLook
 from schemas.cues import Patch, PersonBoxes
@@ -15,6 +16,7 @@ _SAME = 0.5  # IoU of what the two looks see
 _PART = 0.5  # share of a box that lies in a larger one, of whom it is a part
 _EDGE = 8  # px of the picture's edge at which whoever is seen there is cut
 _KNOWN = 0.5  # the score of who is seen rather than not
+_NOBODY = PersonBoxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 _WITHIN = 0.8  # share of a piece of somebody that lies in their box
 
 
@@ -31,7 +33,9 @@ class ContextLook:
     """
 
     def __init__(self, detect: CocoSsd, turned: TurnedLook | None = None) -> None:
-        self.detect, self.turned = detect.of_whole(detect.confidence), turned
+        # Masks that have grown, and a clip's next try, ask of the same places again.
+        self.detect = Once(detect.of_whole(detect.confidence))
+        self.lying = Once(lambda pictures: turned(pictures, [_NOBODY] * len(pictures))) if turned else None
 
     def __call__(self, frame: np.ndarray, found: PersonBoxes, hidden: np.ndarray) -> PersonBoxes:
         boxes, kept = found.boxes.copy(), np.ones(len(found.boxes), bool)
@@ -63,10 +67,9 @@ class ContextLook:
 
     def _lies(self, picture: np.ndarray, box: np.ndarray) -> bool:
         """Whether somebody is seen in the same place in a turn."""
-        if not self.turned:
+        if not self.lying:
             return False
-        nobody = PersonBoxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
-        (seen,) = self.turned(picture, [nobody])
+        (seen,) = self.lying(picture)
         return bool((box_iou(box, seen.boxes) >= _SAME).any())
 
 

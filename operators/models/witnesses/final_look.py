@@ -3,6 +3,7 @@
 import numpy as np
 
 from operators.models.people.coco_ssd import CocoSsd
+from operators.models.runtime.once import Once
 from operators.models.witnesses.context_look import ContextLook
 from operators.models.witnesses.turned import TurnedLook
 from schemas import extractors as choice
@@ -20,8 +21,8 @@ class FinalLook:
 
     def __init__(self, settings: choice.FinalLookSettings, device: str = "cpu") -> None:
         self.mirrored = settings.mirrored
-        self.detect = CocoSsd(settings.weights, settings.confidence, device, settings.tile)
-        self.context = ContextLook(self.detect, TurnedLook(self.detect))
+        detect = CocoSsd(settings.weights, settings.confidence, device, settings.tile)
+        self.detect, self.context = Once(detect), ContextLook(detect, TurnedLook(detect))
 
     def __call__(self, frames: np.ndarray) -> list[PersonBoxes]:
         if not self.mirrored:

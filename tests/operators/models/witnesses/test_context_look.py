@@ -42,7 +42,7 @@ def looked(
 ) -> PersonBoxes:
     look = ContextLook(FOUND, TurnedLook(FOUND))
     look.detect = seen
-    look.turned = (lambda pictures, known: lying(pictures)) if lying else None
+    look.lying = lying
     return look(FRAME, found, hidden)
 
 
@@ -83,6 +83,20 @@ def test_who_is_small_or_accounted_for_is_not_looked_at_again() -> None:
 def test_who_lies_is_seen_in_a_turn() -> None:
     assert looked(Sees(), people(BOX), lying=Sees(BOX)).boxes.tolist() == [BOX]
     assert not len(looked(Sees(), people(BOX), lying=Sees()).boxes)
+
+
+def test_the_same_place_is_looked_at_once() -> None:
+    """As often as masks grow, and in a clip's next try; another picture is another place."""
+    look, shown = ContextLook(FOUND, TurnedLook(FOUND)), list[int]()
+    look.detect.detect = lambda pictures: (shown.append(len(pictures)), [people()] * len(pictures))[1]
+    look.lying.detect = lambda pictures: (shown.append(-len(pictures)), [people(BOX)] * len(pictures))[1]
+    for growth in range(3):
+        hidden = NOTHING.copy()
+        hidden[:growth] = True
+        look(FRAME, people(BOX), hidden)
+    assert shown == [1, -1]
+    look(FRAME + np.uint8(1), people(BOX), NOTHING)
+    assert shown == [1, -1] * 2
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2])
