@@ -43,7 +43,7 @@ def walk(
 ) -> Walk:
     """One of "walk", "stand", "sit" or "raise" (an arm, in a quarter of a second), by a body that is not the actor's.
 
-    `noise` as a share of the height; `turned` angles in radians, all the time or in each frame, of which the hands' knuckles
+    `noise` as a share of the height; `turned` angles in radians, all the time or in each frame, of which knuckles
     tell; the body's lengths multiplied `by`, if they are.
     """
     rng = np.random.default_rng(seed)
