@@ -7,15 +7,18 @@ from scipy.linalg import solveh_banded
 
 from operators.actor.body.skeleton import ANGLES, HIGHEST, LOWEST, SPREAD, USUAL, Pose, Skeleton
 
+_WRISTS = [9, 9, 9, 10, 10, 10]  # of the knuckles
 # A row of parameters: yaw, ANGLES, then the root's place: right and up over its depth, and the depth's logarithm.
 COCO = 17  # joints before the hands' knuckles
 PARAMETERS = 1 + len(ANGLES) + 3
 RIGHT, UP, DEPTH = range(1 + len(ANGLES), PARAMETERS)
+HANDS = np.array([1 + ANGLES.index(name + side) for side in "LR" for name in ("pron", "wflex", "wdev")])
 LIMBS = np.array([False, *(name[-1] in "LR" for name in ANGLES), False, False, False])
 _NEAREST = 0.05  # m
 _ROBUST = 6.0  # standard deviations beyond which a joint counts less and less (Geman-McClure)
 _LIMIT = np.radians(4)  # how softly the joints' limits hold
 _DEPTH_RANGE = 0.35  # of log depth around what the person's size in the picture says
+_HELD = 1e12  # on the diagonal of what may not move
 _HINT = 0.12  # m; how far a lifter's joints are believed
 _QUICK = (
     2.0  # usual changes beyond which a limb is taken to move quickly, which costs less and less more (Cauchy)
@@ -73,7 +76,8 @@ class Problem:
 
     joints [T,23,2] px, as in Pose, with weights [T,23], 1 for a joint that is sure; sizes [T] px, how tall the person
     would be standing; sigma, the joints' error as a share of that; lifted [T,17,3] metres from the hips' middle, as a
-    3D lifter saw them, or None.
+    3D lifter saw them, or None. With `hands_alone` the body stays as it is, and hands turn until their knuckles lie
+    beside its wrists as they do beside those that were seen.
     """
 
     skeleton: Skeleton
@@ -86,6 +90,7 @@ class Problem:
     sigma: float = 0.025
     pitch: float = 0.0
     lifted: np.ndarray | None = None
+    hands_alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,6 +155,7 @@ def rows(problem: Problem, state: State, moved: np.ndarray) -> np.ndarray:
     frames, count = len(state.parameters), moved.shape[-1]
     scale = 1 / (problem.sigma * problem.sizes)[:, None, None, None]
     slopes = problem.camera.slopes(state.pose.joints + state.root[:, None]) * scale @ moved
+    slopes = _beside_wrists(slopes) if problem.hands_alone else slopes
     errors = _errors(problem, state.pixels)
     made = (slopes * np.sqrt(_trust(problem, errors))[..., None, None]).reshape(frames, -1, count)
     if problem.lifted is None:
@@ -197,6 +203,9 @@ def normal_equations(problem: Problem, state: State) -> tuple[np.ndarray, np.nda
     for below in range(PARAMETERS):
         band[below, :, : PARAMETERS - below] = matrix[:, every[below:], every[: PARAMETERS - below]]
     band[PARAMETERS], band[2 * PARAMETERS] = near, far
+    if problem.hands_alone:
+        stays = np.setdiff1d(every, HANDS)
+        gradient[:, stays], band[0][:, stays] = 0, _HELD
     return band.reshape(2 * PARAMETERS + 1, -1), gradient
 
 
@@ -231,7 +240,16 @@ def _stiffness(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _errors(problem: Problem, pixels: np.ndarray) -> np.ndarray:
-    return (pixels - problem.joints) / (problem.sigma * problem.sizes)[:, None, None]
+    apart = pixels - problem.joints
+    apart = _beside_wrists(apart) if problem.hands_alone else apart
+    return np.asarray(apart / (problem.sigma * problem.sizes)[:, None, None])
+
+
+def _beside_wrists(values: np.ndarray) -> np.ndarray:
+    """What joints [T,23,...] have, and knuckles have beyond what their wrist has."""
+    made = values.copy()
+    made[:, COCO:] -= values[:, _WRISTS]
+    return made
 
 
 def _prior(problem: Problem, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

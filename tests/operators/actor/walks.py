@@ -1,5 +1,6 @@
 """Synthetic tracks with known truth: somebody else's body walks, stands or sits in front of a camera."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,13 +38,13 @@ def walk(
     dropped: float = 0.0,
     seed: int = 0,
     frames: int = 24,
-    turned: dict[str, float] | None = None,
+    turned: Mapping[str, float | np.ndarray] | None = None,
     by: Proportions | None = None,
 ) -> Walk:
     """One of "walk", "stand", "sit" or "raise" (an arm, in a quarter of a second), by a body that is not the actor's.
 
-    `noise` as a share of the height; `turned` angles in radians all the time, of which the hands' knuckles tell; the
-    body's lengths multiplied `by`, if they are.
+    `noise` as a share of the height; `turned` angles in radians, all the time or in each frame, of which knuckles
+    tell; the body's lengths multiplied `by`, if they are.
     """
     rng = np.random.default_rng(seed)
     angles = np.tile(USUAL, (frames, 1))

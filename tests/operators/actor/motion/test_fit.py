@@ -5,8 +5,10 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from operators.actor.actor import actor, keypoints
+from operators.actor.actor import actor, keypoints, posed
 from operators.actor.body.skeleton import ANGLES
+from operators.actor.motion.solve import Camera
+from schemas.actor import Actor
 from tests.operators.actor.walks import FPS, SIZE, Walk, jitter, pck, walk
 
 
@@ -51,6 +53,30 @@ def test_a_hand_turns_as_its_knuckles_do(side: str) -> None:
         made = actor(track.joints, track.boxes, SIZE, FPS, seed=3)
         assert made is not None
         assert (np.sign(turned) * made.motion.pose[:, 1 + ANGLES.index("pron" + side)]).min() > 0.2
+
+
+@pytest.mark.parametrize("swing", ["wflex", "pron"])
+def test_a_hand_that_turns_quickly_is_followed_and_takes_no_arm_with_it(swing: str) -> None:
+    """A forearm that is held up, as a signer's; the hand turns by two thirds of a half turn within a quarter second."""
+    course = np.clip(np.abs(np.arange(24) - 12) - 3, 0, 3) / 3 * 2.2 - 1.1
+    arm = {"sflexL": 0.5, "elbL": 1.9, "pronL": 0.4, "wflexL": 0.0}
+    track = walk("stand", 0.2, turned={**arm, f"{swing}L": course})
+    made = actor(track.joints, track.boxes, SIZE, FPS, seed=3)
+    assert made is not None
+    given = track.joints[:, [17 + 5, 17 + 17, 17 + 3], :2] - track.joints[:, [9], :2]
+    drawn = np.stack([_knuckles(made, t) for t in range(24)])
+    apart = np.linalg.norm(drawn - given, axis=-1) / track.tall[:, None]
+    assert apart.mean() < 0.006 and np.quantile(apart, 0.9) < 0.012
+    still = np.linalg.norm(_played(track) - track.true, axis=-1)[:, [7, 9]] / track.tall[:, None]
+    assert still.mean() < 0.03 and still.max() < 0.06
+
+
+def _knuckles(made: Actor, t: int) -> np.ndarray:
+    """[3,2] px from the left wrist to its knuckles in frame `t`."""
+    pose, root = posed(made, t)
+    camera = Camera(made.motion.focal, (SIZE[1] / 2, SIZE[0] / 2))
+    places = camera.project(pose.joints[0] + root)
+    return np.asarray(places[17:20] - places[9])
 
 
 def test_a_person_cut_by_the_frame_keeps_the_joints_that_show() -> None:
