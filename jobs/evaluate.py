@@ -24,6 +24,7 @@ from cluster import session, weights_lock
 from cluster.ledger import dataset_signature
 from cluster.ledger.plans import Plan
 from jobs import options
+from jobs.membership import told_by_adapter
 from jobs.verify import policy_of
 from operators import storage
 from operators.conditioning.identity import looks_key
@@ -219,7 +220,9 @@ def main(arguments: Namespace) -> int:
     measure(clips, store, profile, digests, policy, looks_key(key), judges, methods, places)
     measured = [one for one in store.read() if one.source in clips]
     attacker = Attacker(measured, JudgeModels.embedders_of(judges))
-    own = {"lost": figure(lost), **keyed(places, clips, key), **eyes}
+    pairs = arguments.members, arguments.strangers, policy.variant
+    told = told_by_adapter(*pairs, profile, digests, store)
+    own = {"lost": figure(lost), **keyed(places, clips, key), **told, **eyes}
     facts = facts_of(dataset, sha256(held), policy, profile, judges, bool(truth))
     found = summary(measured, attacker, attacks, own, facts)
     page = write_evaluation(report, found, watched(places, clips, worst(measured)))
@@ -264,6 +267,16 @@ if __name__ == "__main__":
         "--truth", default="", metavar="DIR",
         help="NAME.masks.npz of every source NAME.mp4, else detectors say who is seen",
     )  # fmt: skip
+    for name, whose in (
+        ("--members", "that the adapter was trained on"),
+        ("--strangers", "of other sources"),
+    ):
+        parser.add_argument(
+            name,
+            default="",
+            metavar="PAIRS",
+            help=f"training pairs {whose}: are members told by the adapter?",
+        )
     parser.add_argument(
         "--sources", type=int, default=0, metavar="N", help="evaluate so many, drawn at random (default: all)"
     )

@@ -8,7 +8,6 @@ object store's prefix. After any interruption run the same command again: it goe
 batches that come next.
 """
 
-import json
 import sys
 import tempfile
 import time
@@ -26,7 +25,7 @@ from torch.utils.tensorboard import SummaryWriter
 from cluster import session, weights_lock
 from jobs import options
 from operators import storage, weights
-from operators.training.batches import Batches, shards_by_size
+from operators.training.batches import Batches, made_for, shards_by_size
 from operators.training.distillation import Distillation, require_fit
 from operators.training.flow_loss import Denoising
 from operators.training.trainer import Trainee
@@ -63,11 +62,6 @@ def finetune(recipe: Recipe, pairs: str, output: str, workers: int, use_gpu: boo
         trained.save_result(Path(made), made_for(pairs))
         for file in sorted(path for path in Path(made).rglob("*") if path.is_file()):
             storage.write_bytes(output, str(file.relative_to(made)), file.read_bytes())
-
-
-def made_for(pairs: str) -> dict[str, str]:
-    """The variant and mode that the pairs were prepared in, which an adapter carries; nothing for older pairs."""
-    return json.loads(storage.read_bytes(pairs, "pairs.json")).get("made_for", {})
 
 
 def train_worker(config: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Figures with intervals over whole sources: frames and people of one source are alike, other sources are not."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from scipy.stats import binomtest, bootstrap
@@ -26,9 +26,37 @@ def figure(
     value = float(pairs[:, 0].sum() / total)
     low, high = _drawn(pairs) if count > 1 else (None, None)
     if share and value in (0.0, 1.0):
-        exact = binomtest(round(value * count), count).proportion_ci(CONFIDENCE, method="exact")
-        low, high = float(exact.low), float(exact.high)
+        low, high = exact(value, count)
     return Statistic(value, low, high, count, total, chance)
+
+
+def apart(
+    ours: np.ndarray,
+    others: np.ndarray,
+    share: Callable[[np.ndarray, np.ndarray], float],
+    chance: float | None = None,
+) -> Statistic:
+    """A `share` of two samples, a value of each source [N] and [M], of which both are drawn anew.
+
+    Where it is 0 or 1 the interval is Clopper-Pearson's, of as many trials as the smaller sample has sources.
+    """
+    value, least = share(ours, others), min(len(ours), len(others))
+    low, high = None, None
+    if least > 1 and value in (0.0, 1.0):
+        low, high = exact(value, least)
+    elif least > 1:
+        drawn = bootstrap(
+            (ours, others), share, vectorized=False, n_resamples=DRAWS, confidence_level=CONFIDENCE,
+            method="percentile", rng=np.random.default_rng(0),
+        ).confidence_interval  # fmt: skip
+        low, high = float(drawn.low), float(drawn.high)
+    return Statistic(value, low, high, len(ours) + len(others), len(ours), chance)
+
+
+def exact(value: float, trials: int) -> tuple[float, float]:
+    """Clopper-Pearson's interval of a share of so many trials."""
+    found = binomtest(round(value * trials), trials).proportion_ci(CONFIDENCE, method="exact")
+    return float(found.low), float(found.high)
 
 
 def _drawn(pairs: np.ndarray) -> tuple[float, float]:

@@ -18,6 +18,14 @@ class Store:
     def __init__(self, report: str, stamp: str) -> None:
         self.folder = storage.join(storage.absolute(report), f"measured/{stamp}")
 
+    def keep(self, name: str, data: bytes) -> None:
+        """A file of somebody else's beside them, complete, or not at all."""
+        storage.write_bytes(self.folder, name, data)
+
+    def kept(self, name: str) -> bytes:
+        """That file; empty if it is not there."""
+        return storage.read_bytes(self.folder, name) if storage.exists(self.folder, name) else b""
+
     def sources(self) -> set[str]:
         """Keys of the sources that are measured."""
         return {

@@ -25,12 +25,18 @@ BY_LOOKS = (
 AS_SOURCE = ("warping", "flicker", "sharpness", "seam")  # best at 1
 AGREEING = ("detector recall", "pose", "flow", "depth")  # best at 1, never above
 TRAINED = ("trained detector", "trained tracker")  # over training on originals; by chance a little above 1
+MEMBERSHIP = (
+    "membership"  # of an adapter's training data: the dataset shows nothing of it, so it counts in no axis
+)
 NOT_ATTACKED = [
-    "membership of a training clip in an adapter: no adapter was trained for this dataset",
     "voices, and whoever knows somebody by something that no model here looks at",
     "text in the picture: the run's own gates read it",
     "captions before and after: words for colours stand in for them (attributes)",
 ]
+
+_NO_MEMBERS = (
+    "membership of a clip in an adapter's training data: no pairs were given (--members, --strangers)"
+)
 
 
 def summary(
@@ -60,7 +66,7 @@ def summary(
         "unmeasured": sum(len(one.unmeasured) for one in measured),
         "people": len({(look.clip, look.person) for look in attacker.looks[SOURCE]}),
         "attacked": list(attacks),
-        "not_attacked": NOT_ATTACKED,
+        "not_attacked": [*([] if MEMBERSHIP in own else [_NO_MEMBERS]), *NOT_ATTACKED],
         "methods": methods,
         "questions": questions(methods.get(RECAST, {}).get("figures", {})),
     }
@@ -127,7 +133,7 @@ def questions(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
             "linked by looks R-1",
             "linked by gait R-1",
         ),
-        "Inference: can something be learnt of who was there?": ("attributes", "reversal R-1"),
+        "Inference: can something be learnt of who was there?": ("attributes", "reversal R-1", MEMBERSHIP),
     }
     return [
         {"question": question, "figures": {name: figures[name] for name in names if name in figures}}

@@ -35,13 +35,15 @@ TABLES: list[tuple[str, str, list[tuple[str, str]]]] = [
     ),
     (
         "Attacks",
-        "What somebody finds who learns from pairs, paints the original again, or links what is published.",
+        "What somebody finds who learns from pairs, paints the original again, links what is published, or holds the "
+        "adapter and asks who it learnt from (membership: how often one of those is told from a stranger).",
         [
             ("parrot R-1", "lower"), ("parrot mAP", "lower"), ("reversal R-1", "lower"),
             ("linked by looks R-1", "lower"), ("linked by gait R-1", "lower"), ("proportions and stride R-1", ""),
             ("motion R-1", ""), ("retargeted proportions and stride R-1", ""), ("retargeted motion R-1", ""),
             ("place R-1", ""), ("timestamps R-1", ""),
             ("linked with the release key", ""), ("linked with another key", ""),
+            ("membership", "lower"), ("membership, 1 % false alarms", "lower"),
         ],
     ),
     (

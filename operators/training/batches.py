@@ -141,6 +141,12 @@ def shards_by_size(pairs: str) -> dict[str, list[tuple[str, int]]]:
     return sizes
 
 
+def made_for(pairs: str) -> dict[str, str]:
+    """The variant and mode that pairs were prepared in, which an adapter carries; nothing for older pairs."""
+    found: dict[str, str] = json.loads(storage.read_bytes(pairs, "pairs.json")).get("made_for", {})
+    return found
+
+
 def samples_of(data: bytes, name: str) -> list[dict[str, Any]]:
     """Raw members by extension of each sample of a tar."""
     members = tar_file_expander([{"stream": io.BytesIO(data), "url": name}])
