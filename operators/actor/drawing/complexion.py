@@ -77,7 +77,8 @@ def _brows(looks: Looks, colour: torch.Tensor, attributes: torch.Tensor) -> torc
     brow = 1 - ramp(0.35, 1.15, (z - middle).abs() / thick)
     brow = brow * ramp(0.010, 0.020, x) * (1 - ramp(0.048, 0.060, x)) * (y < -0.07)
     hairs = noise(torch.stack([x * 900 + z * 500, z * 260, y * 0], 1))
-    dark = blend(rgb(looks.identity.hair) * 0.8, rgb(looks.identity.skin) * 0.3, 0.35)
+    tone = rgb(looks.identity.skin)
+    dark = torch.minimum(blend(rgb(looks.identity.hair) * 0.8, tone * 0.3, 0.35), tone * 0.6)
     return blend(colour, dark, brow * (0.6 + 0.3 * hairs))
 
 

@@ -163,7 +163,8 @@ def _cut(figure: Figure, fragments: Fragments) -> Fragments:
     cut = (~figure.whole[fragments.triangle]).nonzero()[:, 0]
     edged = fragments.where(cut)
     edge = edged.of(figure.edge[:, None], figure.triangles)[:, 0]
-    here = (figure.part[edged.triangle] == Part.SCALP).nonzero()[:, 0]
+    part = figure.part[edged.triangle]
+    here = ((part == Part.SCALP) | (part == Part.STRANDS)).nonzero()[:, 0]
     edge[here] += frayed(figure.looks, edged.where(here).of(figure.attributes, figure.triangles))
     keep = torch.ones(len(fragments.pixel), dtype=torch.bool)
     keep[cut] = edge <= 0

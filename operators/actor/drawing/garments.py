@@ -36,6 +36,7 @@ _WAYS, _SLICE, _SPAN = (
     0.04,
 )  # directions of a hull; m of its thickness; m that cloth lies off at most
 _SHOULDER, _PAD = 0.09, 0.026  # m around a shoulder's joint, and how much of it is taken off there at most
+_STRAND = 0.25  # m from crown to tip, about
 _LINED = 0.06  # m from its edge that the inside of a garment can be seen
 
 
@@ -290,4 +291,6 @@ def beyond(part: Part, looks: Looks, attributes: torch.Tensor) -> torch.Tensor:
     if part == Part.SCALP:
         away = hairline(attributes[:, 1]) - z if looks.identity.hair_style == CAP else bareness(attributes)
         return torch.where(attributes[:, 5] >= 0.5, away, 1.0)
+    if part == Part.STRANDS and looks.identity.hair_style in (SHOULDER, LONG):
+        return (attributes[:, 3] - 1) * _STRAND
     return torch.full_like(z, -1.0)

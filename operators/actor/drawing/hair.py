@@ -12,11 +12,13 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d, maximum_filter
 from scipy.spatial import cKDTree
 
 from operators.actor.body.body import Template, template
+from operators.actor.drawing.edges import FRAY
 from operators.actor.looks.looks import Looks
 
 _STRANDS, _LEVELS = 128, 34
 MIDDLE = np.array([0.0, -0.035, 0.655])  # of the skull
 _FALL = 0.12  # m of fall that count as much as the dome's quarter circle
+_BENDS = 3.0, 2.0  # levels and strands over which hair that moves with other bones bends
 _NEIGHBOURS = 12  # of the body's vertices that a strand's point moves with
 _CELL, _LOW, _WIDE = 0.02, 0.05, 0.3  # m: of the map of the back, where it begins, how far it goes
 _BANGS = 0.66  # radians to either side of the face over which a fringe hangs
@@ -31,6 +33,7 @@ class Sheet:
     """K points: `rest` float32 [K,3] on the template, attributes [K,8] as Template's, triangles int64 [F,3].
 
     near int64 [K,N] and share float32 [K,N,1]: which vertices of the body each point moves with, and how much.
+    strands: how many run side by side, level by level; 0 where none do.
     """
 
     rest: np.ndarray
@@ -38,6 +41,7 @@ class Sheet:
     triangles: np.ndarray
     near: np.ndarray
     share: np.ndarray
+    strands: int = 0
 
     def over(self, vertices: np.ndarray) -> np.ndarray:
         """[K,3]: where the points are around a body of other shape, vertices [V,3] of it."""
@@ -45,8 +49,13 @@ class Sheet:
         return np.asarray(self.rest + (moved * self.share).sum(1))
 
     def skinning(self) -> np.ndarray:
-        """[K,23]: hair moves with the skin below it."""
-        return np.asarray((template().skinning[self.near] * self.share).sum(1))
+        """[K,23]: hair moves with the skin below it, and bends where that changes from head to shoulders."""
+        own = (template().skinning[self.near] * self.share).sum(1)
+        if not self.strands:
+            return np.asarray(own)
+        lengthwise = own.reshape(-1, self.strands, own.shape[1])
+        smooth = gaussian_filter(lengthwise, (*_BENDS, 0), mode=("nearest", "wrap", "nearest"))
+        return np.asarray(smooth.reshape(own.shape))
 
 
 def hanging(looks: Looks) -> Sheet:
@@ -57,7 +66,7 @@ def hanging(looks: Looks) -> Sheet:
     part = rng.uniform(-0.25, 0.25)
     from_face = np.abs(angles - part)
     ends = _ends(identity.fringe, identity.hair_cut, from_face, rng)
-    steps = np.linspace(0, 1, _LEVELS)[:, None] * ends
+    steps = np.linspace(0, 1, _LEVELS)[:, None] * (ends + FRAY / _FALL)  # as far as single hairs may reach
     opened = (
         _OPEN * _smooth(0.3, 0.95, steps) if identity.fringe > 0.75 else _OPEN * _smooth(0.8, 1.15, steps)
     )
@@ -71,7 +80,7 @@ def hanging(looks: Looks) -> Sheet:
     out = 0.1 * np.stack([np.sin(angles), -np.cos(angles)], 1)
     attributes[..., :2] = out + MIDDLE[:2]
     attributes[..., 2] = points[..., 2]
-    attributes[..., 3] = steps / ends  # 0 at the crown, 1 at the tips
+    attributes[..., 3] = steps / ends  # 0 at the crown, 1 where it is cut
     attributes[..., 5] = 1
     rest = points.reshape(-1, 3).astype(np.float32)
     distances, near = _tree().query(rest, _NEIGHBOURS)
@@ -83,7 +92,7 @@ def hanging(looks: Looks) -> Sheet:
     crossed = (np.ptp(turned.reshape(-1)[woven], axis=1) > _PARTED) & (seam.max(1) < np.pi / 2)
     if identity.fringe <= 0.75:
         crossed &= False
-    return Sheet(rest, attributes.reshape(-1, 8), woven[~crossed], near, share)
+    return Sheet(rest, attributes.reshape(-1, 8), woven[~crossed], near, share, _STRANDS)
 
 
 def _ends(fringe: float, cut: float, from_face: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -92,7 +101,7 @@ def _ends(fringe: float, cut: float, from_face: np.ndarray, rng: np.random.Gener
     long = 1 + (MIDDLE[2] - cut + 0.007 * ragged) / _FALL
     if fringe > 0.75:
         return np.asarray(long)
-    bangs = 1 - np.arcsin((fringe + 0.006 * ragged - MIDDLE[2]) / 0.125) / (np.pi / 2)
+    bangs = 1 - np.arcsin((fringe + 0.003 * ragged - MIDDLE[2]) / 0.125) / (np.pi / 2)
     return np.asarray(bangs + (long - bangs) * _smooth(_BANGS, _BANGS + 0.14, from_face))
 
 

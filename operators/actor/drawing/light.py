@@ -9,6 +9,7 @@ _MIDDLE = 0.22  # mean linear light of a scene in which the default light looks 
 _BRIGHTEST = 1.1  # times the default; more bleaches skin
 _WHITE = 97  # percentile of the surroundings' levels that something white among them is taken to have
 _LIT_WHITE = 1.25  # linear light in which white cloth shows in the default light
+_CLOSE_UP = 0.85  # times the default: whoever fills the picture is what the camera has exposed for
 _CONTRAST = 52  # and the spread of its levels
 _REBLUR = 1.0  # px
 _SHARPER = (
@@ -34,6 +35,7 @@ def match_light(frames: np.ndarray, mask: np.ndarray, boxes: np.ndarray, first: 
     level = max(float(mean.mean()), 1e-4)
     white = _before_tone(float(np.percentile(pixels.mean(1), _WHITE)))
     gain = float(np.clip(min((level / _MIDDLE) ** 0.75, white / _LIT_WHITE), 0.25, _BRIGHTEST))
+    gain = max(gain, _CLOSE_UP * float(mask[first + steps].mean()) ** 2)
     tint = np.clip(mean / level, 0.7, 1.4) ** 0.7 * gain
     hard = float(np.clip(pixels.mean(1).std() / _CONTRAST, 0.5, 1.3))
     usual, soft = Light(), 1.35 - 0.35 * hard  # flat light where the surroundings have little contrast

@@ -5,6 +5,7 @@ import numpy as np
 
 from operators.actor.background.plate import plate
 from operators.actor.drawing.light import match_light
+from schemas.actor import Light
 
 _T, _H, _W = 12, 120, 160
 
@@ -93,6 +94,17 @@ def test_blur_grain_and_brightness_of_the_surroundings_are_found() -> None:
     assert lights[0].blur < 0.6 and 1.2 < lights[1].blur < 2.8
     assert lights[1].grain < 1.5 < 3.5 < lights[2].grain < 7
     assert sum(lights[3].sun) < 0.6 * sum(lights[1].sun)
+
+
+def test_whoever_fills_the_picture_is_what_the_camera_exposed_for() -> None:
+    """Before a dark wall a face is bright; at night somebody far away is not."""
+    dark = np.full((1, _H, _W, 3), 25, np.uint8)
+    boxes = np.array([[70.0, 40, 90, 80]]), np.array([[16.0, 0, _W, _H]])
+    few, most = np.zeros((1, _H, _W), bool), np.ones((1, _H, _W), bool)
+    few[:, 40:80, 70:90], most[:, :, :16] = True, False
+    far, close = (match_light(dark, *pair) for pair in zip((few, most), boxes, strict=True))
+    assert sum(far.sun) < 0.5 * sum(Light().sun) and sum(close.sun) > 2 * sum(far.sun)
+    assert sum(close.sun) < sum(Light().sun)
 
 
 def test_who_stands_long_leaves_no_shadow_behind() -> None:
