@@ -16,6 +16,9 @@ _LEVELS = (28, 5), (64, 2)  # px of the longer side of what is looked at, and ro
 _SLIVER = 0.002  # of the picture: smaller holes are closed from their edges
 _AROUND = 0.5  # of the hole's size: what is looked at beside it
 _JOINED, _MOST = 0.03, 12  # of the picture's longer side: holes that near are one; so many are gone into
+_MOST_OF_IT = 0.6, 0.75  # of the picture: of so large holes the middle is shown out of focus,
+_DEEP = 0.02, 0.12  # of what is looked at: so far from what is known
+_BLUR = 0.03  # of it, as sigma
 _FEWEST = 40  # patches to choose from; with fewer the hole is closed from its edges
 
 
@@ -34,7 +37,7 @@ def inpaint(picture: np.ndarray, holes: np.ndarray, patches: bool = True) -> np.
         if apart.sum() < _SLIVER * holes.size:
             made = _closed(known.astype(np.float32), hidden)
         elif patches:
-            made = _completed(known, hidden)
+            made = _defocused(_completed(known, hidden), hidden, apart.mean())
         else:
             made = _blurred(known.astype(np.float32), (~hidden).astype(np.float32))
         closed[window][here] = np.clip(np.round(made[here]), 0, 255).astype(np.uint8)
@@ -72,6 +75,23 @@ def _completed(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
         made, found, size = (*fitted, unknown.shape) if fitted else (start, None, (0, 0))
     assert made is not None
     return montage(picture, holes, chosen_shifts(coarse, unknown, made, found), made)
+
+
+def _defocused(made: np.ndarray, holes: np.ndarray, share: float) -> np.ndarray:
+    """What was made up, out of focus where it lies deep in a hole that is most of the picture, a `share` of it: there
+    the few pieces that are known would only be repeated."""
+    strength = _ramp(*_MOST_OF_IT, np.float64(share))
+    if not strength:
+        return made
+    deep = cv2.distanceTransform(holes.astype(np.uint8), cv2.DIST_L2, 5) / max(holes.shape)
+    far = (strength * _ramp(*_DEEP, deep))[..., None].astype(np.float32)
+    soft = cv2.GaussianBlur(made, (0, 0), _BLUR * max(holes.shape))
+    return np.asarray(made * (1 - far) + soft * far)
+
+
+def _ramp(low: float, high: float, at: np.ndarray) -> np.ndarray:
+    share = np.clip((at - low) / (high - low), 0, 1)
+    return np.asarray(share * share * (3 - 2 * share))
 
 
 def _closed(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:

@@ -98,3 +98,13 @@ def test_what_is_made_up_is_as_sharp_as_what_is_around_it(share: float) -> None:
     inside = cv2.erode(hole.astype(np.uint8), np.ones((21, 21), np.uint8)).astype(bool)
     rough = np.abs(cv2.Laplacian(made.astype(np.float32), cv2.CV_32F)).mean(axis=2)
     assert rough[inside].mean() > 0.8 * rough[~hole].mean()
+
+
+def test_deep_in_a_hole_that_is_most_of_the_picture_nothing_is_repeated() -> None:
+    """A few known pieces side by side look like no place; of a small hole, or at its edge, nothing is blurred."""
+    checks = (np.indices((240, 320)).sum(0) // 8 % 2 * 160 + 40).astype(np.uint8)[..., None].repeat(3, 2)
+    most, few = np.zeros((240, 320), bool), np.zeros((240, 320), bool)
+    most[20:, 20:300], few[100:160, 100:180] = True, True
+    large, small = inpaint(checks, most), inpaint(checks, few)
+    assert large[120:, 110:210].std(axis=(0, 1)).max() < 20
+    assert small[few].std() > 40 and large[22:30, 24:296].std() > 40
