@@ -80,7 +80,7 @@ def _completed(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
 def _defocused(made: np.ndarray, holes: np.ndarray, share: float) -> np.ndarray:
     """What was made up, out of focus where it lies deep in a hole that is most of the picture, a `share` of it: there
     the few pieces that are known would only be repeated."""
-    strength = _ramp(*_MOST_OF_IT, np.float64(share))
+    strength = float(_ramp(*_MOST_OF_IT, np.array(share)))
     if not strength:
         return made
     deep = cv2.distanceTransform(holes.astype(np.uint8), cv2.DIST_L2, 5) / max(holes.shape)
