@@ -25,20 +25,24 @@ def _obeyed() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The command that runs a plan of three clips; its output is to be named."""
+    """Arguments that run a plan of three clips; the output is to be named."""
     folder = tmp_path_factory.mktemp("stop")
     plan, options = f"{folder}/plan", settings(folder)
     done = here.job("plan", str(cut_video(folder / "a.mp4", 13)), "--plan", plan, *options)
     assert done.returncode == 0, done.stderr
-    return [sys.executable, "-m", "jobs.anonymize", "--plan", plan, *options]
+    return ["--plan", plan, *options]
 
 
-@pytest.mark.parametrize("order", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("command", "order"), [("jobs.anonymize", signal.SIGTERM), ("tests.jobs.slow_stages", signal.SIGINT)]
+)
 def test_an_order_to_stop_is_obeyed_and_counts_against_no_clip(
-    planned: list[str], tmp_path: Path, order: signal.Signals
+    planned: list[str], tmp_path: Path, command: str, order: signal.Signals
 ) -> None:
+    """Once with the real stages: to load them is most of what such a run takes."""
     out, pipe = f"{tmp_path}/out", subprocess.PIPE
-    run = subprocess.Popen([*planned, "--output", out], cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
+    words = [sys.executable, "-m", command, *planned, "--output", out]
+    run = subprocess.Popen(words, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
     while not storage.list_files(f"{out}/attempts") and run.poll() is None:
         time.sleep(0.1)
     os.kill(run.pid, order)

@@ -1,6 +1,6 @@
 """Plates and signs from end to end, read in what was written; and the gate, with what it is there for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,16 @@ from schemas.config import load
 from schemas.cues import InstanceMasks, PoseDetections
 from schemas.policy import Policy
 from schemas.profile import Profile
+from tests.jobs import here
 from tests.operators.clips import with_evidence
 from tests.operators.sightings import no_boxes, nobody
 from tests.videos import write
 from tests.writing import PLATE, SIGN, street
 
-FRAMES = 9
+FRAMES, FEW = (
+    9,
+    5,
+)  # with several looks at the writing; and with two, as many as cases need that are not about that
 PROFILE = load(Profile, "cluster/profiles/embedded.yaml")
 CASES = (ReleasedClip, QuarantinedClip, FailedClip)
 NO_BOX, NO_SCORE = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
@@ -59,8 +63,8 @@ def policy(**actions: str) -> Policy:
 class Pipeline:
     """The three operators, and a clip of the street, in which nobody is."""
 
-    def __init__(self, folder: Path, chosen: Policy) -> None:
-        path = write(folder / "street.mp4", street(FRAMES))
+    def __init__(self, folder: Path, chosen: Policy, frames: int = FEW) -> None:
+        path = write(folder / "street.mp4", street(frames))
         (self.ref,) = plan_source(str(path), "street.mp4", b"key", PROFILE.clip)
         cues = CueModels(
             pose=lambda frames: [NO_POSE] * len(frames),
@@ -90,6 +94,13 @@ class Pipeline:
         table = self.audit(self.regenerate(self.condition(to_table([self.ref], ClipRef))))
         (outcome,) = from_table(table, *CASES)
         return outcome
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _readers_are_loaded_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        here.models_once(patch)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +142,7 @@ def test_a_frame_larger_than_a_tile_is_read_in_parts() -> None:
 def test_what_is_released_is_what_the_policy_says(
     read: TextReader, tmp_path: Path, actions: dict[str, str], left: set[str]
 ) -> None:
-    outcome = Pipeline(tmp_path, policy(**actions)).run()
+    outcome = Pipeline(tmp_path, policy(**actions), FEW if actions else FRAMES).run()
     assert isinstance(outcome, ReleasedClip), outcome
     for video in (outcome.video, outcome.conditioning_video):
         assert strings(read, decode_bytes(video)) == left
@@ -153,7 +164,7 @@ def test_a_plate_left_in_the_conditioning_video_is_caught(tmp_path: Path) -> Non
     cases = (CandidateClip, *CASES[1:])
     table = pipeline.regenerate(pipeline.condition(to_table([pipeline.ref], ClipRef)))
     (candidate,) = from_table(table, *cases)
-    small = np.stack([cv2.resize(frame, (240, 144)) for frame in street(FRAMES)])
+    small = np.stack([cv2.resize(frame, (240, 144)) for frame in street(FEW)])
     ref = pipeline.ref
     shown = encode_video(small, ref.pts, ref.time_base, ref.fps, crf=18, preset="veryfast")
     table = pipeline.audit(to_table([with_evidence(candidate, conditioning_video=shown)], *cases))
