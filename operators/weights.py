@@ -7,6 +7,7 @@ may run code when they are loaded, and have to stand in weights.lock, in any pro
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
@@ -19,6 +20,7 @@ LOCK = Path(__file__).parent.parent / "cluster/weights.lock"
 # Formats of which no reader runs anything. Without a suffix: a licence, .gitattributes, which nothing reads.
 DATA = {".safetensors", ".onnx"}
 BESIDE = {".jinja", ".json", ".md", ".model", ".txt", ""}  # in a folder of a model: settings, words, notes
+_SETTLED = 2 * 10**9  # ns: coarser than any file system's clock
 _REMEDY = "Restore the file on this machine, or begin a run with the new one"
 _expected: list[Mapping[str, str]] = []  # one, or none in a process that no run has begun
 
@@ -120,5 +122,17 @@ def _stamps(path: Path) -> tuple[object, ...]:
 
 
 def _digest_of_file(path: Path) -> str:
+    """A job asks several times: a file is read once while its stamps stay what they are. One that has changed just now
+    may do so again within one tick of the stamps' clock, and is read each time."""
+    settled = time.time_ns() - path.stat().st_ctime_ns > _SETTLED
+    return _read_once(path, _stamps(path)) if settled else _read(path)
+
+
+@lru_cache(maxsize=4096)
+def _read_once(path: Path, stamps: tuple[object, ...]) -> str:
+    return _read(path)
+
+
+def _read(path: Path) -> str:
     with path.open("rb") as file:  # it may be larger than memory
         return hashlib.file_digest(file, "sha256").hexdigest()

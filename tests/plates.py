@@ -14,12 +14,12 @@ from schemas.actor import Plate
 MADE: dict[bytes, Plate] = {}
 
 
-def remembered(frames: np.ndarray, mask: np.ndarray) -> Plate:
+def remembered(frames: np.ndarray, mask: np.ndarray, patches: bool = True) -> Plate:
     """What is laid behind people depends on the pictures around them alone: for the same ones and the same masks it is
     the same, whoever asks."""
-    name = blake2b(frames.tobytes() + mask.tobytes()).digest() + repr(frames.shape).encode()
+    name = blake2b(frames.tobytes() + mask.tobytes()).digest() + repr((frames.shape, patches)).encode()
     if name not in MADE:
-        MADE[name] = plate(frames, mask)
+        MADE[name] = plate(frames, mask, patches)
     return MADE[name]
 
 

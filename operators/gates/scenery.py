@@ -23,7 +23,7 @@ def scenery(source: np.ndarray, mask: np.ndarray, shots: Sequence[tuple[int, int
     for shot in (slice(*ends) for ends in shots):
         if not mask[shot].any():
             continue
-        behind = plate(source[shot], mask[shot])  # which reads no pixel inside the mask
+        behind = plate(source[shot], mask[shot], patches=False)  # which reads no pixel inside the mask
         for t, asked in enumerate(mask[shot] & ~behind.holes):
             if asked.any():
                 part = _around(asked)

@@ -2,12 +2,13 @@
 
 import base64
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from operators import storage
 from operators.release import reader
@@ -46,8 +47,13 @@ def fitting(cards: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def write_page(folder: str, name: str, template: str, **facts: Any) -> str:
     """Write `folder`/`name` from a template of this folder; returns its address."""
+    storage.write_bytes(folder, name, _template(template).render(**facts).encode())
+    return f"{folder.rstrip('/')}/{name}"
+
+
+@cache
+def _template(name: str) -> Template:
+    """Compiled once, which takes longer than to write a small page."""
     loader = FileSystemLoader(Path(__file__).parent)
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    page = pages.get_template(template).render(**facts)
-    storage.write_bytes(folder, name, page.encode())
-    return f"{folder.rstrip('/')}/{name}"
+    return pages.get_template(name)

@@ -30,8 +30,8 @@ LEAST = "policy.gates.outside_psnr_db=41.4"  # encoded again it has 44 dB, and 3
 
 
 def worn(noisy: bool) -> np.ndarray:
-    """Three people, twice as large as in the sample video: one wears a QR code, one a name; on the left there may be
-    noise, which does not survive that an encoder sees it."""
+    """Three people, twice as large as in the sample video: one wears a QR code, one a name; above them there may
+    be noise, which no encoder keeps as it is."""
     with av.open(str(STREET)) as container:
         decoded = islice(container.decode(video=0), FRAMES)
         pictures = [frame.to_ndarray(format="rgb24") for frame in decoded]
@@ -47,8 +47,8 @@ def worn(noisy: bool) -> np.ndarray:
         frames.append(frame)
     made = np.stack(frames)
     if noisy:
-        left = made[:, :, :100]
-        left[:] = np.random.default_rng(0).integers(0, 256, left.shape, np.uint8)
+        above = made[:, :100]
+        above[:] = np.random.default_rng(0).integers(0, 256, above.shape, np.uint8)
     return made
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,6 +177,32 @@ def test_a_folder_that_changes_later_is_looked_at_again(tmp_path: Path, way: str
     expect({str(tmp_path / "gone"): "0" * 64})
     with pytest.raises(UserError, match="is not what the run was begun with"):
         vouched(tmp_path / "gone/n.safetensors")
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_file_is_read_once_until_it_changes(
+    tmp_path: Path, settled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written anew or another in its place, also with its old times; one that was written just now always."""
+    read, real, times = list[Path](), weights._read, (10**18, 10**18)
+    monkeypatch.setattr(weights, "_read", lambda path: read.append(path) or real(path))
+    monkeypatch.setattr(weights, "_SETTLED", 0 if settled else 10**12)
+    file = tmp_path / "w.onnx"
+
+    def digests() -> set[str]:
+        os.utime(file, ns=times)
+        time.sleep(0.02)  # a tick of the clock by which stamps are made
+        return {weights.digest(file), weights.digest(file)}
+
+    file.write_bytes(b"one")
+    first = digests()
+    file.write_bytes(b"two")
+    second = digests()
+    (tmp_path / "new").write_bytes(b"six")
+    (tmp_path / "new").replace(file)
+    third = digests()
+    assert [len(one) for one in (first, second, third)] == [1, 1, 1] and len(first | second | third) == 3
+    assert len(read) == (3 if settled else 6)
 
 
 def test_a_listed_path_is_listed_however_it_is_written(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from jobs.options import read_settings
-from schemas.config import Settings, load
+from schemas.config import Settings, load, parsed
 from schemas.errors import UserError
 from schemas.policy import Policy
 from schemas.profile import Profile
@@ -213,3 +213,73 @@ def test_shipped_policies_draw_the_actors_own_body_and_keep_their_digests(name: 
     policy = load(Policy, f"cluster/policies/{name}.yaml")
     assert policy.identity.body == "actor"
     assert "body" not in policy.model_dump()["identity"]
+
+
+WRITTEN = [
+    *(
+        "",
+        "---",
+        "a:",
+        "a: 1",
+        "a: [1, 2",
+        "a: 1\n---\nb: 2",
+        "- 1\n- 2",
+        "a: b: c",
+        "a:\t1",
+        "\ta: 1",
+        "a: 'x",
+    ),
+    *("a: 2001-01-01", "a: yes", "on: 1", "a: 0o7\nb: 010\nc: 1e3\nd: 1.e+3\ne: .inf\nf: 1_000\ng: 12:30:45"),
+    *(
+        "x: &a {b: 1}\ny: *a\nz:\n  <<: *a\n  c: 2",
+        "a: *b",
+        "a: &b 1\nc: &b 2",
+        "<<: [{b: 1}, {b: 2}]",
+        "=: 1",
+    ),
+    *(
+        "? a\n: b",
+        "? [a, b]\n: c",
+        "a: |\n  x\n  y\n",
+        "a: >-\n x\n y\n",
+        "a: {b: 1,}",
+        "a: [1,,2]",
+        "a\nb: c",
+    ),
+    *(
+        "a: !!python/object:os.system 1",
+        "a: !x 1",
+        "a: !!set {x, y}",
+        "a: !!binary aGk=",
+        "a: @b",
+        "%TAG ! x\n---\na: 1",
+    ),
+    *(
+        "a: \U0001f600",
+        "a: b\x85c: d",
+        "a: b\u2028c",
+        "\ufeffa: 1",
+        "a: \x07",
+        "a: \x00",
+        'a: "\\u00e9"',
+        "a: 1 # c",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", [*WRITTEN, *sorted(map(str, Path("cluster").rglob("*.yaml")))])
+def test_what_is_read_fast_is_what_pyyaml_itself_reads(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And where that refuses, so does the other, with the same words."""
+    text = Path(text).read_text() if text.endswith(".yaml") else text
+    monkeypatch.setattr("schemas.config._FAST", yaml.CSafeLoader)
+    fast = said(text)
+    monkeypatch.setattr("schemas.config._FAST", yaml.SafeLoader)
+    assert fast == said(text)
+
+
+def said(text: str) -> str:
+    """Of a text of one document, or more in a stream, what is read, or what is wrong."""
+    try:
+        return repr(parsed(text, "here"))
+    except UserError as error:
+        return str(error)

@@ -15,13 +15,13 @@ _NEW, _SEARCHES = 0.005, 3  # of the picture: a smaller hole is closed by a blur
 _CHUNK = 1 << 16  # pixels of a median at once: memory
 
 
-def plate(frames: np.ndarray, mask: np.ndarray) -> Plate:
+def plate(frames: np.ndarray, mask: np.ndarray, patches: bool = True) -> Plate:
     """The clip without what is inside the mask.
 
     frames uint8 [T,H,W,3], mask bool [T,H,W] of everybody. No pixel inside the mask is read, in any frame; outside it
     the frames come back as they are. A still camera's background is its temporal median; a moving one's is laid over
     from the nearest frames in time by homographies between background features. What no frame sees is inpainted and
-    reported in `holes`.
+    reported in `holes`: without `patches` with a blur, as is enough for who asks what other frames show.
     """
     known = frames.copy()
     known[mask] = _GRAY
@@ -29,11 +29,14 @@ def plate(frames: np.ndarray, mask: np.ndarray) -> Plate:
         return Plate(known, np.zeros_like(mask), True)
     grays = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in known]
     still = stands_still(grays, mask)
-    filled, holes = _median(known, mask) if still else _laid_over(known, mask, camera_motions(grays, mask))
+    if still:
+        filled, holes = _median(known, mask, patches)
+    else:
+        filled, holes = _laid_over(known, mask, camera_motions(grays, mask), patches)
     return Plate(filled, holes, still)
 
 
-def _median(frames: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _median(frames: np.ndarray, mask: np.ndarray, patches: bool) -> tuple[np.ndarray, np.ndarray]:
     """Every hidden pixel's median over the frames that see it; what none sees is inpainted once, so it holds still.
 
     Frames in which it lies well away from everybody are asked alone, where there are any: beside somebody is their
@@ -51,14 +54,14 @@ def _median(frames: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarra
         middle = np.maximum((~hidden).sum(0) - 1, 0) // 2
         background[part] = levels[middle, np.arange(len(middle))].clip(0, 255)
     never = np.asarray(mask.all(0))
-    background = inpaint(background, never)
+    background = inpaint(background, never, patches)
     for t, hidden in enumerate(mask):
         filled[t][hidden] = _exposed(background, frames[t], hidden)
     return filled, mask & never
 
 
 def _laid_over(
-    frames: np.ndarray, mask: np.ndarray, motions: list[np.ndarray]
+    frames: np.ndarray, mask: np.ndarray, motions: list[np.ndarray], patches: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Every hidden pixel from the frame nearest in time that sees it; motions [3,3] lead from the first frame on."""
     filled, holes = frames.copy(), mask.copy()
@@ -76,7 +79,7 @@ def _laid_over(
         if t and left.any():  # what was made up for the last frame stays, seen from here
             seen = np.ones(left.shape, np.uint8)
             _lay(filled[t], left, mask[t], filled[t - 1], seen, motions[t] @ np.linalg.inv(motions[t - 1]))
-        new = left.mean() > _NEW and searches < _SEARCHES
+        new = patches and left.mean() > _NEW and searches < _SEARCHES
         searches += new
         filled[t] = inpaint(filled[t], left, patches=bool(new))
     return filled, holes

@@ -1,7 +1,9 @@
 """Scenery behind a mask is told from whoever stands before it, by what other frames show unmasked and nothing else."""
 
 import numpy as np
+import pytest
 
+from operators.actor.background import inpaint
 from operators.gates.scenery import scenery
 from tests.videos import pictures
 
@@ -33,3 +35,11 @@ def test_what_no_other_frame_shows_is_not() -> None:
 def test_nothing_is_scenery_outside_the_mask() -> None:
     assert not scenery(SCENE, MOVING, [(0, T)])[~MOVING].any()
     assert not scenery(SCENE, np.zeros_like(MOVING), [(0, T)]).any()
+
+
+def test_what_no_frame_shows_is_not_searched_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is compared with nothing, and to make it up from patches is most of what a plate costs."""
+    monkeypatch.setattr(inpaint, "_completed", lambda *_: pytest.fail("it is made up from patches"))
+    mask = MOVING | MOVING[3]
+    assert scenery(SCENE, mask, [(0, T)])[INNER & ~MOVING[3]].mean() > 0.5
+    assert not scenery(SCENE, mask, [(0, T)])[:, MOVING[3]].any()
