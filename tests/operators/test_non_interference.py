@@ -4,6 +4,7 @@ With the same cues and seed, any change of the pixels inside the mask leaves the
 """
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import operators.condition
+from operators.actor.background.plate import plate
 from operators.models.build import depth_model
 from operators.models.scene.depth_anything import DepthAnything
 from operators.video.encode import decode_bytes
@@ -104,7 +106,10 @@ def test_pixels_inside_the_mask_do_not_matter(
 ) -> None:
     """Not a bit of what is handed over differs; that the same gives the same is the next test's matter."""
     clip, _ = first
-    second = conditioned(stages, changed(source_frames(), area(clip), change))
+    with pytest.MonkeyPatch.context() as patch:
+        # StructAll's depth is given here, whatever lies behind people: a blur there does, and spares 14 searches.
+        patch.setattr(operators.condition, "plate", partial(plate, patches=False))
+        second = conditioned(stages, changed(source_frames(), area(clip), change))
     assert handed_over(clip).equals(handed_over(second))
 
 

@@ -23,7 +23,7 @@ from schemas.profile import Profile, WanVace
 from schemas.recipe import Recipe
 from tests.tiny import save_wan
 
-STEPS = 60
+STEPS = 40
 SIZE = "{height: 32, width: 32}"
 
 
