@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from operators.models.boxes import box_iou
-from operators.models.witnesses.coverage import unaccounted, uncovered
+from operators.models.witnesses.coverage import is_one, unaccounted, uncovered
 from schemas.certificate import Gate
 from schemas.clip import Person
 from schemas.cues import InstanceMasks, Patch, PersonBoxes
@@ -15,6 +15,7 @@ from schemas.policy import Gates
 _CONFIRMED = 0.2  # IoU of a track's box with another detector's
 _FAINTER = 0.6  # times the surest score: a tile's guess at a piece of somebody
 _RATHER = 0.5  # the score at which somebody is seen rather than not
+_THICK = 0.03  # of a box's longer side: as far as a mask may end before a limb does
 _MARGIN = 0.1  # of the height of what that detector sees
 
 # Frames uint8 [T,H,W,3] RGB, what is accounted for bool [T,H,W] -> whoever is seen elsewhere, frame by frame.
@@ -76,9 +77,19 @@ def bodies(seen: Sequence[PersonBoxes], body: np.ndarray, least: float) -> np.nd
             middle = np.array([x0 + width / 4, y0 + height / 8, x1 - width / 4, y1 - height / 4])
             left, top, right, bottom = Patch.of_box(middle, there.shape).box
             part = there[top:bottom, left:right]
-            if score >= least and part.size and part.mean() < 0.5 and uncovered(box, known):
+            gap = part.size and part.mean() < 0.5 and uncovered(box, known) and not _is_theirs(box, known)
+            if score >= least and gap:
                 part[:] = True
     return everybody
+
+
+def _is_theirs(box: np.ndarray, known: np.ndarray) -> bool:
+    """Whether one body that is `known` bool [H,W] reaches all sides of a box [4], but for what masks lack of a limb: an
+    arm that is held out is thin, and masks of it thinner."""
+    thick = 2 * max(2, round(_THICK * float((box[2:] - box[:2]).max()))) + 1
+    fuller = cv2.dilate(known.astype(np.uint8), np.ones((thick, thick), np.uint8)) > 0
+    x0, y0, x1, y1 = Patch.of_box(box, (known.shape[0], known.shape[1])).box
+    return is_one(fuller[y0:y1, x0:x1])
 
 
 def as_seen(renewed: np.ndarray, people: Sequence[Person], seen: Sequence[PersonBoxes]) -> np.ndarray:

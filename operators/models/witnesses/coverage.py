@@ -49,7 +49,7 @@ def uncovered(box: np.ndarray, hidden: np.ndarray) -> Patch | None:
     inside = hidden[y0:y1, x0:x1]
     if not inside.size:
         return None
-    if inside.mean() < _MOST and not _is_one(inside):
+    if inside.mean() < _MOST and not is_one(inside):
         return whole
     left = _beyond(inside)
     if not left.any():
@@ -72,7 +72,7 @@ def _beyond(inside: np.ndarray) -> np.ndarray:
     return left
 
 
-def _is_one(inside: np.ndarray) -> bool:
+def is_one(inside: np.ndarray) -> bool:
     """Whether somebody who fills little of their box, with an arm stretched out, is hidden: by one mask alone, bool
     [h,w], that reaches all four sides."""
     _, parts, stats, _ = cv2.connectedComponentsWithStats(inside.astype(np.uint8))

@@ -7,6 +7,7 @@ from operators.gates.people import bodies, final_look
 from operators.models.boxes import box_iou
 from operators.models.known_answer import picture
 from operators.models.people.coco_ssd import CocoSsd
+from operators.models.witnesses.coverage import uncovered
 from operators.models.witnesses.final_look import FinalLook
 from schemas.config import load
 from schemas.cues import PersonBoxes
@@ -56,6 +57,17 @@ def test_whom_the_masks_do_not_know_has_a_body_as_well() -> None:
     leaning[:, 100:] = False  # of the legs nothing is known: whose are they?
     assert bodies(seen(0.9), leaning, 0.6)[1, 80, 60]
     assert not nobody.any(), "what it is given stays as it is"
+
+
+def test_a_thin_arm_that_is_held_out_is_no_gap_and_somebody_between_two_others_is() -> None:
+    """Between a trunk and the end of its arm there is scenery; between two people who are known there is a third."""
+    pointing, between = np.zeros_like(MASK), np.zeros_like(MASK)
+    pointing[:, 22:118, 42:54], pointing[:, 44:48, 54:79] = True, True
+    assert uncovered(BOX[0], pointing[1]) and pointing[1, 20:120, 40:80].mean() < 0.4
+    assert (bodies(seen(0.9), pointing, 0.6) == pointing).all()
+    between[:, 20:120, 36:47] = between[:, 20:120, 73:84] = True
+    found = bodies(seen(0.9), between, 0.6)
+    assert found[1, 40:90, 52:68].all() and not found[0, 40:90, 52:68].any()
 
 
 def test_mirrored_it_sees_the_same_people_where_they_are() -> None:
