@@ -65,9 +65,9 @@ _REASONS = [
     rf"line {_N} of its timestamps file is no time",
     r"its timestamps file names some pictures twice, or not at all",
     r"its list of people (?:is no Parquet file|lacks a column, or has one twice|has a column of another type)",
-    rf"its list of people (?:has more than {_N} rows|is not of {_N} frames, as many as it has)",
-    rf"row {_N} of its list of people (?:is of no frame that it has|is no box in its pictures"
-    r"|has no consent that may be published)",
+    rf"its list of people (?:has more than {_N} rows|is not of {_N} (?:frames|pictures), as many as it has)",
+    rf"row {_N} of its list of people (?:is of no (?:frame|picture|topic of pictures) that it has"
+    r"|is of several pictures of one time|is no box in its pictures|has no consent that may be published)",
     r"there is no picture in it any more",
     r"its key holds \?versionId=, which stands for a version of another",
     r"its name is not UTF-8",
@@ -98,7 +98,7 @@ _REMEDIES = [
     r"Recover the bag, for example with `mcap recover`, and plan it again; the other frames are planned",
     r"Copy it to a disk, or convert it to MCAP",
     r"Mend the timestamps file, or take it away: then the policy's images\.rate holds",
-    r"Mend the list of people beside the video, or take it away, and plan again",
+    r"Mend the list of people beside (?:it|the video), or take it away, and plan again",
     r"Name the pictures in it, or put each sequence into a folder of its own",
     r"Rename it, and plan again",
     r"Transcode it, or leave it out of the input",
