@@ -1,4 +1,7 @@
-"""Where Ray spills what does not fit into memory: the only place where frames touch a disk, swept after use."""
+"""Where Ray spills what does not fit into memory: the only place where frames touch a disk, swept after use.
+
+But for copies of bags, which are swept with it: operators/bags/local.py.
+"""
 
 import atexit
 import os
@@ -10,6 +13,7 @@ from pathlib import Path
 
 import ray
 
+from operators.bags.local import sweep
 from schemas.errors import UserError
 
 
@@ -26,6 +30,7 @@ def directory(parent: str) -> str:
             match = re.fullmatch(r".*-(\d+)", left.name)
             if match and not _alive(int(match[1])):
                 shutil.rmtree(left, ignore_errors=True)
+        sweep()
         made = place / f"recast-spill-{host}-{os.getpid()}"
         made.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
@@ -38,6 +43,7 @@ def directory(parent: str) -> str:
 def _sweep(made: Path) -> None:
     ray.shutdown()  # or a worker would spill on
     shutil.rmtree(made, ignore_errors=True)
+    sweep()
 
 
 def _alive(pid: int) -> bool:

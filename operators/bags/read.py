@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from operators import storage
+from operators.bags.local import local_copy
 from operators.bags.mcap_file import McapFile
 from operators.bags.messages import BagMessage
 from operators.bags.rosbag2 import Rosbag2
@@ -18,10 +19,6 @@ class Gone(Exception):
     """A message that was planned is not in the bag any more."""
 
 
-class Unlocal(Exception):
-    """SQLite opens local files alone."""
-
-
 def is_bag(uri: str) -> bool:
     """By the name of its file, in any case."""
     return is_mcap(uri) or uri.rpartition("/")[2] == ROSBAG2
@@ -34,14 +31,13 @@ def is_mcap(uri: str) -> bool:
 
 @contextmanager
 def opened(uri: str) -> Iterator[McapFile | Rosbag2]:
-    """A bag to read from. Raises Unlocal, or what the store and the libraries do."""
+    """A bag to read from. Raises NoRoom, or what the store and the libraries do."""
     if is_mcap(uri):
         with storage.open_file(uri) as file:
             yield McapFile(file)
         return
-    if "://" in uri:
-        raise Unlocal
-    bag = Rosbag2(uri.rpartition("/")[0])
+    folder = uri.rpartition("/")[0]
+    bag = Rosbag2(local_copy(folder, (ROSBAG2, *DATABASE)) if "://" in uri else folder)
     try:
         yield bag
     finally:

@@ -1,4 +1,4 @@
-"""Who is listed beside a video: masked like everybody, or left as they are by a consent that the policy accepts."""
+"""Who is listed beside a source: masked like everybody, or left as they are by a consent that the policy accepts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -13,12 +13,14 @@ from av.video.frame import PictureType
 
 from operators import stamps
 from operators.bags.forms import BagChannel, Malformed, PictureMessage, form_of, holds_pictures
+from operators.bags.local import NoRoom
 from operators.bags.mcap_file import McapFile
 from operators.bags.messages import BagMessage, picture_of
-from operators.bags.read import Unlocal, is_mcap, opened
+from operators.bags.read import is_mcap, opened
 from operators.bags.rosbag2 import Rosbag2
 from operators.planning.cut import keyed, longest, nothing
 from operators.planning.listing import stamp_of
+from operators.planning.people import listed_in
 from operators.planning.pictures import Looked, clips_of, usable
 from operators.planning.streams import Unreadable
 from operators.video.still import Still, Unusable, ending_of
@@ -29,6 +31,7 @@ from schemas.profile import Clips
 
 _UNIT = 10**6  # of time, in a second
 _REMEDY = "Record these pictures again, or leave their topic out; the others are planned"
+_ROOM = "Give TMPDIR a larger disk, or convert it to MCAP"
 _RECOVER = "Recover the bag, for example with `mcap recover`, and plan it again; the other frames are planned"
 
 
@@ -110,8 +113,11 @@ class _Topic:
         return Still(frame.width, frame.height, 0, False, False)
 
 
-def plan_bag(uri: str, key: str, clips: Clips, cameras: Collection[str] = ()) -> tuple[str, list[ClipRef]]:
+def plan_bag(
+    uri: str, key: str, clips: Clips, cameras: Collection[str] = (), people: bool = False
+) -> tuple[str, list[ClipRef]]:
     """The digest of a bag's pictures, and its clips under the source's `key`: of the topics `cameras`, if any is named.
+    `people`: a list of them lies beside it.
 
     What cannot be shown is in references with a `problem`, one for each and topic. Raises Unreadable, or what the store
     and the libraries do.
@@ -119,11 +125,10 @@ def plan_bag(uri: str, key: str, clips: Clips, cameras: Collection[str] = ()) ->
     stamp = _stamp(uri)
     try:
         with opened(uri) as bag:
-            topics, others = _look(bag, clips, cameras)
+            topics, left = _look(bag, clips, cameras)
             damage = bag.damage
-    except Unlocal:
-        remedy = "Copy it to a disk, or convert it to MCAP"
-        raise Unreadable("a rosbag2 in SQLite is read from a local folder alone", remedy) from None
+    except NoRoom:
+        raise Unreadable("there is no room for a copy of it on the local disk", _ROOM) from None
     if _stamp(uri) != stamp:
         raise Unreadable("it was changed while it was planned", "Plan again when nobody writes into it")
     digest = _digest(topics)
@@ -139,14 +144,19 @@ def plan_bag(uri: str, key: str, clips: Clips, cameras: Collection[str] = ()) ->
         made.append(replace(empty, first_frame=begin, problem=problem, remedy=_RECOVER))
     if not made:
         raise Unreadable("there is no topic of pictures in it")
-    made[0] = replace(made[0], other_streams=others)
+    if people:
+        frames = {name: [int(one.file.name) for one in topic.seen] for name, topic in topics.items()}
+        others = {one.topic for one, count in left.items() if count and holds_pictures(one)} - frames.keys()
+        made = listed_in(made, uri, "recording", frames, others)
+    lines = [f"{one.topic}: {one.schema or 'no schema'}, {count} messages" for one, count in left.items()]
+    made[0] = replace(made[0], other_streams=sorted(lines))
     return digest, keyed(made)
 
 
 def _look(
     bag: McapFile | Rosbag2, clips: Clips, cameras: Collection[str]
-) -> tuple[dict[str, _Topic], list[str]]:
-    """The topics of pictures that are asked for, and one line for each channel of others."""
+) -> tuple[dict[str, _Topic], dict[BagChannel, int]]:
+    """The topics of pictures that are asked for, and how many messages each channel of others has."""
     topics: dict[str, _Topic] = defaultdict(lambda: _Topic(clips))
     others = Counter[BagChannel]()
     for message in bag.messages():
@@ -155,9 +165,7 @@ def _look(
             topics[channel.topic].look(message)
         else:
             others[channel] += 1
-    left = [channel for channel in bag.channels if channel.topic not in topics]
-    lines = [f"{one.topic}: {one.schema or 'no schema'}, {others[one]} messages" for one in left]
-    return dict(topics), sorted(lines)
+    return dict(topics), {one: others[one] for one in bag.channels if one.topic not in topics}
 
 
 def _digest(topics: dict[str, _Topic]) -> str:

@@ -14,6 +14,7 @@ from fractions import Fraction
 from operators import stamps, storage
 from operators.planning.cut import keyed, nothing
 from operators.planning.listing import ending, images_in, stamp_of, unnameable
+from operators.planning.people import listed_in
 from operators.planning.pictures import MOST, Looked, clips_of, usable
 from operators.planning.streams import Unreadable
 from operators.planning.timestamps import read_times
@@ -40,8 +41,11 @@ def _sequence(name: str) -> str:
     return re.sub(r"[0-9]+", "0", name.lower().removesuffix(end)) + FORMATS[end]
 
 
-def plan_folder(uri: str, key: str, clips: Clips, rate: Fraction) -> tuple[str, list[ClipRef]]:
+def plan_folder(
+    uri: str, key: str, clips: Clips, rate: Fraction, people: bool = False
+) -> tuple[str, list[ClipRef]]:
     """The digest of a folder's pictures, and its clips under the source's `key`, at `rate` where no file tells times.
+    `people`: a list of them lies beside it.
 
     What cannot be shown is in references with a `problem`, one for each. Raises Unreadable, or what the store does.
     """
@@ -60,7 +64,10 @@ def plan_folder(uri: str, key: str, clips: Clips, rate: Fraction) -> tuple[str, 
     bad = sum(not one.still for one in timed)
     empty = nothing(uri, key, whole.hexdigest())
     empty = replace(empty, time_base_den=unit, missing=bad)
-    return whole.hexdigest(), keyed(clips_of(timed, empty, clips, None if times else rate, _REMEDY))
+    made = clips_of(timed, empty, clips, None if times else rate, _REMEDY)
+    if people:
+        made = listed_in(made, uri, "folder", {"": [one.file.name for one in seen]})
+    return whole.hexdigest(), keyed(made)
 
 
 def _stamp(uri: str) -> str:

@@ -12,6 +12,7 @@ from posixpath import normpath
 from operators import stamps, storage
 from operators.bags.read import DATABASE, MCAP, ROSBAG2, is_mcap
 from operators.planning import timestamps
+from operators.planning.lists import is_hidden, require_sources, stamp_beside
 from operators.planning.people import PEOPLE
 from operators.video.still import FORMATS
 from schemas.errors import UserError
@@ -29,7 +30,7 @@ class Source:
     """A video, or a folder with so many `images`: where it lies, its name below the input, and a stamp that changes
     with its content (the store's ETag, or size and time of the last change). If it has a `problem`, it cannot be read
     by such a name, and `uri` and `name` only show it. No clip lies across one of its `cuts` (seconds), where an episode
-    begins or ends. `people`: a file beside the video lists some who are in it, see operators/planning/people.py."""
+    begins or ends. `people`: a file beside it lists some who are in it, see operators/planning/people.py."""
 
     uri: str
     name: str
@@ -98,30 +99,24 @@ def list_videos(prefix: str, spread: Spread = side_by_side) -> Listing:
     if stamp and ending(place):
         raise UserError(prefix, "is a single picture", "Give the folder that it lies in")
     if stamp:
-        name = place.rsplit("/", 1)[-1]
-        beside = stamps.stamp(place + PEOPLE) if _is_video(name) else ""
-        return Listing(
-            [_with_people(Source(place, name, stamp), {name + PEOPLE: beside} if beside else {})], 0
-        )
+        return Listing([_with_people(Source(place, place.rsplit("/", 1)[-1], stamp), place, {})], 0)
     if not found:
         remedy = "Give a video file, a folder or an object store's prefix"
         raise UserError(prefix, "does not exist, is empty, or may not be read", remedy)
     found = _once(place, found)
-    _require_videos(place, found)
     videos = [
-        _with_people(_source(place, name, found[name]), found)
-        for name in sorted(found)
-        if _is_video(name) or _is_recording(name)
+        _source(place, name, found[name]) for name in sorted(found) if _is_video(name) or _is_recording(name)
     ]
-    videos += _rosbags(place, found)
-    folders = _folders(place, found)
+    videos = [_with_people(one, place, found) for one in (*videos, *_rosbags(place, found))]
+    folders = [_with_people(one, place, found) for one in _folders(place, found)]
+    require_sources(place, found, [one.uri for one in (*videos, *folders)])
     if not videos and not folders:
         known = " ".join((*EXTENSIONS, MCAP, *FORMATS))
         raise UserError(
             prefix, f"holds {len(found)} files but no video and no picture", f"Known endings: {known}"
         )
     others = len(found) - len(videos) - sum(folder.images for folder in folders)
-    others -= sum(video.people for video in videos)
+    others -= sum(name.endswith(PEOPLE) and not is_hidden(name) for name in found)
     return Listing(videos + folders, others)
 
 
@@ -133,38 +128,18 @@ def _unlisted(prefix: str, error: Exception) -> UserError:
     return UserError(prefix, f"cannot be listed ({type(error).__name__})", remedy)
 
 
-def _with_people(source: Source, found: Files) -> Source:
-    """A video with its list of people, if there is one: for the stamp both count."""
-    beside = found.get(source.name + PEOPLE, "") if _is_video(source.name) else ""
-    return (
-        replace(source, people=True, stamp=stamp_of({"": source.stamp, PEOPLE: beside})) if beside else source
-    )
-
-
-def _require_videos(place: str, found: Files) -> None:
-    """Raises UserError for a list of people that would be obeyed nowhere: its writer believes that it is."""
-    for name in sorted(found):
-        if PEOPLE not in name.lower() or _is_hidden(name):
-            continue
-        if folder := next((part for part in _above_all(name) if part.lower().endswith(PEOPLE)), ""):
-            remedy = "Write the list as one file"
-            raise UserError(f"{place}/{folder}", "is a folder where a list of people would be a file", remedy)
-        video = name.removesuffix(PEOPLE)
-        if name.lower().endswith(PEOPLE) and not (name != video and video in found and _is_video(video)):
-            remedy = f"Call it like the video file, ending and all, with {PEOPLE} behind that"
-            raise UserError(f"{place}/{name}", "lists people of a video that is not beside it", remedy)
-
-
-def _above_all(path: str) -> list[str]:
-    """The folders that a path lies in, each as a path."""
-    parts = path.split("/")
-    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+def _with_people(source: Source, place: str, found: Files) -> Source:
+    """A source with its list of people, if there is one: for the stamp both count."""
+    stamp = "" if source.problem else stamp_beside(source.uri, place, found)
+    if not stamp:
+        return source
+    return replace(source, people=True, stamp=stamp_of({"": source.stamp, PEOPLE: stamp}))
 
 
 def _rosbags(place: str, found: Files) -> list[Source]:
     """Every rosbag2 in SQLite, by its metadata.yaml; one stamp for it and the databases beside it."""
     made = []
-    for path in sorted(path for path in found if path.rpartition("/")[2] == ROSBAG2 and not _is_hidden(path)):
+    for path in sorted(path for path in found if path.rpartition("/")[2] == ROSBAG2 and not is_hidden(path)):
         folder = path.removesuffix(ROSBAG2)
         beside = {
             name: stamp
@@ -184,7 +159,7 @@ def _folders(place: str, found: Files) -> list[Source]:
         held[folder][name] = stamp
     made = []
     for folder, files in sorted(held.items()):
-        images = [] if _is_hidden(folder) else images_in(files)
+        images = [] if is_hidden(folder) else images_in(files)
         if not images:
             continue
         above, _, own = (folder or place).rpartition("/")
@@ -213,7 +188,7 @@ def images_in(files: Iterable[str]) -> list[str]:
     return [
         name
         for name in names
-        if ending(name) and not _is_hidden(name) and name.rpartition(".")[0] not in videos
+        if ending(name) and not is_hidden(name) and name.rpartition(".")[0] not in videos
     ]
 
 
@@ -291,15 +266,11 @@ def _below(prefix: str, folder: str) -> Files:
 
 def _is_video(path: str) -> bool:
     """By its ending in any case; what is hidden, or lies in a hidden folder such as .snapshot, is none."""
-    return path.lower().endswith(EXTENSIONS) and not _is_hidden(path)
+    return path.lower().endswith(EXTENSIONS) and not is_hidden(path)
 
 
 def _is_recording(path: str) -> bool:
-    return is_mcap(path) and not _is_hidden(path)
-
-
-def _is_hidden(path: str) -> bool:
-    return any(part.startswith(".") for part in path.split("/"))
+    return is_mcap(path) and not is_hidden(path)
 
 
 def _once(place: str, found: Files) -> Files:
@@ -310,4 +281,8 @@ def _once(place: str, found: Files) -> Files:
         stamp = found[name]
         real = os.path.realpath(f"{place}/{name}") if counts[stamp] > 1 and "://" not in place else name
         first.setdefault((stamp, real), name)
-    return {name: found[name] for name in first.values()}
+    once = {name: found[name] for name in first.values()}
+    sources = once.keys() | {name.rpartition("/")[0] for name in once}
+    # One list may be that of several, by links.
+    lists = {name for name in found if name.endswith(PEOPLE) and name.removesuffix(PEOPLE) in sources}
+    return once | {name: found[name] for name in lists}

@@ -17,7 +17,7 @@ from operators.planning.bag import plan_bag
 from operators.planning.cut import cut, nothing
 from operators.planning.folder import plan_folder
 from operators.planning.frames import Frames, frames_of
-from operators.planning.people import read_people, with_people
+from operators.planning.people import listed_in
 from operators.planning.streams import REPLACE, Unreadable
 from operators.video import source
 from schemas.clip import ClipRef
@@ -45,15 +45,15 @@ def probe_source(
     """The same, given the source's `key`, and not `named` yet: whoever opens a source does without the release key.
 
     No clip lies across one of `cuts`, in seconds. With a `rate` the source is a folder of pictures. Of a bag
-    only the `topics`, if any are named. `people`: a list of them lies beside the video.
+    only the `topics`, if any are named. `people`: a list of them lies beside it.
     """
     digest = ""
     try:
         if rate:
-            digest, made = plan_folder(uri, key, clips, rate)
+            digest, made = plan_folder(uri, key, clips, rate, people)
             return made
         if is_bag(uri):
-            digest, made = plan_bag(uri, key, clips, topics)
+            digest, made = plan_bag(uri, key, clips, topics, people)
             return made
         stamp = stamps.stamp(uri)
         if not (digest := source.digest(uri)):
@@ -80,8 +80,8 @@ def probe_source(
 
 def _clips(video: Frames, clips: Clips, empty: ClipRef, people: bool) -> list[ClipRef]:
     """Every clip of a video, with those of its window whom the list beside it names, if there is one."""
-    made, size = cut(video, clips, empty), (video.height, video.width)
-    return with_people(made, read_people(empty.uri, sum(map(len, video.runs)), size)) if people else made
+    made, frames = cut(video, clips, empty), range(sum(map(len, video.runs)))
+    return listed_in(made, empty.uri, "video", {"": frames}) if people else made
 
 
 def source_key(name: str, name_key: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from operators.conditioning.listed import spare
 from operators.gates.source_copy import luma
 from operators.planning.people import PEOPLE
+from operators.planning.probe import named, probe_source
 from operators.video.encode import decode_bytes
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Gate
@@ -21,6 +23,7 @@ from schemas.cues import InstanceMasks, Patch, PersonBoxes, PoseDetections
 from schemas.due import unproved
 from schemas.listed import Listed
 from schemas.policy import Policy
+from tests import bag_sets
 from tests.operators.clips import with_evidence
 from tests.operators.stages import BODY, FRAMES, OUTCOMES, Cues, Stages, policy_of, source_frames
 
@@ -290,6 +293,37 @@ def test_a_box_that_no_detector_fills_is_masked(tmp_path: Path) -> None:
     outcome = staged(tmp_path, [Listed(4, *ELSEWHERE)], policy_of("structhuman")).run()
     assert isinstance(outcome, ReleasedClip)
     assert not is_source(outcome, there)[4] and not any(is_source(outcome, BODY)), "ours are masked, too"
+
+
+@pytest.mark.parametrize(("kind", "people"), [("folder", OPERATOR), ("recording", [Listed(4, *ELSEWHERE)])])
+def test_pictures_of_folders_and_recordings_have_lists_as_well(
+    kind: str, people: list[Listed], tmp_path: Path
+) -> None:
+    """Somebody whom nobody sees is masked, and who consented stays."""
+    stages, source = staged(tmp_path, []), tmp_path / ("cam" if kind == "folder" else "a.mcap")
+    stored = [bag_sets.stored(frame, "PNG") for frame in source_frames()]
+    if kind == "folder":
+        source.mkdir()
+        for t, data in enumerate(stored):
+            (source / f"{t}.png").write_bytes(data)
+        names = [{"name": f"{t}.png"} for t in range(FRAMES)]
+    else:
+        bag = bag_sets.Bag(source)
+        bag.pictures("/front", "foxglove.CompressedImage", "protobuf", stored, "png")
+        bag.end()
+        names = [{"topic": "/front", "log_time": moment} for moment in bag_sets.moments(FRAMES)]
+    rows = [asdict(one) | names[one.frame] | {"frames": FRAMES} for one in people]
+    pq.write_table(pa.Table.from_pylist(rows).drop_columns("frame"), f"{source}{PEOPLE}")
+    rate = Fraction(10) if kind == "folder" else None
+    (ref,) = probe_source(str(source), "k", stages.profile.clip, (), rate, people=True)
+    stages.ref = named(ref, b"key")
+    outcome = stages.run()
+    there = np.zeros_like(BODY)
+    there[34:76, 94:106] = True
+    assert isinstance(outcome, ReleasedClip), outcome
+    stays = people == OPERATOR
+    assert all(is_source(outcome, BODY)) == stays and is_source(outcome, there)[4] == stays
+    assert outcome.certificate.excepted == (OPERATOR if stays else [])
 
 
 def test_a_listed_person_who_is_not_masked_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """Bags: each picture of each topic in a clip once, in order and with its time, or in a record that says why not."""
 
 import io
+import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +13,9 @@ import pytest
 from mcap.writer import CompressionType, IndexType
 from PIL import Image
 
+from operators import storage
+from operators.bags import local
+from operators.bags.read import size_of
 from operators.planning.listing import list_sources
 from operators.planning.probe import named, probe_source, source_key
 from operators.video import units
@@ -314,3 +320,55 @@ def test_a_rosbag2_that_cannot_be_read_is_one_record(tmp_path: Path) -> None:
     (folder / "metadata.yaml").write_text(": no yaml {")
     (ref,) = plan(tmp_path)
     assert ref.problem == "it cannot be probed (ReaderError)"
+
+
+def test_a_rosbag2_in_sqlite_is_read_from_a_store(
+    s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from a disk, by one copy for all clips, which goes with the next bag; what lies beside it is not copied."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(local, "_HELD", {})
+    for name in ("one", "two"):
+        bag_sets.rosbag2(tmp_path / name, {"/front": (ROS[0], JPEGS, "jpeg")})
+        for file in (tmp_path / name).iterdir():
+            storage.write_bytes(f"{s3}/ros2/{name}", file.name, file.read_bytes())
+        storage.write_bytes(f"{s3}/ros2/{name}", "notes.txt", b"x")
+    refs, there = plan(f"{s3}/ros2/one"), plan(tmp_path / "one")
+    assert [(ref.pts, ref.images, ref.problem) for ref in refs] == [
+        (ref.pts, ref.images, ref.problem) for ref in there
+    ]
+    assert np.array_equal(shown(refs, "/front"), shown(there, "/front")) and released(refs) == COUNT
+    (held,) = (tmp_path / "tmp").iterdir()
+    assert sorted(file.name for file in held.iterdir()) == ["metadata.yaml", "one.db3"]
+    assert held.stat().st_mode & 0o777 == 0o700
+    killed = held.with_name(
+        f"{held.name.removesuffix(str(os.getpid()))}{2**22 + 1}"
+    )  # no process has that number
+    killed.mkdir()
+    assert size_of(refs[0].uri) > 0 and not refused(plan(f"{s3}/ros2/two"))
+    assert list((tmp_path / "tmp").iterdir()) == [held], "nor that of who was killed"
+    assert sorted(file.name for file in held.iterdir()) == ["metadata.yaml", "two.db3"]
+    storage.delete(f"{s3}/ros2/one", ["metadata.yaml"])
+    with pytest.raises(DecodeError):
+        decode_clip(refs[0])
+
+
+def test_a_rosbag2_in_a_store_for_which_there_is_no_room(
+    s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is one record that says so, and no clip of it is made; no part of it stays."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(local, "_HELD", {})
+    bag_sets.rosbag2(tmp_path / "log", {"/front": (ROS[0], JPEGS, "jpeg")})
+    for file in (tmp_path / "log").iterdir():
+        storage.write_bytes(f"{s3}/full/log", file.name, file.read_bytes())
+    (good, *_) = plan(f"{s3}/full/log")
+    monkeypatch.setattr(local, "_HELD", {})
+    usage = shutil.disk_usage(tmp_path)._replace(free=99)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    assert refused(plan(f"{s3}/full/log")) == {"there is no room for a copy of it on the local disk": 0}
+    with pytest.raises(DecodeError, match="no room"):
+        decode_clip(good)
+    assert not list((tmp_path / "tmp").iterdir())

@@ -114,7 +114,7 @@ def test_a_row_that_cannot_be_obeyed_is_the_videos_problem(
 ) -> None:
     (ref,) = listed(tmp_path, [ROW, ROW | change])
     assert (ref.problem, ref.pts) == (problem, [])
-    assert ref.remedy == "Mend the list of people beside the video, or take it away, and plan again"
+    assert ref.remedy == "Mend the list of people beside it, or take it away, and plan again"
     assert words.reason(ref.problem) == problem and words.remedy(ref.remedy) == ref.remedy
 
 
@@ -152,7 +152,7 @@ def test_a_list_of_no_video_is_refused(name: str, tmp_path: Path) -> None:
     video(tmp_path)
     (tmp_path / "a.txt").write_text("x")
     (tmp_path / name).write_bytes(b"x")
-    with pytest.raises(UserError, match=r"people\.parquet: lists people of a video that is not beside it"):
+    with pytest.raises(UserError, match=r"people\.parquet: lists people of nothing that is beside it"):
         list_videos(str(tmp_path))
 
 

@@ -1,0 +1,71 @@
+"""Lists of people among the files of an input: each beside the source that it is of, or nothing is planned."""
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from operators import stamps
+from operators.planning.people import PEOPLE, list_of
+from schemas.errors import UserError
+
+_NOBODYS = (
+    "lists people of nothing that is beside it",
+    f"Call it like the video, the folder of pictures or the recording, ending and all, with {PEOPLE} behind that",
+)
+_SHARED = (
+    "lists people of a folder that is both pictures and a recording",
+    "Put them into folders of their own",
+)
+
+
+def stamp_beside(uri: str, place: str, found: Mapping[str, str]) -> str:
+    """That of the list of a source, empty if there is none. `found` are the files of the input `place` with their
+    stamps; the list of the input itself lies outside of it."""
+    beside = list_of(uri)
+    if beside.startswith(f"{place}/"):
+        return found.get(beside.removeprefix(f"{place}/"), "")
+    _require_no_other(beside)
+    return stamps.stamp(beside)
+
+
+def _require_no_other(beside: str) -> None:
+    """Raises UserError where a list on disk would be the input's but for its ending's letters, or is a folder."""
+    folder, _, own = beside.rpartition("/")
+    with contextlib.suppress(OSError):  # of a folder that may not be listed nothing is known
+        for name in os.listdir(folder) if "://" not in beside else []:
+            if name.lower().endswith(PEOPLE) and name[: -len(PEOPLE)] == own[: -len(PEOPLE)]:
+                _require_list(folder, name)
+
+
+def _require_list(folder: str, name: str) -> None:
+    if os.path.isdir(f"{folder}/{name}"):
+        remedy = "Write the list as one file"
+        raise UserError(f"{folder}/{name}", "is a folder where a list of people would be a file", remedy)
+    if not name.endswith(PEOPLE):
+        raise UserError(f"{folder}/{name}", *_NOBODYS)
+
+
+def require_sources(place: str, found: Mapping[str, str], uris: Sequence[str]) -> None:
+    """Raises UserError for a list of people that would be obeyed nowhere: its writer believes that it is. So it is with
+    one of which nobody can tell whose it is."""
+    owners = Counter(map(list_of, uris))
+    for name in sorted(found):
+        if PEOPLE not in name.lower() or is_hidden(name):
+            continue
+        if folder := next((part for part in _above_all(name) if part.lower().endswith(PEOPLE)), ""):
+            remedy = "Write the list as one file"
+            raise UserError(f"{place}/{folder}", "is a folder where a list of people would be a file", remedy)
+        if name.lower().endswith(PEOPLE) and owners[f"{place}/{name}"] != 1:
+            raise UserError(f"{place}/{name}", *(_SHARED if owners[f"{place}/{name}"] else _NOBODYS))
+
+
+def _above_all(path: str) -> list[str]:
+    """The folders that a path lies in, each as a path."""
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def is_hidden(path: str) -> bool:
+    """Whether its name, or that of a folder that it lies in, begins with a dot."""
+    return any(part.startswith(".") for part in path.split("/"))
