@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cluster import stop
 
-_JOBS = "plan follow anonymize verify status export evaluate weights prepare finetune render_people"
+_JOBS = "plan follow consent anonymize verify status export evaluate weights prepare finetune render_people"
 JOBS = tuple(_JOBS.split())
 
 
