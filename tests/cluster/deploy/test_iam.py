@@ -93,6 +93,7 @@ HEAD = [
     f"{OUT}/{path}"
     for path in ("dataset.json", "dataset.dsse.json", "shards.jsonl", "report.html", "lease.json")
 ]
+VIDEO = f"{OUT}-videos/street.mp4"
 G, P, D = "s3:GetObject", "s3:PutObject", "s3:DeleteObject"
 # What each role does; of the places here it may do nothing else.
 DOES: dict[str, list[tuple[str, str]]] = {
@@ -105,6 +106,7 @@ DOES: dict[str, list[tuple[str, str]]] = {
         (P, f"{OUT}/escalation/0.json"),
         (D, f"{OUT}/escalation/0.json"),
         (G, f"{OUT}/escalation/0.json"),
+        *((action, VIDEO) for action in (G, P, D)),
         (P, f"{REVIEW}/review.html"),
         (P, f"{REVIEW}/candidates/a.mp4"),
         (G, f"{REVIEW}/candidates/a.mp4"),
@@ -199,6 +201,7 @@ def test_a_trainer_reads_what_is_released_and_not_who_is_behind_it() -> None:
         assert allowed(trainer, "s3:GetObject", f"{OUT}/{path}")
         assert not allowed(trainer, "s3:PutObject", f"{OUT}/{path}")
         assert not allowed(trainer, "s3:DeleteObject", f"{OUT}/{path}")
+    assert allowed(trainer, "s3:GetObject", VIDEO) and not allowed(trainer, "s3:PutObject", VIDEO)
     for uri in (
         f"{PLAN}/release.key",
         f"{PLAN}/clips/0a-1.parquet",
