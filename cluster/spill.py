@@ -5,7 +5,6 @@ But for copies of bags, which are swept with it: operators/bags/local.py.
 
 import atexit
 import os
-import re
 import shutil
 import socket
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import ray
 
+from operators import on_disk
 from operators.bags.local import sweep
 from schemas.errors import UserError
 
@@ -23,15 +23,12 @@ def directory(parent: str) -> str:
     What processes of this machine left there that were killed is removed now. Raises UserError if `parent` cannot be
     written to.
     """
-    place, host = Path(parent or tempfile.gettempdir()), socket.gethostname()
+    place, name = Path(parent or tempfile.gettempdir()), f"recast-spill-{socket.gethostname()}-"
     try:
         place.mkdir(parents=True, exist_ok=True)
-        for left in place.glob(f"recast-spill-{host}-*"):
-            match = re.fullmatch(r".*-(\d+)", left.name)
-            if match and not _alive(int(match[1])):
-                shutil.rmtree(left, ignore_errors=True)
+        on_disk.sweep(place, name)
         sweep()
-        made = place / f"recast-spill-{host}-{os.getpid()}"
+        made = place / f"{name}{os.getpid()}"
         made.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         remedy = "Give a folder that can be written to"
@@ -44,13 +41,3 @@ def _sweep(made: Path) -> None:
     ray.shutdown()  # or a worker would spill on
     shutil.rmtree(made, ignore_errors=True)
     sweep()
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True

@@ -120,11 +120,18 @@ def on(pool: Pool, *constructor_arguments: Any, clips: int = 1) -> dict[str, Any
         "fn_constructor_args": constructor_arguments,
         "batch_size": clips,
         "batch_format": "pyarrow",
+        **actors_of(pool),
+        "max_task_retries": LIMIT,  # after as many attempts at a clip, the next records it as failed
+    }
+
+
+def actors_of(pool: Pool) -> dict[str, Any]:
+    """What Ray Data is told of a pool's actors: how many, each with one piece of work, and on what."""
+    return {
         "compute": ray.data.ActorPoolStrategy(size=pool.actors, max_tasks_in_flight_per_actor=1),
         "num_cpus": pool.num_cpus,
         "num_gpus": pool.num_gpus,
         "resources": pool.resources or None,
-        "max_task_retries": LIMIT,  # after as many attempts at a clip, the next records it as failed
     }
 
 

@@ -9,30 +9,31 @@ import io
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 
 import pyarrow.compute as pc
-import pyarrow.dataset as arrow_dataset
 import pyarrow.parquet as pq
 
 from cluster.ledger.plans import Plan
 from jobs import options
 from operators import storage
 from operators.planning.consents import consent_list, followed_in
-from schemas.arrow import from_table
+from operators.release import reader
+from schemas.arrow import from_table, schema_of
 from schemas.clip import ClipRef
 from schemas.errors import UserError
 
 
 def clips_of(plan: Plan, source: str) -> list[ClipRef]:
     """The clips of one source, by its address or the last part of that. Raises UserError for none, or several."""
-    filesystem, files = plan.files()
-    clips = arrow_dataset.dataset(files, filesystem=filesystem, format="parquet")
-    uris = pc.unique(clips.to_table(columns=["uri"])["uri"]).to_pylist() if files else []
+    files = plan.files()
+    uris = pc.unique(reader.read_columns(files, ["uri"])["uri"]).to_pylist()
     named = [uri for uri in uris if uri == source] or [
         uri for uri in uris if uri.rpartition("/")[2] == source
     ]
     if len(named) != 1:
         problem = "is the name of several sources" if named else "is no source of the plan"
         raise UserError(source, problem, "Give its whole address, as python -m jobs.plan was shown it")
-    return from_table(clips.to_table(filter=pc.field("uri") == named[0]), ClipRef)
+    return from_table(
+        reader.read_columns(files, schema_of(ClipRef).names, pc.field("uri") == named[0]), ClipRef
+    )
 
 
 def main(arguments: Namespace) -> int:

@@ -24,6 +24,7 @@ from cluster import session, weights_lock
 from cluster.ledger import dataset_signature
 from cluster.ledger.plans import Plan
 from jobs import options
+from jobs.anonymize import actors_of
 from jobs.membership import told_by_adapter
 from jobs.verify import policy_of
 from operators import storage
@@ -84,16 +85,12 @@ def measure(clips: Clips, store: Store, profile: Profile, digests: dict[str, str
     """Every source that is not measured yet. Raises UserError for those that were lost with a worker."""
     missing = sorted(set(clips) - store.sources())
     if missing:
-        pool = profile.pools.condition
         rows = [{"source": source, "clips": clips[source]} for source in missing]
         sources = ray.data.from_items(rows, override_num_blocks=min(len(rows), 1000))
         done = sources.map(
             weights_lock.checked(Measure, digests),
             fn_constructor_args=(profile, *arguments, store),
-            compute=ray.data.ActorPoolStrategy(size=pool.actors, max_tasks_in_flight_per_actor=1),
-            num_cpus=pool.num_cpus,
-            num_gpus=pool.num_gpus,
-            resources=pool.resources or None,
+            **actors_of(profile.pools.condition),
         )
         for _ in done.iter_rows():
             pass
@@ -217,11 +214,12 @@ def main(arguments: Namespace) -> int:
     eyes = labelled(output, arguments.labels, sha256(held)) if arguments.labels else {}
     session.start(profile)
     key = options.read_release_key(Plan.of(arguments.plan).uri)
+    told = told_by_adapter(
+        arguments.members, arguments.strangers, policy.variant, profile, digests, store
+    )  # before what takes long: it may be asked wrongly
     measure(clips, store, profile, digests, policy, looks_key(key), judges, methods, places)
     measured = [one for one in store.read() if one.source in clips]
     attacker = Attacker(measured, JudgeModels.embedders_of(judges))
-    pairs = arguments.members, arguments.strangers, policy.variant
-    told = told_by_adapter(*pairs, profile, digests, store)
     own = {"lost": figure(lost), **keyed(places, clips, key), **told, **eyes}
     facts = facts_of(dataset, sha256(held), policy, profile, judges, bool(truth))
     found = summary(measured, attacker, attacks, own, facts)

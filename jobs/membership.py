@@ -7,6 +7,7 @@ from typing import Any
 import ray
 
 from cluster import weights_lock
+from jobs.anonymize import actors_of
 from operators import storage
 from operators.evaluation.figures import Figures
 from operators.evaluation.membership import Gain, by_source, membership
@@ -41,24 +42,24 @@ def told_by_adapter(
     """Figures of who is told by the profile's adapter; none where no pairs are named. Shards that were asked about
     before are not asked about again.
 
-    Raises UserError where one of the two is missing, holds no pairs, or was prepared for something else.
+    Raises UserError where one of the two is missing, holds no pairs, or was prepared for something else, or where
+    there is no adapter.
     """
     if not members and not strangers:
         return {}
     if not (members and strangers):
         remedy = "Give pairs that the adapter was trained on, and pairs of other sources"
         raise UserError("--members, --strangers", "one of them alone tells nothing", remedy)
+    if not profile.generator.adapter:
+        remedy = "Name the adapter that is attacked, or leave --members out"
+        raise UserError("generator.adapter", "is empty: there is no adapter to be attacked", remedy)
     rows = [shards_of(place, variant, profile) for place in (members, strangers)]
     todo = [row for row in (*rows[0], *rows[1]) if not store.kept(row["name"])]
     if todo:
-        pool = profile.pools.regenerate
         done = ray.data.from_items(todo, override_num_blocks=len(todo)).map(
             weights_lock.checked(Scored, digests),
             fn_constructor_args=(profile, store),
-            compute=ray.data.ActorPoolStrategy(size=pool.actors, max_tasks_in_flight_per_actor=1),
-            num_cpus=pool.num_cpus,
-            num_gpus=pool.num_gpus,
-            resources=pool.resources or None,
+            **actors_of(profile.pools.regenerate),
         )
         for _ in done.iter_rows():
             pass
@@ -72,8 +73,8 @@ def shards_of(place: str, variant: str, profile: Profile) -> list[dict[str, Any]
     pairs = storage.absolute(place)
     shards = sorted(shard for some in shards_by_size(pairs).values() for shard, _ in some)
     wanted = {"variant": variant, "mode": "whole_frame" if variant == "structall" else profile.generator.mode}
-    if made_for(pairs) != wanted:
-        said = ", ".join(made_for(pairs).values()) or "nothing that they name"
+    if (made := made_for(pairs)) != wanted:
+        said = ", ".join(made.values()) or "nothing that they name"
         raise UserError(place, f"was prepared for {said}", f"Prepare pairs for {', '.join(wanted.values())}")
     names = (sha256(f"{pairs}\n{shard}".encode()).hexdigest()[:32] for shard in shards)
     return [

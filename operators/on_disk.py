@@ -42,6 +42,24 @@ def _require_no_link(folder: Path) -> None:
         raise UserError(str(folder), problem, REMEDY)
 
 
+def sweep(folder: Path, prefix: str) -> None:
+    """Remove folders in `folder` that are called by `prefix` and the number of a process that is no more here."""
+    for left in folder.glob(f"{prefix}*"):
+        number = left.name.removeprefix(prefix)
+        if number.isdigit() and not _alive(int(number)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 @contextmanager
 def written(root: str, name: str) -> Iterator[IO[bytes]]:
     """A stream into `root`/`name`, which is there once all of it is written, or not at all."""

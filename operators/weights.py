@@ -28,7 +28,6 @@ _expected: list[Mapping[str, str]] = []  # one, or none in a process that no run
 def expect(digests: Mapping[str, str]) -> None:
     """From now on this process loads what stands in `digests` (sha256 by path), and nothing else."""
     _expected[:] = [dict(digests)]
-    _digest_once.cache_clear()
 
 
 def found(path: str | Path) -> Path:
@@ -55,7 +54,7 @@ def vouched(path: str | Path, name: str = "") -> Path:
     (expected,) = _expected
     for place, known in ((Path(path), name), *((parent, name_of(parent)) for parent in Path(path).parents)):
         if known in expected:
-            if _digest_once(str(place), _stamps(place)) != expected[known]:
+            if digest(place) != expected[known]:
                 raise UserError(str(path), "is not what the run was begun with", _REMEDY)
             return Path(path)
     raise UserError(str(path), "is nothing that the run was begun with", "Name it in the profile")
@@ -108,28 +107,17 @@ def digest(path: str | Path) -> str:
     return total.hexdigest()
 
 
-@lru_cache(maxsize=256)
-def _digest_once(path: str, stamps: tuple[object, ...]) -> str:
-    """A folder is read once, though a model and its processor come from it; again if its `stamps` are others."""
-    return digest(path)
-
-
-def _stamps(path: Path) -> tuple[object, ...]:
-    """Of a file, or of all in a folder: name, size, inode, and when contents and entry were last changed."""
-    files = [path, *sorted(path.rglob("*"))] if path.is_dir() else [path]
-    stats = ((str(file), file.stat()) for file in files if file.exists())
-    return tuple((name, st.st_size, st.st_ino, st.st_mtime_ns, st.st_ctime_ns) for name, st in stats)
-
-
 def _digest_of_file(path: Path) -> str:
     """A job asks several times: a file is read once while its stamps stay what they are. One that has changed just now
     may do so again within one tick of the stamps' clock, and is read each time."""
-    settled = time.time_ns() - path.stat().st_ctime_ns > _SETTLED
-    return _read_once(path, _stamps(path)) if settled else _read(path)
+    now = path.stat()
+    if time.time_ns() - now.st_ctime_ns <= _SETTLED:
+        return _read(path)
+    return _read_once(path, now.st_size, now.st_ino, now.st_mtime_ns, now.st_ctime_ns)
 
 
 @lru_cache(maxsize=4096)
-def _read_once(path: Path, stamps: tuple[object, ...]) -> str:
+def _read_once(path: Path, *stamps: int) -> str:
     return _read(path)
 
 

@@ -12,14 +12,20 @@ import socket
 import tempfile
 from pathlib import Path
 
-from operators import stamps, storage
+from operators import on_disk, stamps, storage
 
 _NAME = f"recast-bag-{socket.gethostname()}-"
 _HELD: dict[Path, tuple[str, str]] = {}  # of which folder, and how its files were
 
 
+NO_ROOM = (
+    "there is no room for a copy of it on the local disk",
+    "Give TMPDIR a larger disk, or convert it to MCAP",
+)
+
+
 class NoRoom(Exception):
-    """The local disk (TMPDIR) has no room for a copy."""
+    """The local disk (TMPDIR) has no room for a copy: NO_ROOM is what to say of that, and the remedy."""
 
 
 def local_copy(folder: str, names: tuple[str, ...]) -> str:
@@ -45,10 +51,7 @@ def local_copy(folder: str, names: tuple[str, ...]) -> str:
 
 def sweep() -> None:
     """Remove what processes of this machine left that are no more."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_NAME}*"):
-        number = left.name.removeprefix(_NAME)
-        if number.isdigit() and not Path(f"/proc/{number}").exists():
-            shutil.rmtree(left, ignore_errors=True)
+    on_disk.sweep(Path(tempfile.gettempdir()), _NAME)
 
 
 def _fetch(folder: str, names: list[str], place: Path) -> None:

@@ -1,6 +1,7 @@
 """Figures with intervals over whole sources: frames and people of one source are alike, other sources are not."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest, bootstrap
@@ -45,11 +46,7 @@ def apart(
     if least > 1 and value in (0.0, 1.0):
         low, high = exact(value, least)
     elif least > 1:
-        drawn = bootstrap(
-            (ours, others), share, vectorized=False, n_resamples=DRAWS, confidence_level=CONFIDENCE,
-            method="percentile", rng=np.random.default_rng(0),
-        ).confidence_interval  # fmt: skip
-        low, high = float(drawn.low), float(drawn.high)
+        low, high = _bootstrap((ours, others), share, vectorized=False)
     return Statistic(value, low, high, len(ours) + len(others), len(ours), chance)
 
 
@@ -66,9 +63,16 @@ def _drawn(pairs: np.ndarray) -> tuple[float, float]:
     value = float(pairs[:, 0].sum() / pairs[:, 1].sum())
     if np.ptp(pairs[:, 0] / pairs[:, 1]) == 0:
         return value, value
+    return _bootstrap((pairs[:, 0], pairs[:, 1]), ratio, paired=True, vectorized=True)
+
+
+def _bootstrap(
+    samples: tuple[np.ndarray, ...], statistic: Callable[..., Any], **how: bool
+) -> tuple[float, float]:
+    """The percentile interval; the same samples always give the same."""
     found = bootstrap(
-        (pairs[:, 0], pairs[:, 1]), ratio, paired=True, vectorized=True, n_resamples=DRAWS,
-        confidence_level=CONFIDENCE, method="percentile", rng=np.random.default_rng(0),
+        samples, statistic, n_resamples=DRAWS, confidence_level=CONFIDENCE, method="percentile",
+        rng=np.random.default_rng(0), **how,
     )  # fmt: skip
     interval = found.confidence_interval
     return float(interval.low), float(interval.high)

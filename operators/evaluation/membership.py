@@ -22,14 +22,11 @@ class Gain:
 
     The loss attack, made fair to pairs that are easy for anybody (Watson et al., "On the Importance of Difficulty
     Calibration in Membership Inference Attacks", ICLR 2022; of diffusion models Matsumoto et al., 2023): the squared
-    error without the adapter less that with it, over the former, from the same noise. Raises UserError if the profile
-    has no adapter, ValueError for a pair of which it is no number.
+    error without the adapter less that with it, over the former, from the same noise. Raises UserError for unusable
+    weights, ValueError for a pair of which it is no number.
     """
 
     def __init__(self, settings: WanVace, device: str = "cpu") -> None:
-        if not settings.adapter:
-            remedy = "Name the adapter that is attacked, or leave --members out"
-            raise UserError("generator.adapter", "is empty: there is no adapter to be attacked", remedy)
         self.pipeline, self.device = load_vace(settings.model_copy(update=_PLAIN), device), device
         self.predicts = self.pipeline.scheduler.config.get("prediction_type", "flow_prediction")
 

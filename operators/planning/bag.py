@@ -13,7 +13,7 @@ from av.video.frame import PictureType
 
 from operators import stamps
 from operators.bags.forms import BagChannel, Malformed, PictureMessage, form_of, holds_pictures
-from operators.bags.local import NoRoom
+from operators.bags.local import NO_ROOM, NoRoom
 from operators.bags.mcap_file import McapFile
 from operators.bags.messages import BagMessage, picture_of
 from operators.bags.read import is_mcap, opened
@@ -31,7 +31,6 @@ from schemas.profile import Clips
 
 _UNIT = 10**6  # of time, in a second
 _REMEDY = "Record these pictures again, or leave their topic out; the others are planned"
-_ROOM = "Give TMPDIR a larger disk, or convert it to MCAP"
 _RECOVER = "Recover the bag, for example with `mcap recover`, and plan it again; the other frames are planned"
 
 
@@ -128,7 +127,7 @@ def plan_bag(
             topics, left = _look(bag, clips, cameras)
             damage = bag.damage
     except NoRoom:
-        raise Unreadable("there is no room for a copy of it on the local disk", _ROOM) from None
+        raise Unreadable(*NO_ROOM) from None
     if _stamp(uri) != stamp:
         raise Unreadable("it was changed while it was planned", "Plan again when nobody writes into it")
     digest = _digest(topics)

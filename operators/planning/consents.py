@@ -46,8 +46,7 @@ def consent_list(refs: Sequence[ClipRef], person: int, consent: str, by: str) ->
         )
     for option, said in (("--consent", consent), ("--by", by)):
         if not said or not words.written(said):
-            remedy = "Give a reference that names nobody: letters, figures and -_.:/ but no path or address"
-            raise UserError(option, "is published, and may not be", remedy)
+            raise UserError(option, "is published, and may not be", "Name no person, no file, no address")
     frames = max(ref.first_frame + len(ref.pts) for ref in refs if not ref.problem)
     shape = refs[0].height, refs[0].width
     rows = []

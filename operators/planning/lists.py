@@ -13,6 +13,7 @@ _NOBODYS = (
     "lists people of nothing that is beside it",
     f"Call it like the video, the folder of pictures or the recording, ending and all, with {PEOPLE} behind that",
 )
+_NO_FILE = "is a folder where a list of people would be a file", "Write the list as one file"
 _SHARED = (
     "lists people of a folder that is both pictures and a recording",
     "Put them into folders of their own",
@@ -40,8 +41,7 @@ def _require_no_other(beside: str) -> None:
 
 def _require_list(folder: str, name: str) -> None:
     if os.path.isdir(f"{folder}/{name}"):
-        remedy = "Write the list as one file"
-        raise UserError(f"{folder}/{name}", "is a folder where a list of people would be a file", remedy)
+        raise UserError(f"{folder}/{name}", *_NO_FILE)
     if not name.endswith(PEOPLE):
         raise UserError(f"{folder}/{name}", *_NOBODYS)
 
@@ -54,8 +54,7 @@ def require_sources(place: str, found: Mapping[str, str], uris: Sequence[str]) -
         if PEOPLE not in name.lower() or is_hidden(name):
             continue
         if folder := next((part for part in _above_all(name) if part.lower().endswith(PEOPLE)), ""):
-            remedy = "Write the list as one file"
-            raise UserError(f"{place}/{folder}", "is a folder where a list of people would be a file", remedy)
+            raise UserError(f"{place}/{folder}", *_NO_FILE)
         if name.lower().endswith(PEOPLE) and owners[f"{place}/{name}"] != 1:
             raise UserError(f"{place}/{name}", *(_SHARED if owners[f"{place}/{name}"] else _NOBODYS))
 

@@ -12,7 +12,7 @@ import numpy as np
 from av.container import InputContainer
 
 from operators import storage
-from operators.bags.local import NoRoom
+from operators.bags.local import NO_ROOM, NoRoom
 from operators.bags.messages import picture_of
 from operators.bags.read import Gone, fetch
 from operators.video.boxes import whole_boxes
@@ -138,8 +138,7 @@ def _messages(ref: ClipRef) -> np.ndarray:
     except Gone:
         raise DecodeError("the source has changed since it was planned", "Plan it again") from None
     except NoRoom:
-        remedy = "Give TMPDIR a larger disk, or convert it to MCAP"
-        raise DecodeError("there is no room for a copy of it on the local disk", remedy) from None
+        raise DecodeError(*NO_ROOM) from None
     except Exception as error:  # the store's, and those of three libraries
         raise DecodeError(f"the source cannot be decoded ({type(error).__name__})") from None
     return frames

@@ -11,6 +11,7 @@ import numpy as np
 from operators.actor.background.montage import montage, smaller
 from operators.actor.background.patches import RADIUS, PatchSearch
 from operators.actor.background.shifts import chosen_shifts
+from operators.actor.smoothstep import smoothstep
 
 _LEVELS = (28, 5), (64, 2)  # px of the longer side of what is looked at, and rounds of looking and painting
 _SLIVER = 0.002  # of the picture: smaller holes are closed from their edges
@@ -80,18 +81,13 @@ def _completed(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:
 def _defocused(made: np.ndarray, holes: np.ndarray, share: float) -> np.ndarray:
     """What was made up, out of focus where it lies deep in a hole that is most of the picture, a `share` of it: there
     the few pieces that are known would only be repeated."""
-    strength = float(_ramp(*_MOST_OF_IT, np.array(share)))
+    strength = float(smoothstep(*_MOST_OF_IT, np.array(share)))
     if not strength:
         return made
     deep = cv2.distanceTransform(holes.astype(np.uint8), cv2.DIST_L2, 5) / max(holes.shape)
-    far = (strength * _ramp(*_DEEP, deep))[..., None].astype(np.float32)
+    far = (strength * smoothstep(*_DEEP, deep))[..., None].astype(np.float32)
     soft = cv2.GaussianBlur(made, (0, 0), _BLUR * max(holes.shape))
     return np.asarray(made * (1 - far) + soft * far)
-
-
-def _ramp(low: float, high: float, at: np.ndarray) -> np.ndarray:
-    share = np.clip((at - low) / (high - low), 0, 1)
-    return np.asarray(share * share * (3 - 2 * share))
 
 
 def _closed(picture: np.ndarray, holes: np.ndarray) -> np.ndarray:

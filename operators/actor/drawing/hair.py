@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 from operators.actor.body.body import Template, template
 from operators.actor.drawing.edges import FRAY
 from operators.actor.looks.looks import Looks
+from operators.actor.smoothstep import smoothstep
 
 _STRANDS, _LEVELS = 128, 34
 MIDDLE = np.array([0.0, -0.035, 0.655])  # of the skull
@@ -68,11 +69,13 @@ def hanging(looks: Looks) -> Sheet:
     ends = _ends(identity.fringe, identity.hair_cut, from_face, rng)
     steps = np.linspace(0, 1, _LEVELS)[:, None] * (ends + FRAY / _FALL)  # as far as single hairs may reach
     opened = (
-        _OPEN * _smooth(0.3, 0.95, steps) if identity.fringe > 0.75 else _OPEN * _smooth(0.8, 1.15, steps)
+        _OPEN * smoothstep(0.3, 0.95, steps)
+        if identity.fringe > 0.75
+        else _OPEN * smoothstep(0.8, 1.15, steps)
     )
     short = (ends < 1) & (identity.fringe <= 0.75)
     turned = np.where(short, angles, part + np.sign(angles - part) * np.maximum(from_face, opened))
-    behind = _BEHIND * _smooth(0.9, 1.7, steps)
+    behind = _BEHIND * smoothstep(0.9, 1.7, steps)
     turned = np.where(short, turned, np.sign(turned) * np.maximum(np.abs(turned), behind))
     points = _fall(turned, steps, rng, 0.012 + 0.006 * rng.random())
     _rest_on_body(points, turned[-1], 0.036 + looks.outfit.loose + 0.016 * looks.outfit.jacket)
@@ -102,7 +105,7 @@ def _ends(fringe: float, cut: float, from_face: np.ndarray, rng: np.random.Gener
     if fringe > 0.75:
         return np.asarray(long)
     bangs = 1 - np.arcsin((fringe + 0.003 * ragged - MIDDLE[2]) / 0.125) / (np.pi / 2)
-    return np.asarray(bangs + (long - bangs) * _smooth(_BANGS, _BANGS + 0.14, from_face))
+    return np.asarray(bangs + (long - bangs) * smoothstep(_BANGS, _BANGS + 0.14, from_face))
 
 
 def _fall(turned: np.ndarray, steps: np.ndarray, rng: np.random.Generator, lift: float) -> np.ndarray:
@@ -110,11 +113,11 @@ def _fall(turned: np.ndarray, steps: np.ndarray, rng: np.random.Generator, lift:
     elevation = (1 - np.minimum(steps, 1)) * np.pi / 2
     down = np.maximum(steps - 1, 0) * _FALL
     clumps = gaussian_filter1d(rng.normal(size=_STRANDS), 1.2, mode="wrap")
-    waves = rng.uniform(0, 0.005) * np.sin(down * rng.uniform(45, 75) + 2 * clumps) * _smooth(0, 0.1, down)
+    waves = rng.uniform(0, 0.005) * np.sin(down * rng.uniform(45, 75) + 2 * clumps) * smoothstep(0, 0.1, down)
     radius = _skull(turned, elevation) + lift
-    ears = 0.012 * np.exp(-(((np.abs(turned) - 1.5) / 0.45) ** 2)) * _smooth(0.6, 1.1, steps)
-    level = radius * np.cos(elevation) + ears + (0.004 * clumps * _smooth(0.5, 2, steps) + waves)
-    level = level - 0.012 * _smooth(0.04, 0.14, down)
+    ears = 0.012 * np.exp(-(((np.abs(turned) - 1.5) / 0.45) ** 2)) * smoothstep(0.6, 1.1, steps)
+    level = radius * np.cos(elevation) + ears + (0.004 * clumps * smoothstep(0.5, 2, steps) + waves)
+    level = level - 0.012 * smoothstep(0.04, 0.14, down)
     return np.stack(
         [
             level * np.sin(turned) + MIDDLE[0],
@@ -140,7 +143,7 @@ def _rest_on_body(points: np.ndarray, angles: np.ndarray, clear: float) -> None:
         least[level] = np.maximum(
             least[level], least[level + 1] - 1.5 * (points[level, :, 2] - points[level + 1, :, 2])
         )
-    share = _smooth(0.05, 0.5, np.abs(np.abs(angles) - _FRONT))  # between the two they end in the shoulder
+    share = smoothstep(0.05, 0.5, np.abs(np.abs(angles) - _FRONT))  # between the two they end in the shoulder
     push = np.where(points[..., 2] < _NAPE + 0.05, np.maximum(least - out, 0), 0) * share
     out = out + np.maximum(push, gaussian_filter(push, (1.5, 1.5), mode=("nearest", "wrap")))
     points[..., 1] = np.where(front, -1.0, 1.0) * out
@@ -216,8 +219,3 @@ def body_vertices(shared: Template) -> np.ndarray:
 def _tree() -> cKDTree:
     shared = template()
     return cKDTree(shared.attributes[body_vertices(shared), :3])
-
-
-def _smooth(low: float, high: float, at: np.ndarray) -> np.ndarray:
-    share = np.clip((at - low) / (high - low), 0, 1)
-    return np.asarray(share * share * (3 - 2 * share))

@@ -322,13 +322,17 @@ def test_a_rosbag2_that_cannot_be_read_is_one_record(tmp_path: Path) -> None:
     assert ref.problem == "it cannot be probed (ReaderError)"
 
 
-def test_a_rosbag2_in_sqlite_is_read_from_a_store(
-    s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As from a disk, by one copy for all clips, which goes with the next bag; what lies beside it is not copied."""
+@pytest.fixture
+def copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files, in which nothing is held yet."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(local, "_HELD", {})
+    return tmp_path / "tmp"
+
+
+def test_a_rosbag2_in_sqlite_is_read_from_a_store(s3: str, tmp_path: Path, copies: Path) -> None:
+    """As from a disk, by one copy for all clips, which goes with the next bag; what lies beside it is not copied."""
     for name in ("one", "two"):
         bag_sets.rosbag2(tmp_path / name, {"/front": (ROS[0], JPEGS, "jpeg")})
         for file in (tmp_path / name).iterdir():
@@ -339,7 +343,7 @@ def test_a_rosbag2_in_sqlite_is_read_from_a_store(
         (ref.pts, ref.images, ref.problem) for ref in there
     ]
     assert np.array_equal(shown(refs, "/front"), shown(there, "/front")) and released(refs) == COUNT
-    (held,) = (tmp_path / "tmp").iterdir()
+    (held,) = copies.iterdir()
     assert sorted(file.name for file in held.iterdir()) == ["metadata.yaml", "one.db3"]
     assert held.stat().st_mode & 0o777 == 0o700
     killed = held.with_name(
@@ -347,7 +351,7 @@ def test_a_rosbag2_in_sqlite_is_read_from_a_store(
     )  # no process has that number
     killed.mkdir()
     assert size_of(refs[0].uri) > 0 and not refused(plan(f"{s3}/ros2/two"))
-    assert list((tmp_path / "tmp").iterdir()) == [held], "nor that of who was killed"
+    assert list(copies.iterdir()) == [held], "nor that of who was killed"
     assert sorted(file.name for file in held.iterdir()) == ["metadata.yaml", "two.db3"]
     storage.delete(f"{s3}/ros2/one", ["metadata.yaml"])
     with pytest.raises(DecodeError):
@@ -355,12 +359,9 @@ def test_a_rosbag2_in_sqlite_is_read_from_a_store(
 
 
 def test_a_rosbag2_in_a_store_for_which_there_is_no_room(
-    s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    s3: str, tmp_path: Path, copies: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Is one record that says so, and no clip of it is made; no part of it stays."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setattr(local, "_HELD", {})
     bag_sets.rosbag2(tmp_path / "log", {"/front": (ROS[0], JPEGS, "jpeg")})
     for file in (tmp_path / "log").iterdir():
         storage.write_bytes(f"{s3}/full/log", file.name, file.read_bytes())
@@ -371,4 +372,4 @@ def test_a_rosbag2_in_a_store_for_which_there_is_no_room(
     assert refused(plan(f"{s3}/full/log")) == {"there is no room for a copy of it on the local disk": 0}
     with pytest.raises(DecodeError, match="no room"):
         decode_clip(good)
-    assert not list((tmp_path / "tmp").iterdir())
+    assert not list(copies.iterdir())
