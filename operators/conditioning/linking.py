@@ -15,6 +15,7 @@ _CUT = 0.35  # of the share of the smaller box within the other, where the frame
 _EDGE = 3  # px
 _HIDDEN = 0.5  # share of an expected box within somebody else's, who may be hiding them
 _ONE_PERSON = 0.7  # likeness of joints in most of the frames that two paths share
+_SIZE = 4.0  # times the area of the box where somebody is expected: beyond it, joints are of who else is in a box
 _MEMORY = 4  # sightings from which a direction is taken
 _KNOWN = (
     8  # sightings after which a path goes before newer ones, which may be a second box of the same person
@@ -98,9 +99,11 @@ def _continued(
     last = [_nearest(path, t) for path in live]
     expected = np.stack([_expected(path, t) for path in live])
     moved = np.stack([_moved(one, box) for one, box in zip(last, expected, strict=True)])
-    areas = (expected[:, 2:] - expected[:, :2]).prod(axis=1)
-    place = _place(expected, np.stack([one.box for one in people]), size)
+    boxes = np.stack([one.box for one in people])
+    areas, found = ((some[:, 2:] - some[:, :2]).prod(axis=1) for some in (expected, boxes))
+    place = _place(expected, boxes, size)
     joints = oks(moved, np.stack([one.keypoints for one in people]), areas)
+    joints *= (found <= _SIZE * areas[:, None]) & (areas[:, None] <= _SIZE * found)
     looks = np.stack([one.colours for one in last]) @ np.stack([one.colours for one in people]).T
     closeness = np.maximum(place, joints)
     known = np.array([min(len(path), _KNOWN) for path in live])[:, None] / _KNOWN

@@ -8,17 +8,18 @@ import cv2
 import numpy as np
 
 from operators.conditioning.linking import Detection, Path, colours, link
-from operators.models.boxes import best_pairs, box_iou
+from operators.models.boxes import best_pairs, box_iou, shared_area
 from operators.models.runtime.finite import check_finite
 from schemas.cues import InstanceMasks, Patch, PoseDetections
 from schemas.policy import MaskPolicy
 from schemas.track import Track
 
 _SAME_PERSON_IOU = 0.3  # a pose and a mask of one frame
-_SHORT = (
-    0.75  # IoU of a body's extent with its box: what made the box larger is left out; 0.84 and more is usual
-)
+_SHORT = 0.75  # share of a box within its body's extent: what made the box larger is left out
 _SURE = 0.6  # of such a box
+# Score of a joint, of how many of COCO's 17 a whole person has, and which of them end the legs.
+_BELIEVED, _MOST, _ANKLES = 0.3, 12, [15, 16]
+_COCO = 17
 _EDGE = 3  # px from the frame's side within which a box ends there
 
 
@@ -133,10 +134,21 @@ def _finish(number: int, path: Path, frames: int, size: tuple[int, int], policy:
 
 
 def _falls_short(detection: Detection) -> bool:
-    """Whether somebody is surely seen in a box of which the body fills no more than a part, as who fills the frame."""
+    """Whether somebody is surely seen in a box of which the body fills no more than a part, as who fills the frame.
+
+    Of whom nearly all joints are seen down to the feet, and all within the body, nothing is left out: that box holds
+    somebody else, too, or a branch.
+    """
     if detection.score < _SURE or not detection.body.area:
         return False
-    return bool(box_iou(detection.box, np.array(detection.body.box, float))[0, 0] < _SHORT)
+    box, extent = detection.box, np.array(detection.body.box, float)
+    if shared_area(box, extent)[0, 0] >= _SHORT * (box[2:] - box[:2]).prod():
+        return False
+    joints = detection.keypoints[:_COCO]
+    seen = joints[:, 2] >= _BELIEVED
+    within = ((joints[:, :2] >= extent[:2]) & (joints[:, :2] <= extent[2:])).all(axis=1)
+    whole = seen.sum() >= _MOST and bool(seen[_ANKLES].all() and within[seen].all())
+    return not whole
 
 
 def _around(t: int, reach: int, frames: int, first: int) -> slice:

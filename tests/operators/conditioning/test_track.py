@@ -62,6 +62,46 @@ def test_who_fills_the_frame_is_masked_by_the_box_that_the_body_falls_short_of()
     assert not track.mask[:, :, :2].any()  # a body that fits gains nothing
 
 
+def _whole(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
+    """Joints [17,3] all over a box, from head to feet."""
+    points = np.ones((17, 3), np.float32)
+    points[:, 0], points[:, 1] = np.linspace(x0, x1, 17), np.linspace(y0, y1, 17)
+    return points
+
+
+@pytest.mark.parametrize(
+    ("change", "boxed"),
+    [
+        (None, False),
+        ((9, 100, 40, 1.0), True),  # a wrist that is seen beyond the body
+        ((9, 100, 40, 0.1), False),  # what is not believed to be there is not
+        ((15, 60, 90, 0.1), True),  # no foot: more of somebody may be in the box
+    ],
+)
+def test_of_whom_all_joints_are_in_the_body_it_is_all_and_the_rest_of_the_box_is_another(
+    change: tuple[int, int, int, float] | None, boxed: bool
+) -> None:
+    box, body = (10, 20, 118, 92), (40, 20, 72, 92)
+    person, found = masks(body), poses(box)
+    found.keypoints[0] = _whole(42, 22, 70, 90)
+    if change:
+        joint, *point = change
+        found.keypoints[0, joint] = point
+    seen = InstanceMasks(np.array([box], np.float32), person.scores, person.masks)
+    (track,) = tracked([seen] * 2, [found] * 2)
+    assert track.mask[:, 20:92, 100:118].all() == boxed
+
+
+def test_a_body_that_is_larger_than_its_box_gains_nothing_by_the_box() -> None:
+    """A tight box around somebody whose mask reaches beyond it on one side leaves nothing out."""
+    box, body = (40, 10, 60, 70), np.zeros(SIZE, bool)
+    body[10:70, 40:44] = True
+    body[40:46, 40:100] = True
+    seen = InstanceMasks(np.array([box], np.float32), np.ones(1, np.float32), [Patch.of(body)])
+    (alone,) = tracked([seen] * 2, [poses()] * 2)
+    assert not alone.mask[:, 60:70, 56:64].any()
+
+
 def test_a_mask_without_a_pixel_is_its_box_also_where_a_pose_agrees() -> None:
     box = np.array([[40, 10, 60, 70]], np.float32)
     empty = InstanceMasks(box, np.ones(1, np.float32), [Patch.of(np.zeros(SIZE, bool))])
@@ -285,3 +325,18 @@ def test_a_box_within_somebody_is_not_their_next_sight_where_no_edge_cuts_it() -
     """A second person in front of the first stays a second one."""
     seen = [masks((20, 10, 80, 90)), masks((20, 10, 80, 90), (40, 50, 56, 80)), masks((20, 10, 80, 90))]
     assert len(tracked(seen, [poses()] * 3)) == 2
+
+
+@pytest.mark.parametrize("large", [(10, 10, 110, 90), (45, 10, 120, 95)])
+def test_whose_joints_are_in_a_box_of_many_times_their_size_do_not_turn_into_what_is_in_it(
+    large: tuple[int, int, int, int],
+) -> None:
+    """A faint box around a car has the joints of the man who is looked at within it; the next has the car alone."""
+    man, beside = (40, 40, 52, 64), (80, 10, 120, 95)
+    seen = [masks(man)] * 4 + [masks(large, score=0.4), masks(beside, score=0.4)]
+    found = [poses(man)] * 4 + [poses(large), poses(beside)]
+    for one in found[:5]:
+        one.keypoints[0] = _whole(*man)
+    (first, *_) = tracked(seen, found)
+    assert first.person().boxes.shape[0] <= 4 + 2  # and a neighbour's mask
+    assert np.nanmax(first.person().boxes[:, 2]) <= man[2] + 1
