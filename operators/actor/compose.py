@@ -5,7 +5,7 @@ The plain composite: a whole anonymization without a generator, and what a gener
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, cmp_to_key
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ _HIPS, _ANKLES, _SHADOW, _HALO = [11, 12], [15, 16], 0.45, 0.22
 _CLOSED = 0.12  # of a person's height: a gap in the body so narrow is something in front of it
 _COARSE = 250  # px
 _SHOWS = 0.5  # share of a pixel
+_FAR_APART = 1.6  # times as far away: more than two people's heights differ
 _CLEAR = 0.012  # of the height around the body that is still body
 
 
@@ -63,26 +64,45 @@ def compose(
 ) -> np.ndarray:
     """uint8 [T,H,W,3]: the plate with everybody drawn on it inside `mask` bool [T,H,W]; outside it is the plate's.
 
-    Whoever is farther away is drawn first. `body` bool [T,H,W], the undilated masks, tells what stood in front of a
+    Whoever is farther away is drawn first, see `back_to_front`. `body` bool [T,H,W], the undilated masks, tells what stood in front of a
     person: narrow gaps in a body stay background where another frame shows it. `see` is told who shows where.
     """
     made = plate.frames.copy()
     for t, frame in enumerate(made):
         if not mask[t].any():
             continue
-        present = [
-            (posed(one.actor, t - one.first)[1][1], one) for one in everybody if one.first <= t < one.stop
-        ]
         within = cv2.distanceTransform(mask[t].astype(np.uint8), cv2.DIST_L2, 3)
         if body is not None:
             within[_in_front(body[t]) & ~plate.holes[t]] = 0
-        ordered = [one for _, one in sorted(present, key=lambda pair: -pair[0])]
+        ordered = back_to_front(everybody, t)
         front = np.zeros(within.shape, np.uint16)  # who shows in each pixel, by their number
         drawn = [_paste(frame, within, one, t, front, number) for number, one in enumerate(ordered, 1)]
         if see:
             for number, one in enumerate(ordered, 1):
                 see(t, one, front == number, drawn[number - 1])
     return made
+
+
+def back_to_front(everybody: Sequence[Cast], t: int) -> list[Cast]:
+    """Who plays frame t, the farthest first.
+
+    How far away somebody is tells a height that is not theirs: a child would be far behind an adult. Of people on one
+    ground the nearer one ends lower in the picture: so it was in all 96 sights of two who overlap in 52
+    rendered streets, by size in 85. Only who is much farther away by size, as on a roof, is behind whatever stands lower.
+    """
+
+    def compared(one: Cast, other: Cast) -> float:
+        (away, low), (other_away, other_low) = place[id(one)], place[id(other)]
+        if max(away, other_away) > _FAR_APART * min(away, other_away):
+            return other_away - away
+        return low - other_low
+
+    present = [one for one in everybody if one.first <= t < one.stop]
+    place = {
+        id(one): (float(posed(one.actor, t - one.first)[1][1]), float(one.points[t - one.first, :, 1].max()))
+        for one in present
+    }
+    return sorted(present, key=cmp_to_key(compared))
 
 
 def _paste(frame: np.ndarray, within: np.ndarray, one: Cast, t: int, front: np.ndarray, number: int) -> int:

@@ -15,7 +15,9 @@ _CUT = 0.35  # of the share of the smaller box within the other, where the frame
 _EDGE = 3  # px
 _HIDDEN = 0.5  # share of an expected box within somebody else's, who may be hiding them
 _ONE_PERSON = 0.7  # likeness of joints in most of the frames that two paths share
-_SIZE = 4.0  # times the area of the box where somebody is expected: beyond it, joints are of who else is in a box
+_SIZE = (
+    4.0  # times the area of the box where somebody is expected: beyond it, joints are of who else is in a box
+)
 _MEMORY = 4  # sightings from which a direction is taken
 _KNOWN = (
     8  # sightings after which a path goes before newer ones, which may be a second box of the same person

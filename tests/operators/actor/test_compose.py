@@ -5,17 +5,17 @@ import pytest
 
 from operators.actor.actor import actor, draw, posed
 from operators.actor.background.plate import plate
-from operators.actor.compose import Cast, cast, compose
+from operators.actor.compose import Cast, back_to_front, cast, compose
 from schemas.actor import Actor, Light
 from tests.operators.actor.walks import FPS, SIZE, walk
 
 _T = 4
 
 
-def _stander(persona: str, shift: float = 0.0, larger: float = 1.0) -> Actor:
+def _stander(persona: str, shift: float = 0.0, larger: float = 1.0, lower: float = 0.0) -> Actor:
     track = walk("stand", 0.0, frames=_T)
     centre = track.joints[..., :2].mean((0, 1))
-    track.joints[..., :2] = (track.joints[..., :2] - centre) * larger + centre + [shift, 0]
+    track.joints[..., :2] = (track.joints[..., :2] - centre) * larger + centre + [shift, lower]
     boxes = np.concatenate([track.joints[..., :2].min(1), track.joints[..., :2].max(1)], 1)
     made = actor(track.joints, boxes, SIZE, FPS, 5, persona)
     assert made is not None
@@ -65,6 +65,23 @@ def test_the_nearer_actor_is_in_front_whatever_the_order(red: Actor) -> None:
     np.testing.assert_array_equal(made, turned)
     x, y = SIZE[1] // 2, int(walk("stand", 0.0, frames=1).true[0, [5, 6, 11, 12], 1].mean())
     assert made[0, y, x, 2] > made[0, y, x, 0]
+
+
+@pytest.mark.parametrize(
+    ("larger", "lower", "nearer"),
+    [
+        (0.75, 90, True),  # a child in front of an adult: smaller, and with their feet lower
+        (1.3, -90, False),  # somebody tall behind
+        (0.4, 200, False),  # too small to stand there: on another ground
+    ],
+)
+def test_of_people_on_one_ground_who_ends_lower_is_nearer(
+    red: Actor, larger: float, lower: float, nearer: bool
+) -> None:
+    other = _stander("long-sleeved blue top, blue trousers", larger=larger, lower=lower)
+    casts = [Cast(red, 0, Light()), Cast(other, 0, Light())]
+    for several in (casts, casts[::-1]):
+        assert (back_to_front(several, 0)[-1].actor is other) == nearer
 
 
 def test_a_pole_that_cut_the_body_in_two_stays_in_front(red: Actor) -> None:
