@@ -87,8 +87,8 @@ def back_to_front(everybody: Sequence[Cast], t: int) -> list[Cast]:
     """Who plays frame t, the farthest first.
 
     How far away somebody is tells a height that is not theirs: a child would be far behind an adult. Of people on one
-    ground the nearer one ends lower in the picture: so it was in all 96 sights of two who overlap in 52
-    rendered streets, by size in 85. Only who is much farther away by size, as on a roof, is behind whatever stands lower.
+    ground the nearer one ends lower in the picture: so it was in all 96 sights of two who overlap in 52 rendered
+    streets, by size in 85. Only who is much farther away by size, as on a roof, is behind whoever stands lower.
     """
 
     def compared(one: Cast, other: Cast) -> float:
