@@ -2,10 +2,10 @@
 
 import numpy as np
 
-_FACE = 5  # nose, eyes and ears, the first of the COCO joints
+FACE = 5  # nose, eyes and ears, the first of the COCO joints
 _EYES, _EARS, _FACE_ALONE = (1, 2), (3, 4), [1, 2, 3, 4]
 _BETWEEN_EYES, _BETWEEN_EARS = 0.037, 0.09  # of the height, of adults (ANSUR II: 63 mm and 150 mm of 1.7 m)
-_SEEN = 0.3  # a joint's score
+SEEN = 0.3  # a joint's score
 _FACING = 0.7  # of the widths seen, the one that counts: who looks aside has a narrower face
 _OFTEN = 0.5  # of the frames in which both have to be seen
 _UNLIKE, _UNSTEADY = 1.7, 0.2  # by how much eyes and ears may tell otherwise, and each frame: more is noise
@@ -24,17 +24,17 @@ def close_up(joints: np.ndarray, scores: np.ndarray, boxes: np.ndarray) -> tuple
     height = _height(joints, scores)
     if height < _CLOSE * np.median(boxes[:, 3] - boxes[:, 1]):
         return 0.0, scores
-    weight = scores[:, :_FACE, None] * (scores[:, :_FACE, None] > _SEEN)
-    middle = (joints[:, :_FACE] * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-6)
+    weight = scores[:, :FACE, None] * (scores[:, :FACE, None] > SEEN)
+    middle = (joints[:, :FACE] * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-6)
     away = np.linalg.norm(joints - middle[:, None], axis=-1)
     within = away < _NECK * _BETWEEN_EARS * height
-    within[:, :_FACE] = False
+    within[:, :FACE] = False
     return height, np.where(within, 0.0, scores)
 
 
 def shows_face(scores: np.ndarray) -> np.ndarray:
     """bool [T]: whether all of a face but one of its five points is seen, of scores [T,17]."""
-    return np.asarray((scores[:, :_FACE] > _SEEN).sum(axis=1) >= _FACE - 1)
+    return np.asarray((scores[:, :FACE] > SEEN).sum(axis=1) >= FACE - 1)
 
 
 def _height(joints: np.ndarray, scores: np.ndarray) -> float:
@@ -58,7 +58,7 @@ def _is_face(joints: np.ndarray, scores: np.ndarray) -> np.ndarray:
     nose = np.linalg.norm(joints[:, 0] - middle, axis=-1) < _OFF * ears
     told = eyes / _BETWEEN_EYES, ears / _BETWEEN_EARS
     alike = np.maximum(*told) < _UNLIKE * np.minimum(*told)
-    return np.asarray((scores[:, _FACE_ALONE] > _SEEN).all(axis=1) & level & between & nose & alike)
+    return np.asarray((scores[:, _FACE_ALONE] > SEEN).all(axis=1) & level & between & nose & alike)
 
 
 def _apart(joints: np.ndarray, pair: tuple[int, int]) -> np.ndarray:

@@ -38,9 +38,9 @@ def test_a_face_that_fills_the_frame_is_drawn_as_large(times: float, facing: flo
     assert made is not None
     apart = np.linalg.norm(keypoints(made)[:, :FACE] - joints[:, :FACE, :2], axis=-1)
     width = np.linalg.norm(joints[:, 3, :2] - joints[:, 4, :2], axis=-1)
-    assert np.median(apart / width[:, None]) < 0.2
+    assert np.median(apart / width[:, None]) < 0.04
     played = np.linalg.norm(keypoints(made)[:, 3] - keypoints(made)[:, 4], axis=-1)
-    assert 0.75 < np.median(played / width) < 1.3
+    assert 0.95 < np.median(played / width) < 1.05
 
 
 @pytest.mark.parametrize("kind", ["walk", "stand", "sit"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from operators.actor.actor import actor, keypoints, posed
-from operators.actor.body.skeleton import ANGLES
+from operators.actor.body.skeleton import ANGLES, USUAL
 from operators.actor.motion.solve import Camera
 from schemas.actor import Actor
 from tests.operators.actor.walks import FPS, SIZE, Walk, jitter, pck, walk
@@ -53,6 +53,37 @@ def test_a_hand_turns_as_its_knuckles_do(side: str) -> None:
         made = actor(track.joints, track.boxes, SIZE, FPS, seed=3)
         assert made is not None
         assert (np.sign(turned) * made.motion.pose[:, 1 + ANGLES.index("pron" + side)]).min() > 0.2
+
+
+@pytest.mark.parametrize("nod", [-0.4, 0.0, 0.4])
+@pytest.mark.parametrize("raised", [0.0, 0.03])
+def test_a_head_is_held_as_its_face_is_seen_wherever_the_shoulders_are(nod: float, raised: float) -> None:
+    """Shoulders that lie higher than the actor's had tipped the head by a tenth of a half turn."""
+    track = walk("stand", 0.2, noise=0.004, seed=3, turned={"nod": nod})
+    track.joints[:, [5, 6], 1] -= raised * track.tall[:, None]
+    made = actor(track.joints, track.boxes, SIZE, FPS, seed=3)
+    assert made is not None
+    angles = made.motion.pose[:, 1:]
+    held = angles[:, [ANGLES.index(name) for name in ("pitch", "spine", "nod")]].sum(axis=1)
+    there = nod + USUAL[ANGLES.index("spine")]
+    assert abs(held.mean() - there) < 0.13
+    face = np.linalg.norm(keypoints(made)[:, :5] - track.true[:, :5], axis=-1)
+    assert (face / track.tall[:, None]).mean() < 0.007
+
+
+def test_a_face_that_is_faintly_seen_or_jitters_turns_no_head() -> None:
+    """Of whom a network sees the back of the head it still puts eyes somewhere, and not for sure."""
+    track = walk("stand", 0.2, seed=3)
+    rng = np.random.default_rng(0)
+    for scores, apart in ((0.2, 0.04), (1.0, 0.02)):
+        seen = track.joints.copy()
+        shaken = rng.standard_normal((1 if scores < 1 else len(seen), 5, 2))
+        seen[:, :5, :2] += apart * track.tall[:, None, None] * shaken
+        seen[:, :5, 2] *= scores
+        made = actor(seen, track.boxes, SIZE, FPS, seed=3)
+        assert made is not None
+        face = np.linalg.norm(keypoints(made)[:, :5] - track.true[:, :5], axis=-1)
+        assert (face / track.tall[:, None]).mean() < 0.4 * apart
 
 
 @pytest.mark.parametrize("swing", ["wflex", "pron"])
