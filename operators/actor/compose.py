@@ -64,8 +64,9 @@ def compose(
 ) -> np.ndarray:
     """uint8 [T,H,W,3]: the plate with everybody drawn on it inside `mask` bool [T,H,W]; outside it is the plate's.
 
-    Whoever is farther away is drawn first, see `back_to_front`. `body` bool [T,H,W], the undilated masks, tells what stood in front of a
-    person: narrow gaps in a body stay background where another frame shows it. `see` is told who shows where.
+    Whoever is farther away is drawn first, see `back_to_front`. `body` bool [T,H,W], the undilated masks, tells what
+    stood in front of a person: narrow gaps in a body stay background where another frame shows it. `see` is told who
+    shows where.
     """
     made = plate.frames.copy()
     for t, frame in enumerate(made):
