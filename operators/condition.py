@@ -251,10 +251,18 @@ class Condition:
         for track, (seed, look) in zip(people, looks, strict=True):
             if track.number not in twice and surely_seen(track):
                 boxes = track.boxes_throughout()
-                whose = self.policy.identity.body
-                made = actor(track.keypoints, boxes, size, float(ref.fps), seed, look, body=whose)
+                whose, shared = self.policy.identity.body, self._shared(ref, track)
+                made = actor(
+                    track.keypoints, boxes, size, float(ref.fps), seed, look, body=whose, shared=shared
+                )
                 roles |= {track.number: Role(made, track.first)} if made else {}
         return roles
+
+    def _shared(self, ref: ClipRef, track: Track) -> tuple[int, int]:
+        """How many of the track's first frames the clip before has, too, and of its last the one after, if one is."""
+        stop = track.first + len(track.body)
+        after = len(ref.pts) - self.profile.clip.overlap
+        return max(0, ref.overlap - track.first), max(0, stop - max(after, track.first))
 
     def _looks(
         self, ref: ClipRef, people: Sequence[Track], steps: list[Step], whole: bool = False

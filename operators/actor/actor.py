@@ -38,19 +38,21 @@ def actor(
     persona: str = "",
     lifted: np.ndarray | None = None,
     body: Whose = "actor",
+    shared: tuple[int, int] = (0, 0),
 ) -> Actor | None:
     """The actor for one track, or None where the joints show nobody: such a track gets a fill and no actor.
 
     joints float32 [N,K,3] as in schemas/cues.PoseDetections, x, y in px and score; of a hand three knuckles count,
     and where all of it is seen its fingers; boxes [N,4] x0 y0 x1 y1 px; size (height, width) of the frame; lifted
     [N,17,3], a 3D lifter's joints in metres, as a hint. The actor's limbs are as long as their own, or with `body`
-    "source" as those of who was there, as far as the joints tell. The same arguments give the same actor. Raises
+    "source" as those of who was there, as far as the joints tell. `shared` are how many of the first and of the last
+    frames the clips before and after have, too, in which their actor moves alike. The same arguments give the same actor. Raises
     ValueError for what is not finite, UserError for a persona that nobody can look like.
     """
     points, taken = _points(joints), _OWN
     if body == "source":
         taken = proportions_of(_body(persona, seed), points, boxes, size, fps, lifted)
-    motion = fit(_body(persona, seed, taken), points, boxes, size, fps, lifted)
+    motion = fit(_body(persona, seed, taken), points, boxes, size, fps, lifted, shared)
     if motion is None:
         return None
     return Actor(replace(motion, fingers=bent_fingers(joints)), size, seed, persona, taken)

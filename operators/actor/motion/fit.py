@@ -12,6 +12,7 @@ from operators.actor.body.body import Body
 from operators.actor.motion.close_up import FACE, SEEN, close_up, shows_face
 from operators.actor.motion.fingers import at_ease
 from operators.actor.motion.heading import first_guess
+from operators.actor.motion.joined import joined
 from operators.actor.motion.solve import (
     COCO,
     HANDS,
@@ -30,6 +31,7 @@ from schemas.actor import Motion
 
 FOCAL = 1.2  # longer sides of the frame; what ordinary cameras have, about
 _PORTRAIT = 2.0  # of whom a face fills the frame: nobody films from so near that a nose grows
+_ANOTHERS = 0.025  # of the height; two people's heads are not shaped so unlike
 _FACE_EXACT, _PIXELS = 4.0, 1.5  # times as exactly as others the face's joints are seen; but not to less px
 _FAINTEST = 0.05  # a joint's score; less says nothing
 _KNUCKLES = 6.0  # how much one counts beside a joint: it is given beside its wrist, so its error is a hand's
@@ -57,6 +59,7 @@ _NOISY = 0.01  # of the height: noise of joints that halves it
 _SHRUNK = 2.5  # strong smoothing lets through less change than there was
 _CLEAN = 0.003  # of the height: noise of joints that needs no smoothing
 _SHORTEST = 5  # frames that can tell noise from motion
+_FEWEST_SHARED = 3  # frames of which motion is found alone
 
 
 def fit(
@@ -66,6 +69,7 @@ def fit(
     size: tuple[int, int],
     fps: float,
     lifted: np.ndarray | None = None,
+    shared: tuple[int, int] = (0, 0),
 ) -> Motion | None:
     """The motion that explains the joints, or None where there is nobody to believe in.
 
@@ -76,12 +80,15 @@ def fit(
     begun = to_explain(body, joints, boxes, size, fps, lifted)
     if begun is None:
         return None
-    problem = _by_face(begun[0])
-    state, used = _learn_calm(problem, best_start(problem, begun[1]), fps)
+    state = best_start(*begun)
+    problem = _by_face(begun[0], state)
+    state, used = _learn_calm(problem, solve(problem, state.parameters, _ITERATIONS), fps)
     if _distance(used, state) > _SCATTERED:
         return None
     state = _turn_hands(used, state, fps)
-    pose, place = (part.astype(np.float32) for part in np.split(state.parameters, [RIGHT], axis=1))
+    first, last = (_alone(begun[0], state, part, fps) for part in _shared(len(joints), shared))
+    whole = joined(state.parameters, first, last)
+    pose, place = (part.astype(np.float32) for part in np.split(whole, [RIGHT], axis=1))
     return Motion(pose, place, used.camera.focal, at_ease(len(joints)))
 
 
@@ -123,17 +130,22 @@ def to_explain(
     return problem, start
 
 
-def _by_face(problem: Problem) -> Problem:
+def _by_face(problem: Problem, state: State) -> Problem:
     """The problem with joints of a face that count as much more than others as they are seen more exactly.
 
     Eyes are where they are seen, hips are somewhere in the trousers: networks and people mark them three to four times
     as exactly (COCO's spreads, see oks), though never to less than a pixel or so, nor than they are seen to jitter.
-    With joints all alike, a head was turned by what fits the shoulders.
+    With joints all alike, a head was turned by what fits the shoulders. A face that is not where the body, in this
+    `state`, has its head is of somebody in front.
     """
-    weights, face = problem.weights.copy(), problem.weights[:, :FACE]
+    face = problem.weights[:, :FACE]
+    away = np.linalg.norm((state.pixels - problem.joints)[:, :FACE], axis=-1) / problem.sizes[:, None]
+    if not (face > SEEN).any() or np.median(away[face > SEEN]) > _ANOTHERS:
+        return problem
     jitter = _jitter(problem.joints[:, :FACE] / problem.sizes[:, None, None], face > 0)
     least = np.maximum(jitter, _PIXELS / problem.sizes)
     exact = np.clip(problem.sigma / least, 1.0, _FACE_EXACT) ** 2
+    weights = problem.weights.copy()
     weights[:, :FACE] *= np.where(face > SEEN, exact[:, None], 1.0)
     return replace(problem, weights=weights)
 
@@ -196,6 +208,30 @@ def _turn_hands(problem: Problem, state: State, fps: float) -> State:
     smoothness = Smoothness(problem.smoothness.first, second)
     alone = replace(problem, weights=weights, smoothness=smoothness, hands_alone=True)
     return solve(alone, state.parameters, _ITERATIONS)
+
+
+def _shared(frames: int, shared: tuple[int, int]) -> tuple[slice | None, slice | None]:
+    """The frames at the start and at the end that are enough to be solved alone, and leave one between them."""
+    first, last = (count if count >= _FEWEST_SHARED else 0 for count in shared)
+    first = first if first < frames else 0
+    last = last if first + last < frames else 0
+    return slice(0, first) if first else None, slice(frames - last, frames) if last else None
+
+
+def _alone(problem: Problem, state: State, part: slice | None, fps: float) -> np.ndarray | None:
+    """Parameters [N,P] of a part of the frames, by their joints alone: as whoever has these frames finds them, too."""
+    if part is None:
+        return None
+    cut = replace(
+        problem,
+        joints=problem.joints[part],
+        weights=problem.weights[part],
+        sizes=problem.sizes[part],
+        lifted=None if problem.lifted is None else problem.lifted[part],
+    )
+    begun = solve(cut, state.parameters[part], _ITERATIONS)
+    cut = _by_face(cut, begun)
+    return _turn_hands(cut, solve(cut, begun.parameters, _ITERATIONS), fps).parameters
 
 
 def joint_noise(problem: Problem) -> float:

@@ -82,5 +82,5 @@ def test_joints_are_held_and_drawn_with_the_source_s_body() -> None:
 
 def test_no_pixel_enters() -> None:
     assert list(signature(actor).parameters) == [
-        "joints", "boxes", "size", "fps", "seed", "persona", "lifted", "body",
+        "joints", "boxes", "size", "fps", "seed", "persona", "lifted", "body", "shared",
     ]  # fmt: skip
