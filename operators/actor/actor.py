@@ -46,8 +46,8 @@ def actor(
     and where all of it is seen its fingers; boxes [N,4] x0 y0 x1 y1 px; size (height, width) of the frame; lifted
     [N,17,3], a 3D lifter's joints in metres, as a hint. The actor's limbs are as long as their own, or with `body`
     "source" as those of who was there, as far as the joints tell. `shared` are how many of the first and of the last
-    frames the clips before and after have, too, in which their actor moves alike. The same arguments give the same actor. Raises
-    ValueError for what is not finite, UserError for a persona that nobody can look like.
+    frames the clips before and after have, too, in which their actor moves alike. The same arguments give the same
+    actor. Raises ValueError for what is not finite, UserError for a persona that nobody can look like.
     """
     points, taken = _points(joints), _OWN
     if body == "source":

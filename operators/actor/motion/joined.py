@@ -1,6 +1,6 @@
 """Where one clip ends and the next begins: motion that goes on there, though neither clip knows the other.
 
-Of a track's frames some are in both clips. What is solved for these alone is the same in both, and each clip comes to it.
+Of a track's frames some are in both clips. What is solved for these alone is the same in both, and each comes to it.
 """
 
 import numpy as np
