@@ -92,11 +92,11 @@ def back_to_front(everybody: Sequence[Cast], t: int) -> list[Cast]:
     streets, by size in 85. Only who is much farther away by size, as on a roof, is behind whoever stands lower.
     """
 
-    def compared(one: Cast, other: Cast) -> float:
+    def compared(one: Cast, other: Cast) -> int:
         (away, low), (other_away, other_low) = place[id(one)], place[id(other)]
         if max(away, other_away) > _FAR_APART * min(away, other_away):
-            return other_away - away
-        return low - other_low
+            return int(np.sign(other_away - away))
+        return int(np.sign(low - other_low))
 
     present = [one for one in everybody if one.first <= t < one.stop]
     place = {

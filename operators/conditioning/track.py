@@ -145,8 +145,8 @@ def _falls_short(detection: Detection) -> bool:
     if shared_area(box, extent)[0, 0] >= _SHORT * (box[2:] - box[:2]).prod():
         return False
     joints = detection.keypoints[:_COCO]
-    seen = joints[:, 2] >= _BELIEVED
-    within = ((joints[:, :2] >= extent[:2]) & (joints[:, :2] <= extent[2:])).all(axis=1)
+    seen = np.asarray(joints[:, 2] >= _BELIEVED)
+    within = np.asarray(((joints[:, :2] >= extent[:2]) & (joints[:, :2] <= extent[2:])).all(axis=1))
     whole = seen.sum() >= _MOST and bool(seen[_ANKLES].all() and within[seen].all())
     return not whole
 
