@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from operators.actor.body.body import Body
-from operators.actor.motion.close_up import FACE, SEEN, close_up, shows_face
+from operators.actor.motion.close_up import close_up, shows_face
+from operators.actor.motion.exactness import by_face, joint_noise
 from operators.actor.motion.fingers import at_ease
 from operators.actor.motion.heading import first_guess
 from operators.actor.motion.joined import joined
@@ -31,8 +32,6 @@ from schemas.actor import Motion
 
 FOCAL = 1.2  # longer sides of the frame; what ordinary cameras have, about
 _PORTRAIT = 2.0  # of whom a face fills the frame: nobody films from so near that a nose grows
-_ANOTHERS = 0.025  # of the height; two people's heads are not shaped so unlike
-_FACE_EXACT, _PIXELS = 4.0, 1.5  # times as exactly as others the face's joints are seen; but not to less px
 _FAINTEST = 0.05  # a joint's score; less says nothing
 _KNUCKLES = 6.0  # how much one counts beside a joint: it is given beside its wrist, so its error is a hand's
 _TURNED_HAND, _QUICKER = 2.0, 4.0  # once the arms are known: times that, and times as quickly
@@ -75,13 +74,14 @@ def fit(
 
     joints float [N,23,3] as in skeleton.Pose: x, y in px and score; boxes [N,4] x0 y0 x1 y1 px; size (height, width) of
     the frame; lifted [N,17,3], a 3D lifter's joints in metres (X to the picture's right, Y away, Z up), of which only
-    the relations count. Fingers are at ease. Raises ValueError for what is not finite.
+    the relations count; shared, how many of the first and of the last frames another clip has, too, and shows alike.
+    Fingers are at ease. Raises ValueError for what is not finite.
     """
     begun = to_explain(body, joints, boxes, size, fps, lifted)
     if begun is None:
         return None
     state = best_start(*begun)
-    problem = _by_face(begun[0], state)
+    problem = by_face(begun[0], state)
     state, used = _learn_calm(problem, solve(problem, state.parameters, _ITERATIONS), fps)
     if _distance(used, state) > _SCATTERED:
         return None
@@ -128,26 +128,6 @@ def to_explain(
     calm = usual_smoothness(fps, _EASY)
     problem = Problem(body.skeleton, body.height, camera, joints[..., :2], scores, sizes, calm, lifted=lifted)
     return problem, start
-
-
-def _by_face(problem: Problem, state: State) -> Problem:
-    """The problem with joints of a face that count as much more than others as they are seen more exactly.
-
-    Eyes are where they are seen, hips are somewhere in the trousers: networks and people mark them three to four times
-    as exactly (COCO's spreads, see oks), though never to less than a pixel or so, nor than they are seen to jitter.
-    With joints all alike, a head was turned by what fits the shoulders. A face that is not where the body, in this
-    `state`, has its head is of somebody in front.
-    """
-    face = problem.weights[:, :FACE]
-    away = np.linalg.norm((state.pixels - problem.joints)[:, :FACE], axis=-1) / problem.sizes[:, None]
-    if not (face > SEEN).any() or np.median(away[face > SEEN]) > _ANOTHERS:
-        return problem
-    jitter = _jitter(problem.joints[:, :FACE] / problem.sizes[:, None, None], face > 0)
-    least = np.maximum(jitter, _PIXELS / problem.sizes)
-    exact = np.clip(problem.sigma / least, 1.0, _FACE_EXACT) ** 2
-    weights = problem.weights.copy()
-    weights[:, :FACE] *= np.where(face > SEEN, exact[:, None], 1.0)
-    return replace(problem, weights=weights)
 
 
 def _standing(joints: np.ndarray, seen: np.ndarray) -> float:
@@ -202,6 +182,8 @@ def _turn_hands(problem: Problem, state: State, fps: float) -> State:
     While the whole body is solved for, a wrist and a forearm go some of the way to where a hand is, and it turns the
     less; and what is calm for an arm is too calm for a hand.
     """
+    if not problem.weights[:, COCO:].any():
+        return state
     weights, second = problem.weights.copy(), problem.smoothness.second.copy()
     weights[:, COCO:] *= _TURNED_HAND
     second[HANDS] = _QUICKER * usual_smoothness(fps, _EASY).second[HANDS]
@@ -230,22 +212,8 @@ def _alone(problem: Problem, state: State, part: slice | None, fps: float) -> np
         lifted=None if problem.lifted is None else problem.lifted[part],
     )
     begun = solve(cut, state.parameters[part], _ITERATIONS)
-    cut = _by_face(cut, begun)
+    cut = by_face(cut, begun)
     return _turn_hands(cut, solve(cut, begun.parameters, _ITERATIONS), fps).parameters
-
-
-def joint_noise(problem: Problem) -> float:
-    """Standard deviation of the joints' jitter as a share of the size."""
-    places = problem.joints[:, :COCO] / problem.sizes[:, None, None]
-    return _jitter(places, problem.weights[:, :COCO] > 0)
-
-
-def _jitter(places: np.ndarray, seen: np.ndarray) -> float:
-    """Standard deviation of what points [T,K,2] change beyond their motion, from third differences over time; 0 where
-    too few are `seen`, [T,K], to tell."""
-    jerk = np.diff(places, 3, axis=0) / np.sqrt(20)
-    seen = seen[3:] & seen[2:-1] & seen[1:-2] & seen[:-3]
-    return float(1.4826 * np.median(np.abs(jerk[seen]))) if seen.any() else 0.0
 
 
 def _distance(problem: Problem, state: State) -> float:
