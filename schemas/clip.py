@@ -159,6 +159,7 @@ class Evidence:
              are counted in the clip's window
     gates    scores so far; `steps` and `seconds` likewise
     labelled whether labels of generated people are to be published
+    context  bool [overlap,H,W]: `mask` in the window's frames before those released, once it has no more of them
     """
 
     variant: Variant
@@ -176,6 +177,7 @@ class Evidence:
     steps: list[Step]
     seconds: dict[str, float]
     labelled: bool = False
+    context: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), bool))
 
     @property
     def regenerated(self) -> np.ndarray:
@@ -188,7 +190,7 @@ class Evidence:
         names = ("mask", "body", "renewed", "spared")
         masks = {name: getattr(self, name)[overlap:] for name in names}
         excepted = [replace(one, frame=one.frame - overlap) for one in self.excepted if one.frame >= overlap]
-        return replace(self, people=people, excepted=excepted, **masks)
+        return replace(self, people=people, excepted=excepted, context=self.mask[:overlap], **masks)
 
 
 @dataclass(frozen=True)

@@ -118,15 +118,14 @@ def _finish(number: int, path: Path, frames: int, size: tuple[int, int], policy:
         body[t - first], keypoints[t - first] = detection.body.within(0, 0, *size), detection.keypoints
         if _falls_short(detection):
             boxed[t - first] = Patch.of_box(detection.box, size).within(0, 0, *size)
+    covered = body.copy()
     for before, after in pairwise(seen):
         for t in range(before + 1, after):
-            # Somewhere between the two places: both, and everything between their boxes.
-            body[t - first] = _sweep(path[before], path[after], (t - before) / (after - before), size)
-            keypoints[t - first] = _between(
-                keypoints[before - first], keypoints[after - first], (t - before) / (after - before)
-            )
+            ends, share = (path[before], path[after]), (t - before) / (after - before)
+            body[t - first], covered[t - first] = _meanwhile(*ends, share, size), _sweep(*ends, share, size)
+            keypoints[t - first] = _between(keypoints[before - first], keypoints[after - first], share)
     near = [_around(first + i, reach, frames, first) for i in range(len(body))]
-    joined, around = (np.stack([one[span].any(axis=0) for span in near]) for one in (body, boxed))
+    joined, around = (np.stack([one[span].any(axis=0) for span in near]) for one in (covered, boxed))
     grown = [dilate(mask, policy.dilate_px, policy.dilate_share) for mask in joined]
     masks = [mask | dilate(box, policy.dilate_px) for mask, box in zip(grown, around, strict=True)]
     surest = max(detection.score for detection in path.values())
@@ -159,11 +158,25 @@ def _around(t: int, reach: int, frames: int, first: int) -> slice:
 
 
 def _sweep(before: Detection, after: Detection, share: float, size: tuple[int, int]) -> np.ndarray:
-    body = (before.body | after.body).within(0, 0, *size)
+    """bool [H,W]: where somebody may be between two sights: at both places, and anywhere in the box on the way."""
+    return np.asarray(
+        (before.body | after.body | _on_the_way(before, after, share, size)).within(0, 0, *size)
+    )
+
+
+def _on_the_way(before: Detection, after: Detection, share: float, size: tuple[int, int]) -> Patch:
+    return Patch.of_box((1 - share) * before.box + share * after.box, size)
+
+
+def _meanwhile(before: Detection, after: Detection, share: float, size: tuple[int, int]) -> np.ndarray:
+    """bool [H,W]: the body of the nearer of two sights, moved to where somebody is on the way.
+
+    What is asked of a body is asked of them: the rest of where they may be is scenery, shown as it is in other frames.
+    """
+    nearer = before if share < 0.5 else after
     box = (1 - share) * before.box + share * after.box
-    x0, y0, x1, y1 = (int(v) for v in np.clip(np.round(box), 0, [size[1], size[0]] * 2))
-    body[y0:y1, x0:x1] = True
-    return body
+    dx, dy = ((box[:2] + box[2:] - nearer.box[:2] - nearer.box[2:]) / 2).round().astype(int).tolist()
+    return replace(nearer.body, x=nearer.body.x + dx, y=nearer.body.y + dy).within(0, 0, *size)
 
 
 def _between(before: np.ndarray, after: np.ndarray, share: float) -> np.ndarray:

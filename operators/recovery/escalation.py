@@ -106,5 +106,6 @@ def larger(mask: MaskPolicy, steps: Sequence[Step]) -> MaskPolicy:
 
 
 def tries(steps: Sequence[Step]) -> int:
-    """How often a clip was tried before, as these steps tell: each but `accept`, which asks for no other video."""
-    return sum(step.name != "accept" for step in steps)
+    """How often somebody is to look otherwise than before, as these steps tell: not by `accept`, which asks for no
+    other video, nor by a larger mask, in which they may look as they do in the clips before and after."""
+    return sum(step.name not in ("accept", "larger mask") for step in steps)

@@ -3,11 +3,13 @@
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+from operators.planning.probe import plan_source
 from operators.video import mp4_layout
 from operators.video.mp4_boxes import layout_of
 from schemas.certificate import Gate
@@ -19,12 +21,14 @@ from tests.operators.audited import (
     MASK,
     PERSON,
     POLICY,
+    PROFILE,
     REGENERATED,
     SOURCE,
     audit,
     blacked,
     blurred,
     encode,
+    noise,
 )
 from tests.operators.clips import with_evidence
 
@@ -241,3 +245,32 @@ def test_a_released_clip_proves_itself(candidate: CandidateClip) -> None:
     lax = POLICY.model_copy(update={"name": "lax"})
     with pytest.raises(ValueError, match="another policy"):
         replace(released, policy=lax.model_dump_json())
+
+
+def _copied(clip: CandidateClip) -> float:
+    result = audit(clip)
+    assert isinstance(result, ReleasedClip | QuarantinedClip)
+    gates = result.certificate.gates if isinstance(result, ReleasedClip) else result.gates
+    (score,) = [gate.score for gate in gates if gate.name == "copy"]
+    return score
+
+
+def test_a_table_that_only_the_context_shows_is_no_copy(candidate: CandidateClip, tmp_path: Path) -> None:
+    """Somebody comes before it in the first released frame, and their mask holds it: it is drawn as it was seen."""
+    source = np.repeat(SOURCE[:1], 9, axis=0)
+    source[2:, 16:80, 64:96] = noise(1)[0, 16:80, 64:96] // 2
+    shown = source[2:].copy()
+    shown[:, 16:80, 64:96] = PERSON[0, 16:80, 64:96]
+    path = tmp_path / "a.mp4"
+    path.write_bytes(encode(source))
+    (ref,) = plan_source(str(path), "a.mp4", b"key", PROFILE.clip)
+    masks = dict.fromkeys(("mask", "body", "renewed"), MASK[2:]) | {"spared": np.zeros_like(MASK[2:])}
+    nobody_yet, somebody = np.zeros_like(MASK[:2]), MASK[:2]
+    told = {}
+    for name, context in (("seen", nobody_yet), ("masked", somebody), ("unknown", MASK[:0])):
+        held = replace(candidate.evidence, **masks, context=context, painted=candidate.evidence.painted[:0])
+        clip = replace(
+            candidate, ref=replace(ref, overlap=2), evidence=held, video=encode(shown, ref.pts[2:])
+        )
+        told[name] = _copied(clip)
+    assert told["seen"] < POLICY.gates.copied_share < min(told["masked"], told["unknown"])

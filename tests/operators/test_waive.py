@@ -113,6 +113,8 @@ def test_no_policy_lets_anybody_waive_that_the_video_fits_its_source(name: str) 
 def test_accept_asks_for_the_same_seed_and_a_redo_for_another() -> None:
     seed, fill, yes = Step("other seed", "r"), Step("opaque fill", "r"), Step("accept", "r", "R. Viewer", "0")
     assert [tries(steps) for steps in ([], [yes], [seed], [seed, yes], [seed, fill])] == [0, 0, 1, 1, 2]
+    wider = Step("larger mask", "r")
+    assert [tries(steps) for steps in ([wider], [wider, wider], [wider, seed])] == [0, 0, 1]
     assert [filled(steps) for steps in ([], [fill], [fill, yes], [fill, seed], [seed, fill])] == [
         False,
         True,

@@ -147,6 +147,13 @@ def test_a_gap_is_filled_from_both_sides() -> None:
     assert all(frame[10:70, 40:60].all() for frame in tracks[0].body)
 
 
+def test_where_nobody_was_seen_the_body_is_one_body_on_its_way_and_the_mask_all_of_the_way() -> None:
+    """Both ends and the box between them are mostly scenery, which is shown as other frames show it."""
+    (track,) = tracked([masks((20, 10, 40, 70)), masks(), masks((32, 10, 52, 70))], [poses()] * 3)
+    assert track.body[1].sum() == 20 * 60 and track.body[1, 10:70, 26:46].all()
+    assert track.mask[1, 10:70, 20:52].all()
+
+
 def test_one_sure_frame_makes_a_track_of_faint_ones_and_faint_ones_alone_make_none() -> None:
     faint = masks((40, 10, 60, 70), score=0.1)
     (track,) = tracked([faint, masks((40, 10, 60, 70)), faint], [poses()] * 3)
