@@ -159,10 +159,7 @@ class Audit:
         others = but_excepted(seen, evidence.excepted, evidence.mask | spared)
         gates.append(final_look(others, evidence.mask, limits))
         gates += self.models.text(published, source, evidence.painted, overlap)
-        # What only the context shows is scenery as well; of a context without its mask nothing is known.
-        hidden = np.ones_like(source[:overlap, ..., 0], bool)
-        hidden = evidence.context if evidence.context.shape == hidden.shape else hidden
-        nobody = scenery(source, np.concatenate([hidden, evidence.mask]), shots(source))[overlap:]
+        nobody = scenery(source, evidence.mask_throughout(overlap), shots(source))[overlap:]
         unmasked = body & ~evidence.body & ~spared & ~nobody
         gates.append(source_copy(output, source, (people & ~nobody, unmasked), overlap, limits.copied_share))
         flat, treatment = filled(evidence.steps), self.policy.people
