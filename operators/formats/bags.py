@@ -5,6 +5,7 @@ policy's `other_streams` names; that is written as it was. Pictures are those th
 encoded once more, as H.265, VP9 and AV1 are; H.264 is the very slices that were audited.
 """
 
+import io
 import json
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import av
 import numpy as np
 
 from operators import storage
@@ -79,7 +81,7 @@ class BagExport:
 
     def _bag(self, uri: str, own: list[ClipRef]) -> dict[str, Any]:
         pictures = _Pictures(self, own)
-        reasons = sorted({ref.problem for ref in own if ref.problem and not ref.pts})
+        reasons = sorted({ref.problem for ref in own if ref.problem and not (ref.pts and ref.topic)})
         if not pictures.topics:  # it could not be read when it was planned
             return {"topics": {}, "given_back": {}, "left_out": dict.fromkeys(_LEFT, 0), "reasons": reasons}
         with _reading(uri) as bag, new_bag(self.target, self._name(uri), bag.profile) as out:
@@ -145,7 +147,7 @@ class _Pictures:
         ] = {}  # of each topic the key and pictures of the clip that is on
         # Where each message's picture is. Two messages of one topic and time with the same bytes are alike.
         self._due = defaultdict[tuple[str, int, str], deque[tuple[ClipRef, int]]](deque)
-        for ref in sorted(self.refs, key=lambda ref: ref.first_frame):
+        for ref in sorted((ref for ref in self.refs if ref.topic), key=lambda ref: ref.first_frame):
             shown = ref.images[len(ref.images) - len(ref.pts) :][ref.overlap :]
             for number, image in enumerate(shown):
                 self._due[ref.topic, int(image.name), image.digest].append((ref, number))
@@ -236,5 +238,16 @@ def _is_footage(media_type: str, data: bytes) -> bool:
     try:
         facts(data)
     except Unusable as error:
-        return str(error) != "cannot be decoded"
+        return str(error) != "cannot be decoded" or _holds_video(data)
     return True
+
+
+def _holds_video(data: bytes) -> bool:
+    """What FFmpeg finds pictures in, of whatever name; an MP4 without its index; a recording in the recording."""
+    if data[4:8] in (b"ftyp", b"mdat", b"moov") or data.startswith((b"\x89MCAP0\r\n", b"SQLite format 3\0")):
+        return True
+    try:
+        with av.open(io.BytesIO(data)) as container:
+            return bool(container.streams.video)
+    except (av.error.FFmpegError, ValueError):
+        return False
