@@ -33,8 +33,8 @@ def above(folder: str) -> tuple[str, ...]:
 def read_times(uri: str) -> tuple[bytes, dict[str, Fraction] | list[Fraction]]:
     """The file's bytes, and the seconds that it gives for the folder `uri`: by name where it has names, else in order.
 
-    Empty without such a file. Raises Unreadable if a line is no time, or there is none, and FileNotFoundError for a link
-    to nowhere: whoever has such a file means other times than the policy's rate.
+    Empty without such a file. Raises Unreadable if a line is no time, or there is none, and FileNotFoundError for a
+    link to nowhere: whoever has such a file means other times than the policy's rate.
     """
     place, _, own = uri.rpartition("/")
     for where, name in [*((uri, name) for name in NAMES), *((place, name) for name in above(own))]:
