@@ -24,9 +24,9 @@ def draw(keys: Iterable[str], count: int, seed: str) -> set[str]:
 def doubts(frames: np.ndarray, certificate: Certificate) -> list[str]:
     """What speaks against a clip's release, in words: uint8 [T,H,W,3] RGB as decoded, and what was certified of it.
 
-    Nothing is asked that takes the source: a clip that was not generated may well be black and still, and so may one be
-    still of which the gate says that nothing moved in the source: someone who sits before a wall. An independent detector,
-    run on the frames, belongs here as well.
+    Nothing is asked that takes the source: a clip that was not generated may well be black and still, and so may one
+    be still of which the gate says that nothing moved in the source: someone who sits before a wall. An independent
+    detector, run on the frames, belongs here as well.
     """
     found = []
     luma = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
