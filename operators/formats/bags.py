@@ -5,7 +5,6 @@ policy's `other_streams` names; that is written as it was. Pictures are those th
 encoded once more, as H.265, VP9 and AV1 are; H.264 is the very slices that were audited.
 """
 
-import io
 import json
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +12,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import av
 import numpy as np
 
 from operators import storage
@@ -29,9 +27,11 @@ from operators.bags.read import ROSBAG2, is_mcap, opened
 from operators.bags.rosbag2 import Rosbag2
 from operators.bags.write import McapOut, Rosbag2Out, new_bag
 from operators.formats.ended import Ended, require_released, unreleased
+from operators.formats.footage import is_footage
 from operators.formats.images import RECORD
+from operators.formats.names import Names
 from operators.video.encode import decode_bytes, encode_video
-from operators.video.still import Still, Unusable, ending_of, facts, written
+from operators.video.still import Still, ending_of, written
 from operators.video.units import encoded
 from schemas.clip import ClipRef
 from schemas.errors import UserError
@@ -60,6 +60,9 @@ class BagExport:
         by_bag = defaultdict[str, list[ClipRef]](list)
         for ref in self.refs:
             by_bag[ref.uri].append(ref)
+        names = Names(RECORD)
+        for name in map(self._name, by_bag):
+            names.take(name, [name], "Rename it and plan again")
         record = {"bags": {self._name(uri): self._bag(uri, own) for uri, own in sorted(by_bag.items())}}
         self._describe(sorted(uri for uri in by_bag if is_mcap(uri) and storage.is_below(self._name(uri))))
         storage.write_bytes(self.target, RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode())
@@ -119,7 +122,7 @@ class BagExport:
             if file.name not in self.others.attachments:
                 left["attachments"] += 1
                 continue
-            if _is_footage(file.media_type, file.data):
+            if is_footage(file.media_type, file.data):
                 problem = f"{file.name!r} is a picture or a video, which is never given back as it is"
                 raise UserError("policy.other_streams.attachments", problem, "Take it out")
             out.attach(file)
@@ -229,25 +232,3 @@ def _reading(uri: str) -> Iterator[McapFile | Rosbag2]:
         except Exception as error:  # the store's, or the library's
             raise UserError(uri, f"cannot be read any more ({type(error).__name__})", _CHANGED) from None
         yield bag
-
-
-def _is_footage(media_type: str, data: bytes) -> bool:
-    """By what it is said to be, and by what it can be opened as."""
-    if media_type.partition("/")[0].lower() in ("image", "video"):
-        return True
-    try:
-        facts(data)
-    except Unusable as error:
-        return str(error) != "cannot be decoded" or _holds_video(data)
-    return True
-
-
-def _holds_video(data: bytes) -> bool:
-    """What FFmpeg finds pictures in, of whatever name; an MP4 without its index; a recording in the recording."""
-    if data[4:8] in (b"ftyp", b"mdat", b"moov") or data.startswith((b"\x89MCAP0\r\n", b"SQLite format 3\0")):
-        return True
-    try:
-        with av.open(io.BytesIO(data)) as container:
-            return bool(container.streams.video)
-    except (av.error.FFmpegError, ValueError):
-        return False

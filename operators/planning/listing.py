@@ -274,8 +274,8 @@ def _is_recording(path: str) -> bool:
 
 
 def _once(place: str, found: Files) -> Files:
-    """Without files that are there a second time, through a linked folder; the shorter name stays. A file that is itself
-    a link stays, too: stores of content, such as git-annex's and the Hub's, link whatever is alike to one file."""
+    """Without files that are there a second time, through a linked folder; the shorter name stays. A file that is
+    itself a link stays, too: stores of content, such as git-annex's and the Hub's, link to one file what is alike."""
     first: dict[tuple[str, str], str] = {}
     counts = Counter(found.values())
     for name in sorted(found, key=lambda name: (name.count("/"), name)):

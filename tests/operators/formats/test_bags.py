@@ -314,6 +314,14 @@ def test_a_stamp_that_would_come_back_as_another_is_no_message(tmp_path: Path, w
     assert told["unreleased"][0]["reason"] == "1 pictures are no messages of their schema"
 
 
+def test_a_recording_in_a_folder_called_like_the_record_of_all_is_refused(tmp_path: Path) -> None:
+    bag = Bag(tmp_path / "in/recast.json/a.mcap")
+    bag.pictures("/cam", IMAGE, "protobuf", JPEGS[:3], "jpeg")
+    bag.end()
+    with pytest.raises(UserError, match="the record of all"):
+        export(tmp_path / "in", tmp_path / "out")
+
+
 def test_what_is_in_a_topic_without_a_name_is_a_record(tmp_path: Path) -> None:
     bag = Bag(tmp_path / "in/a.mcap")
     bag.pictures("", IMAGE, "protobuf", JPEGS[:3], "jpeg")
