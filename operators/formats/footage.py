@@ -4,7 +4,29 @@ import io
 
 import av
 
+from operators.video.decode import DEMUXERS
 from operators.video.still import Unusable, facts
+
+# Beside what planning takes; no playlists, as FFmpeg would open what stands in them.
+_MORE = [
+    "h264",
+    "hevc",
+    "av1",
+    "obu",
+    "ivf",
+    "mjpeg",
+    "yuv4mpegpipe",
+    "ogg",
+    "mxf",
+    "dv",
+    "rm",
+    "gif",
+    "wtv",
+    "nut",
+]
+_MORE += [
+    f"{kind}_pipe" for kind in ("jpeg", "png", "webp", "bmp", "tiff", "gif", "j2k", "jpegxl", "jpegls", "dds")
+]
 
 
 def is_footage(media_type: str, data: bytes) -> bool:
@@ -23,7 +45,8 @@ def _holds_video(data: bytes) -> bool:
     if data[4:8] in (b"ftyp", b"mdat", b"moov") or data.startswith((b"\x89MCAP0\r\n", b"SQLite format 3\0")):
         return True
     try:
-        with av.open(io.BytesIO(data)) as container:
+        only = {"format_whitelist": ",".join((*DEMUXERS, *_MORE))}
+        with av.open(io.BytesIO(data), metadata_errors="replace", container_options=only) as container:
             return bool(container.streams.video)
     except (av.error.FFmpegError, ValueError):
         return False

@@ -276,7 +276,18 @@ def plan_of_one() -> ClipRef:
 def test_attachments_of_footage_are_told_by_their_bytes(tmp_path: Path) -> None:
     others = OtherStreams(attachments=["calib"])
     said: dict[str, str] = {}
-    notes = {"json": b'{"k": [1, 2]}' * 40, "yaml": b"k: [1]\n" * 90, "zeros": bytes(4000), "nothing": b""}
+    (tmp_path / "other.mp4").write_bytes(generated(plan_of_one()))
+    path = tmp_path / "other.mp4"
+    playlists = {
+        "m3u": f"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:1,\n{path}\n#EXT-X-ENDLIST\n".encode(),
+        "concat": f"ffconcat version 1.0\nfile '{path}'\n".encode(),
+    }
+    notes = playlists | {
+        "json": b'{"k": [1, 2]}' * 40,
+        "yaml": b"k: [1]\n" * 90,
+        "zeros": bytes(4000),
+        "nothing": b"",
+    }
     for number, (name, data) in enumerate((footage() | notes).items()):
         bag = Bag(tmp_path / f"{number}/a.mcap")
         bag.pictures("/cam", IMAGE, "protobuf", JPEGS[:6], "jpeg")
