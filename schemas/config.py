@@ -64,8 +64,14 @@ def load(cls: type[T], path: str | Path, overrides: list[str] | None = None, pre
             name = override.partition("=")[0]
             if field == name or field.startswith(f"{name}.") or name.startswith(f"{field}."):
                 path = f"--set {prefix}{override}"
-        got = "" if first["type"] == "missing" else f" (got {first['input']!r})"
-        raise UserError(f"{path}: {field}", f"{first['msg']}{got}", _remedy(cls, first)) from None
+        # Of what holds for several fields together the input is all of them.
+        got = (
+            ""
+            if first["type"] == "missing" or isinstance(first["input"], dict)
+            else f" (got {first['input']!r})"
+        )
+        where = f"{path}: {field}" if field else str(path)
+        raise UserError(where, f"{first['msg']}{got}", _remedy(cls, first)) from None
 
 
 def _remedy(cls: type[Settings], error: Mapping[str, Any]) -> str:

@@ -56,7 +56,8 @@ _REASONS = [
     rf"{_N} pictures (?:cannot be (?:decoded|read)|hold more than one picture a file|are no footage but labels,"
     r" bits or measurements such as depth|have names that cannot be written down|are too large for the profile's"
     r" clip\.max_bytes|are (?:named in the timestamps file and not there|not named in the timestamps file)"
-    r"|lie in a chunk that is damaged|are of a form that is not read|are no messages of their schema|are interlaced, or"
+    r"|lie in a chunk that is damaged|are of a form that is not read|are no messages of their schema|are of a topic"
+    r" without a name|are interlaced, or"
     r" not in the order in which they are shown|lean on one that is missing or cannot be decoded)",
     r"the bag is cut short, or damaged where nobody can tell what is missing",
     r"there is no topic of pictures in it",
@@ -64,7 +65,7 @@ _REASONS = [
     r"there is no room for a copy of it on the local disk",
     rf"its timestamps file has (?:{_N} lines for {_N} pictures|a date that is none)",
     rf"line {_N} of its timestamps file is no time",
-    r"its timestamps file names some pictures twice, or not at all",
+    r"its timestamps file (?:names some pictures twice, or not at all|holds no time)",
     r"its list of people (?:is no Parquet file|lacks a column, or has one twice|has a column of another type)",
     rf"its list of people (?:has more than {_N} rows|is not of {_N} (?:frames|pictures), as many as it has)",
     rf"row {_N} of its list of people (?:is of no (?:frame|picture|topic of pictures) that it has"

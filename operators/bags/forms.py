@@ -147,7 +147,9 @@ def _to_protobuf(schema: str, held: PictureMessage) -> bytes:
 
 def _from_json(read: Any) -> PictureMessage:
     said = read.get("timestamp")
-    stamp = (int(said["sec"]), int(said.get("nsec", 0))) if said else None
+    if said is not None and ({*said} != {"sec", "nsec"} or {type(each) for each in said.values()} != {int}):
+        raise ValueError("timestamp")  # what is read as another time would be given back as that
+    stamp = (said["sec"], said["nsec"]) if said is not None else None
     data = base64.b64decode(read["data"], validate=True)
     return PictureMessage(stamp, str(read.get("frame_id", "")), str(read.get("format", "")), data)
 

@@ -27,9 +27,11 @@ from operators.bags.read import ROSBAG2, is_mcap, opened
 from operators.bags.rosbag2 import Rosbag2
 from operators.bags.write import McapOut, Rosbag2Out, new_bag
 from operators.formats.ended import Ended, require_released, unreleased
+from operators.formats.footage import is_footage
 from operators.formats.images import RECORD
+from operators.formats.names import Names
 from operators.video.encode import decode_bytes, encode_video
-from operators.video.still import Still, Unusable, ending_of, facts, written
+from operators.video.still import Still, ending_of, written
 from operators.video.units import encoded
 from schemas.clip import ClipRef
 from schemas.errors import UserError
@@ -58,6 +60,9 @@ class BagExport:
         by_bag = defaultdict[str, list[ClipRef]](list)
         for ref in self.refs:
             by_bag[ref.uri].append(ref)
+        names = Names(RECORD)
+        for name in map(self._name, by_bag):
+            names.take(name, [name], "Rename it and plan again")
         record = {"bags": {self._name(uri): self._bag(uri, own) for uri, own in sorted(by_bag.items())}}
         self._describe(sorted(uri for uri in by_bag if is_mcap(uri) and storage.is_below(self._name(uri))))
         storage.write_bytes(self.target, RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode())
@@ -79,7 +84,7 @@ class BagExport:
 
     def _bag(self, uri: str, own: list[ClipRef]) -> dict[str, Any]:
         pictures = _Pictures(self, own)
-        reasons = sorted({ref.problem for ref in own if ref.problem and not ref.pts})
+        reasons = sorted({ref.problem for ref in own if ref.problem and not (ref.pts and ref.topic)})
         if not pictures.topics:  # it could not be read when it was planned
             return {"topics": {}, "given_back": {}, "left_out": dict.fromkeys(_LEFT, 0), "reasons": reasons}
         with _reading(uri) as bag, new_bag(self.target, self._name(uri), bag.profile) as out:
@@ -117,7 +122,7 @@ class BagExport:
             if file.name not in self.others.attachments:
                 left["attachments"] += 1
                 continue
-            if _is_footage(file.media_type, file.data):
+            if is_footage(file.media_type, file.data):
                 problem = f"{file.name!r} is a picture or a video, which is never given back as it is"
                 raise UserError("policy.other_streams.attachments", problem, "Take it out")
             out.attach(file)
@@ -145,7 +150,7 @@ class _Pictures:
         ] = {}  # of each topic the key and pictures of the clip that is on
         # Where each message's picture is. Two messages of one topic and time with the same bytes are alike.
         self._due = defaultdict[tuple[str, int, str], deque[tuple[ClipRef, int]]](deque)
-        for ref in sorted(self.refs, key=lambda ref: ref.first_frame):
+        for ref in sorted((ref for ref in self.refs if ref.topic), key=lambda ref: ref.first_frame):
             shown = ref.images[len(ref.images) - len(ref.pts) :][ref.overlap :]
             for number, image in enumerate(shown):
                 self._due[ref.topic, int(image.name), image.digest].append((ref, number))
@@ -227,14 +232,3 @@ def _reading(uri: str) -> Iterator[McapFile | Rosbag2]:
         except Exception as error:  # the store's, or the library's
             raise UserError(uri, f"cannot be read any more ({type(error).__name__})", _CHANGED) from None
         yield bag
-
-
-def _is_footage(media_type: str, data: bytes) -> bool:
-    """By what it is said to be, and by what it can be opened as."""
-    if media_type.partition("/")[0].lower() in ("image", "video"):
-        return True
-    try:
-        facts(data)
-    except Unusable as error:
-        return str(error) != "cannot be decoded"
-    return True

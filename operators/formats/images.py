@@ -13,6 +13,7 @@ import numpy as np
 
 from operators import storage
 from operators.formats.ended import Ended, require_released, unreleased
+from operators.formats.names import Names
 from operators.planning.listing import ending
 from operators.video.encode import decode_bytes
 from operators.video.still import Still, written
@@ -38,8 +39,11 @@ class ImageExport:
         """Returns what RECORD says: of each folder how many pictures are released, gray and left out, and which."""
         require_released(self.refs, self.ended, self.target)
         folders: dict[str, dict[str, Any]] = {}
+        room = Names(RECORD)
         for ref in sorted(self.refs, key=lambda ref: (ref.uri, ref.first_frame)):
             name = ref.uri.removeprefix(storage.absolute(self.place)).strip("/") or "."
+            if name not in folders:
+                room.take(name, [f"{name}/{ref.images[0].name}"], "Rename it and plan again")
             said = folders.setdefault(name, {"released": 0, "gray": 0, "left out": 0, "unreleased": []})
             state, problem = self._clip(ref, name)
             images = ref.images[ref.overlap :]

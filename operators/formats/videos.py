@@ -16,6 +16,7 @@ from av.error import FFmpegError
 from operators import storage
 from operators.formats.ended import Ended, unreleased
 from operators.formats.images import RECORD
+from operators.formats.names import Names
 from operators.release.layout import source_of
 from operators.video.encode import decode_bytes, encode_video
 from operators.video.joined import Joined, Unlike, gray, settings_of
@@ -59,17 +60,17 @@ class VideoExport:
         """Write the videos of all `sources`, each its clips; of each, by name, how many frames ended how, and why.
 
         Raises UserError if a clip's video is not what was released, or two videos would be called the same, or one like
-        the record of all.
+        the record of all or like the folder of another.
         """
         videos: dict[str, dict[str, Any]] = {}
+        names = Names(RECORD)
         for refs in sources:
             name = self.name(refs[0])
-            if f"{name}.json" == RECORD:
-                remedy = "Rename it and plan again, or set videos.names to key"
-                raise UserError(name, "is what the record of all videos is called", remedy)
             if name in videos:
                 remedy = "Rename one of them and plan again, or set videos.names to key"
                 raise UserError(name, "is what two videos would be called", remedy)
+            remedy = "Rename it and plan again, or set videos.names to key"
+            names.take(name, [f"{name}.mp4", f"{name}.json"], remedy)
             videos[name] = self._video(name, sorted(refs, key=lambda ref: ref.first_frame))
         return videos
 

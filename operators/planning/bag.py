@@ -82,6 +82,8 @@ class _Topic:
         """A picture's shape, and how it is stored. Raises Unusable, or Unreadable if it is too large."""
         if message.data is None:
             raise Unusable("lie in a chunk that is damaged")
+        if not message.channel.topic:  # of what has no name nobody could say what became of it
+            raise Unusable("are of a topic without a name")
         if not form_of(message.channel):
             raise Unusable("are of a form that is not read")
         try:

@@ -47,8 +47,8 @@ def consent_list(refs: Sequence[ClipRef], person: int, consent: str, by: str) ->
     for option, said in (("--consent", consent), ("--by", by)):
         if not said or not words.written(said):
             raise UserError(option, "is published, and may not be", "Name no person, no file, no address")
-    frames = max(ref.first_frame + len(ref.pts) for ref in refs if not ref.problem)
-    shape = refs[0].height, refs[0].width
+    shown = [ref for ref in refs if not ref.problem]  # what cannot be shown has no size
+    frames, shape = max(ref.first_frame + len(ref.pts) for ref in shown), (shown[0].height, shown[0].width)
     rows = []
     for frame, box in sorted(sights[person].items()):
         x0, y0, x1, y1 = (float(side) for side in np.clip(box, 0, [shape[1], shape[0]] * 2))

@@ -274,13 +274,15 @@ def _is_recording(path: str) -> bool:
 
 
 def _once(place: str, found: Files) -> Files:
-    """Without files that are there a second time, through a linked folder; the shorter name stays."""
+    """Without files that are there a second time, through a linked folder; the shorter name stays. A file that is
+    itself a link stays, too: stores of content, such as git-annex's and the Hub's, link to one file what is alike."""
     first: dict[tuple[str, str], str] = {}
     counts = Counter(found.values())
     for name in sorted(found, key=lambda name: (name.count("/"), name)):
         stamp = found[name]
-        real = os.path.realpath(f"{place}/{name}") if counts[stamp] > 1 and "://" not in place else name
-        first.setdefault((stamp, real), name)
+        folder, _, own = f"{place}/{name}".rpartition("/")
+        twice = counts[stamp] > 1 and "://" not in place
+        first.setdefault((stamp, f"{os.path.realpath(folder)}/{own}" if twice else name), name)
     once = {name: found[name] for name in first.values()}
     sources = once.keys() | {name.rpartition("/")[0] for name in once}
     # One list may be that of several, by links.

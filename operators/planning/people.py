@@ -96,9 +96,10 @@ def listed_in(
 def read_people(uri: str, kind: Kind) -> list[Row]:
     """All rows of the list beside a source. Raises Unreadable for one that says less than it must."""
     place, _, name = list_of(uri).rpartition("/")
+    data = storage.read_bytes(place, name)
     try:
-        table = pq.read_table(pa.BufferReader(storage.read_bytes(place, name)))
-    except pa.ArrowException:
+        table = pq.read_table(pa.BufferReader(data))
+    except (pa.ArrowException, OSError):  # the latter of pages that are spoilt
         raise Unreadable("its list of people is no Parquet file", _REMEDY) from None
     if table.num_rows > _MOST:
         raise Unreadable(f"its list of people has more than {_MOST} rows", _REMEDY)

@@ -6,6 +6,7 @@ time, alone or beside a picture's name; what begins with # is none. A time is se
 number of milli-, micro- or nanoseconds since 1970, as its size tells.
 """
 
+import os
 import re
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -32,11 +33,13 @@ def above(folder: str) -> tuple[str, ...]:
 def read_times(uri: str) -> tuple[bytes, dict[str, Fraction] | list[Fraction]]:
     """The file's bytes, and the seconds that it gives for the folder `uri`: by name where it has names, else in order.
 
-    Empty without such a file. Raises Unreadable if a line is no time.
+    Empty without such a file. Raises Unreadable if a line is no time, or there is none, and FileNotFoundError for a
+    link to nowhere: whoever has such a file means other times than the policy's rate.
     """
     place, _, own = uri.rpartition("/")
     for where, name in [*((uri, name) for name in NAMES), *((place, name) for name in above(own))]:
-        if storage.exists(where, name):
+        is_link = name in NAMES and "://" not in where and os.path.islink(f"{where}/{name}")
+        if is_link or storage.exists(where, name):
             data = storage.read_bytes(where, name)
             try:
                 return data, _parsed(data.decode(errors="replace").lstrip("\ufeff"))
@@ -56,6 +59,8 @@ def _parsed(text: str) -> dict[str, Fraction] | list[Fraction]:
             found.append(((match["name"] or "").rpartition("/")[2], _seconds(match["time"])))
         elif found or number > 1:  # the first may be a table's head
             raise Unreadable(f"line {number} of its timestamps file is no time", _REMEDY)
+    if not found:
+        raise Unreadable("its timestamps file holds no time", _REMEDY)
     named = {name: seconds for name, seconds in found if name}
     if not named:
         return [seconds for _, seconds in found]

@@ -11,6 +11,7 @@ from schemas.certificate import Certificate, generated
 CONFIDENCE = 0.95
 _BLOCK = 8  # px: means over blocks as large as the codec's even out what it changes from frame to frame
 _STILL = 4.0  # levels that no block of a clip changes by if it shows one picture
+_STOOD = 1.0  # what the gate `frozen` says where the source's pictures do not change
 _ROUNDING = 2.0  # levels by which another decoder's luma may differ
 
 
@@ -23,7 +24,8 @@ def draw(keys: Iterable[str], count: int, seed: str) -> set[str]:
 def doubts(frames: np.ndarray, certificate: Certificate) -> list[str]:
     """What speaks against a clip's release, in words: uint8 [T,H,W,3] RGB as decoded, and what was certified of it.
 
-    Nothing is asked that takes the source: a clip that was not generated may well be black and still. An independent
+    Nothing is asked that takes the source: a clip that was not generated may well be black and still, and so may one
+    be still of which the gate says that nothing moved in the source: someone who sits before a wall. An independent
     detector, run on the frames, belongs here as well.
     """
     found = []
@@ -36,7 +38,7 @@ def doubts(frames: np.ndarray, certificate: Certificate) -> list[str]:
     if generated(certificate.tracks, certificate.steps):
         if max(int(frame.max()) for frame in luma) - min(int(frame.min()) for frame in luma) < _STILL:
             found.append("is of one colour throughout")
-        elif len(frames) > 1 and _largest_change(luma) < _STILL:
+        elif len(frames) > 1 and scores.get("frozen", 0.0) < _STOOD and _largest_change(luma) < _STILL:
             found.append("is one picture throughout, although its people were generated")
     return found
 

@@ -283,3 +283,25 @@ def said(text: str) -> str:
         return repr(parsed(text, "here"))
     except UserError as error:
         return str(error)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "rules=[{what: person, do: regenerate}]",
+        "rules=[{what: person, do: regenerate, except: [C-1]}, {what: face, do: blur}]",
+        "variant=structall",
+        "identity.body=source",
+        "labels=5",
+        "gates={}",
+        "mask={}",
+    ],
+)
+@pytest.mark.parametrize("policy", ["driving", "robotics", "strict"])
+def test_what_does_not_go_together_is_said_without_all_settings(policy: str, override: str) -> None:
+    said = ""
+    try:
+        load(Policy, f"cluster/policies/{policy}.yaml", [override], "policy.")
+    except UserError as error:
+        said = str(error)
+    assert len(said) < 400 and ": :" not in said

@@ -10,6 +10,7 @@ Written after the layout as lerobot 0.4 reads it:
 """
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ FILE = "chunk-{chunk_index:03d}/file-{file_index:03d}"
 DATA_PATH = f"{DATA}/{FILE}.parquet"
 VIDEO_PATH = f"{VIDEOS}/{{video_key}}/{FILE}.mp4"
 OWN = ("timestamp", "frame_index", "episode_index", "index", "task_index")  # features that every dataset has
+_MOST = 10**7  # episodes: each that is missing is a line in the record of what became of them
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _REMEDY = "Mend the dataset, or plan its folder videos alone"
 
@@ -88,7 +90,10 @@ def read(place: str) -> Dataset | None:
     if info is None:
         return None
     keys = [key for key, feature in info["features"].items() if feature["dtype"] == "video"]
-    found = [_episode(row, keys) for row in _rows(place, keys)]
+    try:
+        found = [_episode(row, keys) for row in _rows(place, keys)]
+    except (TypeError, ValueError):
+        raise UserError(f"{place}/{EPISODES}", "holds a row that is no episode's", _REMEDY) from None
     episodes = {one.index: one for one in found}
     if len(episodes) < len(found):
         raise UserError(f"{place}/{EPISODES}", "names an episode twice", _REMEDY)
@@ -139,7 +144,7 @@ def _info(place: str, written: bytes) -> dict[str, Any] | None:
     where = f"{place}/{INFO}"
     try:
         info = json.loads(written)
-        if "codebase_version" not in info:
+        if not isinstance(info, dict) or "codebase_version" not in info:
             return None
         version, features = info["codebase_version"], info["features"]
         kinds = [
@@ -156,6 +161,10 @@ def _info(place: str, written: bytes) -> dict[str, Any] | None:
         raise UserError(where, f"is of version {version}", remedy)
     if any(type(count) is not int or count < 0 for count in counts) or not info["fps"]:
         raise UserError(where, "total_episodes and fps are no whole numbers", _REMEDY)
+    if counts[0] > _MOST:
+        raise UserError(where, f"total_episodes is more than {_MOST}", _REMEDY)
+    if wrong := [key for key, kind, _ in kinds if not isinstance(kind, str)]:
+        raise UserError(where, f"the feature {wrong[0]!r} has no dtype that is a word", _REMEDY)
     if missing := [key for key in OWN if key not in features]:
         raise UserError(where, f"has no feature {missing[0]}", _REMEDY)
     videos = [(key, shape) for key, kind, shape in kinds if kind == "video"]
@@ -185,11 +194,25 @@ _SPAN = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
 
 
 def _episode(row: dict[str, Any], keys: list[str]) -> Episode:
-    """A row of meta/episodes; a camera without a place in it has no span."""
+    """A row of meta/episodes; a camera without a place in it, or with a time that is none, has no span.
+
+    Raises TypeError or ValueError for what is no episode.
+    """
     spans = {}
     for key in keys:
-        chunk, file, start, stop = (row[f"videos/{key}/{name}"] for name in _SPAN)
-        if None not in (chunk, file, start, stop):
-            path = VIDEO_PATH.format(video_key=key, chunk_index=chunk, file_index=file)
+        place = [row[f"videos/{key}/{name}"] for name in _SPAN]
+        if None not in place and all(math.isfinite(value) for value in place):
+            chunk, file, start, stop = place
+            path = VIDEO_PATH.format(video_key=key, chunk_index=_whole(chunk), file_index=_whole(file))
             spans[key] = Span(path, float(start), float(stop))
-    return Episode(int(row["episode_index"]), int(row["length"]), list(row["tasks"] or []), spans)
+    tasks = row["tasks"] or []
+    if not isinstance(tasks, list) or not all(isinstance(task, str) for task in tasks):
+        raise TypeError("tasks")
+    return Episode(_whole(row["episode_index"]), _whole(row["length"]), tasks, spans)
+
+
+def _whole(number: Any) -> int:
+    """A number of episodes, files or rows; pandas makes floats of a column in which one is missing."""
+    if not math.isfinite(number) or number != int(number) or number < 0:
+        raise ValueError(number)
+    return int(number)

@@ -55,8 +55,8 @@ def episodes(written: list[Written]) -> dict[str, pa.Table]:
 
 
 def whole(written: list[Written]) -> dict[str, Any]:
-    """meta/stats.json."""
-    keys = written[0].stats
+    """meta/stats.json: of what every episode has numbers of."""
+    keys = [key for key in written[0].stats if all(key in one.stats for one in written)]
     return {key: stats.plain(stats.together([one.stats[key] for one in written])) for key in keys}
 
 
@@ -67,16 +67,18 @@ def tasks(dataset: Dataset) -> dict[str, pa.Table]:
     """
     made = {}
     for path, number in TASKS.items():
+        where = f"{dataset.place}/{path}"
         try:
             table = pq.read_table(pa.BufferReader(storage.read_bytes(dataset.place, path)))
         except FileNotFoundError:
             continue
+        except (pa.ArrowException, ValueError) as error:
+            problem = f"cannot be read ({type(error).__name__})"
+            raise UserError(where, problem, "Fetch it again, or mend it") from None
         text = (pa.types.is_string, pa.types.is_large_string)
         names = [field.name for field in table.schema if any(is_one(field.type) for is_one in text)]
         if len(names) != 1 or number not in table.column_names or not pa.types.is_integer(table[number].type):
-            raise UserError(
-                f"{dataset.place}/{path}", f"does not hold names and a {number}", "Mend the dataset"
-            )
+            raise UserError(where, f"does not hold names and a {number}", "Mend the dataset")
         columns = [_described(number), _described(names[0])]
         said = {"index_columns": names, "column_indexes": [], "columns": columns}
         made[path] = table.select([number, names[0]]).replace_schema_metadata({"pandas": json.dumps(said)})
@@ -113,7 +115,7 @@ def info(
         "chunks_size": CHUNK,
         "data_files_size_in_mb": 100,
         "video_files_size_in_mb": MOST_BYTES >> 20,
-        "splits": splits(dataset.info.get("splits") or {}, [one.source.index for one in written]),
+        "splits": splits(dataset.info.get("splits"), [one.source.index for one in written]),
         "data_path": DATA_PATH,
         "video_path": VIDEO_PATH,
         "features": features,
@@ -134,10 +136,10 @@ def _video(dataset: Dataset, height: int, width: int) -> dict[str, Any]:
     }
 
 
-def splits(said: dict[str, Any], sources: list[int]) -> dict[str, str]:
-    """Ranges of episodes `first:stop` by name, among the `sources` that are left."""
+def splits(said: object, sources: list[int]) -> dict[str, str]:
+    """Ranges of episodes `first:stop` by name, among the `sources` that are left; all of these if none is said."""
     made = {}
-    for name, span in said.items():
+    for name, span in said.items() if isinstance(said, dict) else ():
         if not (ends := re.fullmatch(r"(\d+):(\d+)", str(span))):
             continue
         first, stop = int(ends[1]), int(ends[2])

@@ -231,6 +231,120 @@ def test_pictures_are_not_given_back_as_they_are_whatever_the_policy_names(tmp_p
     assert set(messages(tmp_path / "one/a.mcap")) == {"/cam"}
 
 
+def footage() -> dict[str, bytes]:
+    """Pictures and videos in whatever stands around them."""
+    video = generated(plan_of_one())
+    made = {
+        "mp4": video,
+        "mp4 without its index": video[: len(video) // 2],
+        "units": b"".join(groups("h264")),
+    }
+    for kind in ("matroska", "mpegts"):
+        file = io.BytesIO()
+        with av.open(io.BytesIO(video)) as old, av.open(file, "w", format=kind) as new:
+            stream = new.add_stream_from_template(old.streams.video[0])
+            for packet in old.demux(video=0):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    new.mux(packet)
+        made[kind] = file.getvalue()
+    bag = b"\x89MCAP0\r\n" + bytes(40)
+    return made | {"recording": bag, "jpeg": JPEGS[0], "jpeg cut short": JPEGS[0][:400]}
+
+
+def plan_of_one() -> ClipRef:
+    """A clip to make a video of."""
+    return ClipRef(
+        clip_id=1,
+        key="k-000000",
+        uri="",
+        source_digest="",
+        source_hmac="",
+        first_frame=0,
+        overlap=0,
+        pts=list(range(9)),
+        time_base_num=1,
+        time_base_den=10,
+        fps_num=10,
+        fps_den=1,
+        width=64,
+        height=48,
+        rotation=0,
+    )
+
+
+def test_attachments_of_footage_are_told_by_their_bytes(tmp_path: Path) -> None:
+    others = OtherStreams(attachments=["calib"])
+    said: dict[str, str] = {}
+    (tmp_path / "other.mp4").write_bytes(generated(plan_of_one()))
+    path = tmp_path / "other.mp4"
+    playlists = {
+        "m3u": f"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:1,\n{path}\n#EXT-X-ENDLIST\n".encode(),
+        "concat": f"ffconcat version 1.0\nfile '{path}'\n".encode(),
+    }
+    notes = playlists | {
+        "json": b'{"k": [1, 2]}' * 40,
+        "yaml": b"k: [1]\n" * 90,
+        "zeros": bytes(4000),
+        "nothing": b"",
+    }
+    for number, (name, data) in enumerate((footage() | notes).items()):
+        bag = Bag(tmp_path / f"{number}/a.mcap")
+        bag.pictures("/cam", IMAGE, "protobuf", JPEGS[:6], "jpeg")
+        bag._writer.add_attachment(START, START, "calib", "application/octet-stream", data)
+        bag.end()
+        try:
+            export(tmp_path / str(number), tmp_path / f"{number}-out", others=others)
+            said[name] = ""
+        except UserError as error:
+            said[name] = str(error)
+    assert {name for name, problem in said.items() if not problem} == notes.keys()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"sec": 5, "nanosec": 6},
+        {"sec": 1.5, "nsec": 0},
+        {"sec": "7", "nsec": 8},
+        {"sec": 7},
+        {},
+        "2024-01-01",
+        5,
+    ],
+    ids=str,
+)
+def test_a_stamp_that_would_come_back_as_another_is_no_message(tmp_path: Path, written: object) -> None:
+    bag = Bag(tmp_path / "in/a.mcap")
+    bag.pictures("/cam", IMAGE, "json", JPEGS[:3], "jpeg")
+    held = json.loads(bag_sets.message(IMAGE, "json", START, JPEGS[4], "jpeg")) | {"timestamp": written}
+    bag.add("/cam", START + 9 * STEP, json.dumps(held).encode())
+    bag.end()
+    told = export(tmp_path / "in", tmp_path / "out")["a.mcap"]["topics"]["/cam"]
+    assert (told["released"], told["left out"]) == (3, 1)
+    assert told["unreleased"][0]["reason"] == "1 pictures are no messages of their schema"
+
+
+def test_a_recording_in_a_folder_called_like_the_record_of_all_is_refused(tmp_path: Path) -> None:
+    bag = Bag(tmp_path / "in/recast.json/a.mcap")
+    bag.pictures("/cam", IMAGE, "protobuf", JPEGS[:3], "jpeg")
+    bag.end()
+    with pytest.raises(UserError, match="the record of all"):
+        export(tmp_path / "in", tmp_path / "out")
+
+
+def test_what_is_in_a_topic_without_a_name_is_a_record(tmp_path: Path) -> None:
+    bag = Bag(tmp_path / "in/a.mcap")
+    bag.pictures("", IMAGE, "protobuf", JPEGS[:3], "jpeg")
+    bag.pictures("/cam", IMAGE, "protobuf", JPEGS[:3], "jpeg")
+    bag.end()
+    refs = plan(tmp_path / "in")
+    assert test_bag.refused(refs) == {"3 pictures are of a topic without a name": 3}
+    told = export(tmp_path / "in", tmp_path / "out", refs=refs)["a.mcap"]
+    assert told["reasons"] == ["3 pictures are of a topic without a name"]
+    assert (told["topics"]["/cam"]["released"], told["left_out"]["messages"]) == (3, 3)
+
+
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: topic_of(*form))
 @pytest.mark.parametrize("unreleased", ["omit", "black"])
 def test_what_was_not_released_is_left_out_or_black_and_counted(

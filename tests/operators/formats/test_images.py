@@ -105,6 +105,14 @@ def test_a_folder_that_is_the_input_itself(tmp_path: Path) -> None:
     assert files(tmp_path / "out") == {"1.png", "2.png"}
 
 
+@pytest.mark.parametrize("name", ["recast.json", "recast.json/deep"])
+def test_a_folder_called_like_the_record_of_all_is_refused(tmp_path: Path, name: str) -> None:
+    fill(tmp_path / "in" / name, ["1.png", "2.png"])
+    with pytest.raises(UserError, match="the record of all"):
+        export(tmp_path)
+    assert not (tmp_path / "out/recast.json").exists()
+
+
 def test_nothing_released_is_said(folder: Path) -> None:
     with pytest.raises(UserError, match="no picture was released"):
         export(folder, Images(unreleased="gray"), lambda ref: False)

@@ -124,6 +124,20 @@ def test_several_cameras_in_several_files_and_one_by_policy(tmp_path: Path) -> N
         export(source, tmp_path / "none", rules={"cameras": ["observation.images.back"]})
 
 
+def test_cameras_that_show_the_same_are_two_where_the_hub_links_them_to_one_file(tmp_path: Path) -> None:
+    source = lerobot_sets.write(tmp_path / "in", (9, 8), (FRONT, TOP))
+    blobs: dict[bytes, Path] = {}
+    for path in [path for path in source.rglob("*") if path.is_file()]:
+        content = path.read_bytes()
+        blob = blobs.setdefault(content, tmp_path / f"blob-{len(blobs)}")
+        blob.write_bytes(content)
+        path.unlink()
+        path.symlink_to(blob)
+    record = export(source, tmp_path / "out")
+    assert [one["state"] for one in record["episodes"]] == ["released", "released"]
+    assert len(seen(tmp_path / "out", FRONT)) == len(seen(tmp_path / "out", TOP)) == 2
+
+
 def test_no_picture_gets_out_with_the_rows(tmp_path: Path) -> None:
     picture = pa.array([{"bytes": b"a source's picture", "path": "x.png"}] * 17)
     levels = pa.array([[level % 256 for level in range(2000)]] * 17, pa.list_(pa.uint8()))

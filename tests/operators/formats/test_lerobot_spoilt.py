@@ -23,7 +23,7 @@ from schemas.errors import UserError
 from schemas.exports import Episodes
 from tests import lerobot_sets
 from tests.lerobot_sets import FPS, HEIGHT, WIDTH
-from tests.operators.formats.exported import FRONT, OWN, TOP, WINDOWS, export, generated, planned, seen
+from tests.operators.formats.exported import FRONT, OWN, TOP, WINDOWS, export, generated, planned, rows, seen
 
 
 def changed(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
@@ -206,6 +206,8 @@ def test_nor_a_video_whose_clock_starts_again(tmp_path: Path) -> None:
         ("features", OWN | {"../x": {"dtype": "video", "shape": [1, 1, 3]}}, "no plain name"),
         ("features", ["timestamp"], "is no LeRobot dataset's"),
         ("video_path", "../{video_key}", "video_path is not"),
+        ("total_episodes", 10**12, "total_episodes is more than"),
+        ("features", OWN | {"arm": {"dtype": 5, "shape": [1]}}, "no dtype that is a word"),
     ],
 )
 def test_an_info_that_is_none_is_the_users_matter(
@@ -216,3 +218,78 @@ def test_an_info_that_is_none_is_the_users_matter(
     path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
     with pytest.raises(UserError, match=said):
         layout.read(str(source))
+
+
+EPISODES, DATA = "meta/episodes/chunk-000/file-000.parquet", "data/chunk-000/file-000.parquet"
+
+
+def with_column(folder: Path, path: str, name: str, values: Callable[[list[object]], list[object]]) -> None:
+    def change(table: pa.Table) -> pa.Table:
+        kind = None if path == EPISODES else table.schema.field(name).type
+        column = pa.array(values(table[name].to_pylist()), kind)
+        return table.set_column(table.column_names.index(name), name, column)
+
+    changed(folder / path, change)
+
+
+@pytest.mark.parametrize("value", [None, "x", -1, 1.5, float("nan"), float("inf")], ids=str)
+@pytest.mark.parametrize("name", ["episode_index", "length", "tasks", f"videos/{FRONT}/file_index"])
+def test_a_row_that_is_no_episodes_is_the_users_matter(tmp_path: Path, name: str, value: object) -> None:
+    source = lerobot_sets.write(tmp_path / "in", (9, 8))
+    with_column(source, EPISODES, name, lambda held: [value] * len(held))
+    if name == "tasks" and value is None:
+        assert export(source, tmp_path / "out")["episodes"][0]["state"] == "released"
+        return
+    with pytest.raises(UserError, match="no episode"):  # 's row, or: was released, as it names no video
+        export(source, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["chunk_index", "from_timestamp", "to_timestamp"])
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")], ids=str)
+def test_an_episode_without_a_place_is_one_record(tmp_path: Path, name: str, value: object) -> None:
+    source = lerobot_sets.write(tmp_path / "in", (9, 8, 6))
+    with_column(source, EPISODES, f"videos/{FRONT}/{name}", lambda held: [held[0], value, held[2]])
+    record = export(source, tmp_path / "out")
+    assert [one["state"] for one in record["episodes"]] == ["released", "left out", "released"]
+    assert record["episodes"][1]["reason"] == f"meta/episodes names no video of {FRONT}"
+
+
+def test_whole_numbers_that_are_floats_are_numbers(tmp_path: Path) -> None:
+    source = lerobot_sets.write(tmp_path / "in", (9, 8))
+    for name in ("length", "episode_index", f"videos/{FRONT}/chunk_index", f"videos/{FRONT}/file_index"):
+        with_column(source, EPISODES, name, lambda held: [float(str(value)) for value in held])
+    assert [one["state"] for one in export(source, tmp_path / "out")["episodes"]] == ["released"] * 2
+
+
+@pytest.mark.parametrize("content", [b"", b"version https://git-lfs.github.com/spec/v1\n", b"PAR1"], ids=str)
+@pytest.mark.parametrize("path", ["meta/tasks.parquet", EPISODES, DATA])
+def test_a_table_that_was_not_fetched_is_one_line(tmp_path: Path, path: str, content: bytes) -> None:
+    source = lerobot_sets.write(tmp_path / "in", (9, 8))
+    (source / path).write_bytes(content)
+    with pytest.raises(UserError, match="cannot be read"):
+        export(source, tmp_path / "out")
+    assert not (tmp_path / "out/meta/info.json").exists()
+
+
+def test_numbers_that_one_episode_lacks_are_in_no_statistics(tmp_path: Path) -> None:
+    source = lerobot_sets.write(tmp_path / "in", (9, 8))
+    with_column(source, DATA, "action", lambda held: [*held[:-1], [None, 1.0]])
+    export(source, tmp_path / "out")
+    assert "action" not in json.loads((tmp_path / "out/meta/stats.json").read_text())
+    assert rows(tmp_path / "out")["action"].equals(rows(source)["action"]), "they are given back as they were"
+
+
+@pytest.mark.parametrize("said", [None, "train", ["0:2"], {"train": 5}, {}], ids=str)
+def test_splits_that_are_none_are_all_episodes(tmp_path: Path, said: object) -> None:
+    source = lerobot_sets.write(tmp_path / "in", (4, 5))
+    path = source / "meta/info.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"splits": said}))
+    export(source, tmp_path / "out")
+    assert json.loads((tmp_path / "out/meta/info.json").read_text())["splits"] == {"train": "0:2"}
+
+
+@pytest.mark.parametrize("content", ["null", "[1]", "5", '"codebase_version"'])
+def test_an_info_of_something_else_is_no_datasets(tmp_path: Path, content: str) -> None:
+    source = lerobot_sets.write(tmp_path / "in", (4,))
+    (source / "meta/info.json").write_text(content)
+    assert layout.read(str(source)) is None

@@ -278,6 +278,19 @@ def test_a_video_called_like_the_record_of_all_is_refused(tmp_path: Path) -> Non
         assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "names",
+    [("x", "x.json/b"), ("x.json/b", "x"), ("x.mov", "x.mov.mp4/deep/b"), ("y/x.mp4/b", "y/x")],
+    ids=str,
+)
+def test_a_video_called_like_the_folder_of_another_is_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+    refs = planned(tmp_path)
+    ended, left = {ref.key: Ended("released", "", "") for ref in refs}, list(names)
+    export = VideoExport(Videos(), "source", ended, lambda _: left.pop(0), encoded, str(tmp_path / "out"))
+    with pytest.raises(UserError, match="a file and a folder"):
+        export.write([refs, refs])
+
+
 def test_a_file_beyond_32_bits_has_offsets_of_64(tmp_path: Path) -> None:
     """A hole in the place of most frames; the last ones are looked at."""
     refs = planned(tmp_path)

@@ -71,6 +71,14 @@ def test_the_list_is_one_that_planning_reads(video: Path, person: int) -> None:
         assert said == wanted
 
 
+@pytest.mark.parametrize("last", [True, False])
+def test_frames_that_are_missing_take_nobody_out_of_the_list(video: Path, last: bool) -> None:
+    refs = followed(video)
+    whole = consent_list(refs, 1, "C-17", "ethics board")
+    lost = replace(refs[0], first_frame=17, width=0, height=0, people=[], problem="4 frames are damaged")
+    assert consent_list([*refs, lost] if last else [lost, *refs], 1, "C-17", "ethics board").equals(whole)
+
+
 def test_what_is_no_person_or_may_not_be_published_is_refused(video: Path) -> None:
     refs = followed(video)
     for person, consent, by, said in (

@@ -211,6 +211,8 @@ BAD_TIMES: dict[str, tuple[str, str]] = {
     "no time": ("1\n2\nthree\n4\n5\n", "line 3 of its timestamps file is no time"),
     "no date": ("2011-02-30 00:00:00\n" * 5, "a date that is none"),
     "twice": ("".join(f"{n} 1.png\n" for n in range(5)), "twice, or not at all"),
+    "nothing": ("", "holds no time"),
+    "a head alone": ("#timestamp [ns],filename\n", "holds no time"),
     "half of names": ("1 0.png\n2\n3\n4\n5\n", "twice, or not at all"),
 }
 
@@ -221,7 +223,15 @@ def test_times_that_do_not_fit_are_one_record(tmp_path: Path, kind: str) -> None
     folder = fill(tmp_path / "data", [f"{number}.png" for number in range(5)])
     (folder / "timestamps.txt").write_text(text)
     (ref,) = plan(tmp_path)
-    assert said in ref.problem
+    assert said in ref.problem and words.reason(ref.problem) == ref.problem
+
+
+@pytest.mark.parametrize("place", ["data/timestamps.txt", "data/times.txt", "timestamps.csv"])
+def test_times_that_were_not_fetched_are_not_made_up(tmp_path: Path, place: str) -> None:
+    fill(tmp_path / "data", [f"{number}.png" for number in range(5)])
+    (tmp_path / place).symlink_to("nowhere")
+    (ref,) = plan(tmp_path)
+    assert ref.problem == "the file cannot be read (FileNotFoundError)"
 
 
 def test_a_list_that_is_called_like_the_folder_is_no_clock(tmp_path: Path) -> None:

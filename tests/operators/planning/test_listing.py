@@ -95,6 +95,23 @@ def test_linked_folders_are_followed_once_and_hidden_ones_not(tmp_path: Path) ->
     assert found == ["again/f.vob", "day/a.MP4", "day/b.3gp", "day/c.3GP", "linked/more/g.mp4"]
 
 
+def test_what_a_store_of_content_links_to_one_file_is_every_source(tmp_path: Path) -> None:
+    """As git-annex, DVC and the Hub's cache do with files that are alike: one picture of a scene that stands still."""
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "blobs/one").write_bytes(b"alike")
+    names = [*(f"front/{n}.jpg" for n in range(6)), *(f"rear/{n}.jpg" for n in range(4))]
+    names += ["a.mp4", "b/c.mp4", "d.mcap", "log/metadata.yaml", "log/x.db3"]
+    for name in names:
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).symlink_to(tmp_path / "blobs/one")
+    (tmp_path / "in/again").symlink_to(tmp_path / "in/front")
+    found = list_videos(str(tmp_path / "in"))
+    assert {(one.name, one.images) for one in found.videos} == {
+        *(("a.mp4", 0), ("b/c.mp4", 0), ("d.mcap", 0), ("log/metadata.yaml", 0)),
+        *(("again", 6), ("rear", 4)),  # what a linked folder holds is there once
+    }
+
+
 @pytest.mark.parametrize("folders", [2, 3, 6])
 def test_folders_that_are_all_linked_with_each_other_have_an_end(tmp_path: Path, folders: int) -> None:
     """Of two with two links each there were 2^40 paths."""

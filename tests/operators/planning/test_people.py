@@ -137,6 +137,20 @@ def test_what_is_no_parquet_file_and_what_is_gone(tmp_path: Path) -> None:
     assert ref.problem == "its list of people is no Parquet file"
 
 
+@pytest.mark.parametrize("spoilt", range(4, 600, 60))
+def test_a_list_with_spoilt_bytes_is_said_to_be_one(tmp_path: Path, spoilt: int) -> None:
+    video(tmp_path)
+    sound = listed(tmp_path, [ROW])
+    path = tmp_path / "a.mp4.people.parquet"
+    written = bytearray(path.read_bytes())
+    written[spoilt : spoilt + 60] = b"\xff" * 60
+    path.write_bytes(written[: path.stat().st_size])
+    found = probe_source(str(tmp_path / "a.mp4"), "k", CLIPS, people=True)
+    assert [ref.listed for ref in found] == [ref.listed for ref in sound] or (
+        len(found) == 1 and "its list of people" in found[0].problem
+    )
+
+
 def test_the_list_counts_for_the_stamp_and_is_no_other_file(tmp_path: Path) -> None:
     video(tmp_path)
     without = list_videos(str(tmp_path))

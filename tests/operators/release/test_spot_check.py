@@ -5,8 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from operators.gates.degenerate import degenerate
 from operators.release.spot_check import bound, doubts, draw
 from schemas.certificate import Gate, Step
+from schemas.config import load
+from schemas.policy import Policy
 from tests.cluster.toy import make_ref, released
 
 FRAMES = np.random.default_rng(0).integers(0, 255, (6, 24, 32, 3), np.uint8)
@@ -37,6 +40,31 @@ def test_what_looks_as_certified_is_not_doubted() -> None:
 def test_what_is_doubted(frames: np.ndarray, certificate: object, found: list[str]) -> None:
     made = doubts(frames, certificate)  # type: ignore[arg-type]
     assert len(made) == len(found) and all(part in text for part, text in zip(found, made, strict=True))
+
+
+@pytest.mark.parametrize("drawn", [False, True], ids=["filled", "drawn"])
+@pytest.mark.parametrize("noise", [0, 1])
+def test_whoever_stands_still_in_a_still_scene_passes_gates_and_sample_alike(drawn: bool, noise: int) -> None:
+    """A second before a wall, or the last two frames of a video: what Audit releases is verified."""
+    random = np.random.default_rng(1)
+    scene = FRAMES[:1].repeat(6, 0) // 2 + 64
+    source = scene + random.integers(0, noise + 1, scene.shape, np.uint8)
+    mask = np.zeros(source.shape[:3], bool)
+    mask[:, 4:20, 8:16] = True
+    output = scene.copy()
+    output[mask] = 90 + FRAMES[:1].repeat(6, 0)[mask] // 4 * drawn
+    limits = load(Policy, "cluster/policies/driving.yaml").gates
+    gates = degenerate(output, source, mask, mask if drawn else np.zeros_like(mask), limits, not drawn)
+    assert all(gate.passed for gate in gates)
+    assert doubts(output, replace(CERTIFICATE, gates=gates)) == []
+
+
+def test_a_picture_that_stands_where_the_source_moves_is_doubted_whatever_the_gate_says() -> None:
+    still = FRAMES[:1].repeat(6, 0)
+    for score in (0.0, 0.05, 0.9999):
+        gate = Gate("frozen", "motion", score, 0.05, "at least")
+        (found,) = doubts(still, replace(CERTIFICATE, gates=[gate]))
+        assert "one picture throughout" in found
 
 
 def test_a_draw_is_repeatable_and_of_different_clips() -> None:
