@@ -265,6 +265,15 @@ class Policy(Settings):
         return self
 
     @model_validator(mode="after")
+    def _strictly(self) -> "Policy":
+        if self.name == "strict" and (self.labels != "none" or self.publish_conditioning):
+            what = "labels" if self.labels != "none" else "conditioning"
+            raise ValueError(
+                f"strict publishes no {what}, which tell poses: leave it off, or give the policy a name of its own"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _bodies(self) -> "Policy":
         if self.identity.body == "source" and self.name == "strict":
             raise ValueError(

@@ -305,3 +305,10 @@ def test_what_does_not_go_together_is_said_without_all_settings(policy: str, ove
     except UserError as error:
         said = str(error)
     assert len(said) < 400 and ": :" not in said
+
+
+@pytest.mark.parametrize("shown", ["labels=coco", "labels=parquet", "publish_conditioning=true"])
+def test_strict_publishes_nothing_that_tells_poses(shown: str) -> None:
+    with pytest.raises(UserError, match="strict publishes no"):
+        load(Policy, "cluster/policies/strict.yaml", [shown])
+    assert load(Policy, "cluster/policies/strict.yaml", [shown, "name=ours"]).name == "ours"
