@@ -14,6 +14,8 @@ from schemas.errors import UserError
 if TYPE_CHECKING:  # torch takes seconds to import, and jobs that only name a stage do without
     from operators.models.people.rt_detr import RtDetr
 
+    _Model = RtDetr | Yolo | CocoSsd
+
 
 class ObjectDetector:
     """Frames uint8 [T,H,W,3] RGB -> for each its things: topics of the policy, and boxes float32 [4].
@@ -24,7 +26,7 @@ class ObjectDetector:
     def __init__(self, settings: choice.Objects, device: str) -> None:
         self.topics = {name.lower(): topic for name, topic in settings.classes.items()}
         one, classes = settings.detector, list(self.topics)
-        self.model: "RtDetr | Yolo | CocoSsd"
+        self.model: _Model
         match one:
             case choice.RtDetrSettings():
                 from operators.models.people.rt_detr import RtDetr
