@@ -123,7 +123,7 @@ def test_whatever_dies_every_clip_ends_once(server: Server, tmp_path: Path, seed
         time.sleep(chance.uniform(0, 3))
         assert job.poll() is None, "it was to be killed before its end"
     finished = committed(output)
-    with running(plan, output, pids, tmp_path / "log", seconds=0) as job:  # to which nothing is to happen
+    with running(plan, output, pids, tmp_path / "log", seconds=0.05) as job:  # to which nothing is to happen
         assert job.wait() == 0, (tmp_path / "log").read_text()[-3000:]
     toy.assert_complete(output, CLIPS)
     assert {path: storage.read_bytes(output, path) for path in finished} == finished
