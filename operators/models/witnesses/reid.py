@@ -79,7 +79,7 @@ class Likeness:
         batches = [torch.from_numpy(np.stack(pictures[i : i + 64])) for i in range(0, len(pictures), 64)]
         with torch.inference_mode():
             shown = [batch.to(self.device).permute(0, 3, 1, 2).float() / 255 for batch in batches]
-            return torch.cat([self.network(one) for one in shown]).cpu().numpy()  # type: ignore[no-any-return]
+            return torch.cat([self.network(one) for one in shown]).cpu().numpy()
 
 
 class Crop:
