@@ -1,6 +1,8 @@
 """All that is taken from inside Ray, as no public name gives it: where an upgrade of Ray is to be looked at first.
 
-Node               starts Ray's processes, see `start_what_serves`.
+Node, utils        start Ray's processes and say which, see `start_what_serves`.
+_AUTOSCALERS, actor_pool, _StatsManager  ask actors of their own, see `ask_nobody`.
+Topology           describes an execution for a dashboard, see `describe_nothing`.
 ActorPoolMapOperator  makes a pool's actors, see `hand_over_by_value`.
 _ActorPool         holds them, and lets them go, see `end_with_the_pass`.
 ExecutionCallback  is told of every step of an execution. DataContext.custom_execution_callback_classes takes such
@@ -8,16 +10,25 @@ ExecutionCallback  is told of every step of an execution. DataContext.custom_exe
 """
 
 import logging
+from functools import cached_property
 from typing import Any
 
+import ray
+from ray._private import utils
 from ray._private.node import Node
+from ray.data._internal.cluster_autoscaler import default_cluster_autoscaler_v2, rate_based_cluster_autoscaler
 from ray.data._internal.execution.execution_callback import ExecutionCallback
+from ray.data._internal.execution.operators import actor_pool_map_operator as actor_pool
 from ray.data._internal.execution.operators.actor_pool_map_operator import ActorPoolMapOperator, _ActorPool
+from ray.data._internal.metadata_exporter import Topology
+from ray.data._internal.stats import _StatsManager
 
 __all__ = [
     "PROGRESS",
     "RESOURCES",
     "ExecutionCallback",
+    "ask_nobody",
+    "describe_nothing",
     "end_with_the_pass",
     "hand_over_by_value",
     "start_what_serves",
@@ -29,17 +40,90 @@ PROGRESS = logging.getLogger("ray.data._internal.progress.logging_progress")
 RESOURCES = logging.getLogger("ray.data._internal.execution.resource_manager")
 _LET_GO = _ActorPool._release_running_actor
 _LOG_MONITOR = Node.start_log_monitor
+_DASHBOARD = utils.get_dashboard_dependency_error
+_REGISTER, _UPDATE = _StatsManager.register_dataset_to_stats_actor, _StatsManager.update_execution_metrics
+_AUTOSCALERS = (rate_based_cluster_autoscaler, default_cluster_autoscaler_v2)
+_COORDINATOR = default_cluster_autoscaler_v2.DefaultAutoscalingCoordinator
+_TRACKER, _LOCATIONS = actor_pool.get_or_create_actor_location_tracker, actor_pool.get_actor_locations
 
 
-def start_what_serves(log_to_driver: bool) -> None:
+def start_what_serves(log_to_driver: bool, watched: bool) -> None:
     """From now on `ray.init` of a cluster on this machine starts nothing that serves nobody. No setting does that.
 
     The API server asks clouds' metadata addresses where it is, for usage reports, and it asks before it looks whether
     they are wanted. The monitor would ask for machines, of which there are no more. The log monitor reads all logs, all
-    the time, for a driver that shows them. Each is a Python process that takes a second of a core to start.
+    the time, for a driver that shows them. Unless counters are `watched`, what serves them and what else a dashboard
+    asks of a node is left out of its agent. Each is a Python process that takes a second of a core to start.
     """
     Node.start_api_server = Node.start_monitor = _nothing
     Node.start_log_monitor = _LOG_MONITOR if log_to_driver else _nothing
+    utils.get_dashboard_dependency_error = _DASHBOARD if watched else _no_dashboard
+
+
+def ask_nobody(alone: bool, watched: bool) -> None:
+    """From now on executions start no actors to ask, where the answers are known: `alone` on a cluster of this machine.
+
+    There all there is is an execution's, and every actor is here. What an execution is at nobody reads unless it is
+    `watched`. Three Python processes take four seconds of a core to start, and an execution begins without knowing of
+    any resource until one of them answers. Of a cluster that others started all is as Ray has it.
+    """
+    for autoscaler in _AUTOSCALERS:
+        autoscaler.DefaultAutoscalingCoordinator = AllThereIs if alone else _COORDINATOR
+    actor_pool.get_or_create_actor_location_tracker = AllHere if alone else _TRACKER
+    actor_pool.get_actor_locations = _where_they_began if alone else _LOCATIONS
+    _StatsManager.register_dataset_to_stats_actor = _REGISTER if watched else _nothing
+    _StatsManager.update_execution_metrics = _UPDATE if watched else _nothing
+
+
+def describe_nothing() -> None:
+    """From now on what an execution's operators are made with is described to nobody.
+
+    Ray Data writes it down, deep into every setting and the release key, for a dashboard's page and an exporter of
+    events: a second of the driver in every pass, of which nothing here is shown.
+    """
+    Topology.create_topology_metadata = _nothing_known
+
+
+class AllThereIs:
+    """In place of the actor that shares a cluster out among executions: this machine, as long as there is one."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def request_resources(self, *_: object, **__: object) -> None:
+        """There are no more machines."""
+
+    def cancel_request(self) -> None:
+        """Nothing was asked for."""
+
+    def get_reserved_resources(self) -> dict[str, dict[str, float]]:
+        """By node, all that Ray was started with."""
+        return self._nodes
+
+    @cached_property
+    def _nodes(self) -> dict[str, dict[str, float]]:
+        return {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
+
+
+class AllHere:
+    """In place of the actor to which every actor says on which node it is."""
+
+    update_actor_location = property(lambda self: self)
+
+    def remote(self, *_: object) -> None:
+        """Nobody asks: there is one node."""
+
+
+def _where_they_began(_: object) -> dict[str, str]:
+    return {}
+
+
+def _nothing_known(*_: object) -> Topology:
+    return Topology()
+
+
+def _no_dashboard() -> Exception:
+    return ImportError("nobody asks for one")
 
 
 def _nothing(*_: object, **__: object) -> None:
@@ -73,6 +157,8 @@ def end_with_the_pass() -> None:
 
     def end(pool: Any, actor: Any) -> None:
         _LET_GO(pool, actor)
-        actor.__ray_terminate__.remote()
+        actor.__ray_terminate__.options(
+            max_task_retries=0
+        ).remote()  # it ends by an exit, which is no failure
 
     _ActorPool._release_running_actor = end

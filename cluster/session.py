@@ -51,6 +51,7 @@ def start(profile: Profile | None = None, log_to_driver: bool = False) -> None:
                 raise
             ray.shutdown()
             _connect_again(profile, environment, log_to_driver)
+    ray_internals.describe_nothing()
     ray_internals.hand_over_by_value()
     ray_internals.end_with_the_pass()
     stop.listen()  # again: Ray puts a handler of its own in its place
@@ -102,6 +103,7 @@ def _named(profile: Profile) -> bool:
 
 
 def _connect(profile: Profile | None, environment: dict[str, str], log_to_driver: bool) -> None:
+    ray_internals.ask_nobody(alone="RAY_ADDRESS" not in os.environ, watched=_watched())
     if "RAY_ADDRESS" in os.environ:
         ray.init(
             runtime_env={"env_vars": environment}, log_to_driver=log_to_driver, logging_level=logging.ERROR
@@ -109,7 +111,7 @@ def _connect(profile: Profile | None, environment: dict[str, str], log_to_driver
         return
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # Ray would put one into the user's home
     os.environ |= environment  # the workers inherit it, and need no environment of their own
-    ray_internals.start_what_serves(log_to_driver)
+    ray_internals.start_what_serves(log_to_driver, _watched())
     ray.init(
         "local",  # not a cluster that another user of this machine started, or that a crash left in Ray's notes
         num_cpus=_logical_cpus(profile),

@@ -25,7 +25,6 @@ from cluster.ledger import dataset_signature
 from cluster.ledger.plans import Plan
 from jobs import options
 from jobs.anonymize import actors_of
-from jobs.membership import told_by_adapter
 from jobs.verify import policy_of
 from operators import storage
 from operators.conditioning.identity import looks_key
@@ -122,6 +121,18 @@ def chosen(named: str, known: tuple[T, ...], option: str) -> list[T]:
     return [name for name in known if name in names]
 
 
+def told_apart(
+    arguments: Namespace, policy: Policy, profile: Profile, digests: dict[str, str], store: Store
+) -> Figures:
+    """Who is told by the profile's adapter, if that is asked."""
+    members, strangers = arguments.members, arguments.strangers
+    if not members and not strangers:
+        return {}
+    from jobs.membership import told_by_adapter  # takes seconds to import
+
+    return told_by_adapter(members, strangers, policy.variant, profile, digests, store)
+
+
 def to_be_labelled(places: Places, count: int, digest: str, report: str) -> int:
     """Write the page with so many drawn frames, and say where it is."""
     rows = reader.manifest(places.output, ["key", "shard", "frames"], RELEASED).to_pylist()
@@ -214,8 +225,8 @@ def main(arguments: Namespace) -> int:
     eyes = labelled(output, arguments.labels, sha256(held)) if arguments.labels else {}
     session.start(profile)
     key = options.read_release_key(Plan.of(arguments.plan).uri)
-    told = told_by_adapter(
-        arguments.members, arguments.strangers, policy.variant, profile, digests, store
+    told = told_apart(
+        arguments, policy, profile, digests, store
     )  # before what takes long: it may be asked wrongly
     measure(clips, store, profile, digests, policy, looks_key(key), judges, methods, places)
     measured = [one for one in store.read() if one.source in clips]

@@ -15,7 +15,8 @@ import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import save_file
 
 from jobs import options
-from operators.models.witnesses.person_map import STRIDE, PersonMap
+from operators.models.witnesses.coverage import STRIDE
+from operators.models.witnesses.person_map import PersonMap
 from operators.training.descent import descend
 from operators.training.synthetic_people import read_people
 from operators.training.witness_scenes import partly_masked_scene

@@ -5,15 +5,13 @@ By signature nothing of a person's pixels, outline or colours can enter.
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from operators.actor.body.body import Body, make_body
 from operators.actor.body.proportions import proportioned
 from operators.actor.body.skeleton import Pose
-from operators.actor.drawing.draw import Drawing
-from operators.actor.drawing.draw import draw as draw_figure
-from operators.actor.drawing.garments import Figure, dress
 from operators.actor.looks.persona import follow
 from operators.actor.motion.fingers import bent_fingers
 from operators.actor.motion.fit import fit
@@ -21,6 +19,10 @@ from operators.actor.motion.proportions import proportions_of
 from operators.actor.motion.solve import Camera
 from schemas.actor import Actor, Light, Proportions
 from schemas.policy import Body as Whose
+
+if TYPE_CHECKING:  # drawn by torch, which takes seconds to import, and only who draws needs it
+    from operators.actor.drawing.draw import Drawing
+    from operators.actor.drawing.garments import Figure
 
 _COCO = 17
 # Knuckles of index finger, little finger and thumb of the left and of the right hand among PoseDetections' points.
@@ -69,8 +71,10 @@ def _points(joints: np.ndarray) -> np.ndarray:
 
 def draw(
     actor: Actor, t: int, light: Light | None = None, box: tuple[int, int, int, int] | None = None
-) -> tuple[tuple[int, int, int, int], Drawing]:
+) -> "tuple[tuple[int, int, int, int], Drawing]":
     """Frame `t` of the track, and the box x0 y0 x1 y1 px within the frame that it fills (or that was asked for)."""
+    from operators.actor.drawing.draw import draw as draw_figure
+
     pose, root = posed(actor, t)
     camera = _camera(actor)
     box = box or reach(actor, t)
@@ -127,5 +131,7 @@ def _body(persona: str, seed: int, proportions: Proportions = _OWN) -> Body:
 
 
 @lru_cache(maxsize=32)
-def _figure(persona: str, seed: int, proportions: Proportions) -> Figure:
+def _figure(persona: str, seed: int, proportions: Proportions) -> "Figure":
+    from operators.actor.drawing.garments import dress
+
     return dress(_body(persona, seed, proportions), follow(persona, seed))

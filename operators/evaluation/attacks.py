@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import cv2
 import numpy as np
 
-from operators.models.witnesses.reid_net import SIZE
+from operators.models.witnesses.reid import SIZE
 from schemas.evaluation import Look
 
 _RIDGE = 0.1  # of the mean square of a feature vector

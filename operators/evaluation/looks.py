@@ -9,8 +9,7 @@ from operators.evaluation.before import Before
 from operators.evaluation.faces import Faces, theirs
 from operators.models.boxes import box_iou
 from operators.models.people.ensemble import People
-from operators.models.witnesses.reid import Crop, largest
-from operators.models.witnesses.reid_net import SIZE
+from operators.models.witnesses.reid import SIZE, Crop, largest
 from schemas.clip import GRAY
 from schemas.evaluation import SOURCE, Look, Scene
 

@@ -5,7 +5,6 @@ from typing import Protocol
 
 import numpy as np
 
-from operators.generation.generator import WanVaceGenerator
 from schemas import profile as choice
 from schemas.generation import Request
 
@@ -20,4 +19,6 @@ def build_generator(settings: choice.Generator, device: str) -> Generator:
     """The generator that the profile names."""
     match settings:
         case choice.WanVace():
+            from operators.generation.generator import WanVaceGenerator  # torch takes seconds to import
+
             return WanVaceGenerator(settings, device)

@@ -1,4 +1,7 @@
-"""From a profile's settings to the operators that look at the footage: a match for each cue."""
+"""From a profile's settings to the operators that look at the footage: a match for each cue.
+
+What runs by torch is imported where it is built: that takes seconds, and jobs that only name a stage do without.
+"""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -8,16 +11,10 @@ import numpy as np
 
 from operators.models.boxes import best_pairs, box_iou
 from operators.models.people.ensemble import PeopleEnsemble
-from operators.models.people.rt_detr import RtDetr
-from operators.models.people.sam2_video import Sam2Video
-from operators.models.people.sam3_video import Sam3Video
-from operators.models.people.vitpose import VitPose
 from operators.models.people.yolo_pose import PoseEstimator
 from operators.models.people.yolo_segment import PersonSegmenter
 from operators.models.runtime.once import Once
 from operators.models.scene.caption_filter import without_appearance
-from operators.models.scene.depth_anything import DepthAnything
-from operators.models.scene.qwen_vl import SceneDescriber
 from operators.models.scene.yolo_depth import DepthEstimator
 from schemas import extractors as choice
 from schemas.cues import InstanceMasks, PoseDetections
@@ -41,6 +38,8 @@ def pose_model(settings: choice.Poses, device: str) -> PoseModel:
                 settings.weights, settings.confidence, settings.image_size, device, settings.batch
             )
         case choice.VitPoseSettings():
+            from operators.models.people.vitpose import VitPose
+
             detect = detector(settings.detector, device)
             return VitPose(settings.weights, detect, device, settings.batch, settings.dtype, settings.face)
         case choice.EnsembleSettings():
@@ -59,9 +58,13 @@ def segment_model(settings: choice.Segments, device: str) -> SegmentModel:
                 settings.weights, settings.confidence, settings.image_size, device, settings.batch
             )
         case choice.Sam2VideoSettings():
+            from operators.models.people.sam2_video import Sam2Video
+
             detect = detector(settings.detector, device)
             return Sam2Video(settings.weights, detect, device, settings.batch, settings.dtype)
         case choice.Sam3VideoSettings():
+            from operators.models.people.sam3_video import Sam3Video
+
             return Sam3Video(settings.weights, settings.words, settings.confidence, device, settings.dtype)
         case choice.EnsembleSettings():
             look = detector(settings, device)
@@ -74,6 +77,8 @@ def depth_model(settings: choice.Depth, device: str) -> DepthModel:
         case choice.YoloSettings():
             return DepthEstimator(settings.weights, settings.image_size, device, settings.batch)
         case choice.DepthAnythingSettings():
+            from operators.models.scene.depth_anything import DepthAnything
+
             return DepthAnything(settings.weights, device, settings.batch, settings.dtype, settings.steady)
 
 
@@ -83,6 +88,8 @@ def scene_model(settings: choice.Caption, device: str) -> SceneModel:
         case choice.TemplateSettings():
             return lambda _frames, _fps: None
         case choice.QwenVlSettings():
+            from operators.models.scene.qwen_vl import SceneDescriber
+
             describe = SceneDescriber(settings.weights, device, settings.dtype)
             return lambda frames, fps: without_appearance(describe(frames, fps))
 
@@ -97,6 +104,8 @@ def detector(settings: choice.Boxes, device: str) -> Callable[[np.ndarray], Sequ
         case choice.YoloSettings():
             return Once(segment_model(settings, device))
         case choice.RtDetrSettings():
+            from operators.models.people.rt_detr import RtDetr
+
             size, batch = settings.image_size, settings.batch
             return Once(RtDetr(settings.weights, settings.confidence, size, device, batch, settings.dtype))
         case choice.EnsembleSettings():

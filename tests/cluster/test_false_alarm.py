@@ -7,7 +7,7 @@ import pytest
 import ray
 from ray.data._internal.execution import resource_manager
 
-from cluster import session
+from cluster import ray_internals, session
 from cluster.false_alarm import TOO_SMALL, FalseAlarm
 from cluster.ray_internals import RESOURCES
 from schemas.config import load
@@ -67,13 +67,16 @@ def test_it_is_wrong_where_the_job_knows_that_there_is_room(
 
 @pytest.mark.usefixtures("cluster")
 def test_a_good_run_does_not_say_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As of a machine so slow that Ray waits a minute for what it has: here it waits for nothing."""
+    """As of a machine so slow that Ray waits a minute for what it has: here it waits for nothing. On its own machine a
+    job knows from the beginning what there is; of another cluster Ray asks."""
     monkeypatch.setattr(resource_manager, "STARVATION_WARNING_DELAY_S", 0)
-    for known in (False, True):
+    for alone, known in ((True, False), (False, True), (False, False)):
+        ray_internals.ask_nobody(alone=alone, watched=False)
         monkeypatch.setattr(session.ROOM, "known", known)
         said, handler = list[str](), logging.Handler()
         monkeypatch.setattr(handler, "emit", lambda record, said=said: said.append(record.getMessage()))
         RESOURCES.addHandler(handler)
         ray.data.range(2).map(lambda row: row).take_all()
         RESOURCES.removeHandler(handler)
-        assert any(TOO_SMALL in line for line in said) != known
+        ray_internals.ask_nobody(alone=True, watched=False)
+        assert any(TOO_SMALL in line for line in said) != (alone or known)

@@ -5,12 +5,21 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 import ray
+from ray._private import utils
 from ray._private.node import Node
+from ray._private.state import actors
+from ray.data._internal.cluster_autoscaler import default_cluster_autoscaler_v2 as autoscaler_v2
+from ray.data._internal.cluster_autoscaler import rate_based_cluster_autoscaler as rate_based
+from ray.data._internal.execution.operators import actor_pool_map_operator as actor_pool
+from ray.data._internal.stats import _StatsManager
 
 from cluster import ray_internals, session, spill
+from cluster.ray_internals import AllThereIs
 from cluster.session import PlainProgress
 from schemas.errors import UserError
 from tests.cluster import toy
@@ -37,8 +46,68 @@ def test_ray_starts_nothing_on_this_machine_that_serves_nobody(monkeypatch: pyte
     started = ray._private.worker._global_node.all_processes
     assert started.keys() == {"gcs_server", "raylet"}
     monkeypatch.setattr(Node, "start_log_monitor", Node.start_log_monitor)  # to be put back
-    ray_internals.start_what_serves(log_to_driver=True)
+    monkeypatch.setattr(utils, "get_dashboard_dependency_error", utils.get_dashboard_dependency_error)
+    ray_internals.start_what_serves(log_to_driver=True, watched=True)
     assert Node.start_log_monitor.__module__ == "ray._private.node"
+    assert utils.get_dashboard_dependency_error.__module__ == "ray._private.utils"
+
+
+class Told:
+    """A stage that is told a secret."""
+
+    def __init__(self, secret: bytes) -> None:
+        self.secret = secret
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        return batch
+
+
+def one_pass() -> None:
+    pool = ray.data.ActorPoolStrategy(size=1)
+    ray.data.range(2).map_batches(
+        Told, fn_constructor_args=(b"SECRET",), compute=pool, num_cpus=0.1, batch_format="pyarrow"
+    ).materialize()
+
+
+@pytest.mark.usefixtures("cluster")
+def test_an_execution_on_this_machine_starts_no_actors_but_its_own_and_describes_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a dashboard would be told holds nothing of what stages are made with; on a cluster as well."""
+    before, described = actors().keys(), list[Any]()
+    assert _StatsManager.register_dataset_to_stats_actor("what it would be told") is None
+    monkeypatch.setattr(
+        _StatsManager, "register_dataset_to_stats_actor", lambda *told: described.append(told)
+    )
+    one_pass()
+    names = {one["ActorClassName"] for key, one in actors().items() if key not in before}
+    assert names == {"MapWorker(MapBatches(Told))"}
+    assert described and "SECRET" not in str(described) and str(list(b"SECRET"))[1:-1] not in str(described)
+
+
+@pytest.mark.parametrize("watched", [False, True])
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_cluster_of_others_is_asked_as_ray_asks_it(alone: bool, watched: bool) -> None:
+    try:
+        ray_internals.ask_nobody(alone=alone, watched=watched)
+        taken = [
+            *(module.DefaultAutoscalingCoordinator for module in (autoscaler_v2, rate_based)),
+            actor_pool.get_or_create_actor_location_tracker,
+            actor_pool.get_actor_locations,
+        ]
+        told = [_StatsManager.register_dataset_to_stats_actor, _StatsManager.update_execution_metrics]
+    finally:
+        ray_internals.ask_nobody(alone=True, watched=False)
+    assert {one.__module__.split(".")[0] for one in taken} == {"cluster" if alone else "ray"}
+    assert {one.__module__.split(".")[0] for one in told} == {"ray" if watched else "cluster"}
+
+
+@pytest.mark.usefixtures("cluster")
+def test_all_there_is_is_what_ray_counts() -> None:
+    """By node, as Ray's own actor would have it for the only execution."""
+    own = AllThereIs("anybody").get_reserved_resources()
+    assert own == {node["NodeID"]: node["Resources"] for node in ray.nodes()}
+    assert sum(node["CPU"] for node in own.values()) == ray.cluster_resources()["CPU"]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pyarrow as pa
 import ray
 from ray.cluster_utils import Cluster
 
-from cluster import session
+from cluster import ray_internals, session
 from cluster.ledger import checkpoint
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.plans import Plan
@@ -123,8 +123,10 @@ def main(plan_uri: str, output: str, seconds: float, eater: int = -1, payload: i
 
 
 if __name__ == "__main__":
-    # A node that is gone is seen to be within seconds.
+    # A node that is gone is seen to be within seconds; workers stay, or each of the many writes starts one of its own.
     os.environ |= {"RAY_health_check_period_ms": "1000", "RAY_health_check_failure_threshold": "3"}
+    os.environ |= {"RAY_kill_idle_workers_interval_ms": "0"}
+    ray_internals.start_what_serves(log_to_driver=False, watched=False)  # nor on these nodes
     memory = 100 << 20
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 4, "object_store_memory": memory})
     other = nodes.add_node(num_cpus=4, object_store_memory=memory)

@@ -38,7 +38,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 @contextmanager
 def running(
-    plan: str, output: str, pids: Path, log: Path, eater: int = -1, payload: int = 0
+    plan: str, output: str, pids: Path, log: Path, eater: int = -1, payload: int = 0, seconds: float = 0.3
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The job; whatever is left of its cluster is gone at the end."""
     command = [
@@ -47,7 +47,7 @@ def running(
         "tests.faults.job",
         plan,
         output,
-        "0.3",
+        str(seconds),
         str(pids),
         str(eater),
         str(payload),
@@ -123,7 +123,7 @@ def test_whatever_dies_every_clip_ends_once(server: Server, tmp_path: Path, seed
         time.sleep(chance.uniform(0, 3))
         assert job.poll() is None, "it was to be killed before its end"
     finished = committed(output)
-    with running(plan, output, pids, tmp_path / "log") as job:
+    with running(plan, output, pids, tmp_path / "log", seconds=0.05) as job:  # to which nothing is to happen
         assert job.wait() == 0, (tmp_path / "log").read_text()[-3000:]
     toy.assert_complete(output, CLIPS)
     assert {path: storage.read_bytes(output, path) for path in finished} == finished

@@ -51,6 +51,7 @@ def test_an_order_to_stop_is_obeyed_and_counts_against_no_clip(
     assert "stopped: " in error and " of 3 clips are in " in error and "Traceback" not in said + error, (
         said + error
     )
+    assert "__ray_terminate__" not in said, "a worker that is let go of has not failed"
     assert storage.list_files(f"{out}/attempts") == {} and "lease.json" not in storage.list_files(out)
 
 

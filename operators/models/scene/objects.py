@@ -1,15 +1,20 @@
 """Things that a policy may redact by what they look like: screens, and plates that nobody can read any more."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from operators.models.people.coco_ssd import CocoSsd
-from operators.models.people.rt_detr import RtDetr
 from operators.models.runtime.finite import finite
 from operators.models.runtime.yolo import Yolo
 from schemas import extractors as choice
 from schemas.errors import UserError
+
+if TYPE_CHECKING:  # torch takes seconds to import, and jobs that only name a stage do without
+    from operators.models.people.rt_detr import RtDetr
+
+    _Model = RtDetr | Yolo | CocoSsd
 
 
 class ObjectDetector:
@@ -21,9 +26,11 @@ class ObjectDetector:
     def __init__(self, settings: choice.Objects, device: str) -> None:
         self.topics = {name.lower(): topic for name, topic in settings.classes.items()}
         one, classes = settings.detector, list(self.topics)
-        self.model: RtDetr | Yolo | CocoSsd
+        self.model: _Model
         match one:
             case choice.RtDetrSettings():
+                from operators.models.people.rt_detr import RtDetr
+
                 self.model = RtDetr(
                     one.weights, one.confidence, one.image_size, device, one.batch, one.dtype, classes
                 )
@@ -45,9 +52,9 @@ class ObjectDetector:
     def _detect(self, frames: np.ndarray) -> Iterator[tuple[np.ndarray, list[str]]]:
         if isinstance(self.model, CocoSsd):
             yield from self.model.detect(frames)
-        elif isinstance(self.model, RtDetr):
-            yield from ((boxes, names) for boxes, _, names in self.model.detect(frames))
-        else:
+        elif isinstance(self.model, Yolo):
             for result in self.model.results(frames):
                 finite(result.boxes.conf)
                 yield finite(result.boxes.xyxy), [result.names[int(n)].lower() for n in result.boxes.cls]
+        else:
+            yield from ((boxes, names) for boxes, _, names in self.model.detect(frames))

@@ -6,6 +6,7 @@ import numpy as np
 from operators.models.runtime.finite import check_finite
 from schemas.cues import InstanceMasks, Patch, PersonBoxes
 
+STRIDE = 4  # px of the picture per value of a PersonMap
 _MOST = 0.5  # share of a box that has to be accounted for: the rest of it is what a body leaves of its box
 _SLIM = 0.25  # if by one mask that reaches all four sides
 _BEYOND = (

@@ -8,10 +8,10 @@ import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import load_file
 from torch import nn
 
+from operators.models.witnesses.coverage import STRIDE
 from operators.weights import vouched
 from schemas.errors import UserError
 
-STRIDE = 4  # px of the picture per value of the map
 _WIDTHS = (16, 24, 48, 80, 112)  # channels at strides 2, 4, 8, 16, 32
 _TOP = 40  # channels of the way back up
 

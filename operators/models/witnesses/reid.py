@@ -5,14 +5,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
-from safetensors.torch import load_file
 
 from operators.models.boxes import box_iou
-from operators.models.witnesses.reid_net import SIZE, AppearanceNet
 from operators.weights import vouched
 from schemas.clip import GRAY, Person
 
+SIZE = 96, 48  # height, width of a picture, px
 _SMALLEST = 48  # px of height; of less, a glance at the colours is all there is to compare
 _SMALLEST_HEAD = 12  # px
 _SLENDEREST = 0.06  # of the square of the height: a body from the side covers 0.1, the edge of a mask 0.02
@@ -32,6 +30,12 @@ class Likeness:
     """
 
     def __init__(self, weights: str | Path, device: str = "cpu") -> None:
+        from safetensors.torch import (
+            load_file,
+        )  # torch takes seconds to import, and jobs that name a stage load none
+
+        from operators.models.witnesses.reid_net import AppearanceNet
+
         self.network = AppearanceNet().eval()
         self.network.load_state_dict(load_file(vouched(weights)))
         self.network.to(device)
@@ -68,12 +72,14 @@ class Likeness:
             cosines.append(float(before @ after / (np.linalg.norm(before) * np.linalg.norm(after))))
         return float(np.max(cosines))
 
-    @torch.inference_mode()
     def embed(self, pictures: list[np.ndarray]) -> np.ndarray:
         """float32 [N,64] of uint8 [96,48,3] pictures."""
+        import torch
+
         batches = [torch.from_numpy(np.stack(pictures[i : i + 64])) for i in range(0, len(pictures), 64)]
-        vectors = [self.network(batch.to(self.device).permute(0, 3, 1, 2).float() / 255) for batch in batches]
-        return torch.cat(vectors).cpu().numpy()
+        with torch.inference_mode():
+            shown = [batch.to(self.device).permute(0, 3, 1, 2).float() / 255 for batch in batches]
+            return torch.cat([self.network(one) for one in shown]).cpu().numpy()
 
 
 class Crop:

@@ -3,7 +3,6 @@
 import torch
 from torch import nn
 
-SIZE = 96, 48  # height, width of a picture, px
 WIDTHS = 32, 64, 96, 128
 
 

@@ -2,22 +2,25 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from operators.models.people.coco_ssd import CocoSsd
-from operators.models.people.rt_detr import RtDetr
 from operators.models.runtime.finite import check_finite
 from operators.models.runtime.once import Once
 from operators.models.runtime.tiles import tiles
 from operators.models.witnesses.context_look import ContextLook
-from operators.models.witnesses.coverage import unaccounted
-from operators.models.witnesses.person_map import STRIDE, PersonMap
+from operators.models.witnesses.coverage import STRIDE, unaccounted
 from operators.models.witnesses.turned import TurnedLook
 from schemas import extractors as choice
 from schemas.clip import GRAY
 from schemas.cues import InstanceMasks, Patch, PersonBoxes
+
+if TYPE_CHECKING:  # torch takes seconds to import, and jobs that only name a stage do without
+    from operators.models.people.rt_detr import RtDetr
+    from operators.models.witnesses.person_map import PersonMap
 
 # Pictures uint8 [N,H,W,3], and what of them is accounted for bool [N,H,W] -> whoever is left in each.
 _Look = Callable[[np.ndarray, np.ndarray], list[InstanceMasks]]
@@ -55,9 +58,13 @@ class Witness:
 def _look(settings: choice.OneWitness, device: str) -> _Look:
     match settings:
         case choice.PersonMapSettings():
+            from operators.models.witnesses.person_map import PersonMap
+
             model = PersonMap.load(settings.weights, device)
             return lambda frames, hidden: _by_map(model, settings, frames, hidden)
         case choice.RtDetrSettings(weights=weights, confidence=confidence, image_size=size, dtype=dtype):
+            from operators.models.people.rt_detr import RtDetr
+
             detector = RtDetr(weights, confidence, size, device, settings.batch, dtype)
             boxes = Once(lambda frames: _tiled(detector, frames, size))
             return lambda frames, hidden: _left(boxes(frames), hidden)
@@ -70,7 +77,7 @@ def _look(settings: choice.OneWitness, device: str) -> _Look:
 
 
 def _by_map(
-    model: PersonMap, settings: choice.PersonMapSettings, frames: np.ndarray, hidden: np.ndarray
+    model: "PersonMap", settings: choice.PersonMapSettings, frames: np.ndarray, hidden: np.ndarray
 ) -> list[InstanceMasks]:
     """What is seen of each place in any tile, as one map in steps of 4 px, and the parts of that."""
     count, height, width = frames.shape[:3]
@@ -88,7 +95,7 @@ def _by_map(
     return [_parts(*pair, (height, width)) for pair in zip(likely, hidden, strict=True)]
 
 
-def _tiled(detector: RtDetr, frames: np.ndarray, side: int) -> list[PersonBoxes]:
+def _tiled(detector: "RtDetr", frames: np.ndarray, side: int) -> list[PersonBoxes]:
     """What is seen in any tile; one person perhaps several times."""
     height, width = frames.shape[1:3]
     seen = [

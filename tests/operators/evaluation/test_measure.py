@@ -16,7 +16,7 @@ from operators.evaluation.store import Store
 from operators.evaluation.watch import watched
 from operators.evaluation.who import who
 from operators.models.people.ensemble import People
-from operators.models.witnesses.reid_net import SIZE
+from operators.models.witnesses.reid import SIZE
 from operators.release.layout import source_of
 from schemas.arrow import to_table
 from schemas.certificate import Step
