@@ -15,6 +15,7 @@ from operators.models.people.yolo_pose import PoseEstimator
 from operators.models.people.yolo_segment import PersonSegmenter
 from operators.models.runtime.once import Once
 from operators.models.scene.caption_filter import without_appearance
+from operators.models.scene.qwen_vl import SceneDescriber
 from operators.models.scene.yolo_depth import DepthEstimator
 from schemas import extractors as choice
 from schemas.cues import InstanceMasks, PoseDetections
@@ -88,8 +89,6 @@ def scene_model(settings: choice.Caption, device: str) -> SceneModel:
         case choice.TemplateSettings():
             return lambda _frames, _fps: None
         case choice.QwenVlSettings():
-            from operators.models.scene.qwen_vl import SceneDescriber
-
             describe = SceneDescriber(settings.weights, device, settings.dtype)
             return lambda frames, fps: without_appearance(describe(frames, fps))
 

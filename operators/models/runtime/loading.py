@@ -1,12 +1,13 @@
 """Loading a transformers model or processor from a folder: offline, safetensors only, with nothing left random."""
 
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from operators.weights import vouched
 from schemas.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 _REMEDY = "Fetch it with python -m jobs.weights fetch, or name a folder with such a model in the profile"
 
@@ -17,6 +18,8 @@ def load_model(cls: Any, folder: str | Path, device: str, dtype: str = "float32"
     Raises UserError if the folder is missing, is another model's, or lacks weights, which transformers would
     fill with random numbers.
     """
+    import torch  # slow to import, and only actors need it
+
     model, report = _load(
         cls,
         folder,
@@ -49,6 +52,8 @@ def _load(cls: Any, folder: str | Path, **options: Any) -> Any:
         raise UserError(str(folder), problem, _REMEDY) from error
 
 
-def video_of(frames: Any) -> torch.Tensor:
+def video_of(frames: Any) -> "torch.Tensor":
     """uint8 [T,H,W,3] -> uint8 [T,3,H,W], as transformers' video processors take it."""
+    import torch
+
     return torch.from_numpy(frames).permute(0, 3, 1, 2)

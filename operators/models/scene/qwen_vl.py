@@ -1,13 +1,15 @@
 """Words for the scene: Qwen3-VL (Apache-2.0) looks at the video from which the people have been taken out."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from operators.models.runtime.finite import check_finite
 from operators.models.runtime.loading import load_model, load_processor, video_of
+
+if TYPE_CHECKING:  # torch takes seconds to import, and only who asks the model needs it
+    import torch
 
 _FRAMES = 8  # evenly spaced, as the paper's captioner sees them
 _PROMPT = (
@@ -37,8 +39,16 @@ class SceneDescriber:
         self.processor = load_processor(Qwen3VLProcessor, weights)
         self.tokens = 2 * words
 
-    @torch.inference_mode()
     def __call__(self, frames: np.ndarray, fps: float) -> str:
+        import torch
+
+        with torch.inference_mode():
+            answer = self._said(frames, fps)
+        if not answer:
+            raise ValueError("the captioner says nothing")
+        return answer
+
+    def _said(self, frames: np.ndarray, fps: float) -> str:
         chosen = np.linspace(0, len(frames) - 1, _FRAMES).round().astype(int)
         question = [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": _PROMPT}]}]
         text = self.processor.apply_chat_template(question, tokenize=False, add_generation_prompt=True)
@@ -55,10 +65,8 @@ class SceneDescriber:
         answer: str = self.processor.batch_decode(
             made[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True
         )[0].strip()
-        if not answer:
-            raise ValueError("the captioner says nothing")
         return answer
 
 
-def _watch(_module: Any, _inputs: Any, output: torch.Tensor) -> None:
+def _watch(_module: Any, _inputs: Any, output: "torch.Tensor") -> None:
     check_finite(output)
