@@ -157,8 +157,7 @@ def end_with_the_pass() -> None:
 
     def end(pool: Any, actor: Any) -> None:
         _LET_GO(pool, actor)
-        actor.__ray_terminate__.options(
-            max_task_retries=0
-        ).remote()  # it ends by an exit, which is no failure
+        # It ends by an exit, which is no failure.
+        actor.__ray_terminate__.options(max_task_retries=0).remote()
 
     _ActorPool._release_running_actor = end

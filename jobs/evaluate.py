@@ -225,9 +225,8 @@ def main(arguments: Namespace) -> int:
     eyes = labelled(output, arguments.labels, sha256(held)) if arguments.labels else {}
     session.start(profile)
     key = options.read_release_key(Plan.of(arguments.plan).uri)
-    told = told_apart(
-        arguments, policy, profile, digests, store
-    )  # before what takes long: it may be asked wrongly
+    # Before what takes long: it may be asked wrongly.
+    told = told_apart(arguments, policy, profile, digests, store)
     measure(clips, store, profile, digests, policy, looks_key(key), judges, methods, places)
     measured = [one for one in store.read() if one.source in clips]
     attacker = Attacker(measured, JudgeModels.embedders_of(judges))

@@ -65,11 +65,8 @@ def load(cls: type[T], path: str | Path, overrides: list[str] | None = None, pre
             if field == name or field.startswith(f"{name}.") or name.startswith(f"{field}."):
                 path = f"--set {prefix}{override}"
         # Of what holds for several fields together the input is all of them.
-        got = (
-            ""
-            if first["type"] == "missing" or isinstance(first["input"], dict)
-            else f" (got {first['input']!r})"
-        )
+        is_one = first["type"] != "missing" and not isinstance(first["input"], dict)
+        got = f" (got {first['input']!r})" if is_one else ""
         where = f"{path}: {field}" if field else str(path)
         raise UserError(where, f"{first['msg']}{got}", _remedy(cls, first)) from None
 

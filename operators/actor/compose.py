@@ -92,18 +92,18 @@ def back_to_front(everybody: Sequence[Cast], t: int) -> list[Cast]:
     streets, by size in 85. Only who is much farther away by size, as on a roof, is behind whoever stands lower.
     """
 
-    def compared(one: Cast, other: Cast) -> int:
-        (away, low), (other_away, other_low) = place[id(one)], place[id(other)]
+    def compared(one: tuple[float, float, Cast], other: tuple[float, float, Cast]) -> int:
+        (away, low, _), (other_away, other_low, _) = one, other
         if max(away, other_away) > _FAR_APART * min(away, other_away):
             return int(np.sign(other_away - away))
         return int(np.sign(low - other_low))
 
-    present = [one for one in everybody if one.first <= t < one.stop]
-    place = {
-        id(one): (float(posed(one.actor, t - one.first)[1][1]), float(one.points[t - one.first, :, 1].max()))
-        for one in present
-    }
-    return sorted(present, key=cmp_to_key(compared))
+    present = [
+        (float(posed(one.actor, t - one.first)[1][1]), float(one.points[t - one.first, :, 1].max()), one)
+        for one in everybody
+        if one.first <= t < one.stop
+    ]
+    return [one for _, _, one in sorted(present, key=cmp_to_key(compared))]
 
 
 def _paste(frame: np.ndarray, within: np.ndarray, one: Cast, t: int, front: np.ndarray, number: int) -> int:

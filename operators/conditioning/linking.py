@@ -15,9 +15,7 @@ _CUT = 0.35  # of the share of the smaller box within the other, where the frame
 _EDGE = 3  # px
 _HIDDEN = 0.5  # share of an expected box within somebody else's, who may be hiding them
 _ONE_PERSON = 0.7  # likeness of joints in most of the frames that two paths share
-_SIZE = (
-    4.0  # times the area of the box where somebody is expected: beyond it, joints are of who else is in a box
-)
+_SIZE = 4.0  # times the area of somebody's box: in a larger one, joints are of who else is in it
 _MEMORY = 4  # sightings from which a direction is taken
 _KNOWN = (
     8  # sightings after which a path goes before newer ones, which may be a second box of the same person
@@ -46,6 +44,10 @@ class Detection:
         )
         surer = max(self, other, key=lambda one: one.keypoints[:, 2].sum())
         return replace(surer, score=max(self.score, other.score), box=box, body=self.body | other.body)
+
+    def off(self, box: np.ndarray) -> np.ndarray:
+        """[2] px: by how much the middle of a box [4] lies elsewhere than that of theirs."""
+        return np.asarray((box[:2] + box[2:] - self.box[:2] - self.box[2:]) / 2)
 
 
 Path = dict[int, Detection]  # one person's detections by frame
@@ -154,7 +156,7 @@ def _expected(path: Path, t: int) -> np.ndarray:
 
 def _moved(one: Detection, box: np.ndarray) -> np.ndarray:
     points = one.keypoints.copy()
-    points[:, :2] += (box[:2] + box[2:] - one.box[:2] - one.box[2:]) / 2
+    points[:, :2] += one.off(box)
     return points
 
 

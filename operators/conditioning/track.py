@@ -118,16 +118,21 @@ def _finish(number: int, path: Path, frames: int, size: tuple[int, int], policy:
         body[t - first], keypoints[t - first] = detection.body.within(0, 0, *size), detection.keypoints
         if _falls_short(detection):
             boxed[t - first] = Patch.of_box(detection.box, size).within(0, 0, *size)
-    covered = body.copy()
+    on_the_way: dict[int, np.ndarray] = {}
     for before, after in pairwise(seen):
         for t in range(before + 1, after):
             ends, share = (path[before], path[after]), (t - before) / (after - before)
-            body[t - first], covered[t - first] = _meanwhile(*ends, share, size), _sweep(*ends, share, size)
+            box = (1 - share) * ends[0].box + share * ends[1].box
+            body[t - first] = _sweep(*ends, box, size)
+            on_the_way[t - first] = _moved_to(box, ends[int(share >= 0.5)], size)
             keypoints[t - first] = _between(keypoints[before - first], keypoints[after - first], share)
     near = [_around(first + i, reach, frames, first) for i in range(len(body))]
-    joined, around = (np.stack([one[span].any(axis=0) for span in near]) for one in (covered, boxed))
+    joined, around = (np.stack([one[span].any(axis=0) for span in near]) for one in (body, boxed))
     grown = [dilate(mask, policy.dilate_px, policy.dilate_share) for mask in joined]
     masks = [mask | dilate(box, policy.dilate_px) for mask, box in zip(grown, around, strict=True)]
+    # Where somebody may be is masked; what is asked of a body is asked of one.
+    for i, there in on_the_way.items():
+        body[i] = there
     surest = max(detection.score for detection in path.values())
     return Track(number, first, body, np.stack(masks), keypoints, surest)
 
@@ -157,26 +162,16 @@ def _around(t: int, reach: int, frames: int, first: int) -> slice:
     return slice(max(0, start - first), max(0, start + 2 * reach + 1 - first))
 
 
-def _sweep(before: Detection, after: Detection, share: float, size: tuple[int, int]) -> np.ndarray:
+def _sweep(before: Detection, after: Detection, box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """bool [H,W]: where somebody may be between two sights: at both places, and anywhere in the box on the way."""
-    return np.asarray(
-        (before.body | after.body | _on_the_way(before, after, share, size)).within(0, 0, *size)
-    )
+    return (before.body | after.body | Patch.of_box(box, size)).within(0, 0, *size)
 
 
-def _on_the_way(before: Detection, after: Detection, share: float, size: tuple[int, int]) -> Patch:
-    return Patch.of_box((1 - share) * before.box + share * after.box, size)
-
-
-def _meanwhile(before: Detection, after: Detection, share: float, size: tuple[int, int]) -> np.ndarray:
-    """bool [H,W]: the body of the nearer of two sights, moved to where somebody is on the way.
-
-    What is asked of a body is asked of them: the rest of where they may be is scenery, shown as it is in other frames.
-    """
-    nearer = before if share < 0.5 else after
-    box = (1 - share) * before.box + share * after.box
-    dx, dy = ((box[:2] + box[2:] - nearer.box[:2] - nearer.box[2:]) / 2).round().astype(int).tolist()
-    return replace(nearer.body, x=nearer.body.x + dx, y=nearer.body.y + dy).within(0, 0, *size)
+def _moved_to(box: np.ndarray, one: Detection, size: tuple[int, int]) -> np.ndarray:
+    """bool [H,W]: the body of a sight, moved to a box [4]. The rest of where somebody may be on the way is scenery, and
+    shown as it is in other frames."""
+    dx, dy = one.off(box).round().astype(int).tolist()
+    return replace(one.body, x=one.body.x + dx, y=one.body.y + dy).within(0, 0, *size)
 
 
 def _between(before: np.ndarray, after: np.ndarray, share: float) -> np.ndarray:

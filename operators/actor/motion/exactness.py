@@ -23,23 +23,18 @@ def by_face(problem: Problem, state: State) -> Problem:
     away = np.linalg.norm((state.pixels - problem.joints)[:, :FACE], axis=-1) / problem.sizes[:, None]
     if not (face > SEEN).any() or np.median(away[face > SEEN]) > _ANOTHERS:
         return problem
-    jitter = _jitter(problem.joints[:, :FACE] / problem.sizes[:, None, None], face > 0)
-    least = np.maximum(jitter, _PIXELS / problem.sizes)
+    least = np.maximum(joint_noise(problem, FACE), _PIXELS / problem.sizes)
     exact = np.clip(problem.sigma / least, 1.0, _EXACT) ** 2
     weights = problem.weights.copy()
     weights[:, :FACE] *= np.where(face > SEEN, exact[:, None], 1.0)
     return replace(problem, weights=weights)
 
 
-def joint_noise(problem: Problem) -> float:
-    """Standard deviation of the joints' jitter as a share of the size."""
-    places = problem.joints[:, :COCO] / problem.sizes[:, None, None]
-    return _jitter(places, problem.weights[:, :COCO] > 0)
-
-
-def _jitter(places: np.ndarray, seen: np.ndarray) -> float:
-    """Standard deviation of what points [T,K,2] change beyond their motion, from third differences over time; 0 where
-    too few are `seen`, [T,K], to tell."""
+def joint_noise(problem: Problem, joints: int = COCO) -> float:
+    """Standard deviation of the jitter of so many joints, the first ones, as a share of the size: what they change
+    beyond their motion, from third differences over time; 0 where too few are seen to tell."""
+    places = problem.joints[:, :joints] / problem.sizes[:, None, None]
     jerk = np.diff(places, 3, axis=0) / np.sqrt(20)
+    seen = problem.weights[:, :joints] > 0
     seen = seen[3:] & seen[2:-1] & seen[1:-2] & seen[:-3]
     return float(1.4826 * np.median(np.abs(jerk[seen]))) if seen.any() else 0.0

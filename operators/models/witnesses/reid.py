@@ -30,9 +30,8 @@ class Likeness:
     """
 
     def __init__(self, weights: str | Path, device: str = "cpu") -> None:
-        from safetensors.torch import (
-            load_file,
-        )  # torch takes seconds to import, and jobs that name a stage load none
+        # Torch takes seconds to import, and jobs that only name a stage do without.
+        from safetensors.torch import load_file
 
         from operators.models.witnesses.reid_net import AppearanceNet
 
