@@ -171,7 +171,7 @@ class Audit:
         if shown:
             gates += conditioning_video(shown, new, people, limits.copied_share)
         if treatment == "regenerate" and not flat:
-            told = as_seen(evidence.renewed, evidence.people, seen) | unmasked
+            told = as_seen(evidence.renewed, evidence.people, seen) & ~nobody | unmasked
             gates += not_recognised(self.models.likeness, output, new, told, evidence.people, limits)
         # Whatever asks about people has seen the source as it is; from here on it is what should be there.
         paint(source, evidence.painted)

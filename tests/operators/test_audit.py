@@ -247,15 +247,21 @@ def test_a_released_clip_proves_itself(candidate: CandidateClip) -> None:
         replace(released, policy=lax.model_dump_json())
 
 
-def _copied(clip: CandidateClip) -> float:
+def _score(clip: CandidateClip, name: str) -> float:
     result = audit(clip)
     assert isinstance(result, ReleasedClip | QuarantinedClip)
     gates = result.certificate.gates if isinstance(result, ReleasedClip) else result.gates
-    (score,) = [gate.score for gate in gates if gate.name == "copy"]
+    (score,) = [gate.score for gate in gates if gate.name == name]
     return score
 
 
-def test_a_table_that_only_the_context_shows_is_no_copy(candidate: CandidateClip, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("copy", POLICY.gates.copied_share), ("body likeness", POLICY.gates.body_likeness)],
+)
+def test_a_table_that_only_the_context_shows_is_nobody(
+    candidate: CandidateClip, tmp_path: Path, name: str, most: float
+) -> None:
     """Somebody comes before it in the first released frame, and their mask holds it: it is drawn as it was seen."""
     source = np.repeat(SOURCE[:1], 9, axis=0)
     source[2:, 16:80, 64:96] = noise(1)[0, 16:80, 64:96] // 2
@@ -267,10 +273,10 @@ def test_a_table_that_only_the_context_shows_is_no_copy(candidate: CandidateClip
     masks = dict.fromkeys(("mask", "body", "renewed"), MASK[2:]) | {"spared": np.zeros_like(MASK[2:])}
     nobody_yet, somebody = np.zeros_like(MASK[:2]), MASK[:2]
     told = {}
-    for name, context in (("seen", nobody_yet), ("masked", somebody), ("unknown", MASK[:0])):
+    for when, context in (("seen", nobody_yet), ("masked", somebody), ("unknown", MASK[:0])):
         held = replace(candidate.evidence, **masks, context=context, painted=candidate.evidence.painted[:0])
         clip = replace(
             candidate, ref=replace(ref, overlap=2), evidence=held, video=encode(shown, ref.pts[2:])
         )
-        told[name] = _copied(clip)
-    assert told["seen"] < POLICY.gates.copied_share < min(told["masked"], told["unknown"])
+        told[when] = _score(clip, name)
+    assert told["seen"] < most < min(told["masked"], told["unknown"])

@@ -8,7 +8,8 @@ from schemas.cues import InstanceMasks, Patch, PersonBoxes
 
 STRIDE = 4  # px of the picture per value of a PersonMap
 _MOST = 0.5  # share of a box that has to be accounted for: the rest of it is what a body leaves of its box
-_SLIM = 0.25  # if by one mask that reaches all four sides
+_SLIM = 0.25  # if by one mask that reaches all four sides, or three and all but a little of the way to the last
+_SHORT = 0.35  # share of the box's width or height that is a little
 _BEYOND = (
     0.15  # share of the box's width or height that may lie beyond the masks on a side: boxes are not exact
 )
@@ -43,16 +44,17 @@ def uncovered(box: np.ndarray, hidden: np.ndarray) -> Patch | None:
 
     A box touches its person on all four sides, so masks that end well before one of them leave something of the
     person: trousers below a shirt, an arm beside it. What lies beyond them on such a side is returned, all of the box
-    where less than half of it is hidden, unless by one mask that reaches all four.
+    where less than half of it is hidden, unless by one mask that reaches all four, or falls short of one side alone and
+    of that by little: whoever stretches their arms out is known then, and the box holds what they stand on.
     """
     whole = Patch.of_box(box, hidden.shape)
     x0, y0, x1, y1 = whole.box
     inside = hidden[y0:y1, x0:x1]
     if not inside.size:
         return None
-    if inside.mean() < _MOST and not is_one(inside):
-        return whole
     left = _beyond(inside)
+    if inside.mean() < _MOST and not is_one(inside) and not _falls_short(inside):
+        return whole
     if not left.any():
         return None
     part = Patch.of(left)
@@ -76,10 +78,23 @@ def _beyond(inside: np.ndarray) -> np.ndarray:
 def is_one(inside: np.ndarray) -> bool:
     """Whether somebody who fills little of their box, with an arm stretched out, is hidden: by one mask alone, bool
     [h,w], that reaches all four sides."""
+    part = _largest(inside)
+    return bool(part.mean() >= _SLIM and not _beyond(part).any())
+
+
+def _falls_short(inside: np.ndarray) -> bool:
+    """Whether one mask alone, of bool [h,w], reaches three sides of it and most of the way to the last."""
+    part = _largest(inside)
+    left = _beyond(part)
+    sides = left.all(0)[[0, -1]].sum() + left.all(1)[[0, -1]].sum()
+    return bool(part.mean() >= _SLIM and sides == 1 and left.mean() <= _SHORT)
+
+
+def _largest(inside: np.ndarray) -> np.ndarray:
+    """bool [h,w]: of masks bool [h,w] the largest that is of one piece."""
     _, parts, stats, _ = cv2.connectedComponentsWithStats(inside.astype(np.uint8))
-    largest = int(np.argmax(stats[1:, cv2.CC_STAT_AREA])) + 1 if len(stats) > 1 else 0
-    part = parts == largest
-    return bool(largest and part.mean() >= _SLIM and not _beyond(part).any())
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    return parts == np.argmax(areas) + 1 if len(areas) else np.zeros(inside.shape, bool)
 
 
 def _is_group(people: np.ndarray, areas: np.ndarray) -> bool:

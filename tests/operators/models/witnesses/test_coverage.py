@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from operators.models.witnesses.coverage import uncovered
+from schemas.cues import Patch
 
 BOX = np.array([40, 20, 80, 120], np.float32)
 
@@ -51,6 +52,29 @@ def test_who_fills_little_of_their_box_is_accounted_for_by_one_mask_alone() -> N
     for hidden in (severed, thin, corners):
         patch = uncovered(BOX, hidden)
         assert patch is not None and patch.area == 40 * 100
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_who_stands_on_something_is_known_and_what_they_stand_on_is_left(turns: int) -> None:
+    """A box reaches on from a gymnast to the platform below; whatever the side, the strip alone is left of it."""
+
+    def left(*hidden: np.ndarray) -> Patch | None:
+        turned = np.rot90(np.logical_or.reduce(hidden)[20:120, 40:80], turns)
+        height, width = turned.shape
+        picture = np.zeros((140, 140), bool)
+        picture[20 : 20 + height, 20 : 20 + width] = turned
+        return uncovered(np.array([20, 20, 20 + width, 20 + height], np.float32), picture)
+
+    body, arms = covering(54, 20, 66, 90), covering(40, 44, 80, 60)
+    strip = left(body, arms)
+    assert strip and strip.area == 40 * 30
+    higher = left(covering(54, 20, 66, 80), arms | covering(50, 20, 70, 80))
+    assert higher and higher.area == 40 * 100, "not most of the way"
+    one_arm = left(body | covering(50, 20, 70, 90), arms & covering(54, 0, 80, 140))
+    assert one_arm and one_arm.area == 40 * 100, "two sides are not reached"
+    apart = left(body, arms & ~covering(53, 0, 54, 140) & ~covering(66, 0, 67, 140))
+    assert apart and apart.area == 40 * 100, "not one mask"
+    assert left(body, arms, covering(40, 90, 80, 120)) is None
 
 
 def test_a_thin_streak_to_a_side_is_no_cover() -> None:
