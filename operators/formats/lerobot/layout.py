@@ -151,6 +151,8 @@ def _info(place: str, written: bytes) -> dict[str, Any] | None:
             (key, feature["dtype"], [int(size) for size in feature["shape"]])
             for key, feature in features.items()
         ]
+        if isinstance(info["fps"], float) and info["fps"].is_integer():
+            info["fps"] = int(info["fps"])  # as writers in other languages put it
         counts = [info["total_episodes"], info["fps"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(

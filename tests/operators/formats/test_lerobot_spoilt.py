@@ -201,6 +201,8 @@ def test_nor_a_video_whose_clock_starts_again(tmp_path: Path) -> None:
     [
         ("codebase_version", "v2.1", "is of version v2.1"),
         ("fps", 0, "no whole numbers"),
+        ("fps", 29.97, "no whole numbers"),
+        ("fps", float("inf"), "no whole numbers"),
         ("features", {}, "has no feature timestamp"),
         ("features", OWN, "no feature of dtype video"),
         ("features", OWN | {"../x": {"dtype": "video", "shape": [1, 1, 3]}}, "no plain name"),
@@ -252,6 +254,15 @@ def test_an_episode_without_a_place_is_one_record(tmp_path: Path, name: str, val
     record = export(source, tmp_path / "out")
     assert [one["state"] for one in record["episodes"]] == ["released", "left out", "released"]
     assert record["episodes"][1]["reason"] == f"meta/episodes names no video of {FRONT}"
+
+
+def test_a_rate_that_is_a_whole_float_is_a_rate(tmp_path: Path) -> None:
+    source = lerobot_sets.write(tmp_path / "in", (4,))
+    path = source / "meta/info.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"fps": float(lerobot_sets.FPS)}))
+    export(source, tmp_path / "out")
+    fps = json.loads((tmp_path / "out/meta/info.json").read_text())["fps"]
+    assert type(fps) is int and fps == lerobot_sets.FPS
 
 
 def test_whole_numbers_that_are_floats_are_numbers(tmp_path: Path) -> None:
