@@ -40,9 +40,10 @@ class Network(Settings):
 
 
 class RtDetrSettings(Network):
-    """Boxes of persons by RT-DETR (Apache-2.0), each frame scaled to a square of `image_size` px."""
+    """Boxes of persons, or of `objects`, by RT-DETR (Apache-2.0), each frame scaled to a square of `image_size` px, or
+    by YOLOS (Apache-2.0), each frame scaled to a shorter side of that."""
 
-    model: Literal["rt_detr"]
+    model: Literal["rt_detr", "yolos"]
     image_size: int = Field(default=640, ge=32, multiple_of=32)
     confidence: float = Field(default=0.25, gt=0, lt=1)
 
@@ -98,8 +99,8 @@ Topic = Literal["plate", "screen"]
 class Objects(Settings):
     """A detector of things that a policy may redact: `classes` maps its names for them to the policy's topics.
 
-    For example `{tv: screen, laptop: screen, cell phone: screen}` of a checkpoint trained on COCO. A YOLO checkpoint is
-    one for detection here.
+    For example `{tv: screen, laptop: screen, cell phone: screen}` of a checkpoint trained on COCO, or `{"*plate*":
+    plate}`, where `*` stands for any letters. A YOLO checkpoint is one for detection here.
     """
 
     detector: Things

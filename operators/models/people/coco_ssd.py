@@ -10,10 +10,10 @@ from scipy.special import expit, logit
 
 from operators.models.boxes import surest_once
 from operators.models.people.groups import groups
+from operators.models.runtime.classes import chosen
 from operators.models.runtime.onnx_session import OnnxNetwork
 from operators.models.runtime.tiles import tiles
 from schemas.cues import PersonBoxes
-from schemas.errors import UserError
 
 Look = tuple[
     tuple[slice, slice], list[np.ndarray]
@@ -46,12 +46,9 @@ class CocoSsd:
         tile: int = 300,
         classes: Sequence[str] = ("person",),
     ) -> None:
-        if lacking := set(classes) - set(KINDS):
-            known = f"Known of it: {', '.join(sorted(KINDS))}"
-            raise UserError(str(weights), f"has no class called {', '.join(sorted(lacking))}", known)
         outputs = [f"{name}{level}" for level in range(len(_CELLS)) for name in ("box", "class")]
         self.network = OnnxNetwork(weights, outputs, device)
-        self.confidence, self.tile, self.classes = confidence, tile, classes
+        self.confidence, self.tile, self.classes = confidence, tile, sorted(chosen(classes, KINDS, weights))
         self.together = _TOGETHER if device.startswith("cuda") else 1
 
     def __call__(self, frames: np.ndarray) -> list[PersonBoxes]:

@@ -1,4 +1,5 @@
-"""Boxes of every person, or other things, in every frame: RT-DETR (Zhao et al., CVPR 2024), as transformers has it."""
+"""Boxes of every person, or other things, in every frame: RT-DETR (Zhao et al., CVPR 2024) and its kin, and YOLOS (Fang
+et al., NeurIPS 2021), as transformers has them."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -6,15 +7,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from operators.models.runtime.classes import chosen
 from operators.models.runtime.finite import check_finite, finite
 from operators.models.runtime.loading import load_model, load_processor
 from schemas.cues import PersonBoxes
-from schemas.errors import UserError
+
+_LONGEST = 4  # times the shorter side: a panorama longer than that is scaled down further
 
 
 class RtDetr:
     """Frames uint8 [T,H,W,3] RGB -> T PersonBoxes, surest first. `detect` gives the boxes of other `classes` as well.
 
+    Frames are scaled to a square of `image_size` px, for YOLOS, which learnt from pictures in their own form, to a
+    shorter side of that.
     Raises UserError for unusable weights or a class that they lack, ValueError if the model's output is not finite.
     """
 
@@ -28,17 +33,17 @@ class RtDetr:
         dtype: str = "float32",
         classes: Sequence[str] = ("person",),
     ) -> None:
-        from transformers import AutoModelForObjectDetection, RTDetrImageProcessor
+        from transformers import AutoModelForObjectDetection, RTDetrImageProcessor, YolosImageProcessor
 
         self.model = load_model(AutoModelForObjectDetection, weights, device, dtype)
-        self.processor = load_processor(RTDetrImageProcessor, weights)
+        in_form = self.model.config.model_type == "yolos"
+        self.processor = load_processor(YolosImageProcessor if in_form else RTDetrImageProcessor, weights)
         names = {number: name.lower() for number, name in self.model.config.id2label.items()}
-        if lacking := set(classes) - set(names.values()):
-            remedy = "Name a checkpoint trained on COCO, or another with that class"
-            raise UserError(str(weights), f"has no class called {', '.join(sorted(lacking))}", remedy)
-        self.wanted = {number: name for number, name in names.items() if name in classes}
+        asked = chosen(classes, names.values(), weights)
+        self.wanted = {number: name for number, name in names.items() if name in asked}
         self.confidence, self.batch = confidence, batch
-        self.size = {"height": image_size, "width": image_size}
+        shorter = {"shortest_edge": image_size, "longest_edge": _LONGEST * image_size}
+        self.size = shorter if in_form else {"height": image_size, "width": image_size}
 
     def __call__(self, frames: np.ndarray) -> list[PersonBoxes]:
         return [PersonBoxes(boxes, scores) for boxes, scores, _ in self.detect(frames)]

@@ -1,15 +1,16 @@
 """Things that a policy may redact by what they look like: screens, and plates that nobody can read any more."""
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from operators.models.people.coco_ssd import CocoSsd
+from operators.models.runtime.classes import chosen
 from operators.models.runtime.finite import finite
 from operators.models.runtime.yolo import Yolo
 from schemas import extractors as choice
-from schemas.errors import UserError
 
 if TYPE_CHECKING:  # torch takes seconds to import, and jobs that only name a stage do without
     from operators.models.people.rt_detr import RtDetr
@@ -38,16 +39,17 @@ class ObjectDetector:
                 self.model = CocoSsd(one.weights, one.confidence, device, one.tile, classes)
             case choice.YoloSettings():
                 self.model = Yolo(one.weights, "detect", one.image_size, device, one.batch, one.confidence)
-                names = {name.lower() for name in self.model.model.names.values()}
-                if lacking := set(classes) - names:
-                    remedy = f"It has: {', '.join(sorted(names))}"
-                    raise UserError(one.weights, f"has no class called {', '.join(sorted(lacking))}", remedy)
+                chosen(classes, {name.lower() for name in self.model.model.names.values()}, one.weights)
 
     def __call__(self, frames: np.ndarray) -> list[list[tuple[choice.Topic, np.ndarray]]]:
         return [
-            [(self.topics[name], box) for box, name in zip(boxes, names, strict=True) if name in self.topics]
+            [(topic, box) for box, name in zip(boxes, names, strict=True) if (topic := self._topic(name))]
             for boxes, names in self._detect(frames)
         ]
+
+    def _topic(self, name: str) -> choice.Topic | None:
+        """Of the first of the profile's classes that a detector's class is of; None if it is of none."""
+        return next((topic for one, topic in self.topics.items() if fnmatchcase(name, one)), None)
 
     def _detect(self, frames: np.ndarray) -> Iterator[tuple[np.ndarray, list[str]]]:
         if isinstance(self.model, CocoSsd):

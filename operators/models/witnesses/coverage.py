@@ -8,7 +8,9 @@ from schemas.cues import InstanceMasks, Patch, PersonBoxes
 
 STRIDE = 4  # px of the picture per value of a PersonMap
 _MOST = 0.5  # share of a box that has to be accounted for: the rest of it is what a body leaves of its box
-_SLIM = 0.25  # if by one mask that reaches all four sides, or three and all but a little of the way to the last
+_SLIM = (
+    0.25  # if by one mask that reaches all four sides, or three and all but a little of the way to the last
+)
 _SHORT = 0.35  # share of the box's width or height that is a little
 _BEYOND = (
     0.15  # share of the box's width or height that may lie beyond the masks on a side: boxes are not exact
@@ -86,7 +88,7 @@ def _falls_short(inside: np.ndarray) -> bool:
     """Whether one mask alone, of bool [h,w], reaches three sides of it and most of the way to the last."""
     part = _largest(inside)
     left = _beyond(part)
-    sides = left.all(0)[[0, -1]].sum() + left.all(1)[[0, -1]].sum()
+    sides = sum(bool(side.all()) for side in (left[0], left[-1], left[:, 0], left[:, -1]))
     return bool(part.mean() >= _SLIM and sides == 1 and left.mean() <= _SHORT)
 
 
@@ -94,7 +96,8 @@ def _largest(inside: np.ndarray) -> np.ndarray:
     """bool [h,w]: of masks bool [h,w] the largest that is of one piece."""
     _, parts, stats, _ = cv2.connectedComponentsWithStats(inside.astype(np.uint8))
     areas = stats[1:, cv2.CC_STAT_AREA]
-    return parts == np.argmax(areas) + 1 if len(areas) else np.zeros(inside.shape, bool)
+    largest = int(np.argmax(areas)) + 1 if len(areas) else -1
+    return np.asarray(parts == largest)
 
 
 def _is_group(people: np.ndarray, areas: np.ndarray) -> bool:

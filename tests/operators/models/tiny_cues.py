@@ -1,5 +1,6 @@
 """Tiny random models in transformers' real formats, saved as the real ones are and loaded by the same lines."""
 
+import json
 from pathlib import Path
 
 import torch
@@ -17,6 +18,8 @@ from transformers import (
     VitPoseConfig,
     VitPoseForPoseEstimation,
     VitPoseImageProcessor,
+    YolosConfig,
+    YolosForObjectDetection,
 )
 
 
@@ -51,6 +54,38 @@ def save_rt_detr(folder: Path, name: str = "person") -> Path:
         torch.nn.init.zeros_(layer.bias)
     model.save_pretrained(folder)
     RTDetrImageProcessor().save_pretrained(folder)
+    return folder
+
+
+def save_yolos(folder: Path, name: str) -> Path:
+    """Two classes, the second of which is called `name`, and pictures' form as checkpoints of 2022 write it."""
+    torch.manual_seed(0)
+    config = YolosConfig(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        image_size=[64, 96],
+        num_detection_tokens=20,
+        use_mid_position_embeddings=False,
+        id2label={0: "vehicle", 1: name},
+    )
+    model = YolosForObjectDetection(config)
+    for layer in model.class_labels_classifier.layers:
+        torch.nn.init.normal_(layer.weight)  # so that both classes occur
+    torch.nn.init.normal_(model.vit.embeddings.detection_tokens)
+    model.save_pretrained(folder)
+    form = {
+        "do_normalize": True,
+        "do_resize": True,
+        "feature_extractor_type": "YolosFeatureExtractor",
+        "format": "coco_detection",
+        "image_mean": [0.485, 0.456, 0.406],
+        "image_std": [0.229, 0.224, 0.225],
+        "max_size": 1333,
+        "size": 512,
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(form))
     return folder
 
 

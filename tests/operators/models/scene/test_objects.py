@@ -1,5 +1,7 @@
 """Screens by their looks: detectors in their real formats, random; and a screen blacked out."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from schemas.extractors import Objects
 from schemas.policy import Policy
 from schemas.profile import Profile
 from tests.operators.models.cue_models import listed, noise
-from tests.operators.models.tiny_cues import break_weights, save_rt_detr
+from tests.operators.models.tiny_cues import break_weights, save_rt_detr, save_yolos
 
 ROBOTICS = load(Policy, "cluster/policies/robotics.yaml")
 SCREENS = {"tv": "screen", "laptop": "screen"}
@@ -37,13 +39,20 @@ def objects(model: str, weights: Path, classes: dict[str, str], confidence: floa
     return Objects.model_validate({"detector": detector, "classes": classes})
 
 
-@pytest.mark.parametrize("model", ["rt_detr", "yolo", "coco_ssd"])
-def test_things_are_found_by_the_names_that_the_profile_gives(model: str, tmp_path: Path) -> None:
-    weights = Path("cluster/weights/embedded/coco_ssd.onnx")
-    if model != "coco_ssd":
-        weights = save_rt_detr(tmp_path, "TV") if model == "rt_detr" else save_yolo(tmp_path)
+SAVED: dict[str, Callable[[Path], Path]] = {
+    "rt_detr": lambda folder: save_rt_detr(folder, "TV"),
+    "yolos": lambda folder: save_yolos(folder, "TV"),
+    "yolo": save_yolo,
+    "coco_ssd": lambda folder: Path("cluster/weights/embedded/coco_ssd.onnx"),
+}
+
+
+@pytest.mark.parametrize("name", ["TV", "t*", "*v"])
+@pytest.mark.parametrize("model", SAVED)
+def test_things_are_found_by_the_names_that_the_profile_gives(model: str, name: str, tmp_path: Path) -> None:
+    weights = SAVED[model](tmp_path)
     frames = noise(3, 96, 128)
-    found = ObjectDetector(objects(model, weights, {"TV": "screen"}), "cpu")(frames)
+    found = ObjectDetector(objects(model, weights, {name: "screen"}), "cpu")(frames)
     assert len(found) == 3
     assert found[0]
     for topic, box in found[0]:
@@ -51,8 +60,24 @@ def test_things_are_found_by_the_names_that_the_profile_gives(model: str, tmp_pa
         assert box.shape == (4,)
         assert (box > -64).all()
         assert (box < 256).all()
-    with pytest.raises(UserError, match="has no class called window"):
-        ObjectDetector(objects(model, weights, {"window": "screen"}), "cpu")
+    for lacking in ("window", "*plate*"):
+        with pytest.raises(UserError, match=re.escape(f"has no class called {lacking}. It has: ")):
+            ObjectDetector(objects(model, weights, {name: "screen", lacking: "plate"}), "cpu")
+
+
+def test_a_yolos_sees_pictures_in_their_own_form_and_says_where_things_are_in_them(tmp_path: Path) -> None:
+    """Its boxes are shares of the picture: twice as large a picture, twice as large boxes."""
+    weights, frames = save_yolos(tmp_path, "Licence-Plate"), noise(1, 96, 256)
+    detect = ObjectDetector(objects("yolos", weights, {"*plate*": "plate"}), "cpu")
+    larger = frames.repeat(2, axis=1).repeat(2, axis=2)
+    (small,), (large,) = detect(frames), detect(larger)
+    shown: list[tuple[int, ...]] = []
+    detect.model.model.register_forward_pre_hook(lambda _, given: shown.append(given[0].shape))  # type: ignore[union-attr]
+    detect(frames)
+    assert shown == [(1, 3, 128, 336)]  # 341, in whole patches of 16
+    assert small and len(small) == len(large) and {topic for topic, _ in small} == {"plate"}
+    for (_, one), (_, other) in zip(small, large, strict=True):
+        np.testing.assert_allclose(2 * one, other, atol=8)
 
 
 def test_a_detector_that_gives_no_number_is_an_error(tmp_path: Path) -> None:
