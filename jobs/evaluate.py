@@ -39,7 +39,8 @@ from operators.evaluation.measure import Measure, Places
 from operators.evaluation.store import Store
 from operators.evaluation.summary import bodies, summary, worst
 from operators.evaluation.watch import watched
-from operators.pages.evaluation import AXES, write_evaluation
+from operators.pages.evaluation import write_evaluation
+from operators.pages.evaluation_charts import AXES
 from operators.pages.label import write_labels
 from operators.release import evidence, reader
 from operators.release.attestation import sha256
@@ -248,7 +249,13 @@ def show(found: dict[str, Any], page: str) -> None:
     ]
     options.table(
         "evaluate",
-        [("sources", found["sources"]), ("not measured", found["unmeasured"]), *rows, ("page", page)],
+        [
+            ("sources", found["sources"]),
+            ("not measured", found["unmeasured"]),
+            *(("the control was not found", one) for one in found["control"]),
+            *rows,
+            ("page", page),
+        ],
     )
 
 

@@ -14,8 +14,17 @@ Attack = Literal["parrot", "reversal", "gait", "linkage"]
 BASELINES = DISGUISES
 ATTACKS: tuple[Attack, ...] = get_args(Attack)
 SOURCE, RECAST, CONTROL = "source", "recast", "pass-through"
+MEMBERSHIP = (
+    "membership"  # of an adapter's training data: the dataset shows nothing of it, so it counts in no axis
+)
+BY_EYE = "exposed by eye"
 BESIDE_SOURCE = ("warping", "flicker", "sharpness", "seam")  # over what the source has: no shares
 HEIGHTS = {"under 48 px": (0, 48), "48-96 px": (48, 96), "over 96 px": (96, 1 << 30)}
+
+
+def size_of(height: float) -> str:
+    """The name of somebody's height in px."""
+    return next(name for name, (low, high) in HEIGHTS.items() if low <= height < high)
 
 
 class FaceSettings(Settings):
@@ -75,6 +84,7 @@ class Look:
     face            float32 [D]: mean unit vector of the face; NaN where none is seen, or nobody judges faces
     gait, motion    float32 [G], [M]: proportions and stride, and the course of the joints; NaN where they are not found
     picture         uint8 [96,48,3]: one moment, surroundings gray
+    scope           within which the policy gives somebody one look; the clip, if empty
     """
 
     method: str
@@ -89,6 +99,7 @@ class Look:
     gait: np.ndarray
     motion: np.ndarray
     picture: np.ndarray
+    scope: str = ""
 
 
 @dataclass(frozen=True)

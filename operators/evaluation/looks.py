@@ -40,7 +40,7 @@ Embedder = Callable[[list[np.ndarray]], np.ndarray]
 
 def looks(
     method: str, clip: tuple[str, str], frames: np.ndarray, before: Before, seen: list[People],
-    embedders: Mapping[str, Embedder], faces: list[Faces] | None = None,
+    embedders: Mapping[str, Embedder], faces: list[Faces] | None = None, scope: str = "",
 ) -> list[Look]:  # fmt: skip
     """Everybody of a clip (source, key) in uint8 [T,H,W,3] frames, where they stand in the source.
 
@@ -77,6 +77,7 @@ def looks(
                     gait=proportions(joints[own]),
                     motion=course(joints),
                     picture=pictures[len(pictures) // 2],
+                    scope=scope,
                 )
             )
     return found

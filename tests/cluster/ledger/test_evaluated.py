@@ -39,7 +39,14 @@ def figures(**high: float | None) -> dict[str, Any]:
         "axes": {"privacy": 0.9},
         "curves": {},
     }
-    return {"sources": 20, "unmeasured": 0, "methods": {"recast": recast}, "not_attacked": ["voices"]}
+    methods = {"recast": recast, "pass-through": {"figures": passed_through()}}
+    return {"sources": 20, "unmeasured": 0, "methods": methods, "not_attacked": ["voices"]}
+
+
+def passed_through(**changed: dict[str, Any]) -> dict[str, Any]:
+    """Figures of the control: everybody is found."""
+    names = ("exposed, all heights", "body R-1", "parrot R-1")
+    return {name: cell(1.0, 1.0) | {"low": 0.83} for name in names} | changed
 
 
 def with_figure(name: str, **fields: Any) -> dict[str, Any]:
@@ -112,6 +119,35 @@ def test_bounds_that_are_broken(
 ) -> None:
     publish(tmp_path / "out", summary, signer)
     assert found(tmp_path / "out", BOUND, signer.public_key) == [problem]
+    assert found(tmp_path / "out", PLAIN, signer.public_key) == []
+
+
+@pytest.mark.parametrize(
+    ("control", "problem"),
+    [
+        *(
+            (passed_through(**{name: cell(1.0, value) | {"low": low}}), f"{name} of pass-through is {said}")
+            for name, value, low, said in (
+                ("exposed, all heights", 0.5, 0.2, "0.500, not 1"),
+                ("body R-1", 0.3, 0.04, "0.300 and cannot be told from guessing"),
+                ("parrot R-1", 1.0, None, "1.000 and cannot be told from guessing"),
+                ("parrot R-1", float("nan"), float("nan"), "nan and cannot be told from guessing"),
+            )
+        ),
+        (passed_through(**{"body R-1": {}}), "body R-1 of pass-through is not known"),
+        ({}, "exposed, all heights of pass-through is not known"),
+        (None, "it holds no figures of pass-through, the control that must fail"),
+    ],
+)
+def test_judges_who_do_not_notice_a_pass_through_vouch_for_nothing(
+    tmp_path: Path, signer: Signer, control: dict[str, Any] | None, problem: str
+) -> None:
+    """Who sees nothing finds nobody, and every bound would be kept."""
+    made = figures()
+    made["methods"]["pass-through"] = {"figures": control}
+    publish(tmp_path / "out", made, signer)
+    first, *_ = found(tmp_path / "out", BOUND, signer.public_key)
+    assert first.startswith(f"its judges are blind: {problem}")
     assert found(tmp_path / "out", PLAIN, signer.public_key) == []
 
 
