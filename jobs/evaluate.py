@@ -33,7 +33,7 @@ from operators.evaluation.attacker import Attacker
 from operators.evaluation.card import card
 from operators.evaluation.figures import Figures
 from operators.evaluation.interval import figure
-from operators.evaluation.judges import JudgeModels
+from operators.evaluation.judges.models import JudgeModels
 from operators.evaluation.keyed import linked_by_key
 from operators.evaluation.measure import Measure, Places
 from operators.evaluation.store import Store

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from operators.evaluation.attacks import Embedder, parrot, reversal
+from operators.evaluation.attacks import parrot, reversal
 from operators.evaluation.attributes import attributes
 from operators.evaluation.curves import sizes, spread
 from operators.evaluation.figures import Figures, found_again, over, rank1
 from operators.evaluation.interval import figure
+from operators.evaluation.judges.bodies import Embedder
 from operators.evaluation.looks import course, proportions, retargeted
 from operators.evaluation.recognition import Search, cosines, nearness, search
 from operators.evaluation.trained import train_on_output
@@ -191,6 +192,13 @@ def _by_gait(queries: Sequence[Look], gallery: Sequence[Look]) -> Figures:
         for number, what in enumerate(("proportions and stride", "motion")):
             vectors = [np.array([one[number] for one in some]) for some in both]
             figures |= found_again(f"{name}{what}", search(queries, gallery, nearness(*vectors)))
+    known = [look for look in gallery if np.isfinite(look.outline).all()]
+    if known:
+        nothing = np.full(known[0].outline.shape, np.nan)
+        outlines = [look.outline if np.isfinite(look.outline).all() else nothing for look in queries]
+        shown = np.array(outlines).reshape(-1, len(nothing))
+        scores = cosines(shown, np.stack([look.outline for look in known]))
+        figures |= found_again("outlines", search(queries, known, scores))
     return figures
 
 

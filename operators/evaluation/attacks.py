@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 import cv2
 import numpy as np
 
+from operators.evaluation.judges.bodies import Embedder, beside
 from operators.models.witnesses.reid import SIZE
 from schemas.evaluation import Look
 
 _RIDGE = 0.1  # of the mean square of a feature vector
 _FOLDS = 2
 _SMALL = 12, 24  # px of a picture that is learnt from
-Embedder = Callable[[list[np.ndarray]], np.ndarray]
 
 
 def parrot(made: Sequence[Look], source: Sequence[Look]) -> np.ndarray:
@@ -46,7 +46,7 @@ def reversal(
     ]  # fmt: skip
     if not pictures:
         return np.zeros((0, 1)), []
-    vectors = np.concatenate([embed(pictures) for embed in embedders.values()], axis=1)
+    vectors = np.concatenate(beside([embed(pictures) for embed in embedders.values()]), axis=1)
     return np.where(np.isfinite(painted).all(axis=1, keepdims=True), vectors, np.nan), pictures
 
 

@@ -1,7 +1,7 @@
 """Three axes from 0 to 1: what all figures of a method come to, and between which values their intervals leave that."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,7 @@ AGREEING = ("detector recall", "pose", "flow", "depth")  # best at 1, never abov
 TRAINED = ("trained detector", "trained tracker")  # over training on originals; by chance a little above 1
 
 
+_SAME_FOR_ALL = ("shuffled", "place", "timestamps")  # whoever is passed through
 Parts = list[tuple[float | None, float, float | None]]  # least, as measured, most
 
 
@@ -41,15 +42,20 @@ class Axis:
         return None if self.low is None or self.high is None else [self.low, self.high]
 
 
-def axes(figures: Mapping[str, Statistic]) -> dict[str, Axis]:
-    """Of one method.
+def axes(figures: Mapping[str, Statistic], unseen: Collection[str] = ()) -> dict[str, Axis]:
+    """Of one method. By figures that are `unseen` not even a pass-through is found: their intervals say nothing, and
+    widen none.
 
     privacy  1 less what the best attack gains over chance, or the share of exposed person-frames, whichever is more
     quality  geometric mean of how near warping, flicker, sharpness and seam are to the source's
     utility  mean of what detector, pose, flow and depth find again, and who learns from it in originals, times the
              share of frames that is not lost
     """
-    risks = _parts(figures, BY_LOOKS, _gained) + _parts(figures, EXPOSURES, lambda _, value: value)
+    known = {
+        name: replace(one, low=one.value, high=one.value) if name in unseen else one
+        for name, one in figures.items()
+    }
+    risks = _parts(known, BY_LOOKS, _gained) + _parts(figures, EXPOSURES, lambda _, value: value)
     near = _parts(figures, AS_SOURCE, lambda _, value: min(value, 1 / value) if value > 0 else 0.0)
     agree = _parts(figures, (*AGREEING, *TRAINED), lambda _, value: float(np.clip(value, 0, 1)))
     kept = _parts(figures, ("lost",), lambda _, value: 1 - value)
@@ -61,6 +67,16 @@ def axes(figures: Mapping[str, Statistic]) -> dict[str, Axis]:
             agree + kept if agree else [],
         ),
     }
+
+
+def unseen(control: Mapping[str, Statistic]) -> list[str]:
+    """Figures of whom is found at the first guess by which not even those are told who are passed through."""
+    return sorted(
+        name
+        for name, one in control.items()
+        if name.endswith("R-1") and not name.startswith(_SAME_FOR_ALL) and one.value is not None
+        if one.low is None or one.low <= (one.chance or 0.0)
+    )
 
 
 def gain(one: Statistic) -> float:

@@ -23,6 +23,7 @@ EXPOSED = (
 )  # fmt: skip
 UTILITY = (
     "detector recall", *(f"detector recall, {name}" for name in HEIGHTS), "pose", "flow", "depth", "masked",
+    "captions alike", "answers alike",
 )  # fmt: skip
 Figures = dict[str, Statistic]
 

@@ -13,11 +13,10 @@ import numpy as np
 from operators.condition import Condition
 from operators.conditioning.identity import scope_of
 from operators.evaluation.before import Before, before
+from operators.evaluation.beside.compared import Beside
 from operators.evaluation.exposure import EXPOSED, exposure
-from operators.evaluation.faces import Faces
-from operators.evaluation.judges import JudgeModels
-from operators.evaluation.jumps import jumps, steady
-from operators.evaluation.looks import Embedder, looks, scene
+from operators.evaluation.judges.models import JudgeModels
+from operators.evaluation.looks import looks, scene
 from operators.evaluation.quality import quality
 from operators.evaluation.store import Store
 from operators.evaluation.trained import glimpses, places
@@ -49,6 +48,7 @@ from schemas.policy import Policy
 from schemas.profile import Profile
 
 log = logging.getLogger("recast")
+Counted = Iterator[tuple[str, float, float]]  # name, numerator, denominator
 Parts = tuple[list[Ratio], list[Look], list[Scene], list[Glimpse]]
 _SURE = 0.5  # of somebody whom the judge sees
 
@@ -135,24 +135,20 @@ class Measure:
         source = before(frames, mask, somebody, self.models)
         name, where, times = (ref.key.rpartition("-")[0], ref.key), places(source), _times(ref)
         ratios: list[Ratio] = []
-        seen = looks(SOURCE, name, frames, source, source.seen, *self._judges(frames, source), scope)
-        same = steady(frames, source, self.models.embedders)
+        seen = looks(SOURCE, name, frames, source, source.seen, self.models, scope)
+        real = Beside.of(frames, source, self.models, float(ref.fps))
         scenes = [scene(SOURCE, name, frames, source, times)]
         shown = glimpses(SOURCE, name, frames, where)
         for method in (RECAST, CONTROL, *self.methods):
             made = output if method == RECAST else self._baseline(method, ref, frames, mask)
             people = self.models.people(made[source.moments])
-            ratios += self._ratios(method, ref.key, made, source, people, same)
-            seen += looks(method, name, made, source, people, *self._judges(made, source), scope)
+            beside = Beside.of(made, source, self.models, float(ref.fps)).compared(real)
+            ratios += self._ratios(method, ref.key, made, source, people, beside)
+            seen += looks(method, name, made, source, people, self.models, scope)
             published = _published(held[RECORD]) if method == RECAST else times
             scenes.append(scene(method, name, made, source, published))
             shown += glimpses(method, name, made, where)
         return ratios, seen, scenes, shown
-
-    def _judges(self, frames: np.ndarray, source: Before) -> tuple[Mapping[str, Embedder], list[Faces]]:
-        """Who tells looks, and the faces that are seen."""
-        faces = self.models.faces(frames[source.moments]) if self.models.faces else []
-        return self.models.embedders, faces
 
     def _evidence(self, ref: ClipRef, record: bytes) -> Evidence:
         self.ladder.certified = [Step(**step) for step in json.loads(record)["certificate"]["steps"]]
@@ -169,17 +165,16 @@ class Measure:
         return decode_bytes(encode_video(made, pts, ref.time_base, ref.fps, encoding.crf, encoding.preset))
 
     def _ratios(
-        self, method: str, clip: str, made: np.ndarray, source: Before, people: list[People], same: np.ndarray
+        self, method: str, clip: str, made: np.ndarray, source: Before, people: list[People], beside: Counted
     ) -> list[Ratio]:
-        """All that is counted, added up over the clip; of what is compared with the source, the means of a clip.
-        `same` is how like themselves people stay in the source."""
+        """All that is counted, added up over the clip; of what is compared with the source, the means of a clip."""
         sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
         times = Counter[str]()
         counted = (
             exposed(made, source, bool(self.places.truth)),
             quality(made, source),
-            jumps(steady(made, source, self.models.embedders), same),
             utility(made, source, people, self.models),
+            beside,
         )
         for name, numerator, denominator in chain(*counted):
             sums[name][0] += numerator

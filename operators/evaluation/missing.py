@@ -18,6 +18,7 @@ _REASONS: dict[str, str] = {
     "linked by looks R-1": "the same person in two published clips, by looks or gait: nobody is known to be in two "
     f"beyond the policy's scope, {_TRUTH}, or it was not asked (--attacks linkage)",
     "motion R-1": "gait: nobody's joints are known, or it was not asked (--attacks gait)",
+    "outlines R-1": "gait by outlines: the judges name no network for it (`gait`)",
     "trained detector": "training on what is published: it takes two sources with people of 48 px and more",
     "depth": "depth: the judges name no network for it (`depth`)",
     "captions alike": f"captions before and after: {_WORDS}; words for colours stand in for them (attributes)",

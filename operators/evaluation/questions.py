@@ -1,6 +1,6 @@
 """The three questions that data protection asks of anonymous data (WP 216 of the European Commission, 2014)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from operators.evaluation import by_eye
@@ -19,7 +19,7 @@ _ASKED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "clothes-changing R-1",
             "parrot R-1",
         ),
-        ("motion R-1", "retargeted motion R-1"),
+        ("motion R-1", "retargeted motion R-1", "outlines R-1"),
     ),
     "Linkability: can two records be told to be of one person?": (
         ("linked by looks R-1", "linked by gait R-1"),
@@ -32,16 +32,17 @@ _ASKED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-def questions(figures: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Each with the figures that answer it, `kept` on purpose or not, and which of people's tells `most` over chance.
+def questions(figures: Mapping[str, Mapping[str, Any]], unseen: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Each with the figures that answer it, `kept` on purpose or not, and which of people's tells `most` over chance;
+    one of those that are `unseen`, by which not even a pass-through is found, only if there is no other.
 
     Where no figure of people was measured, `most` is None and `why` says why.
     """
     return [
         {
             "question": question,
-            "most": _most(figures, people),
-            "why": "" if _most(figures, people) else "; ".join(dict.fromkeys(map(reason, people))),
+            "most": _most(figures, people, unseen),
+            "why": "" if _known(figures, people) else "; ".join(dict.fromkeys(map(reason, people))),
             "figures": _known(figures, people),
             "kept": _known(figures, kept),
         }
@@ -53,8 +54,10 @@ def _known(figures: Mapping[str, Mapping[str, Any]], names: tuple[str, ...]) -> 
     return {name: figures[name] for name in names if name in figures and figures[name]["value"] is not None}
 
 
-def _most(figures: Mapping[str, Mapping[str, Any]], names: tuple[str, ...]) -> str | None:
-    known = _known(figures, names)
+def _most(
+    figures: Mapping[str, Mapping[str, Any]], names: tuple[str, ...], unseen: Collection[str]
+) -> str | None:
+    known = _known(figures, tuple(name for name in names if name not in unseen)) or _known(figures, names)
     return max(known, key=lambda name: _over_chance(known[name]), default=None)
 
 

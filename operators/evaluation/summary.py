@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from operators.evaluation.attacker import Attacker
-from operators.evaluation.axes import axes
-from operators.evaluation.control import blind
+from operators.evaluation.axes import axes, unseen
 from operators.evaluation.figures import Figures, methods_of, ratios
 from operators.evaluation.missing import not_measured
 from operators.evaluation.questions import questions
-from schemas.evaluation import RECAST, SOURCE, Attack, Measured
+from operators.release.control import blind
+from schemas.evaluation import CONTROL, RECAST, SOURCE, Attack, Measured
 from schemas.policy import Policy
 from schemas.profile import Profile
 
@@ -22,25 +22,11 @@ def summary(
     facts: Mapping[str, Any],
 ) -> dict[str, Any]:
     """All of it, ready for JSON. `own` are figures of the dataset alone, such as `lost`; `facts` go in as they are."""
-    methods, missing = dict[str, Any](), not_measured({})
-    for method in methods_of(measured):
-        figures = ratios(measured, method)
-        identity, curves = attacker.identity(method)
-        figures |= identity | attacker.trained(method)
-        for attack in attacks:
-            figures |= attacker.attack(method, attack)
-        if method == RECAST:
-            figures |= own
-        shown = {name: one.as_json() for name, one in figures.items()}
-        found = axes(figures)
-        methods[method] = {
-            "figures": shown,
-            "axes": {name: one.value for name, one in found.items()},
-            "axes_between": {name: one.between() for name, one in found.items()},
-            "curves": curves,
-        }
-        if method == RECAST:
-            missing = not_measured(figures)
+    found = {name: _figures(measured, attacker, attacks, name) for name in methods_of(measured)}
+    if RECAST in found:
+        found[RECAST][0].update(own)
+    hidden = unseen(found[CONTROL][0]) if CONTROL in found else []
+    methods = {name: _shown(figures, curves, hidden) for name, (figures, curves) in found.items()}
     clips = [clip for one in measured for clip in one.clips]
     return {
         **facts,
@@ -49,10 +35,31 @@ def summary(
         "unmeasured": sum(len(one.unmeasured) for one in measured),
         "people": len({(look.clip, look.person) for look in attacker.looks[SOURCE]}),
         "attacked": list(attacks),
-        "not_attacked": missing,
+        "not_attacked": not_measured(found.get(RECAST, ({}, {}))[0]),
         "control": blind(methods),
+        "unseen": hidden,
         "methods": methods,
-        "questions": questions(methods.get(RECAST, {}).get("figures", {})),
+        "questions": questions(methods.get(RECAST, {}).get("figures", {}), hidden),
+    }
+
+
+def _figures(
+    measured: Sequence[Measured], attacker: Attacker, attacks: Sequence[Attack], method: str
+) -> tuple[Figures, dict[str, Any]]:
+    identity, curves = attacker.identity(method)
+    figures = ratios(measured, method) | identity | attacker.trained(method)
+    for attack in attacks:
+        figures |= attacker.attack(method, attack)
+    return figures, curves
+
+
+def _shown(figures: Figures, curves: dict[str, Any], hidden: list[str]) -> dict[str, Any]:
+    found = axes(figures, hidden)
+    return {
+        "figures": {name: one.as_json() for name, one in figures.items()},
+        "axes": {name: one.value for name, one in found.items()},
+        "axes_between": {name: one.between() for name, one in found.items()},
+        "curves": curves,
     }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from operators.evaluation.before import Before
-from operators.evaluation.judges import JudgeModels
+from operators.evaluation.judges.models import JudgeModels
 from operators.evaluation.warping import flow
 from operators.models.boxes import best_pairs, box_iou
 from operators.models.people.ensemble import People

@@ -1,6 +1,6 @@
 """The evaluation: a page for a lawyer and an engineer, the same as Markdown and as JSON; in the restricted folder."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from operators import storage
@@ -55,23 +55,10 @@ def tables(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
             if any(cell and cell["value"] is not None for cell in cells):
                 chance = next((cell["chance"] for cell in cells if cell and cell["chance"] is not None), None)
                 note = "" if chance is None else f"chance {chance:.3f}"
-                blind = not_found(name, summary["methods"].get(CONTROL))
+                blind = name in summary.get("unseen", [])
                 rows.append({"name": name, "better": better, "cells": cells, "chance": note, "blind": blind})
         made.append({"title": title, "words": words, "rows": rows})
     return made
-
-
-def not_found(name: str, control: Mapping[str, Any] | None) -> bool:
-    """Whether not even those who were passed through are told from guessing by a figure, so that it says little."""
-    cell = (control or {"figures": {}})["figures"].get(name)
-    if (
-        not name.endswith("R-1")
-        or name.startswith(("shuffled", "timestamps"))
-        or not cell
-        or cell["value"] is None
-    ):
-        return False
-    return bool(cell["low"] is None or cell["low"] <= (cell["chance"] or 0))
 
 
 def text(cell: Mapping[str, Any] | None) -> tuple[str, str]:
@@ -87,14 +74,15 @@ def _cards(worst: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         yield {**clip, "videos": embedded(clip["videos"])}
 
 
-def answer(question: Mapping[str, Any]) -> str:
-    """A question's answer in a sentence, by the figure that tells most."""
+def answer(question: Mapping[str, Any], unseen: Collection[str]) -> str:
+    """A question's answer in a sentence, by the figure that tells most, and what that is worth."""
     if not question["most"]:
         return f"Not measured: {question['why']}."
     cell = question["figures"][question["most"]]
     value, interval = text(cell)
     guess = "" if cell["chance"] is None else f", where guessing gives {cell['chance']:.3f}"
-    return f"{value} ({interval}) {WORDS.get(question['most'], question['most'])}{guess}."
+    worth = f" It says little: {_BLIND}." if question["most"] in unseen else ""
+    return f"{value} ({interval}) {WORDS.get(question['most'], question['most'])}{guess}.{worth}"
 
 
 def axis_text(method: Mapping[str, Any], axis: str) -> tuple[str, str]:
@@ -117,7 +105,7 @@ def _markdown(summary: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> 
         "",
         "## Three questions",
         "",
-        *(f"- **{one['question']}** {answer(one)}" for one in summary["questions"]),
+        *(f"- **{one['question']}** {answer(one, summary.get('unseen', []))}" for one in summary["questions"]),
         *_table("Three axes", "axis", methods, [
             (axis, [axis_text(method, axis) for method in methods.values()]) for axis in AXES
         ]),

@@ -8,9 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from operators.evaluation.control import blind
 from operators.release.attestation import STATEMENT_TYPE, pae
 from operators.release.attestation import seal as sealed
+from operators.release.control import blind
 from operators.release.json_form import parsed, read
 from operators.release.signature import Signer, fingerprint, verifies
 from schemas.evaluation import BY_EYE

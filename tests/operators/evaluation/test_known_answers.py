@@ -12,18 +12,18 @@ import pytest
 
 from operators.evaluation.attacker import Attacker
 from operators.evaluation.attacks import parrot, reversal
-from operators.evaluation.axes import Axis, axes, gain
+from operators.evaluation.axes import Axis, axes, gain, unseen
 from operators.evaluation.before import Before
-from operators.evaluation.control import blind
+from operators.evaluation.beside.jumps import jumps, steady
 from operators.evaluation.exposure import EXPOSED, exposure
 from operators.evaluation.figures import methods_of, ratios
 from operators.evaluation.interval import figure
-from operators.evaluation.judges import JudgeModels, mirrored
-from operators.evaluation.jumps import jumps, steady
+from operators.evaluation.judges.models import JudgeModels, mirrored
 from operators.evaluation.keyed import linked_by_key
 from operators.evaluation.looks import looks, proportions, retargeted, scene
 from operators.evaluation.measure import exposed
 from operators.evaluation.quality import quality
+from operators.evaluation.questions import questions
 from operators.evaluation.recognition import rank1_at, search
 from operators.evaluation.summary import bodies, summary, worst
 from operators.evaluation.trained import glimpses, places, train_on_output
@@ -32,7 +32,9 @@ from operators.evaluation.warping import flow
 from operators.evaluation.who import Somebody
 from operators.generation.disguise import disguised
 from operators.models.people.ensemble import People
+from operators.pages.evaluation import answer
 from operators.planning.probe import source_hmac
+from operators.release.control import blind
 from operators.training.synthetic_people import RenderedClip, read_people
 from operators.video.encode import decode_bytes, encode_video
 from schemas.config import load
@@ -56,6 +58,7 @@ from schemas.rules import Disguise
 FRAMES, EVERY = 8, 2
 METHODS = (RECAST, CONTROL, "pixelate")  # blackout stands in for Recast: of both the answer is known
 EMBEDDERS = JudgeModels.embedders_of(load(Judges, "cluster/judges/embedded.yaml"))
+JUDGES = JudgeModels(lambda frames: [nobody(0)] * len(frames), EMBEDDERS, None, EVERY)
 
 
 def true_people(clip: RenderedClip, moments: list[int]) -> list[People]:
@@ -104,14 +107,14 @@ def measured(clips: list[RenderedClip]) -> list[Measured]:
     found = []
     for clip in clips:
         before, name = before_of(clip), (clip.key, f"{clip.key}-000000")
-        seen = looks(SOURCE, name, clip.frames, before, before.seen, EMBEDDERS)
+        seen = looks(SOURCE, name, clip.frames, before, before.seen, JUDGES)
         times, where = np.arange(FRAMES) / 12 + len(found) * np.arange(FRAMES) / 1e3, places(before)
         scenes, counts = [scene(SOURCE, name, clip.frames, before, times)], []
         shown = glimpses(SOURCE, name, clip.frames, where)
         for method in METHODS:
             made = shown_as(method, before)
             people = before.seen if method == CONTROL else list(map(nobody, before.moments))
-            seen += looks(method, name, made, before, people, EMBEDDERS)
+            seen += looks(method, name, made, before, people, JUDGES)
             nominal = np.arange(FRAMES) / 12 if method == RECAST else times
             scenes.append(scene(method, name, made, before, nominal))
             shown += glimpses(method, name, made, where)
@@ -317,6 +320,9 @@ def test_axes_lie_between_what_their_figures_leave_them() -> None:
         "one of one source"
     )
     assert axes({})["privacy"].value is None
+    wide = axes({"face R-1": one(0.5, 0.0, 1.0, 0.5)} | known, ["face R-1"])
+    assert wide["privacy"] == found["privacy"], "of two faces nobody tells anything"
+    assert axes({"face R-1": one(0.9, 0.0, 1.0, 0.5)} | known, ["face R-1"])["privacy"] == Axis(0.2, 0.2, 0.2)
     assert axes({name: known[name] for name in ("pose",)})["utility"].value == 0.5
 
 
@@ -341,6 +347,29 @@ def test_each_question_is_answered_by_a_figure_or_by_why_there_is_none(measured:
     assert "an attacker who learns from pairs" in " ".join(
         summary(measured, attacker, [], {}, {})["not_attacked"]
     )
+
+
+def test_figures_by_which_not_even_a_pass_through_is_found_answer_no_question(
+    measured: list[Measured],
+) -> None:
+    def one(value: float, low: float | None) -> Statistic:
+        return Statistic(value, low, 1.0, 9, 9, 0.1)
+
+    known = {
+        "body R-1": one(1, 0.7), "head R-1": one(0.5, 0.1), "face R-1": one(1, None), "parrot R-1": one(1, 0.11),
+        "shuffled R-1": one(0.1, 0.0), "exposed, all heights": one(1, 1),
+    }  # fmt: skip
+    hidden = unseen(known)
+    assert hidden == ["face R-1", "head R-1"]
+    asked = {name: figure.as_json() for name, figure in known.items()}
+    asked["face R-1"] |= {"value": 1.0}
+    asked |= {
+        name: asked[name] | {"value": 0.2} for name in ("body R-1", "parrot R-1", "exposed, all heights")
+    }
+    assert questions(asked)[0]["most"] == "face R-1"
+    assert questions(asked, hidden)[0]["most"] == "exposed, all heights"
+    alone = questions({"face R-1": asked["face R-1"]}, hidden)[0]
+    assert alone["most"] == "face R-1" and "says little" in answer(alone, hidden)
 
 
 def test_judges_who_see_nothing_are_told_by_the_control(measured: list[Measured]) -> None:

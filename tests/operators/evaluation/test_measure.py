@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from operators.evaluation.judges import JudgeModels
+from operators.evaluation.judges.models import JudgeModels
 from operators.evaluation.measure import Measure, Places
 from operators.evaluation.store import Store
 from operators.evaluation.watch import watched

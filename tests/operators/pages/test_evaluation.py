@@ -50,6 +50,7 @@ SUMMARY: dict[str, Any] = {
          "kept": {"place R-1": cell(1.0, 0.4, 0.1)}},
         {"question": "Linkability?", "most": None, "why": "nobody is in two", "figures": {}, "kept": {}},
     ],
+    "unseen": ["head R-1"],
     "control": ["body R-1 of pass-through is 0.1"],
 }  # fmt: skip
 

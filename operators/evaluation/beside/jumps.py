@@ -1,15 +1,15 @@
 """Does somebody turn into somebody else within a clip? By looks, from each moment that is looked at to the next."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
 
 from operators.evaluation.before import Before
+from operators.evaluation.judges.bodies import Embedder, described
 from operators.models.witnesses.reid import largest
 
 _FALL = 0.35  # by which a likeness to the moment before is less than the source's where somebody has become another
-Embedder = Callable[[list[np.ndarray]], np.ndarray]
 
 
 def steady(frames: np.ndarray, before: Before, embedders: Mapping[str, Embedder]) -> np.ndarray:
@@ -19,13 +19,11 @@ def steady(frames: np.ndarray, before: Before, embedders: Mapping[str, Embedder]
     for number in range(1, len(before.somebody.people) + 1):
         crops = [largest(before.somebody.masks[t] == number) for t in before.moments]
         seen = [i for i, one in enumerate(crops) if one is not None]
-        pictures = [
-            one.of(frames[t]) for t, one in zip(before.moments, crops, strict=True) if one is not None
-        ]
+        shown = [(one, frames[t]) for t, one in zip(before.moments, crops, strict=True) if one is not None]
         pairs = [i for i, (a, b) in enumerate(pairwise(seen)) if b == a + 1]
         if pairs:
-            vectors = [embed(pictures) for embed in embedders.values()]
-            found.append(np.stack([(one[:-1] * one[1:]).sum(axis=1)[pairs] for one in vectors], axis=1))
+            vectors = described(shown, embedders)
+            found.append((vectors[:, :-1] * vectors[:, 1:]).sum(axis=2)[:, pairs].T)
     return np.concatenate(found)
 
 
