@@ -1,6 +1,7 @@
 """A signed evaluation against somebody who may write everywhere in the dataset, and against what it says itself."""
 
 import base64
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from operators.release.layout import CARD, DATASET, EVIDENCE
 from operators.release.signature import Signer
 from schemas.config import load
 from schemas.errors import UserError
+from schemas.manifest import ManifestRow
 from schemas.policy import EvidenceBounds, Policy
 from tests.keys import make_key
 from tests.operators.stages import disguising
@@ -219,9 +221,27 @@ def test_a_card_is_croissant_with_its_figures(policy: Policy, done: str) -> None
     ]
     assert made["@type"] == "sc:Dataset" and made["@context"]["cr"].endswith("/croissant/")
     assert {one["name"] for one in made["variableMeasured"]} == set(figures()["methods"]["recast"]["figures"])
-    (files,) = made["distribution"]
+    includes = {files["@id"]: files["includes"] for files in made["distribution"]}
+    assert includes == {"shards": "shards/*.tar", "manifest": "manifest/*.parquet"}
     fields = made["recordSet"][0]["field"]
-    assert {field["source"]["fileSet"]["@id"] for field in fields} == {files["@id"]}
+    assert {field["source"]["fileSet"]["@id"] for field in fields} == {"manifest"}
+    columns = {field["source"]["extract"]["column"] for field in fields}
+    assert columns <= {column.name for column in dataclasses.fields(ManifestRow)}, (
+        "what loads the card reads them"
+    )
+    used = {key for one in (made, *made["recordSet"], *fields, *made["distribution"]) for key in one}
+    used |= {key for field in fields for key in field["source"]} | {"column"}
+    known = {*made["@context"], *(key for key in used if key[0] == "@" or ":" in key)}
+    schema_org = {
+        "name",
+        "description",
+        "version",
+        "license",
+        "distribution",
+        "encodingFormat",
+        "variableMeasured",
+    }
+    assert used - known <= schema_org, "every word is one of schema.org's, Croissant's or its RAI's"
     json.dumps(made, allow_nan=False)
 
 

@@ -185,7 +185,22 @@ def test_who_walks_alike_is_found_by_the_gait_network() -> None:
             np.full(9, np.nan),
             np.tile(nothing, 8),
         ]
-        one = Look(method, f"{person}s", f"{person}s-0", person, person, 100.0, *parts, np.zeros((96, 48, 3)))
+        body, head, face, gait, motion = parts
+        picture = np.zeros((96, 48, 3))
+        one = Look(
+            method,
+            f"{person}s",
+            f"{person}s-0",
+            person,
+            person,
+            100.0,
+            body,
+            head,
+            face,
+            gait,
+            motion,
+            picture,
+        )
         return replace(one, outline=walk)
 
     walks = dict(zip("abcd", np.eye(4), strict=True))
