@@ -1,4 +1,4 @@
-"""A release that requires an evaluation: verify fails it without one, with one that breaks a bound, and with a blind one."""
+"""A release that requires an evaluation: verify fails it without one, if it breaks a bound, or if judges are blind."""
 
 from pathlib import Path
 from typing import Any
