@@ -162,6 +162,29 @@ def test_attackers_who_learn_find_whom_they_are_shown_and_not_whom_they_are_not(
     assert reversal([], gallery, EMBEDDERS)[1] == []
 
 
+def test_who_reverses_learns_what_is_not_linear() -> None:
+    """Dark and bright are swapped for gray, of people whom nobody has seen."""
+    levels = np.linspace(10, 245, 48)
+    rng = np.random.default_rng(0)
+
+    def look(method: str, number: int, level: float) -> Look:
+        nothing, picture = np.zeros(1), np.full((96, 48, 3), level) + rng.normal(0, 2, (96, 48, 3))
+        vectors = np.zeros((1, 1)), np.zeros((1, 1)), nothing, nothing, nothing
+        return Look(
+            method, f"{number}", f"{number}", f"{number:02d}", "", 100.0, *vectors, picture.astype(np.uint8)
+        )
+
+    made = [look(RECAST, number, level) for number, level in enumerate(levels)]
+    source = [look(SOURCE, number, 250 - 2 * abs(level - 128)) for number, level in enumerate(levels)]
+
+    def light(pictures: list[np.ndarray]) -> np.ndarray:
+        return np.array([[one.mean()] for one in pictures])
+
+    _, painted = reversal(made, source, {"light": light})
+    errors = [abs(one.mean() - two.picture.mean()) for one, two in zip(painted, source, strict=True)]
+    assert np.mean(errors) < 20, "a line misses them by 59 on average"
+
+
 def test_places_and_motion_that_are_kept_are_found(measured: list[Measured]) -> None:
     attacker = Attacker(measured, EMBEDDERS)
     for method in METHODS:
