@@ -18,7 +18,7 @@ def figure(
 
     The interval is a percentile bootstrap that draws whole sources with replacement (Efron 1979). Where a `share`, a
     number from 0 to 1, is the same in every source, as "never", drawing tells nothing: then it is the
-    Clopper-Pearson interval of as many trials as there are sources, and so it is of anything that is 0 in all. Sources
+    Clopper-Pearson interval of as many trials as there are sources, and so it is of any ratio from 0 to 1. Sources
     whose denominator is 0 do not count.
     """
     pairs = np.array([pair for pair in by_source.values() if pair[1] > 0], float).reshape(-1, 2)
@@ -27,7 +27,7 @@ def figure(
         return Statistic(None, None, None, 0, 0, chance)
     value = float(pairs[:, 0].sum() / total)
     low, high = _drawn(pairs) if count > 1 else (None, None)
-    if (share and value in (0.0, 1.0)) or (count > 1 and _alike(pairs) and (share or value == 0)):
+    if (share and value in (0.0, 1.0)) or (count > 1 and _alike(pairs) and (share or 0 <= value <= 1)):
         low, high = exact(value, count)
     return Statistic(value, low, high, count, total, chance)
 
