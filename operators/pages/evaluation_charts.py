@@ -66,7 +66,7 @@ def spreads(methods: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             f"{CONTROL}: to who was there": ("line c5 control", control.get(part, {}).get("genuine", [])),
         }
         known = {name: (look, counts) for name, (look, counts) in drawn.items() if sum(counts)}
-        if known and own.get(part):
+        if "to who was there" in known:
             top = max(max(counts) / sum(counts) for _, counts in known.values())
             lines = [
                 {"name": name, "look": look, "points": _steps([one / sum(counts) / top for one in counts])}
