@@ -135,6 +135,7 @@ def test_a_clip_that_cannot_be_measured_is_said_and_the_others_are(place: Place,
     (found,) = store.read()
     assert [one.partition(":")[0] for one in found.unmeasured] == [stages.ref.key]
     assert found.ratios == found.looks == []
+    assert store.sources() == {row["source"]} and store.whole() == set(), "it is tried again"
 
 
 def test_people_who_were_followed_are_the_same_in_every_clip_of_their_scope(place: Place) -> None:
