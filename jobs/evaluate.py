@@ -318,10 +318,14 @@ if __name__ == "__main__":
             help=f"training pairs {whose}: are members told by the adapter?",
         )
     parser.add_argument(
-        "--sources", type=int, default=0, metavar="N", help="evaluate so many, drawn at random (default: all)"
+        "--sources",
+        type=options.count,
+        default=0,
+        metavar="N",
+        help="evaluate so many, drawn at random (default: all)",
     )
     parser.add_argument(
-        "--draw", type=int, default=0, metavar="N",
+        "--draw", type=options.count, default=0, metavar="N",
         help="write DIR/label.html, N frames drawn at random for somebody to look at, and nothing else",
     )  # fmt: skip
     parser.add_argument(

@@ -18,6 +18,7 @@ from schemas.evaluation import RECAST, Measured, Ratio
 from schemas.profile import Profile
 from tests import rows
 from tests.cluster import toy
+from tests.jobs.small import job
 
 CLIPS = {name: [{"key": f"{name}-0", "shard": "a"}] for name in ("one", "two", "three")}
 BROKEN = {"two"}
@@ -81,3 +82,11 @@ def test_truth_that_is_not_there_is_said_before_anything_is_measured(tmp_path: P
     for name in names:
         (tmp_path / f"truth/{name}.masks.npz").touch()
     require_truth(Places(f"{tmp_path}/plan", "", f"{tmp_path}/truth"), clips)
+
+
+@pytest.mark.parametrize("option", ["--sources", "--draw"])
+@pytest.mark.parametrize("number", ["-3", "-1", "1.5", "many", ""])
+def test_how_many_is_a_whole_number_from_0_on(option: str, number: str) -> None:
+    asked = ["--plan", "p", "--output", "o", "--report", "r", f"{option}={number}"]
+    done = job("evaluate", *asked)
+    assert done.returncode == 2 and "is no whole number" in done.stderr and "Traceback" not in done.stderr
