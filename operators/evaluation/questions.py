@@ -36,7 +36,7 @@ def questions(figures: Mapping[str, Mapping[str, Any]], unseen: Collection[str] 
     """Each with the figures that answer it, `kept` on purpose or not, and which of people's tells `most` over chance;
     one of those that are `unseen`, by which not even a pass-through is found, only if there is no other.
 
-    Where no figure of people was measured, `most` is None and `why` says why.
+    Where no figure of people was measured, `most` is None and `why` says why; `most_kept` is the same of what is kept.
     """
     return [
         {
@@ -45,6 +45,7 @@ def questions(figures: Mapping[str, Mapping[str, Any]], unseen: Collection[str] 
             "why": "" if _known(figures, people) else "; ".join(dict.fromkeys(map(reason, people))),
             "figures": _known(figures, people),
             "kept": _known(figures, kept),
+            "most_kept": _most(figures, kept, unseen),
         }
         for question, (people, kept) in _ASKED.items()
     ]

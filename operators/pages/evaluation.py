@@ -76,13 +76,19 @@ def _cards(worst: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def answer(question: Mapping[str, Any], unseen: Collection[str]) -> str:
     """A question's answer in a sentence, by the figure that tells most, and what that is worth."""
-    if not question["most"]:
-        return f"Not measured: {question['why']}."
-    cell = question["figures"][question["most"]]
+    if question["most"]:
+        return _sentence(question["most"], question["figures"], unseen)
+    kept = question.get("most_kept")
+    what = f" By what is kept on purpose: {_sentence(kept, question['kept'], unseen)}" if kept else ""
+    return f"Not measured of people: {question['why']}.{what}"
+
+
+def _sentence(name: str, figures: Mapping[str, Any], unseen: Collection[str]) -> str:
+    cell = figures[name]
     value, interval = text(cell)
     guess = "" if cell["chance"] is None else f", where guessing gives {cell['chance']:.3f}"
-    worth = f" It says little: {_BLIND}." if question["most"] in unseen else ""
-    return f"{value} ({interval}) {WORDS.get(question['most'], question['most'])}{guess}.{worth}"
+    worth = f" It says little: {_BLIND}." if name in unseen else ""
+    return f"{value} ({interval}) {WORDS.get(name, name)}{guess}.{worth}"
 
 
 def axis_text(method: Mapping[str, Any], axis: str) -> tuple[str, str]:

@@ -356,6 +356,15 @@ def test_each_question_is_answered_by_a_figure_or_by_why_there_is_none(measured:
         assert one["most"] in one["figures"] if one["most"] else one["why"]
         assert all(cell["value"] is not None for cell in (*one["figures"].values(), *one["kept"].values()))
     assert {"place R-1", "timestamps R-1"} <= set(found["questions"][1]["kept"])
+    strangers = [
+        replace(one, looks=[replace(look, person=f"{look.clip}{look.person}") for look in one.looks])
+        for one in measured
+    ]
+    unknown = summary(strangers, Attacker(strangers, EMBEDDERS), ["linkage"], {}, {})["questions"][1]
+    assert unknown["most"] is None and unknown["most_kept"] == "place R-1", (
+        "as of footage of which nobody is known"
+    )
+    assert "the place" in answer(unknown, []) and "1.000" in answer(unknown, [])
     assert found["control"] == [], "three sources tell a pass-through from guessing"
     said, figures = " ".join(found["not_attacked"]), found["methods"][RECAST]["figures"]
     for name, what in (

@@ -48,7 +48,8 @@ SUMMARY: dict[str, Any] = {
     "questions": [
         {"question": "Singling out?", "most": "body R-1", "why": "", "figures": {"body R-1": cell(0.125, 0.01, 0.1)},
          "kept": {"place R-1": cell(1.0, 0.4, 0.1)}},
-        {"question": "Linkability?", "most": None, "why": "nobody is in two", "figures": {}, "kept": {}},
+        {"question": "Linkability?", "most": None, "why": "nobody is in two", "figures": {},
+         "kept": {"place R-1": cell(1.0, 0.4, 0.1)}, "most_kept": "place R-1"},
     ],
     "unseen": ["head R-1"],
     "control": ["body R-1 of pass-through is 0.1"],
@@ -71,7 +72,11 @@ def test_the_page_is_read_by_eye_and_by_program(tmp_path: Path) -> None:
         in words
     )
     assert "- **Singling out?** 0.125 (0.010 to 1.000) of those shown are found" in words
-    assert "- **Linkability?** Not measured: nobody is in two." in words and "## Attacked" in words
+    assert (
+        "- **Linkability?** Not measured of people: nobody is in two. By what is kept on purpose: 1.000"
+        in words
+        and "## Attacked" in words
+    )
     assert "| privacy | 0.90 (0.25 to 0.95) | – | 0.00 (0.25 to 0.95) |" in words, "axes have intervals, too"
     assert "| head R-1, chance 0.100, control not told from guessing |" in words
     assert "**The control was not found: body R-1" in words and "| method | R-1 (lower) |" in words
@@ -84,7 +89,10 @@ def test_the_page_is_read_by_eye_and_by_program(tmp_path: Path) -> None:
         assert page.evaluate("document.querySelectorAll('#gallery polyline').length") == 3
         assert page.evaluate("document.querySelectorAll('#gallery polygon.band').length") == 3
         assert page.evaluate("document.querySelectorAll('.spread polyline').length") == 3
-        assert "The control was not found: body R-1" in text and "Not measured: nobody is in two." in text
+        assert (
+            "The control was not found: body R-1" in text
+            and "Not measured of people: nobody is in two. By what is kept" in text
+        )
         assert "of their source by the place" in text and "0.25 to 0.95" in text
         rows = page.evaluate("[...document.querySelectorAll('#glance tr')].map(row => row.cells.length)")
         assert rows == [2, 2, 2, 2], "a method each, by what was measured"
