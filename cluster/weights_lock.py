@@ -33,6 +33,7 @@ _FIELDS = (
     "distilled_2",
     "vae",
 )  # of a profile that name a file or folder
+_BY_NAME = ("embedders",)  # of judges that name several
 
 
 def read_lock() -> dict[str, dict[str, Any]]:
@@ -58,11 +59,21 @@ def named(settings: Settings, prefix: str = "") -> dict[str, str]:
         value = getattr(settings, field)
         if field in _FIELDS and value and isinstance(value, str):
             found[prefix + field] = weights.name_of(value)
-        for number, part in enumerate(value if isinstance(value, list) else [value]):
+        for inner, part in _several(field, value):
             if isinstance(part, Settings):
-                inner = f"{field}.{number}" if isinstance(value, list) else field
                 found |= named(part, f"{prefix}{inner}.")
+            elif field in _BY_NAME and isinstance(part, str):
+                found[prefix + inner] = weights.name_of(part)
     return found
+
+
+def _several(field: str, value: Any) -> list[tuple[str, Any]]:
+    """Of a field its value, or each of several, by dotted name."""
+    if isinstance(value, dict):
+        return [(f"{field}.{name}", part) for name, part in value.items()]
+    if isinstance(value, list):
+        return [(f"{field}.{number}", part) for number, part in enumerate(value)]
+    return [(field, value)]
 
 
 def verify(path: str, lock: dict[str, dict[str, Any]], place: Path | None = None) -> str:
@@ -134,8 +145,7 @@ def _parts(name: str, whole: str) -> set[str]:
 def digests_of(judges: Judges) -> dict[str, str]:
     """The same of what judges an evaluation."""
     lock = read_lock()
-    names = [*named(judges).values(), *judges.embedders.values()]
-    return {name: verify(name, lock) for name in names}
+    return {name: verify(name, lock) for name in named(judges).values()}
 
 
 def checked(operator: type, expected: Mapping[str, str]) -> type:

@@ -13,7 +13,8 @@ pixels and names goes into OUT, signed, which jobs.verify holds against the poli
 import hashlib
 import random
 from argparse import Namespace
-from collections import defaultdict
+from collections import Counter, defaultdict
+from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -33,13 +34,14 @@ from operators.evaluation.attacker import Attacker
 from operators.evaluation.card import card
 from operators.evaluation.figures import Figures
 from operators.evaluation.interval import figure
-from operators.evaluation.judges import JudgeModels
+from operators.evaluation.judges.models import JudgeModels
 from operators.evaluation.keyed import linked_by_key
 from operators.evaluation.measure import Measure, Places
 from operators.evaluation.store import Store
 from operators.evaluation.summary import bodies, summary, worst
 from operators.evaluation.watch import watched
-from operators.pages.evaluation import AXES, write_evaluation
+from operators.pages.evaluation import write_evaluation
+from operators.pages.evaluation_charts import AXES
 from operators.pages.label import write_labels
 from operators.release import evidence, reader
 from operators.release.attestation import sha256
@@ -50,7 +52,7 @@ from schemas.by_eye import ByEye
 from schemas.config import load
 from schemas.decision import read_list
 from schemas.errors import UserError
-from schemas.evaluation import ATTACKS, BASELINES, Judges
+from schemas.evaluation import ATTACKS, BASELINES, Judges, Measured
 from schemas.policy import Policy
 from schemas.profile import Profile
 
@@ -81,8 +83,9 @@ def clips_of(output: str, sources: int) -> tuple[Clips, Lost]:
 
 
 def measure(clips: Clips, store: Store, profile: Profile, digests: dict[str, str], *arguments: Any) -> None:
-    """Every source that is not measured yet. Raises UserError for those that were lost with a worker."""
-    missing = sorted(set(clips) - store.sources())
+    """Every source that is not measured yet, or of which a clip could not be. Raises UserError for those that were lost
+    with a worker."""
+    missing = sorted(set(clips) - store.whole())
     if missing:
         rows = [{"source": source, "clips": clips[source]} for source in missing]
         sources = ray.data.from_items(rows, override_num_blocks=min(len(rows), 1000))
@@ -96,6 +99,26 @@ def measure(clips: Clips, store: Store, profile: Profile, digests: dict[str, str
     if left := set(clips) - store.sources():
         problem, remedy = f"{len(left)} sources could not be measured", "See the workers' logs; run it again"
         raise UserError(store.folder, problem, remedy)
+
+
+def require_truth(places: Places, clips: Clips) -> None:
+    """Raises UserError unless there is truth of every source, before anything is measured."""
+    refs = reader.references(places.plan, {own[0]["key"] for own in clips.values()}).values()
+    names = {PurePosixPath(ref.uri).stem for ref in refs}
+    known = {name.removesuffix(".masks.npz") for name in storage.list_files(places.truth)}
+    if lacking := names - known:
+        problem = f"holds no NAME.masks.npz of {len(lacking)} of {len(names)} sources"
+        raise UserError(
+            places.truth, problem, "Give the truth of every source NAME.mp4, or leave --truth out"
+        )
+
+
+def require_measured(measured: list[Measured], folder: str) -> None:
+    """Raises UserError if no clip could be measured: of nothing there is no report."""
+    if not any(one.ratios for one in measured):
+        why = Counter(said.rpartition(": ")[2] for one in measured for said in one.unmeasured)
+        problem = f"no clip could be measured ({', '.join(f'{count} {name}' for name, count in why.items())})"
+        raise UserError(folder, problem, "See the workers' logs; the same command tries them again")
 
 
 def keyed(places: Places, clips: Clips, key: bytes) -> Figures:
@@ -220,6 +243,8 @@ def main(arguments: Namespace) -> int:
     clips, lost = clips_of(output, arguments.sources)
     if not clips:
         raise UserError(output, "holds no released clip", "There is nothing to evaluate")
+    if truth:
+        require_truth(places, clips)
     if arguments.draw:
         return to_be_labelled(places, arguments.draw, sha256(held), report)
     eyes = labelled(output, arguments.labels, sha256(held)) if arguments.labels else {}
@@ -229,6 +254,7 @@ def main(arguments: Namespace) -> int:
     told = told_apart(arguments, policy, profile, digests, store)
     measure(clips, store, profile, digests, policy, looks_key(key), judges, methods, places)
     measured = [one for one in store.read() if one.source in clips]
+    require_measured(measured, store.folder)
     attacker = Attacker(measured, JudgeModels.embedders_of(judges))
     own = {"lost": figure(lost), **keyed(places, clips, key), **told, **eyes}
     facts = facts_of(dataset, sha256(held), policy, profile, judges, bool(truth))
@@ -248,7 +274,13 @@ def show(found: dict[str, Any], page: str) -> None:
     ]
     options.table(
         "evaluate",
-        [("sources", found["sources"]), ("not measured", found["unmeasured"]), *rows, ("page", page)],
+        [
+            ("sources", found["sources"]),
+            ("not measured", found["unmeasured"]),
+            *(("the control was not found", one) for one in found["control"]),
+            *rows,
+            ("page", page),
+        ],
     )
 
 
@@ -286,10 +318,14 @@ if __name__ == "__main__":
             help=f"training pairs {whose}: are members told by the adapter?",
         )
     parser.add_argument(
-        "--sources", type=int, default=0, metavar="N", help="evaluate so many, drawn at random (default: all)"
+        "--sources",
+        type=options.count,
+        default=0,
+        metavar="N",
+        help="evaluate so many, drawn at random (default: all)",
     )
     parser.add_argument(
-        "--draw", type=int, default=0, metavar="N",
+        "--draw", type=options.count, default=0, metavar="N",
         help="write DIR/label.html, N frames drawn at random for somebody to look at, and nothing else",
     )  # fmt: skip
     parser.add_argument(

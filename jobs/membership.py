@@ -39,17 +39,14 @@ class Scored:
 def told_by_adapter(
     members: str, strangers: str, variant: str, profile: Profile, digests: dict[str, str], store: Store
 ) -> Figures:
-    """Figures of who is told by the profile's adapter; none where no pairs are named. Shards that were asked about
-    before are not asked about again.
+    """Figures of who is told by the profile's adapter. Shards that were asked about before are not asked about again.
 
     Raises UserError where one of the two is missing, holds no pairs, or was prepared for something else, or where
     there is no adapter.
     """
-    if not members and not strangers:
-        return {}
     if not (members and strangers):
         remedy = "Give pairs that the adapter was trained on, and pairs of other sources"
-        raise UserError("--members, --strangers", "one of them alone tells nothing", remedy)
+        raise UserError("--members, --strangers", "it takes both to tell anything", remedy)
     if not profile.generator.adapter:
         remedy = "Name the adapter that is attacked, or leave --members out"
         raise UserError("generator.adapter", "is empty: there is no adapter to be attacked", remedy)

@@ -3,7 +3,7 @@
 import contextlib
 import secrets
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,13 @@ def training_parser(description: str | None, steps: int) -> ArgumentParser:
     )
     made.add_argument("--threads", type=int, default=1, help="of the CPU (default: %(default)s)")
     return made
+
+
+def count(given: str) -> int:
+    """A whole number from 0 on, as an option's `type`."""
+    if not (given.isascii() and given.isdigit()):
+        raise ArgumentTypeError(f"{plain(given)} is no whole number from 0 on")
+    return int(given)
 
 
 def read_settings(arguments: Namespace) -> tuple[Profile, Policy]:

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from operators.evaluation.attacks import Embedder, parrot, reversal
+from operators.evaluation.attacks import parrot, reversal
 from operators.evaluation.attributes import attributes
+from operators.evaluation.curves import sizes, spread
 from operators.evaluation.figures import Figures, found_again, over, rank1
 from operators.evaluation.interval import figure
+from operators.evaluation.judges.bodies import Embedder
 from operators.evaluation.looks import course, proportions, retargeted
-from operators.evaluation.recognition import Search, cosines, nearness, rank1_at, search
+from operators.evaluation.recognition import Search, cosines, nearness, search
 from operators.evaluation.trained import train_on_output
 from schemas.evaluation import (
     HEIGHTS,
@@ -23,9 +25,6 @@ from schemas.evaluation import (
     Scene,
     Statistic,
 )
-
-SIZES = (2, 5, 10, 20, 50, 100, 200, 500, 1000)  # of galleries
-_BINS = np.linspace(-1, 1, 41)
 
 
 class Attacker:
@@ -74,11 +73,14 @@ class Attacker:
                     best = most
                     figures |= own
                     figures |= _by_height(part, found)
+                    curves[part] = spread(queries, gallery, scores) | {"embedder": name}
                     if part == "body":
-                        curves = _curves(found) | {"embedder": name}
+                        curves |= sizes(found)
             if part == "body":
                 figures |= self._clothes(queries, gallery)
-        figures |= _by_face(queries, gallery)
+        face, spread_of_faces = _by_face(queries, gallery)
+        figures |= face
+        curves |= {"face": spread_of_faces} if spread_of_faces else {}
         figures |= {
             "shuffled R-1": self._shuffled(queries, gallery),
             "attributes": self._attributes(queries, gallery),
@@ -152,19 +154,22 @@ class Attacker:
         }
 
 
-def _by_face(queries: Sequence[Look], gallery: Sequence[Look]) -> Figures:
-    """Of everybody whose face is seen in the source: R-1, and cosines to oneself and to others where one is shown."""
+def _by_face(queries: Sequence[Look], gallery: Sequence[Look]) -> tuple[Figures, dict[str, Any]]:
+    """Of everybody whose face is seen in the source: R-1, and cosines to oneself and to others where one is shown; and
+    how those are spread."""
     known = [look for look in gallery if np.isfinite(look.face).all()]
     if not known:
-        return {}
+        return {}, {}
     nothing = np.full(known[0].face.shape, np.nan)
     shown = [look.face if np.isfinite(look.face).all() else nothing for look in queries]
     vectors = np.stack([look.face for look in known])
-    found = search(queries, known, cosines(np.array(shown).reshape(-1, len(nothing)), vectors))
-    return found_again("face", found) | {
+    scores = cosines(np.array(shown).reshape(-1, len(nothing)), vectors)
+    found = search(queries, known, scores)
+    figures = found_again("face", found) | {
         "face likeness": over(found, lambda one: one.genuine, False),
         "face likeness of strangers": over(found, lambda one: one.impostor, False),
     }
+    return figures | _by_height("face", found), spread(queries, known, scores)
 
 
 def _by_height(part: str, found: Sequence[Search]) -> Figures:
@@ -187,6 +192,13 @@ def _by_gait(queries: Sequence[Look], gallery: Sequence[Look]) -> Figures:
         for number, what in enumerate(("proportions and stride", "motion")):
             vectors = [np.array([one[number] for one in some]) for some in both]
             figures |= found_again(f"{name}{what}", search(queries, gallery, nearness(*vectors)))
+    known = [look for look in gallery if np.isfinite(look.outline).all()]
+    if known:
+        nothing = np.full(known[0].outline.shape, np.nan)
+        outlines = [look.outline if np.isfinite(look.outline).all() else nothing for look in queries]
+        shown = np.array(outlines).reshape(-1, len(nothing))
+        scores = cosines(shown, np.stack([look.outline for look in known]))
+        figures |= found_again("outlines", search(queries, known, scores))
     return figures
 
 
@@ -216,15 +228,3 @@ def _in_time(one: Scene, two: Scene) -> float:
     if len(one.times) != len(two.times):
         return -np.inf
     return -round(float(np.abs(one.times - two.times).max(initial=0.0)), 4)
-
-
-def _curves(found: Sequence[Search]) -> dict[str, Any]:
-    """R-1 against the gallery's size, and how likenesses to oneself and to others are spread."""
-    sizes = [size for size in SIZES if any(size <= one.others + 1 for one in found)]
-    spread = {
-        name: np.histogram([value for one in found if np.isfinite(value := getattr(one, name))], _BINS)[
-            0
-        ].tolist()
-        for name in ("genuine", "impostor")
-    }
-    return {"sizes": sizes, "rank1": [round(rank1_at(found, size), 4) for size in sizes], **spread}

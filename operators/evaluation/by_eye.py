@@ -11,9 +11,9 @@ from operators.evaluation.interval import figure
 from operators.release.layout import source_of
 from schemas.by_eye import ByEye
 from schemas.errors import UserError
-from schemas.evaluation import Statistic
+from schemas.evaluation import BY_EYE, Statistic
 
-NAME = "exposed by eye"
+NAME = BY_EYE
 
 
 @dataclass(frozen=True, order=True)

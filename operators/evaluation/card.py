@@ -9,6 +9,12 @@ from typing import Any
 from schemas.policy import Policy
 from schemas.rules import Treatment
 
+# Terms of Croissant's own vocabulary.
+_PLAIN = (
+    "citeAs", "column", "equivalentProperty", "extract", "field", "fileObject", "fileProperty", "fileSet", "format",
+    "includes", "isLiveDataset", "jsonPath", "key", "md5", "parentField", "path", "recordSet", "references", "regex",
+    "repeated", "replace", "samplingRate", "separator", "source", "subField", "transform",
+)  # fmt: skip
 _CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -17,15 +23,10 @@ _CONTEXT = {
     "sc": "https://schema.org/",
     "dct": "http://purl.org/dc/terms/",
     "conformsTo": "dct:conformsTo",
-    "recordSet": "cr:recordSet",
-    "field": "cr:field",
-    "fileSet": "cr:fileSet",
-    "includes": "cr:includes",
+    "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "source": "cr:source",
-    "extract": "cr:extract",
-    "fileProperty": "cr:fileProperty",
-}
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+} | {term: f"cr:{term}" for term in _PLAIN}
 
 _DONE: dict[Treatment, str] = {
     "regenerate": "regenerated", "blur": "blurred", "pixelate": "pixelated", "blackout": "blacked out",
@@ -33,14 +34,23 @@ _DONE: dict[Treatment, str] = {
 }  # fmt: skip
 _BIASES = "Looks are drawn from the profile's lists, whoever was there."
 
-_VIDEOS = {
-    "@type": "cr:FileSet", "@id": "shards", "name": "shards", "encodingFormat": "application/x-tar",
-    "includes": "shards/*.tar",
-}  # fmt: skip
+_FILES = [
+    {"@type": "cr:FileSet", "@id": name, "name": name, "description": words, "encodingFormat": kind, "includes": which}
+    for name, words, kind, which in (
+        ("shards", "WebDataset: KEY.mp4, KEY.json and what else belongs to a released clip", "application/x-tar",
+         "shards/*.tar"),
+        ("manifest", "A row a planned clip, whatever became of it", "application/x-parquet", "manifest/*.parquet"),
+    )
+]  # fmt: skip
 _FIELDS = [
-    {"@type": "cr:Field", "@id": f"clips/{name}", "name": name, "dataType": kind,
-     "source": {"fileSet": {"@id": "shards"}, "extract": {"fileProperty": "content"}}}
-    for name, kind in (("mp4", "sc:VideoObject"), ("json", "sc:Text"))
+    {"@type": "cr:Field", "@id": f"clips/{name}", "name": name, "description": words, "dataType": kind,
+     "source": {"fileSet": {"@id": "manifest"}, "extract": {"column": name}}}
+    for name, kind, words in (
+        ("key", "sc:Text", "name of the clip's files in its shard"), ("shard", "sc:Text", "shards/SHARD.tar holds it"),
+        ("verdict", "sc:Text", "released, or why not"), ("frames", "sc:Integer", "frames"),
+        ("width", "sc:Integer", "px"), ("height", "sc:Integer", "px"),
+        ("people", "sc:Integer", "people who were followed in it"), ("sha256", "sc:Text", "digest of the video"),
+    )
 ]  # fmt: skip
 
 
@@ -55,8 +65,16 @@ def card(dataset: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, An
         "description": f"{dataset['released']['clips']} clips whose people were {done} ({dataset['variant']}).",
         "version": f"1.0.{dataset.get('revision', 0)}",
         "license": "; ".join(dataset.get("licence_notes", [])),
-        "distribution": [_VIDEOS],
-        "recordSet": [{"@type": "cr:RecordSet", "@id": "clips", "name": "clips", "field": _FIELDS}],
+        "distribution": _FILES,
+        "recordSet": [
+            {
+                "@type": "cr:RecordSet",
+                "@id": "clips",
+                "name": "clips",
+                "key": {"@id": "clips/key"},
+                "field": _FIELDS,
+            }
+        ],
         "rai:personalSensitiveInformation": f"People were {done}; places and motion are kept on purpose. "
         f"Limb lengths: {summary.get('bodies', 'not stated')}. "
         f"An evaluation of {summary['sources']} sources is summarised in variableMeasured.",

@@ -17,8 +17,14 @@ from schemas.evaluation import (
     Statistic,
 )
 
-EXPOSED = ("exposed, all heights", *(f"exposed, {name}" for name in HEIGHTS), "original pixels")
-UTILITY = ("detector recall", "pose", "flow", "depth", "masked")
+EXPOSED = (
+    "exposed, all heights", *(f"exposed, {name}" for name in HEIGHTS),
+    "original pixels", *(f"original pixels, {name}" for name in HEIGHTS),
+)  # fmt: skip
+UTILITY = (
+    "detector recall", *(f"detector recall, {name}" for name in HEIGHTS), "pose", "flow", "depth", "masked",
+    "captions alike", "answers alike",
+)  # fmt: skip
 Figures = dict[str, Statistic]
 
 
@@ -30,7 +36,7 @@ def ratios(measured: Sequence[Measured], method: str) -> Figures:
             if ratio.method == method:
                 sums[ratio.name][one.source][0] += ratio.numerator
                 sums[ratio.name][one.source][1] += ratio.denominator
-    names = (*EXPOSED, *BESIDE_SOURCE, "frozen", *UTILITY)
+    names = (*EXPOSED, *BESIDE_SOURCE, "frozen", "jumping", *UTILITY)
     return {
         name: figure(
             {source: (pair[0], pair[1]) for source, pair in sums[name].items()}, name not in BESIDE_SOURCE
@@ -78,10 +84,17 @@ def rank1(searches: Sequence[Search]) -> Statistic:
     return over(searches, lambda one: one.rank1, True, guessed)
 
 
+def _rank5(searches: Sequence[Search]) -> Statistic:
+    """How often somebody is among the first five, and how often of five guesses one would be right."""
+    guessed = float(np.mean([one.chance5 for one in searches])) if searches else None
+    return over(searches, lambda one: float(one.better < 5), True, guessed)
+
+
 def found_again(name: str, searches: Sequence[Search]) -> Figures:
-    """R-1 and mAP under a name."""
+    """R-1, R-5 and mAP under a name."""
     return {
         f"{name} R-1": rank1(searches),
+        f"{name} R-5": _rank5(searches),
         f"{name} mAP": over(searches, lambda one: one.ap),
     }
 

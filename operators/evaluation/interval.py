@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest, bootstrap
+from scipy.stats import beta, bootstrap
 
 from schemas.evaluation import Statistic
 
@@ -18,7 +18,8 @@ def figure(
 
     The interval is a percentile bootstrap that draws whole sources with replacement (Efron 1979). Where a `share`, a
     number from 0 to 1, is the same in every source, as "never", drawing tells nothing: then it is the
-    Clopper-Pearson interval of as many trials as there are sources. Sources whose denominator is 0 do not count.
+    Clopper-Pearson interval of as many trials as there are sources, and so it is of any ratio from 0 to 1. Sources
+    whose denominator is 0 do not count.
     """
     pairs = np.array([pair for pair in by_source.values() if pair[1] > 0], float).reshape(-1, 2)
     count, total = len(pairs), float(pairs[:, 1].sum())
@@ -26,7 +27,7 @@ def figure(
         return Statistic(None, None, None, 0, 0, chance)
     value = float(pairs[:, 0].sum() / total)
     low, high = _drawn(pairs) if count > 1 else (None, None)
-    if share and value in (0.0, 1.0):
+    if (share and value in (0.0, 1.0)) or (count > 1 and _alike(pairs) and (share or 0 <= value <= 1)):
         low, high = exact(value, count)
     return Statistic(value, low, high, count, total, chance)
 
@@ -51,9 +52,15 @@ def apart(
 
 
 def exact(value: float, trials: int) -> tuple[float, float]:
-    """Clopper-Pearson's interval of a share of so many trials."""
-    found = binomtest(round(value * trials), trials).proportion_ci(CONFIDENCE, method="exact")
-    return float(found.low), float(found.high)
+    """Clopper-Pearson's interval of a share of so many trials, whose number of hits may be none that is whole."""
+    tail, hits = (1 - CONFIDENCE) / 2, value * trials
+    low = beta.ppf(tail, hits, trials - hits + 1) if hits > 0 else 0.0
+    high = beta.ppf(1 - tail, hits + 1, trials - hits) if hits < trials else 1.0
+    return float(low), float(high)
+
+
+def _alike(pairs: np.ndarray) -> bool:
+    return bool(np.ptp(pairs[:, 0] / pairs[:, 1]) == 0)
 
 
 def _drawn(pairs: np.ndarray) -> tuple[float, float]:
@@ -61,7 +68,7 @@ def _drawn(pairs: np.ndarray) -> tuple[float, float]:
         return numerators.sum(axis) / denominators.sum(axis)
 
     value = float(pairs[:, 0].sum() / pairs[:, 1].sum())
-    if np.ptp(pairs[:, 0] / pairs[:, 1]) == 0:
+    if _alike(pairs):
         return value, value
     return _bootstrap((pairs[:, 0], pairs[:, 1]), ratio, paired=True, vectorized=True)
 

@@ -1,15 +1,17 @@
 """What somebody looks like, moves like, and where: what an attacker compares."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
 
 from operators.evaluation.before import Before
-from operators.evaluation.faces import Faces, theirs
+from operators.evaluation.judges.bodies import Embedder, described
+from operators.evaluation.judges.faces import theirs
+from operators.evaluation.judges.models import JudgeModels
 from operators.models.boxes import box_iou
 from operators.models.people.ensemble import People
-from operators.models.witnesses.reid import SIZE, Crop, largest
+from operators.models.witnesses.reid import Crop, largest
 from schemas.clip import GRAY
 from schemas.evaluation import SOURCE, Look, Scene
 
@@ -35,33 +37,33 @@ _BONES = (
 _TRUNK, _SHOULDERS, _HIPS = 0.288, 0.259, 0.191
 _LIMBS = {(5, 7): 0.186, (7, 9): 0.146, (11, 13): 0.245, (13, 15): 0.246}
 _PAIRS = ((0, 1), (2, 3), (4, 5), (6, 7), (8,), (9,), (10, 11))  # of bones, that left and right have alike
-Embedder = Callable[[list[np.ndarray]], np.ndarray]
 
 
 def looks(
     method: str, clip: tuple[str, str], frames: np.ndarray, before: Before, seen: list[People],
-    embedders: Mapping[str, Embedder], faces: list[Faces] | None = None,
+    judges: JudgeModels, scope: str = "",
 ) -> list[Look]:  # fmt: skip
     """Everybody of a clip (source, key) in uint8 [T,H,W,3] frames, where they stand in the source.
 
-    `seen` are the people that a detector finds in the frames at `before.moments`, and `faces` the faces there. Who is
+    `seen` are the people that a detector finds in the frames at `before.moments`; `judges` tell looks and faces. Who is
     never 48 px tall has no look. The source's looks are of the later half of somebody's moments, all others of the
     earlier one: who is looked for is never compared in the very frame, whose outline alone would tell. A `motion` is of
     the whole clip.
     """
-    found = []
+    found, faces = [], judges.faces(frames[before.moments]) if judges.faces else []
     for number, (person, outfit) in enumerate(before.somebody.people, start=1):
         places = {t: one for t in before.moments if (one := largest(before.somebody.masks[t] == number))}
         if places:
             half = _half(places, later=method == SOURCE)
             heads = {t: one.head() for t, one in half.items()}
             heads = {t: one for t, one in heads.items() if len(one.mask) >= _HEAD and one.mask.any()}
-            pictures = [one.of(frames[t]) for t, one in half.items()]
-            joints = _joints(places, before.moments, seen)
+            where = _found(places, before.moments, seen)
+            joints = _joints(places, before.moments, seen, where)
             own = [t in half for t in before.moments]
+            moment, middle = list(half.items())[len(half) // 2]
             shown = [
                 theirs(there, half[t].box)
-                for t, there in zip(before.moments, faces or [], strict=False)
+                for t, there in zip(before.moments, faces, strict=False)
                 if t in half
             ]
             found.append(
@@ -71,12 +73,14 @@ def looks(
                     person,
                     outfit,
                     float(np.median([len(one.mask) for one in places.values()])),
-                    body=_embedded(pictures, embedders),
-                    head=_embedded([one.of(frames[t]) for t, one in heads.items()], embedders),
+                    body=_embedded(half, frames, judges.embedders),
+                    head=_embedded(heads, frames, judges.embedders),
                     face=_mean([one for one in shown if one is not None]),
                     gait=proportions(joints[own]),
                     motion=course(joints),
-                    picture=pictures[len(pictures) // 2],
+                    picture=middle.of(frames[moment]),
+                    scope=scope,
+                    outline=_walk(seen, where, own, judges),
                 )
             )
     return found
@@ -101,12 +105,14 @@ def _half(places: dict[int, Crop], later: bool) -> dict[int, Crop]:
     return {t: places[t] for t in chosen}
 
 
-def _embedded(pictures: list[np.ndarray], embedders: Mapping[str, Embedder]) -> np.ndarray:
-    """float32 [E,D]: the mean unit vector of each embedder; NaN without pictures."""
-    shown = pictures or [np.full((*SIZE, 3), GRAY, np.uint8)]
-    means = [embed(shown).mean(axis=0) for embed in embedders.values()]
-    vectors = np.stack([mean / max(float(np.linalg.norm(mean)), 1e-6) for mean in means]).astype(np.float32)
-    return vectors if pictures else np.full_like(vectors, np.nan)
+def _embedded(
+    crops: Mapping[int, Crop], frames: np.ndarray, embedders: Mapping[str, Embedder]
+) -> np.ndarray:  # fmt: skip
+    """float32 [E,D]: the mean unit vector of each embedder; NaN without crops."""
+    nobody = Crop((0, 0, 1, 1), np.zeros((1, 1), bool)), frames[0]
+    means = described([(one, frames[t]) for t, one in crops.items()] or [nobody], embedders).mean(axis=1)
+    vectors = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-6)
+    return np.asarray(vectors if crops else np.full_like(vectors, np.nan), np.float32)
 
 
 def _mean(vectors: list[np.ndarray]) -> np.ndarray:
@@ -115,19 +121,39 @@ def _mean(vectors: list[np.ndarray]) -> np.ndarray:
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-6), np.float32)
 
 
-def _joints(places: Mapping[int, Crop], moments: list[int], seen: list[People]) -> np.ndarray:
+def _found(places: Mapping[int, Crop], moments: list[int], seen: list[People]) -> list[int | None]:
+    """At every moment who of those that are `seen` stands where somebody was."""
+    found: list[int | None] = []
+    for t, people in zip(moments, seen, strict=True):
+        best = None
+        if t in places and len(people.boxes):
+            overlap = box_iou(np.array(places[t].box, np.float32)[None], people.boxes)[0]
+            best = int(overlap.argmax()) if overlap.max() >= _SAME else None
+        found.append(best)
+    return found
+
+
+def _joints(
+    places: Mapping[int, Crop], moments: list[int], seen: list[People], where: list[int | None]
+) -> np.ndarray:
     """float32 [M,17,2]: joints of whoever is seen where somebody was, relative to her box; NaN where not known."""
     found = np.full((len(moments), 17, 2), np.nan, np.float32)
-    for i, (t, people) in enumerate(zip(moments, seen, strict=True)):
-        if t in places and len(people.boxes):
-            box = np.array(places[t].box, np.float32)
-            overlap = box_iou(box[None], people.boxes)[0]
-            best = int(overlap.argmax())
-            if overlap[best] >= _SAME:
-                points = people.keypoints[best]
-                relative = (points[:, :2] - box[:2]) / max(float(box[3] - box[1]), 1.0)
-                found[i] = np.where(points[:, 2:] >= _JOINT, relative, np.nan)
+    for i, (t, people, best) in enumerate(zip(moments, seen, where, strict=True)):
+        if best is not None:
+            box, points = np.array(places[t].box, np.float32), people.keypoints[best]
+            relative = (points[:, :2] - box[:2]) / max(float(box[3] - box[1]), 1.0)
+            found[i] = np.where(points[:, 2:] >= _JOINT, relative, np.nan)
     return found
+
+
+def _walk(seen: list[People], where: list[int | None], own: list[bool], judges: JudgeModels) -> np.ndarray:
+    """What a gait network says of the outlines of whoever is seen; NaN where none is asked, or too few are seen."""
+    outlines = [
+        people.masks[best]
+        for people, best, counts in zip(seen, where, own, strict=True)
+        if counts and best is not None
+    ]
+    return judges.gait(outlines) if judges.gait else np.full(1, np.nan, np.float32)
 
 
 def proportions(joints: np.ndarray) -> np.ndarray:

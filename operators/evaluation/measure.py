@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from operators.condition import Condition
+from operators.conditioning.identity import scope_of
 from operators.evaluation.before import Before, before
+from operators.evaluation.beside.compared import Beside
 from operators.evaluation.exposure import EXPOSED, exposure
-from operators.evaluation.faces import Faces
-from operators.evaluation.judges import JudgeModels
+from operators.evaluation.judges.models import JudgeModels
 from operators.evaluation.looks import looks, scene
 from operators.evaluation.quality import quality
 from operators.evaluation.store import Store
@@ -33,7 +34,6 @@ from schemas.clip import ClipRef, Evidence
 from schemas.evaluation import (
     BESIDE_SOURCE,
     CONTROL,
-    HEIGHTS,
     RECAST,
     SOURCE,
     Glimpse,
@@ -42,11 +42,13 @@ from schemas.evaluation import (
     Measured,
     Ratio,
     Scene,
+    size_of,
 )
 from schemas.policy import Policy
 from schemas.profile import Profile
 
 log = logging.getLogger("recast")
+Counted = Iterator[tuple[str, float, float]]  # name, numerator, denominator
 Parts = tuple[list[Ratio], list[Look], list[Scene], list[Glimpse]]
 _SURE = 0.5  # of somebody whom the judge sees
 
@@ -92,6 +94,7 @@ class Measure:
         condition: Condition | None = None,
     ) -> None:
         self.profile, self.methods, self.places, self.store = profile, methods, places, store
+        self.identity = policy.identity
         self.ladder = CertifiedSteps()
         self.condition = condition or Condition(profile, policy, release_key, ladder=self.ladder)
         self.condition.ladder = self.ladder
@@ -127,29 +130,25 @@ class Measure:
             raise ValueError(f"{output.shape} was made of {frames.shape}")
         evidence = self._evidence(ref, held[RECORD])
         mask = evidence.regenerated
-        somebody = who(ref, evidence, self.places.truth)
+        scope = scope_of(ref, self.identity)
+        somebody = who(ref, evidence, self.places.truth, scope)
         source = before(frames, mask, somebody, self.models)
         name, where, times = (ref.key.rpartition("-")[0], ref.key), places(source), _times(ref)
         ratios: list[Ratio] = []
-        seen = looks(
-            SOURCE, name, frames, source, source.seen, self.models.embedders, self._faces(frames, source)
-        )
+        seen = looks(SOURCE, name, frames, source, source.seen, self.models, scope)
+        real = Beside.of(frames, source, self.models, float(ref.fps))
         scenes = [scene(SOURCE, name, frames, source, times)]
         shown = glimpses(SOURCE, name, frames, where)
         for method in (RECAST, CONTROL, *self.methods):
             made = output if method == RECAST else self._baseline(method, ref, frames, mask)
             people = self.models.people(made[source.moments])
-            ratios += self._ratios(method, ref.key, made, source, people)
-            seen += looks(
-                method, name, made, source, people, self.models.embedders, self._faces(made, source)
-            )
+            beside = Beside.of(made, source, self.models, float(ref.fps)).compared(real)
+            ratios += self._ratios(method, ref.key, made, source, people, beside)
+            seen += looks(method, name, made, source, people, self.models, scope)
             published = _published(held[RECORD]) if method == RECAST else times
             scenes.append(scene(method, name, made, source, published))
             shown += glimpses(method, name, made, where)
         return ratios, seen, scenes, shown
-
-    def _faces(self, frames: np.ndarray, source: Before) -> list[Faces]:
-        return self.models.faces(frames[source.moments]) if self.models.faces else []
 
     def _evidence(self, ref: ClipRef, record: bytes) -> Evidence:
         self.ladder.certified = [Step(**step) for step in json.loads(record)["certificate"]["steps"]]
@@ -166,7 +165,7 @@ class Measure:
         return decode_bytes(encode_video(made, pts, ref.time_base, ref.fps, encoding.crf, encoding.preset))
 
     def _ratios(
-        self, method: str, clip: str, made: np.ndarray, source: Before, people: list[People]
+        self, method: str, clip: str, made: np.ndarray, source: Before, people: list[People], beside: Counted
     ) -> list[Ratio]:
         """All that is counted, added up over the clip; of what is compared with the source, the means of a clip."""
         sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
@@ -175,6 +174,7 @@ class Measure:
             exposed(made, source, bool(self.places.truth)),
             quality(made, source),
             utility(made, source, people, self.models),
+            beside,
         )
         for name, numerator, denominator in chain(*counted):
             sums[name][0] += numerator
@@ -206,10 +206,11 @@ def exposed(made: np.ndarray, source: Before, truth: bool) -> Iterator[tuple[str
         made, frames = made[source.moments], frames[source.moments]
         masks = np.stack([_painted(people, frames.shape[1:3]) for people in source.seen])
     for _, _, height, pixels, original in exposure(made, frames, masks):
-        size = next(name for name, (low, high) in HEIGHTS.items() if low <= height < high)
+        size = size_of(height)
         for name in ("all heights", size):
             yield f"exposed, {name}", float(original > EXPOSED * pixels), 1.0
-        yield "original pixels", float(original), float(pixels)
+        for name in ("original pixels", f"original pixels, {size}"):
+            yield name, float(original), float(pixels)
 
 
 def _painted(people: People, size: tuple[int, int]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from scipy.special import gammaln
@@ -17,6 +18,7 @@ class Search:
     chance          that guessing hits her
     better, others  how many of the `others` are more like her than her own best, half of those that are as like
     height          hers, in px
+    chance5         that one of five guesses does
     genuine         her highest likeness; `impostor` the mean of the others'
     """
 
@@ -26,6 +28,7 @@ class Search:
     ap: float
     auc: float
     chance: float
+    chance5: float
     better: float
     others: int
     genuine: float
@@ -39,7 +42,8 @@ def search(
 
     mode  standard  hers is what shows the same person in the same clothes
           clothes   hers is what shows the same person in other clothes; the same clothes are left out
-          elsewhere hers is what shows the same person in another clip; her own clip is left out
+          elsewhere hers is what shows the same person beyond the scope in which the policy keeps her look, which a clip
+                    is by default; all that lies in her own scope is left out
     As usual (Zheng et al., ICCV 2015) what is neither hers nor a stranger's is left out, and so is who has nothing
     there. What cannot be compared is least alike.
     """
@@ -47,7 +51,7 @@ def search(
     for query, scores in zip(queries, np.where(np.isfinite(likeness), likeness, -np.inf), strict=True):
         same = np.array([one.person == query.person for one in gallery], bool)
         dressed = np.array([one.outfit == query.outfit for one in gallery], bool)
-        away = np.array([one.clip != query.clip for one in gallery], bool)
+        away = np.array([(one.scope or one.clip) != (query.scope or query.clip) for one in gallery], bool)
         hers = same & {"standard": dressed, "clothes": ~dressed, "elsewhere": away}[mode]
         others = ~same & (away | (mode != "elsewhere"))
         if hers.any() and others.any():
@@ -68,6 +72,7 @@ def _search(query: Look, hers: np.ndarray, others: np.ndarray) -> Search:
         ap=float(np.mean(np.arange(1, count + 1) / (np.arange(1, count + 1) + ahead))),
         auc=1 - (above + level / 2) / len(others),
         chance=count / (count + len(others)),
+        chance5=1 - comb(len(others), 5) / comb(count + len(others), 5) if len(others) >= 5 else 1.0,
         better=above + level / 2,
         others=len(others),
         genuine=float(best) if np.isfinite(best) else np.nan,

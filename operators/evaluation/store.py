@@ -34,6 +34,15 @@ class Store:
             if name.endswith(".parquet")
         }
 
+    def whole(self) -> set[str]:
+        """Those of them of which every clip could be measured."""
+        return {source for source in self.sources() if not self._unmeasured(source)}
+
+    def _unmeasured(self, source: str) -> list[str]:
+        held = pa.BufferReader(storage.read_bytes(self.folder, f"{source}.parquet"))
+        (some,) = pq.read_table(held, columns=["unmeasured"])["unmeasured"].to_pylist()
+        return list(some)
+
     def write(self, measured: Measured) -> None:
         """Complete, or not at all."""
         buffer = io.BytesIO()

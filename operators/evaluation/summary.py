@@ -3,40 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from operators.evaluation import by_eye
 from operators.evaluation.attacker import Attacker
+from operators.evaluation.axes import axes, unseen
 from operators.evaluation.figures import Figures, methods_of, ratios
-from schemas.evaluation import RECAST, SOURCE, Attack, Measured, Statistic
+from operators.evaluation.missing import not_measured
+from operators.evaluation.questions import questions
+from operators.release.control import blind
+from schemas.evaluation import CONTROL, RECAST, SOURCE, Attack, Measured
 from schemas.policy import Policy
 from schemas.profile import Profile
-
-# What an attacker may find by looks, and counts for privacy; places and motion are kept on purpose, and stated.
-BY_LOOKS = (
-    "body R-1",
-    "head R-1",
-    "face R-1",
-    "clothes-changing R-1",
-    "parrot R-1",
-    "reversal R-1",
-    "linked by looks R-1",
-)
-AS_SOURCE = ("warping", "flicker", "sharpness", "seam")  # best at 1
-AGREEING = ("detector recall", "pose", "flow", "depth")  # best at 1, never above
-TRAINED = ("trained detector", "trained tracker")  # over training on originals; by chance a little above 1
-MEMBERSHIP = (
-    "membership"  # of an adapter's training data: the dataset shows nothing of it, so it counts in no axis
-)
-NOT_ATTACKED = [
-    "voices, and whoever knows somebody by something that no model here looks at",
-    "text in the picture: the run's own gates read it",
-    "captions before and after: words for colours stand in for them (attributes)",
-]
-
-_NO_MEMBERS = (
-    "membership of a clip in an adapter's training data: no pairs were given (--members, --strangers)"
-)
 
 
 def summary(
@@ -47,17 +22,11 @@ def summary(
     facts: Mapping[str, Any],
 ) -> dict[str, Any]:
     """All of it, ready for JSON. `own` are figures of the dataset alone, such as `lost`; `facts` go in as they are."""
-    methods: dict[str, Any] = {}
-    for method in methods_of(measured):
-        figures = ratios(measured, method)
-        identity, curves = attacker.identity(method)
-        figures |= identity | attacker.trained(method)
-        for attack in attacks:
-            figures |= attacker.attack(method, attack)
-        if method == RECAST:
-            figures |= own
-        shown = {name: one.as_json() for name, one in figures.items()}
-        methods[method] = {"figures": shown, "axes": axes(figures), "curves": curves}
+    found = {name: _figures(measured, attacker, attacks, name) for name in methods_of(measured)}
+    if RECAST in found:
+        found[RECAST][0].update(own)
+    hidden = unseen(found[CONTROL][0]) if CONTROL in found else []
+    methods = {name: _shown(figures, curves, hidden) for name, (figures, curves) in found.items()}
     clips = [clip for one in measured for clip in one.clips]
     return {
         **facts,
@@ -66,9 +35,31 @@ def summary(
         "unmeasured": sum(len(one.unmeasured) for one in measured),
         "people": len({(look.clip, look.person) for look in attacker.looks[SOURCE]}),
         "attacked": list(attacks),
-        "not_attacked": [*([] if MEMBERSHIP in own else [_NO_MEMBERS]), *NOT_ATTACKED],
+        "not_attacked": not_measured(found.get(RECAST, ({}, {}))[0]),
+        "control": blind(methods),
+        "unseen": hidden,
         "methods": methods,
-        "questions": questions(methods.get(RECAST, {}).get("figures", {})),
+        "questions": questions(methods.get(RECAST, {}).get("figures", {}), hidden),
+    }
+
+
+def _figures(
+    measured: Sequence[Measured], attacker: Attacker, attacks: Sequence[Attack], method: str
+) -> tuple[Figures, dict[str, Any]]:
+    identity, curves = attacker.identity(method)
+    figures = ratios(measured, method) | identity | attacker.trained(method)
+    for attack in attacks:
+        figures |= attacker.attack(method, attack)
+    return figures, curves
+
+
+def _shown(figures: Figures, curves: dict[str, Any], hidden: list[str]) -> dict[str, Any]:
+    found = axes(figures, hidden)
+    return {
+        "figures": {name: one.as_json() for name, one in figures.items()},
+        "axes": {name: one.value for name, one in found.items()},
+        "axes_between": {name: one.between() for name, one in found.items()},
+        "curves": curves,
     }
 
 
@@ -83,62 +74,6 @@ def bodies(policy: Policy, profile: Profile) -> str:
         "source": "the source's (identity.body: source)",
     }
     return own[policy.identity.body]
-
-
-def axes(figures: Figures) -> dict[str, float | None]:
-    """Privacy, quality and utility from 0 to 1; None where nothing tells.
-
-    privacy  1 less what the best attack gains over chance, or the share of exposed person-frames, whichever is more
-    quality  geometric mean of how near warping, flicker, sharpness and seam are to the source's
-    utility  mean of what detector, pose, flow and depth find again, and who learns from it in originals, times the
-             share of frames that is not lost
-    """
-    lost = figures.get("lost")
-    kept = 1 - (lost.value if lost and lost.value is not None else 0.0)
-    gains = [gain(figures[name]) for name in BY_LOOKS if name in figures and figures[name].value is not None]
-    exposed = [figures[name].value for name in ("exposed, all heights", by_eye.NAME) if name in figures]
-    risks = [*gains, *(value for value in exposed if value is not None)]
-    near = [min(value, 1 / value) if value > 0 else 0.0 for value in _values(figures, AS_SOURCE)]
-    agree = [min(1.0, max(0.0, value)) for value in _values(figures, (*AGREEING, *TRAINED))]
-    return {
-        "privacy": round(1 - max(risks), 4) if risks else None,
-        "quality": round(float(np.prod(near) ** (1 / len(near))), 4) if near else None,
-        "utility": round(float(np.mean(agree)) * kept, 4) if agree else None,
-    }
-
-
-def gain(one: Statistic) -> float:
-    """From 0, as good as guessing, to 1, always right."""
-    chance = one.chance or 0.0
-    return float(np.clip(((one.value or 0.0) - chance) / max(1 - chance, 1e-9), 0, 1))
-
-
-def _values(figures: Figures, names: Sequence[str]) -> list[float]:
-    return [value for name in names if name in figures and (value := figures[name].value) is not None]
-
-
-def questions(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The three that data protection asks of anonymous data (WP 216 of the European Commission, 2014), each with the
-    figures that answer it."""
-    asked = {
-        "Singling out: can somebody be picked out?": (
-            "exposed, all heights",
-            by_eye.NAME,
-            "body R-1",
-            "head R-1",
-            "face R-1",
-            "parrot R-1",
-        ),
-        "Linkability: can two records be told to be of one person?": (
-            "linked by looks R-1",
-            "linked by gait R-1",
-        ),
-        "Inference: can something be learnt of who was there?": ("attributes", "reversal R-1", MEMBERSHIP),
-    }
-    return [
-        {"question": question, "figures": {name: figures[name] for name in names if name in figures}}
-        for question, names in asked.items()
-    ]
 
 
 def worst(measured: Sequence[Measured], count: int = 10) -> list[dict[str, Any]]:

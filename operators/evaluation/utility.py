@@ -6,10 +6,11 @@ import numpy as np
 from scipy.stats import rankdata
 
 from operators.evaluation.before import Before
-from operators.evaluation.judges import JudgeModels
+from operators.evaluation.judges.models import JudgeModels
 from operators.evaluation.warping import flow
 from operators.models.boxes import best_pairs, box_iou
 from operators.models.people.ensemble import People
+from schemas.evaluation import size_of
 
 _SURE, _SAME = 0.5, 0.5  # score of somebody who is there, and IoU of whom is found again
 _JOINT, _NEAR = (
@@ -45,12 +46,15 @@ def utility(
 
 
 def still_there(was: People, found: People) -> Iterator[tuple[str, float, float]]:
-    """(name, numerator, denominator) of "detector recall" and "pose", as in `utility`, of one frame."""
+    """(name, numerator, denominator) of "detector recall", by height, too, and "pose", as in `utility`, of a frame."""
     sure = np.flatnonzero(was.scores >= _SURE)
     there = found.scores >= _SURE
     boxes, joints = found.boxes[there], found.keypoints[there]
     pairs = best_pairs(box_iou(was.boxes[sure], boxes), _SAME)
     yield "detector recall", float(len(pairs)), float(len(sure))
+    for i, person in enumerate(sure):
+        tall = was.boxes[person, 3] - was.boxes[person, 1]
+        yield f"detector recall, {size_of(tall)}", float(i in pairs), 1.0
     right = total = 0
     for i, person in enumerate(sure):
         known = was.keypoints[person, :, 2] >= _JOINT

@@ -2,12 +2,13 @@
 
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from operators import storage
+from operators.conditioning.identity import persons
 from schemas.clip import ClipRef, Evidence
 from schemas.errors import UserError
 
@@ -20,12 +21,13 @@ class Somebody:
     people: list[tuple[str, str]]
 
 
-def who(ref: ClipRef, evidence: Evidence, truth: str = "") -> Somebody:
+def who(ref: ClipRef, evidence: Evidence, truth: str = "", scope: str = "") -> Somebody:
     """Everybody in the released frames of a clip.
 
     `truth` is a folder with NAME.masks.npz (`masks` int [T,H,W] of all frames of the source) and, if known, NAME.json
     (`people`: identity_seed and outfit_seed of each) for the source NAME.mp4, as jobs.render_people writes them.
-    Without it a person is a track of this clip. Raises UserError if the source has none there, or one of other frames.
+    Without it a person is a track of this clip, or, where jobs.follow has followed people in its `scope`, who they were
+    found to be there. Raises UserError if the source has none there, or one of other frames.
     """
     if truth:
         return _true(ref, truth)
@@ -36,7 +38,9 @@ def who(ref: ClipRef, evidence: Evidence, truth: str = "") -> Somebody:
                 x0, y0, x1, y1 = np.round(np.clip(box, 0, None)).astype(int)
                 part = np.s_[t, y0:y1, x0:x1]
                 masks[part][evidence.body[part]] = number
-    return Somebody(masks, [(f"{ref.key}:{person.track}",) * 2 for person in evidence.people])
+    numbers = persons(ref, [replace(one, first=one.first + ref.overlap) for one in evidence.people])
+    known = scope if ref.followed else ref.key
+    return Somebody(masks, [(f"{known}:{numbers[person.track]}",) * 2 for person in evidence.people])
 
 
 def _true(ref: ClipRef, truth: str) -> Somebody:

@@ -10,8 +10,10 @@ from typing import Any
 
 from operators.release.attestation import STATEMENT_TYPE, pae
 from operators.release.attestation import seal as sealed
+from operators.release.control import blind
 from operators.release.json_form import parsed, read
 from operators.release.signature import Signer, fingerprint, verifies
+from schemas.evaluation import BY_EYE
 from schemas.policy import EvidenceBounds
 
 PREDICATE_TYPE = "urn:recast:evaluation:v1"
@@ -21,7 +23,7 @@ def seal(summary: Mapping[str, Any], digests: Mapping[str, str], signer: Signer)
     """The envelope's file: figures of the dataset whose files have these sha256 by path. Raises NotSigned."""
     shown = {name: value for name, value in summary.items() if name != "methods"}
     shown["methods"] = {
-        name: {part: method[part] for part in ("figures", "axes")}
+        name: {part: value for part, value in method.items() if part != "curves"}
         for name, method in summary["methods"].items()
     }
     return sealed(_statement(shown, digests), signer)
@@ -58,9 +60,14 @@ def opened(data: bytes, public_key: str) -> tuple[dict[str, str], dict[str, Any]
     return digests, made["predicate"]
 
 
+def _told_by_judges(bounds: EvidenceBounds) -> list[str]:
+    return [name for name in bounds.named() if name != BY_EYE]
+
+
 def broken(summary: Mapping[str, Any], bounds: EvidenceBounds) -> list[str]:
     """Which bounds an evaluation does not keep, in words. The upper end of an interval counts; what was not measured,
-    or has no interval, keeps no bound, nor does a number that is no share."""
+    or has no interval, keeps no bound, nor does a number that is no share, nor anything by judges who would not have
+    noticed that everybody was passed through."""
     problems = []
     try:
         unmeasured, sources = summary["unmeasured"], summary["sources"]
@@ -73,6 +80,7 @@ def broken(summary: Mapping[str, Any], bounds: EvidenceBounds) -> list[str]:
         figures = summary["methods"]["recast"]["figures"]
     except (KeyError, TypeError):
         return ["it holds no figures of the dataset"]
+    problems += [f"its judges are blind: {one}" for one in blind(summary["methods"], _told_by_judges(bounds))]
     for name, most in bounds.named().items():
         one = figures.get(name) or {}
         high, sources = one.get("high"), one.get("sources")

@@ -7,6 +7,7 @@ import yaml
 from cluster import weights_lock
 from schemas.config import load
 from schemas.errors import UserError
+from schemas.evaluation import Judges
 from schemas.profile import Profile
 
 PROFILE = "cluster/profiles/embedded.yaml"
@@ -96,3 +97,13 @@ def test_who_judges_is_somebody_else_whatever_its_files_are_called(
     changed = profile.model_copy(update={field: [other] if field == "witness" else other})
     with pytest.raises(UserError, match=rf"{field}.*holds the same weights as"):
         weights_lock.check(changed)
+
+
+@pytest.mark.parametrize("judges", ["embedded", "production"])
+def test_all_that_judges_load_is_listed_by_its_field(judges: str) -> None:
+    own = ["embedders.own={weights: a/own.onnx, output: b}", "gait={weights: a/gait.onnx, output: b}"]
+    named = weights_lock.named(load(Judges, f"cluster/judges/{judges}.yaml", own))
+    assert named["embedders.own.weights"] == "a/own.onnx" and named["gait.weights"] == "a/gait.onnx"
+    lock = weights_lock.read_lock()
+    assert {"embedders.likeness", "embedders.attacker", "faces.weights", "depth.weights"} <= set(named)
+    assert set(named.values()) - set(lock) == {"a/own.onnx", "a/gait.onnx"}, "the shipped ones have a licence"

@@ -252,3 +252,12 @@ def test_what_is_brought_by_hand_must_begin_as_its_authors_say(site: Site) -> No
     assert site.run("check")[0] == 0
     file.write_bytes(b"another")
     assert "is not what weights.lock lists" in site.run("check")[1]
+
+
+def test_what_judges_load_is_checked_and_what_is_not_there_is_said() -> None:
+    found = job("weights", "check", "--judges", "embedded")
+    assert found.returncode == 0 and "embedders.attacker" in found.stdout
+    lacking = job("weights", "check", "--judges", "production")
+    assert lacking.returncode == 2 and "weights not found" in lacking.stderr
+    nobody = job("weights", "check", "--judges", "nobody")
+    assert nobody.returncode == 2 and "nobody" in nobody.stderr and "Traceback" not in nobody.stderr

@@ -48,9 +48,16 @@ class SceneDescriber:
             raise ValueError("the captioner says nothing")
         return answer
 
-    def _said(self, frames: np.ndarray, fps: float) -> str:
+    def ask(self, frames: np.ndarray, fps: float, question: str) -> str:
+        """What it answers of frames that nobody was taken out of; perhaps nothing."""
+        import torch
+
+        with torch.inference_mode():
+            return self._said(frames, fps, question)
+
+    def _said(self, frames: np.ndarray, fps: float, asked: str = _PROMPT) -> str:
         chosen = np.linspace(0, len(frames) - 1, _FRAMES).round().astype(int)
-        question = [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": _PROMPT}]}]
+        question = [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": asked}]}]
         text = self.processor.apply_chat_template(question, tokenize=False, add_generation_prompt=True)
         seen = {"total_num_frames": len(frames), "fps": fps, "frames_indices": chosen.tolist()}
         inputs = self.processor(

@@ -113,16 +113,17 @@ class Crop:
         """Of the boxes, as a share of their union."""
         return float(box_iou(np.array(self.box), np.array(other.box))[0, 0])
 
-    def of(self, frame: np.ndarray) -> np.ndarray:
-        """uint8 [96,48,3]: these pixels of a frame, the longer side filled, all else gray."""
+    def of(self, frame: np.ndarray, whole_size: tuple[int, int] = SIZE) -> np.ndarray:
+        """uint8 [96,48,3], or of another height and width: these pixels of a frame, the longer side filled, all else
+        gray."""
         x0, y0, x1, y1 = self.box
         picture = np.where(self.mask[..., None], frame[y0:y1, x0:x1], np.uint8(GRAY))
-        scale = min(SIZE[0] / picture.shape[0], SIZE[1] / picture.shape[1])
+        scale = min(whole_size[0] / picture.shape[0], whole_size[1] / picture.shape[1])
         size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
         interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         small = cv2.resize(picture, size, interpolation=interpolation)
-        whole = np.full((*SIZE, 3), GRAY, np.uint8)
-        top, left = (SIZE[0] - size[1]) // 2, (SIZE[1] - size[0]) // 2
+        whole = np.full((*whole_size, 3), GRAY, np.uint8)
+        top, left = (whole_size[0] - size[1]) // 2, (whole_size[1] - size[0]) // 2
         whole[top : top + size[1], left : left + size[0]] = small
         return whole
 

@@ -1,6 +1,7 @@
 """A signed evaluation against somebody who may write everywhere in the dataset, and against what it says itself."""
 
 import base64
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from operators.release.layout import CARD, DATASET, EVIDENCE
 from operators.release.signature import Signer
 from schemas.config import load
 from schemas.errors import UserError
+from schemas.manifest import ManifestRow
 from schemas.policy import EvidenceBounds, Policy
 from tests.keys import make_key
 from tests.operators.stages import disguising
@@ -39,7 +41,14 @@ def figures(**high: float | None) -> dict[str, Any]:
         "axes": {"privacy": 0.9},
         "curves": {},
     }
-    return {"sources": 20, "unmeasured": 0, "methods": {"recast": recast}, "not_attacked": ["voices"]}
+    methods = {"recast": recast, "pass-through": {"figures": passed_through()}}
+    return {"sources": 20, "unmeasured": 0, "methods": methods, "not_attacked": ["voices"]}
+
+
+def passed_through(**changed: dict[str, Any]) -> dict[str, Any]:
+    """Figures of the control: everybody is found."""
+    names = ("exposed, all heights", "body R-1", "parrot R-1")
+    return {name: cell(1.0, 1.0) | {"low": 0.83} for name in names} | changed
 
 
 def with_figure(name: str, **fields: Any) -> dict[str, Any]:
@@ -115,6 +124,35 @@ def test_bounds_that_are_broken(
     assert found(tmp_path / "out", PLAIN, signer.public_key) == []
 
 
+@pytest.mark.parametrize(
+    ("control", "problem"),
+    [
+        *(
+            (passed_through(**{name: cell(1.0, value) | {"low": low}}), f"{name} of pass-through is {said}")
+            for name, value, low, said in (
+                ("exposed, all heights", 0.5, 0.2, "0.500, not 1"),
+                ("body R-1", 0.3, 0.04, "0.300 and cannot be told from guessing"),
+                ("parrot R-1", 1.0, None, "1.000 and cannot be told from guessing"),
+                ("parrot R-1", float("nan"), float("nan"), "nan and cannot be told from guessing"),
+            )
+        ),
+        (passed_through(**{"body R-1": {}}), "body R-1 of pass-through is not known"),
+        ({}, "exposed, all heights of pass-through is not known"),
+        (None, "it holds no figures of pass-through, the control that must fail"),
+    ],
+)
+def test_judges_who_do_not_notice_a_pass_through_vouch_for_nothing(
+    tmp_path: Path, signer: Signer, control: dict[str, Any] | None, problem: str
+) -> None:
+    """Who sees nothing finds nobody, and every bound would be kept."""
+    made = figures()
+    made["methods"]["pass-through"] = {"figures": control}
+    publish(tmp_path / "out", made, signer)
+    first, *_ = found(tmp_path / "out", BOUND, signer.public_key)
+    assert first.startswith(f"its judges are blind: {problem}")
+    assert found(tmp_path / "out", PLAIN, signer.public_key) == []
+
+
 def better(envelope: dict[str, Any]) -> None:
     """Another figure under the same signature."""
     made = json.loads(base64.b64decode(envelope["payload"]))
@@ -183,9 +221,27 @@ def test_a_card_is_croissant_with_its_figures(policy: Policy, done: str) -> None
     ]
     assert made["@type"] == "sc:Dataset" and made["@context"]["cr"].endswith("/croissant/")
     assert {one["name"] for one in made["variableMeasured"]} == set(figures()["methods"]["recast"]["figures"])
-    (files,) = made["distribution"]
+    includes = {files["@id"]: files["includes"] for files in made["distribution"]}
+    assert includes == {"shards": "shards/*.tar", "manifest": "manifest/*.parquet"}
     fields = made["recordSet"][0]["field"]
-    assert {field["source"]["fileSet"]["@id"] for field in fields} == {files["@id"]}
+    assert {field["source"]["fileSet"]["@id"] for field in fields} == {"manifest"}
+    columns = {field["source"]["extract"]["column"] for field in fields}
+    assert columns <= {column.name for column in dataclasses.fields(ManifestRow)}, (
+        "what loads the card reads them"
+    )
+    used = {key for one in (made, *made["recordSet"], *fields, *made["distribution"]) for key in one}
+    used |= {key for field in fields for key in field["source"]} | {"column"}
+    known = {*made["@context"], *(key for key in used if key[0] == "@" or ":" in key)}
+    schema_org = {
+        "name",
+        "description",
+        "version",
+        "license",
+        "distribution",
+        "encodingFormat",
+        "variableMeasured",
+    }
+    assert used - known <= schema_org, "every word is one of schema.org's, Croissant's or its RAI's"
     json.dumps(made, allow_nan=False)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from operators.evaluation.attacker import Attacker
-from operators.evaluation.faces import FaceEmbedder, theirs
+from operators.evaluation.judges.faces import FaceEmbedder, theirs
 from schemas.config import load
 from schemas.cues import Patch
 from schemas.errors import UserError

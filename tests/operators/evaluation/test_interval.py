@@ -34,3 +34,14 @@ def test_one_source_has_no_interval_and_none_has_no_figure() -> None:
     assert figure({}).value is None
     ratio = figure({"a": (2.0, 1.0), "b": (2.0, 1.0)}, share=False)
     assert (ratio.low, ratio.value, ratio.high) == (2, 2, 2)
+
+
+@pytest.mark.parametrize("hits", [0, 1, 2, 2.5, 4, 5])
+@pytest.mark.parametrize("sources", [2, 3, 10])
+def test_what_is_the_same_in_every_source_is_not_certain_either(hits: float, sources: int) -> None:
+    """Whatever the share."""
+    one = figure({str(i): (hits, 5.0) for i in range(sources)})
+    assert one.low <= one.value <= one.high and one.high - one.low > 0.3
+    for value in (0.0, 1.0):
+        over = figure({"a": (2 * value, 2.0), "b": (3 * value, 3.0)}, share=False)
+        assert over.high - over.low > 0.5, "a ratio, too"

@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from operators.evaluation.judges import JudgeModels
+from operators.evaluation.judges.models import JudgeModels
 from operators.evaluation.measure import Measure, Places
 from operators.evaluation.store import Store
 from operators.evaluation.watch import watched
@@ -20,7 +21,7 @@ from operators.models.witnesses.reid import SIZE
 from operators.release.layout import source_of
 from schemas.arrow import to_table
 from schemas.certificate import Step
-from schemas.clip import ClipRef, ReleasedClip
+from schemas.clip import ClipRef, Followed, ReleasedClip
 from schemas.config import load
 from schemas.cues import Patch
 from schemas.errors import UserError
@@ -95,6 +96,9 @@ def test_a_source_is_measured_once_by_every_method(place: Place, tmp_path: Path)
         "sharpness",
         "seam",
         "frozen",
+        "jumping",
+        "original pixels, 48-96 px",
+        "detector recall, 48-96 px",
         "detector recall",
         "pose",
         "depth",
@@ -131,6 +135,26 @@ def test_a_clip_that_cannot_be_measured_is_said_and_the_others_are(place: Place,
     (found,) = store.read()
     assert [one.partition(":")[0] for one in found.unmeasured] == [stages.ref.key]
     assert found.ratios == found.looks == []
+    assert store.sources() == {row["source"]} and store.whole() == set(), "it is tried again"
+
+
+def test_people_who_were_followed_are_the_same_in_every_clip_of_their_scope(place: Place) -> None:
+    """Or somebody's other clips would count as strangers', and whoever finds them there as mistaken."""
+    _, stages, _ = place
+    boxes = np.tile(np.float32([50, 20, 74, 76]), (9, 1)) + np.float32([12, 0, 12, 0]) * np.arange(9)[:, None]
+    somebody = replace(SOMEBODY, boxes=boxes, keypoints=np.zeros((9, 17, 3), np.float32))
+    known = evidence(
+        **{name: np.zeros((9, HEIGHT, WIDTH), bool) for name in ("mask", "body")}, people=[somebody]
+    )
+    alone = who(stages.ref, known, scope="video")
+    assert alone.people == [(f"{stages.ref.key}:{SOMEBODY.track}",) * 2]
+    seen = Followed(5, stages.ref.overlap, boxes)
+    followed = replace(stages.ref, followed="video", people=[seen])
+    assert who(followed, known, scope="video").people == [("video:5",) * 2]
+    missed = replace(followed, people=[])
+    assert stages.ref.key in who(missed, known, scope="video").people[0][0], (
+        "who was not found is of this clip alone"
+    )
 
 
 def test_ground_truth_is_that_of_the_clips_frames(place: Place, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What an adapter has learnt by heart is told from what it has not, and one that has learnt nothing tells nothing."""
 
 import json
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 import webdataset as wds
 
 from cluster import weights_lock
+from jobs.evaluate import told_apart
 from jobs.membership import told_by_adapter
 from operators.evaluation.membership import Gain, by_source, membership
 from operators.evaluation.store import Store
@@ -21,11 +23,13 @@ from operators.training.trainer import Trainee
 from schemas.config import load
 from schemas.errors import UserError
 from schemas.pair import TrainingPair
+from schemas.policy import Policy
 from schemas.profile import Profile
 from schemas.recipe import Recipe
 from tests import rows
 from tests.tiny import save_generator, settings_of
 
+POLICY = "cluster/policies/driving.yaml"
 SHAPE = 2, 4, 6  # latent frames, rows, columns
 MADE_FOR = {"variant": "structhuman", "mode": "tubes"}
 AUC, FEW = "membership", "membership, 1 % false alarms"
@@ -150,14 +154,15 @@ def test_the_job_asks_once_and_only_what_was_prepared_for_it(base: Path, tmp_pat
     )
     wrong = written(tmp_path / "wrong", STRANGERS, "wrong", {"variant": "structhuman", "mode": "whole_frame"})
     with rows.here():
-        assert told_by_adapter("", "", "structhuman", profile, digests, store) == {}
+        nothing = Namespace(members="", strangers="")
+        assert told_apart(nothing, load(Policy, POLICY), profile, digests, store) == {}
         found = told_by_adapter(ours, others, "structhuman", profile, digests, store)
         assert (found[AUC].value or 0) > 0.8 and not store.sources()
         kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "report").rglob("*.json")}
         assert told_by_adapter(ours, others, "structhuman", profile, digests, store) == found
         assert len(kept) == 2 and all(path.stat().st_mtime_ns == time for path, time in kept.items())
         for arguments, said in (
-            ((ours, ""), "tells nothing"),
+            *(((ours, ""), "takes both"), (("", others), "takes both"), (("", ""), "takes both")),
             ((ours, wrong), "prepared for structhuman, whole"),
             ((ours, str(tmp_path)), "holds no training pairs"),
         ):
