@@ -1,7 +1,7 @@
 """Three axes from 0 to 1: what all figures of a method come to, and between which values their intervals leave that."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -43,19 +43,17 @@ class Axis:
 
 
 def axes(figures: Mapping[str, Statistic], unseen: Collection[str] = ()) -> dict[str, Axis]:
-    """Of one method. By figures that are `unseen` not even a pass-through is found: their intervals say nothing, and
-    widen none.
+    """Of one method. By figures that are `unseen` not even a pass-through is found: one lucky guess among two faces is
+    no attack, and they count only if there is no other.
 
     privacy  1 less what the best attack gains over chance, or the share of exposed person-frames, whichever is more
     quality  geometric mean of how near warping, flicker, sharpness and seam are to the source's
     utility  mean of what detector, pose, flow and depth find again, and who learns from it in originals, times the
              share of frames that is not lost
     """
-    known = {
-        name: replace(one, low=one.value, high=one.value) if name in unseen else one
-        for name, one in figures.items()
-    }
-    risks = _parts(known, BY_LOOKS, _gained) + _parts(figures, EXPOSURES, lambda _, value: value)
+    told = [name for name in BY_LOOKS if name in figures and figures[name].value is not None]
+    attacks = [name for name in told if name not in unseen] or told
+    risks = _parts(figures, attacks, _gained) + _parts(figures, EXPOSURES, lambda _, value: value)
     near = _parts(figures, AS_SOURCE, lambda _, value: min(value, 1 / value) if value > 0 else 0.0)
     agree = _parts(figures, (*AGREEING, *TRAINED), lambda _, value: float(np.clip(value, 0, 1)))
     kept = _parts(figures, ("lost",), lambda _, value: 1 - value)
