@@ -1,4 +1,4 @@
-"""A table's columns and nothing beside them: what a source says of a field, or calls the items of a list, is its own."""
+"""A table's rows and nothing beside them: what a source says of a field, or calls a list's items, is its own."""
 
 import pyarrow as pa
 

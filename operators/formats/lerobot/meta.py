@@ -82,7 +82,9 @@ def tasks(dataset: Dataset) -> dict[str, pa.Table]:
             raise UserError(where, f"does not hold names and a {number}", "Mend the dataset")
         columns = [_described(number), _described(names[0])]
         said = {"index_columns": names, "column_indexes": [], "columns": columns}
-        made[path] = bare(table.select([number, names[0]])).replace_schema_metadata({"pandas": json.dumps(said)})
+        made[path] = bare(table.select([number, names[0]])).replace_schema_metadata(
+            {"pandas": json.dumps(said)}
+        )
     if not made:
         raise UserError(f"{dataset.place}/{next(iter(TASKS))}", "is missing", "Mend the dataset")
     return made
