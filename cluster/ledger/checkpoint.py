@@ -5,6 +5,7 @@ copy, then delete) it deletes X's data and keeps X's ids as done. What counts, a
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from operators.release.layout import (
     SCHEMA_VERSION,
     SHARD_LIST,
     commit_of,
+    files_of,
     half_written,
 )
 from operators.release.signature import shard_holds
@@ -87,7 +89,8 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
     """
     storage.require_own_folders(run.output, (attempts.FOLDER, escalation.FOLDER))
     planned, made = run.plan.planned(), require_same(run)
-    repair(run.output, run.terms(digests=True))
+    terms = run.terms(digests=True)
+    repair(run.output, terms)
     erasure.erase(run.plan, run.output, run.vouching)
     if withdraw:
         withdraw_changed(run.plan, run.output, run.vouching)
@@ -102,7 +105,8 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
         header = _header(run, planned) | {"revision": revision}
         storage.write_bytes(run.output, DATASET, json_form.written(header))
     ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(run.output)
-    failure_budget.stop_above(run.policy.failures, run.output, run.lease)
+    own = partial(shard_holds, public_key=terms.public_key, settings=run.settings)
+    failure_budget.stop_above(run.policy.failures, run.output, run.lease, own)
     logs.emit("begun", planned=int(planned.ids.size))
 
 
@@ -168,18 +172,19 @@ def _vouched(run: Run) -> Iterator[chain.Shard]:
     """
     terms, remedy = run.terms(), "Run the same command again: it makes such shards anew"
     for stats, digest in reader.stats(run.output):
+        where = storage.join(run.output, files_of(stats["name"])["stats"])
         if not shard_holds(stats, terms.public_key, dict(terms.settings)):
-            raise UserError(run.output, "holds a shard that was not signed when it was committed", remedy)
+            raise UserError(where, "is of a shard that was not signed when it was committed", remedy)
         if not terms.know_maker(stats, digest):
-            raise UserError(run.output, "holds a shard that other code made, or other weights", remedy)
+            raise UserError(where, "is of a shard that other code made, or other weights", remedy)
         if stats["name"] in terms.withdrawn:
-            raise UserError(run.output, "holds a shard that was withdrawn", remedy)
+            raise UserError(where, "is of a shard that was withdrawn", remedy)
         try:
             due, record = reader.commit_record(run.output, stats), commit_of(stats["name"])
             if storage.read_bytes(run.output, record) != due:
                 storage.write_bytes(run.output, record, due)
         except (FileNotFoundError, KeyError, ValueError):
-            raise UserError(run.output, "holds a shard that is not what was written", remedy) from None
+            raise UserError(where, "is of a shard that is not what was written", remedy) from None
         yield stats, (digest, sha256(due))
 
 
