@@ -5,8 +5,10 @@ Imported with `operators`, so by each job, and by each worker before it loads a 
 
 import os
 import resource
+import stat
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 # Libraries that report, update or fetch unless told not to. Fetching weights switches its own back on.
@@ -42,18 +44,22 @@ def isolate() -> None:
     if not (sys.stderr and sys.stderr.isatty()):
         os.environ.setdefault("TQDM_DISABLE", "1")  # a bar of a library's is a hundred lines of a log
     if missing := {name: folder for name, folder in _FOLDERS.items() if name not in os.environ}:
-        place = _private_folder()
+        place = private_folder("recast-caches")
         os.environ.update({name: str(place / folder) for name, folder in missing.items()})
 
 
-def _private_folder() -> Path:
-    """This user's own among temporary files; one for this process alone if somebody else has taken the name."""
-    place = Path(tempfile.gettempdir()) / f"recast-caches-{os.getuid()}"
-    try:
-        place.mkdir(mode=0o700, exist_ok=True)
-        found = place.lstat()
-        if not place.is_symlink() and (found.st_uid, found.st_mode & 0o077) == (os.getuid(), 0):
-            return place
-    except OSError:
-        pass
-    return Path(tempfile.mkdtemp(prefix="recast-caches-"))
+def private_folder(name: str, parent: str = "") -> Path:
+    """This user's own of that name in `parent`, if not among temporary files; one for this process alone if somebody
+    else has taken the name, or lets others in. Raises OSError where there can be none."""
+    place = Path(parent or tempfile.gettempdir()) / f"{name}-{os.getuid()}"
+    with suppress(FileExistsError):
+        place.mkdir(mode=0o700)
+    if is_private(place):
+        return place
+    return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent or None))
+
+
+def is_private(place: Path) -> bool:
+    """Whether it is a folder of this user's, and no link to one, which nobody else may look into."""
+    found = place.lstat()
+    return stat.S_ISDIR(found.st_mode) and (found.st_uid, found.st_mode & 0o077) == (os.getuid(), 0)
