@@ -4,7 +4,7 @@ Ray's own recovery is not used: where `X.pending.parquet` and `X.parquet` both e
 copy, then delete) it deletes X's data and keeps X's ids as done. What counts, and what goes: repair.py.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -44,6 +44,8 @@ from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.errors import UserError
 
+# Of OUT, what its dataset.json says, and the sha256 of its manifests by path: a page about it.
+Report = Callable[[str, dict[str, Any], Mapping[str, str]], bytes]
 LICENCE_NOTES = [
     "What surrounds the regenerated people comes from the source videos: their licences and consents still apply.",
     "The models that the profile names found and made the people; NOTICE states their licences.",
@@ -188,6 +190,14 @@ def _vouched(run: Run) -> Iterator[chain.Shard]:
         yield stats, (digest, sha256(due))
 
 
+def _noting(shards: Iterable[chain.Shard], manifests: dict[str, str]) -> Iterator[chain.Shard]:
+    """The same shards; `manifests` gets the sha256 of each one's, by path."""
+    for stats, digests in shards:
+        path = files_of(stats["name"])["manifest"]
+        manifests[path] = stats["files"][path]["sha256"]
+        yield stats, digests
+
+
 def missing(plan: Plan, output: str) -> np.ndarray:
     """int64 ids of the planned clips that no finished shard accounts for, sorted."""
     return np.setdiff1d(plan.planned().ids, reader.clip_ids(output))
@@ -213,10 +223,10 @@ def record_lost(run: Run) -> int:
     return int(lost)
 
 
-def finish(run: Run, report: Callable[[str], object] | None = None) -> dict[str, Any]:
+def finish(run: Run, report: Report | None = None) -> dict[str, Any]:
     """Write the list of shards and OUT/dataset.json, which says that the dataset is complete; returns it.
 
-    `report(OUT)` writes a page beside it; then all is vouched for, signed if the run has a signer.
+    `report` gives a page beside it; then what was written is vouched for, signed if the run has a signer.
 
     Raises UserError as long as a planned clip is missing, or one is there twice, or if too many failed.
     """
@@ -230,7 +240,8 @@ def finish(run: Run, report: Callable[[str], object] | None = None) -> dict[str,
         problem = f"held {lost} clips that were made otherwise than a reviewer decided"
         raise UserError(output, problem, "Run the same command again: it makes them anew")
     budget = failure_budget.Budget(run.policy.failures)
-    shards = chain.listed(budget.over(_vouched(run)))
+    manifests = dict[str, str]()
+    shards = chain.listed(budget.over(_noting(_vouched(run), manifests)))
     totals = budget.done.account()
     made = _header(run, planned)
     if totals["planned"] != {"clips": planned.ids.size, "frames": planned.frames}:
@@ -243,11 +254,12 @@ def finish(run: Run, report: Callable[[str], object] | None = None) -> dict[str,
     before = reader.read_dataset(output)
     revision = _last_revision(run, before)
     made["revision"] = revision if before == made | {"revision": revision} else revision + 1
-    storage.write_bytes(output, DATASET, json_form.written(made))
+    written = {DATASET: json_form.written(made), SHARD_LIST: b"".join(shards)}
+    storage.write_bytes(output, DATASET, written[DATASET])
     if report:
-        report(output)
-    beside = [SHARD_LIST, REPORT] if report else [SHARD_LIST]
-    dataset_signature.seal(output, made["revision"], run.signer, beside)
+        written[REPORT] = report(output, made, manifests)
+        storage.write_bytes(output, REPORT, written[REPORT])
+    dataset_signature.seal(output, made["revision"], run.signer, written)
     memory.reached(run.plan.uri, output, made["revision"])
     logs.emit("complete", **{name: made[name]["clips"] for name in COUNTED})
     return made
