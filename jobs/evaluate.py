@@ -162,7 +162,7 @@ def publish(output: str, found: dict[str, Any], dataset: bytes, signer: Signer, 
     """The signed summary into OUT, and the data card beside the dataset, vouched for by it."""
     digests = {DATASET: sha256(dataset)}
     if with_card:
-        made = written(card(reader.require_dataset(output, "there is no card"), found))
+        made = written(card(parsed(dataset), found))
         storage.write_bytes(output, CARD, made)
         digests[CARD] = sha256(made)
     storage.write_bytes(output, EVIDENCE, evidence.seal(found, digests, signer))
