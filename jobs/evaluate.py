@@ -43,7 +43,7 @@ from operators.pages.evaluation import AXES, write_evaluation
 from operators.pages.label import write_labels
 from operators.release import evidence, reader
 from operators.release.attestation import sha256
-from operators.release.json_form import written
+from operators.release.json_form import parsed, written
 from operators.release.layout import CARD, DATASET, EVIDENCE, source_of
 from operators.release.signature import Signer
 from schemas.by_eye import ByEye
