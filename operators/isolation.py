@@ -39,13 +39,23 @@ def isolate() -> None:
     All of it is inherited by child processes. A folder that the environment names already stays.
     """
     os.umask(0o077)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core holds frames, names and the release key
+    _leave_no_core()
     os.environ.update(SWITCHES)
     if not (sys.stderr and sys.stderr.isatty()):
         os.environ.setdefault("TQDM_DISABLE", "1")  # a bar of a library's is a hundred lines of a log
     if missing := {name: folder for name, folder in _FOLDERS.items() if name not in os.environ}:
         place = private_folder("recast-caches")
         os.environ.update({name: str(place / folder) for name, folder in missing.items()})
+
+
+def _leave_no_core() -> None:
+    """A core holds frames, names and the release key. Limits are nothing to a system that hands it to a program, such
+    as systemd-coredump, but for this: with a limit of one byte it is not made at all (Linux, fs/coredump.c). What is
+    made in spite of that, where the limit is 0 and not ours to raise, has no memory in it (man 5 core)."""
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
+    with suppress(OSError):
+        Path("/proc/self/coredump_filter").write_text("0")
 
 
 def private_folder(name: str, parent: str = "") -> Path:
