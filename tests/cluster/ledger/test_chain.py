@@ -10,7 +10,6 @@ from cluster.ledger import chain
 from operators.release.attestation import sha256
 from schemas.errors import UserError
 
-
 pytestmark = pytest.mark.parametrize("place", ["local"], indirect=True)
 
 
