@@ -116,6 +116,7 @@ def _connect(profile: Profile | None, environment: dict[str, str], log_to_driver
         "local",  # not a cluster that another user of this machine started, or that a crash left in Ray's notes
         num_cpus=_logical_cpus(profile),
         include_dashboard=False,
+        _temp_dir=spill.ray_folder(),
         object_spilling_directory=spill.directory(profile.spill if profile else ""),
         log_to_driver=log_to_driver,
         logging_config=ray.LoggingConfig(log_level="ERROR") if log_to_driver else None,

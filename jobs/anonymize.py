@@ -32,7 +32,7 @@ from operators.audit import Audit, Provenance
 from operators.condition import Condition
 from operators.conditioning.identity import dataset_id, looks_key
 from operators.pages.candidates import Candidates
-from operators.pages.report import write_report
+from operators.pages.report import report
 from operators.pages.review import write_review
 from operators.recovery.attempts import LIMIT, Attempts, stopped
 from operators.recovery.escalation import Ladder
@@ -198,7 +198,7 @@ def main(arguments: Namespace) -> int:
         redo(arguments.output, arguments.redo)
         try:
             anonymize(run, arguments.withdraw, decide)
-            dataset = checkpoint.finish(run, write_report)
+            dataset = checkpoint.finish(run, report)
         except KeyboardInterrupt:
             raise stop.Stopped(let_go(run)) from None
         if run.review:

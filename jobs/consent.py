@@ -15,6 +15,7 @@ from cluster.ledger.plans import Plan
 from jobs import options
 from operators import storage
 from operators.planning.consents import consent_list, followed_in
+from operators.planning.spelling import meant
 from operators.release import reader
 from schemas.arrow import from_table, schema_of
 from schemas.clip import ClipRef
@@ -25,9 +26,8 @@ def clips_of(plan: Plan, source: str) -> list[ClipRef]:
     """The clips of one source, by its address or the last part of that. Raises UserError for none, or several."""
     files = plan.files()
     uris = pc.unique(reader.read_columns(files, ["uri"])["uri"]).to_pylist()
-    named = [uri for uri in uris if uri == source] or [
-        uri for uri in uris if uri.rpartition("/")[2] == source
-    ]
+    last = meant(source, {uri.rpartition("/")[2] for uri in uris})
+    named = meant(source, uris) or [uri for uri in uris if uri.rpartition("/")[2] in last]
     if len(named) != 1:
         problem = "is the name of several sources" if named else "is no source of the plan"
         raise UserError(source, problem, "Give its whole address, as python -m jobs.plan was shown it")

@@ -94,17 +94,19 @@ EIGHT_BITS = {"cues/nanodet", "cues/movenet_thunder", "cues/blazepose_full", "cu
 
 def main() -> None:
     """Write every model, or those that are named."""
-    import numpy as np
-    import onnx
-
-    from operators.training.face_onnx import face_network
-    from operators.training.tfjs_onnx import convert
-
     parser = ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--packages", type=Path, required=True, help="folder of the unpacked packages")
     parser.add_argument("--out", type=Path, default=Path("cluster/weights/embedded"), help="(%(default)s)")
     parser.add_argument("--only", nargs="+", choices=[*MODELS, FACE], default=[*MODELS, FACE])
     arguments = parser.parse_args()
+    try:
+        import numpy as np
+        import onnx
+
+        from operators.training.face_onnx import face_network
+        from operators.training.tfjs_onnx import convert
+    except ImportError as error:
+        parser.error(f"{error.name} is not installed: pip install {error.name}")
     for name in arguments.only:
         path = arguments.out / f"{name}.onnx"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,10 +19,11 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import ray
 
 from cluster import session, weights_lock
-from cluster.ledger import dataset_signature
+from cluster.ledger import chain, dataset_signature
 from cluster.ledger.plans import Plan
 from jobs import options
 from jobs.anonymize import actors_of
@@ -45,7 +46,7 @@ from operators.pages.evaluation_charts import AXES
 from operators.pages.label import write_labels
 from operators.release import evidence, reader
 from operators.release.attestation import sha256
-from operators.release.json_form import written
+from operators.release.json_form import parsed, written
 from operators.release.layout import CARD, DATASET, EVIDENCE, source_of
 from operators.release.signature import Signer
 from schemas.by_eye import ByEye
@@ -62,19 +63,25 @@ RELEASED = pc.field("verdict") == "released"
 Lost = dict[str, tuple[float, float]]  # frames not released, and planned, by source
 
 
-def clips_of(output: str, sources: int) -> tuple[Clips, Lost]:
-    """Of all sources, or of so many drawn at random, always the same; what was lost is of all."""
+def clips_of(output: str, head: str, sources: int) -> tuple[Clips, Lost]:
+    """Of all sources, or of so many drawn at random, always the same; what was lost is of all. Read are the manifests
+    of the list whose last hash is `head`: what is measured is signed for that dataset, and others may write there.
+    Raises UserError."""
     clips: Clips = defaultdict(list)
     lost: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    columns = ["key", "shard", "frames", "verdict"]
-    for rows in reader.batches(reader.parquet_files(output, "manifest"), columns):
-        for row in rows.to_pylist():
+    columns = ["key", "shard", "frames", "verdict", "sha256", "record_sha256"]
+    for path, digest in sorted(chain.manifests(output, head).items()):
+        data = storage.read_bytes(output, path)
+        if sha256(data) != digest:
+            raise UserError(f"{output}/{path}", "is not what was written", "Run jobs.verify")
+        for row in pq.read_table(pa.BufferReader(data), columns=columns).to_pylist():
             source = source_of(row["key"])
             released = row["verdict"] == "released"
             lost[source][0] += 0 if released else row["frames"]
             lost[source][1] += row["frames"]
             if released:
-                clips[source].append({"key": row["key"], "shard": row["shard"]})
+                told = ("key", "shard", "sha256", "record_sha256")
+                clips[source].append({name: row[name] for name in told})
     chosen = sorted(clips)
     if sources and sources < len(chosen):
         chosen = sorted(random.Random(0).sample(chosen, sources))
@@ -185,7 +192,7 @@ def publish(output: str, found: dict[str, Any], dataset: bytes, signer: Signer, 
     """The signed summary into OUT, and the data card beside the dataset, vouched for by it."""
     digests = {DATASET: sha256(dataset)}
     if with_card:
-        made = written(card(reader.require_dataset(output, "there is no card"), found))
+        made = written(card(parsed(dataset), found))
         storage.write_bytes(output, CARD, made)
         digests[CARD] = sha256(made)
     storage.write_bytes(output, EVIDENCE, evidence.seal(found, digests, signer))
@@ -196,6 +203,15 @@ def require_profile(output: str, dataset: dict[str, Any], profile: Profile) -> N
     if dataset["profile"]["digest"] != profile.digest():
         problem = f"was made with another profile than {profile.name}"
         raise UserError(output, problem, "Give the settings of the run")
+
+
+def read_once(output: str) -> tuple[dict[str, Any], bytes]:
+    """What dataset.json says, and its bytes. Raises UserError if it changes, or there is nothing to evaluate."""
+    dataset = reader.require_complete(output, "there is nothing to evaluate")
+    held = storage.read_bytes(output, DATASET)
+    if held != written(dataset):
+        raise UserError(f"{output}/{DATASET}", "is not in the form in which it is written", "Run jobs.verify")
+    return dataset, held
 
 
 def signer_of(arguments: Namespace, dataset: dict[str, Any]) -> Signer | None:
@@ -229,18 +245,17 @@ def main(arguments: Namespace) -> int:
     storage.keep_apart(output, report, "originals")
     options.keep_out_of_datasets(report, "originals")
     profile, _ = options.read_settings(arguments)
-    dataset = reader.require_complete(output, "there is nothing to evaluate")
+    dataset, held = read_once(output)
     policy, judges = policy_of(output, dataset), load(Judges, options.named("judges", arguments.judges))
     require_profile(output, dataset, profile)
     signer = signer_of(arguments, dataset)
     methods = chosen(arguments.against, BASELINES, "--against")
     attacks = chosen(arguments.attacks, ATTACKS, "--attacks")
-    held = storage.read_bytes(output, DATASET)
     store = Store(report, stamp_of(held, judges, profile, arguments))
     digests = weights_lock.digests(profile) | weights_lock.digests_of(judges)
     truth = storage.absolute(arguments.truth) if arguments.truth else ""
     places = Places(storage.absolute(arguments.plan), storage.absolute(output), truth)
-    clips, lost = clips_of(output, arguments.sources)
+    clips, lost = clips_of(output, dataset["chain"], arguments.sources)
     if not clips:
         raise UserError(output, "holds no released clip", "There is nothing to evaluate")
     if truth:

@@ -31,6 +31,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from rich.console import Console
 
 from cluster import session
@@ -77,14 +78,18 @@ def by_source(plan: Plan, which: pc.Expression) -> Iterator[list[ClipRef]]:
     return (list(own) for _, own in groupby(refs, key=lambda ref: source_of(ref.key)))
 
 
-def ends(output: str, keys: Container[str]) -> dict[str, Ended]:
-    """How the clips with these `keys` ended."""
+def ends(output: str, keys: Container[str], manifests: Mapping[str, str]) -> dict[str, Ended]:
+    """How the clips with these `keys` ended. Raises UserError for a manifest that is not, by its sha256, the one that
+    was verified: others may write there, and by it a clip's video is known."""
     ended: dict[str, Ended] = {}
     columns = ["key", "verdict", "shard", "sha256"]
-    for rows in reader.batches(reader.parquet_files(output, "manifest"), columns):
+    for path, digest in sorted(manifests.items()):
+        data = storage.read_bytes(output, path)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise UserError(f"{output}/{path}", "is not what was verified", "Run the same command again")
         ended |= {
             row["key"]: Ended(row["verdict"], row["shard"], row["sha256"])
-            for row in rows.to_pylist()
+            for row in pq.read_table(pa.BufferReader(data), columns=columns).to_pylist()
             if row["key"] in keys
         }
     return ended
@@ -107,19 +112,22 @@ def require_place(target: str, output: str, plan: str, place: str) -> None:
         raise UserError(target, "is not empty", "Delete what is there, or give another place")
 
 
-def export(output: str, found: dict[str, Any], plan: str, place: str, target: str) -> dict[str, Any]:
-    """Write the dataset; returns what its recast.json says. `output` is complete; `found` of it was verified."""
+def export(
+    output: str, found: dict[str, Any], manifests: Mapping[str, str], plan: str, place: str, target: str
+) -> dict[str, Any]:
+    """Write the dataset; returns what its recast.json says. `output` is complete; `found` of it was verified, and its
+    `manifests`, sha256 by path."""
     dataset = layout.read(place)
     require_place(target, output, plan, place)  # again: verifying took a while
     policy = policy_of(output, found)
     if dataset:
         which = pc.is_in(pc.field("uri"), pa.array(sorted(layout.cuts(dataset)), pa.string()))
         refs = planned(plan, place, which)
-        ended = ends(output, {ref.key for ref in refs})
+        ended = ends(output, {ref.key for ref in refs}, manifests)
         clips = EndedClips(refs, ended)
         read = partial(released, output, ended)
         return Export(dataset, policy.episodes, policy.timing, clips, read, target).write()
-    return parts(output, policy, plan, place, target)
+    return parts(output, policy, manifests, plan, place, target)
 
 
 def released(output: str, ended: Mapping[str, Ended], ref: ClipRef) -> bytes:
@@ -127,13 +135,15 @@ def released(output: str, ended: Mapping[str, Ended], ref: ClipRef) -> bytes:
     return read_clip(output, ended[ref.key], ref.key)
 
 
-def parts(output: str, policy: Policy, plan: str, place: str, target: str) -> dict[str, Any]:
+def parts(
+    output: str, policy: Policy, manifests: Mapping[str, str], plan: str, place: str, target: str
+) -> dict[str, Any]:
     """What was planned at or below `place` by itself: bags, folders of pictures, videos."""
     here = storage.absolute(place)
     which = (pc.field("uri") == here) | pc.starts_with(pc.field("uri"), f"{here}/")
     plain, keys = videos_among(Plan(plan), which)
     refs = [ref for own in by_source(Plan(plan), which & ~plain) for ref in own]
-    ended = ends(output, keys)
+    ended = ends(output, keys, manifests)
     read = partial(released, output, ended)
     bags = [ref for ref in refs if is_bag(ref.uri)]
     images = [ref for ref in refs if ref.images and not ref.topic]
@@ -188,7 +198,7 @@ def main(arguments: Namespace) -> int:
     if proof.breaches:
         show(output, found, proof, trusted, Console())
         return 1
-    record = export(output, found, arguments.plan, arguments.source, target)
+    record = export(output, found, proof.manifests, arguments.plan, arguments.source, target)
     print_given_back(record, target)
     return 0
 

@@ -59,7 +59,7 @@ def whole_videos(plan: Plan, output: str, trusted: str) -> int:
     record: dict[str, Any] = {"layout": "video", "dataset_sha256": made_from, "forgotten": gone}
     _keep(target, record)  # so that it is known for what it is if this is interrupted
     policy, (plain, keys) = policy_of(output, found), videos_among(plan, _ALL)
-    ended = ends(output, keys)
+    ended = ends(output, keys, proof.manifests)
     read, name = partial(released, output, ended), partial(called, policy.videos, _named(plan))
     export = VideoExport(policy.videos, policy.timing, ended, name, read, target)
     record["videos"] = export.write(by_source(plan, plain))

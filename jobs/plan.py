@@ -41,6 +41,7 @@ from operators.bags.read import is_bag, size_of
 from operators.formats.lerobot import layout as lerobot
 from operators.planning.listing import LISTINGS, Files, Listing, Source, list_sources, side_by_side
 from operators.planning.probe import named, probe_source, source_key, unplannable
+from operators.planning.spelling import spellings
 from operators.recovery.attempts import time_limit
 from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef
@@ -71,7 +72,7 @@ def plan(
     listing = by_episodes(inputs, listing, cameras)
     key = options.make_release_key(output)
     forgotten = forgotten_in(output)
-    videos = [source for source in listing.videos if source_key(source.name, key) not in forgotten]
+    videos = [source for source in listing.videos if not is_forgotten(source, key, forgotten)]
     made_from = {
         "inputs": [storage.absolute(one) for one in inputs],
         "clip": profile.clip.model_dump(),
@@ -80,7 +81,7 @@ def plan(
     made_from |= {"rate": str(rate)} if any(source.images for source in videos) else {}
     made_from |= {"topics": sorted(topics)} if topics else {}
     before = plans.read_sources(output, made_from).items()
-    known = {uri: source for uri, source in before if source_key(source.name, key) not in forgotten}
+    known = {uri: source for uri, source in before if not is_forgotten(source, key, forgotten)}
     gone = known.keys() - {source.uri for source in videos}
     same = {source.uri for source in videos if known.get(source.uri) == source}
     new = {source.uri for source in videos} - known.keys()
@@ -106,6 +107,11 @@ def forgotten_in(output: str) -> frozenset[str]:
     if plans.PLAN_FILE in storage.list_files(output):
         forgetting.forget(output)
     return memory.forgotten(output)
+
+
+def is_forgotten(source: Source, key: bytes, forgotten: frozenset[str]) -> bool:
+    """Whether a source was forgotten under its name, or under the same in another spelling, as a copy may have it."""
+    return any(source_key(name, key) in forgotten for name in spellings(source.name))
 
 
 def by_episodes(inputs: list[str], listing: Listing, cameras: Sequence[str]) -> Listing:

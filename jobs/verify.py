@@ -11,7 +11,7 @@ import re
 import secrets
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -45,7 +45,8 @@ from schemas.profile import Profile
 class Proof:
     """Every breach; of `released` clips, `sampled` were audited again and `doubted` of those have a breach.
 
-    `waived` are the keys of those that a reviewer accepted, with that step.
+    `waived` are the keys of those that a reviewer accepted, with that step. `manifests` are the sha256 of the shards'
+    by path: whoever reads them later knows by it whether they are those that were looked at.
     """
 
     breaches: list[Breach]
@@ -53,6 +54,7 @@ class Proof:
     sampled: int
     doubted: int
     waived: list[tuple[str, Step]]
+    manifests: dict[str, str] = field(default_factory=dict)
 
 
 def read(output: str) -> dict[str, Any]:
@@ -102,10 +104,15 @@ def verify(
     found = (re.fullmatch(r"(?:manifest|stats)/([^/]+)\.\w+", path) for path in entries)
     shards, profile = sorted({match[1] for match in found if match}), dataset["profile"]["digest"]
     demands = Demands(policy, profile, key, bool(dataset.get("marker")), sample, seed)
-    whole, own = Whole(), set[str]()
+    whole, own, manifests = Whole(), set[str](), dict[str, str]()
     for checked in _check_all(output, shards, demands):
         whole.add(checked)
         own.update(checked.files)
+        manifests |= {
+            path: stated["sha256"]
+            for path, stated in checked.stats.get("files", {}).items()
+            if path == layout.files_of(checked.name)["manifest"]
+        }
     breaches, listed = dataset_signature.breaches(output, dataset, trusted)
     breaches += _head(output, dataset, policy, least_revision, dataset_id)
     breaches += in_order(whole.breaches)
@@ -114,7 +121,7 @@ def verify(
     breaches += unsound if dataset["state"] == "complete" else []
     breaches += strays.breaches(output, entries, own | files, listed, dataset["state"] == "running")
     released = whole.total.clips("released")
-    return Proof(breaches, released, whole.sampled, whole.doubted, in_order(whole.waived))
+    return Proof(breaches, released, whole.sampled, whole.doubted, in_order(whole.waived), manifests)
 
 
 def _head(

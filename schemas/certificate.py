@@ -75,6 +75,12 @@ class Gate:
         return cls(**{**written, "score": float(written["score"])})
 
 
+def require_gates(gates: Sequence[Gate]) -> None:
+    """Raises TypeError for anything but gates: what a stage says by mistake ends its clip, and not the stage."""
+    if strange := [type(one).__name__ for one in gates if type(one) is not Gate]:
+        raise TypeError(f"a {strange[0]} where a gate is due")
+
+
 @dataclass(frozen=True)
 class Step:
     """Something done differently for one clip, because a gate refused it before or a reviewer asked for it.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Never
 
 import numpy as np
 
-from schemas.certificate import Certificate, Gate, Step, Timing, Variant
+from schemas.certificate import Certificate, Gate, Step, Timing, Variant, require_gates
 from schemas.due import unproved
 from schemas.listed import Listed
 from schemas.person_label import PersonLabel
@@ -178,6 +178,9 @@ class Evidence:
     seconds: dict[str, float]
     labelled: bool = False
     context: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), bool))
+
+    def __post_init__(self) -> None:
+        require_gates(self.gates)
 
     @property
     def regenerated(self) -> np.ndarray:

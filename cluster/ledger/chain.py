@@ -48,12 +48,31 @@ def listed(shards: Iterable[Shard]) -> list[bytes]:
     return [_line(link) for link in links(entry(*shard) for shard in shards)]
 
 
-def links(entries: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The lines as objects, of each shard's `entry` in order of name."""
-    head = START
+def links(entries: Iterable[dict[str, Any]], head: str = START) -> Iterator[dict[str, Any]]:
+    """The lines as objects, of each shard's `entry` in order of name, behind one with the hash `head`."""
     for link in entries:
         head = hashlib.sha256((head + json.dumps(link, sort_keys=True)).encode()).hexdigest()
         yield {**link, "chain": head}
+
+
+def manifests(output: str, head: str) -> dict[str, str]:
+    """The sha256 of each shard's manifest, by path, as the list has it whose last hash is `head`. Raises UserError if
+    the list is another one, or a shard's stats are."""
+    found, last, where = dict[str, str](), START, f"{output}/{SHARD_LIST}"
+    try:
+        for line in storage.read_bytes(output, SHARD_LIST).splitlines():
+            link = json_form.parsed(line)
+            due = next(links([{name: value for name, value in link.items() if name != "chain"}], last))
+            path, last = files_of(str(link["shard"])), due["chain"]
+            data = storage.read_bytes(output, path["stats"])
+            if hashlib.sha256(data).hexdigest() != link["stats_sha256"]:
+                raise UserError(f"{output}/{path['stats']}", "is not what was written", REMEDY)
+            found[path["manifest"]] = json_form.parsed(data)["files"][path["manifest"]]["sha256"]
+    except (AttributeError, FileNotFoundError, KeyError, TypeError, ValueError):
+        last = ""
+    if last != head:
+        raise UserError(where, "is not the list for which dataset.json was written", REMEDY)
+    return found
 
 
 def breaches(output: str, head: str, entries: Iterable[dict[str, Any]]) -> list[Breach]:

@@ -4,7 +4,8 @@ Ray's own recovery is not used: where `X.pending.parquet` and `X.parquet` both e
 copy, then delete) it deletes X's data and keeps X's ids as done. What counts, and what goes: repair.py.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from operators.release.layout import (
     SCHEMA_VERSION,
     SHARD_LIST,
     commit_of,
+    files_of,
     half_written,
 )
 from operators.release.signature import shard_holds
@@ -42,6 +44,8 @@ from schemas.arrow import from_table, to_table
 from schemas.clip import ClipRef, FailedClip, QuarantinedClip, ReleasedClip
 from schemas.errors import UserError
 
+# Of OUT, what its dataset.json says, and the sha256 of its manifests by path: a page about it.
+Report = Callable[[str, dict[str, Any], Mapping[str, str]], bytes]
 LICENCE_NOTES = [
     "What surrounds the regenerated people comes from the source videos: their licences and consents still apply.",
     "The models that the profile names found and made the people; NOTICE states their licences.",
@@ -87,7 +91,8 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
     """
     storage.require_own_folders(run.output, (attempts.FOLDER, escalation.FOLDER))
     planned, made = run.plan.planned(), require_same(run)
-    repair(run.output, run.terms(digests=True))
+    terms = run.terms(digests=True)
+    repair(run.output, terms)
     erasure.erase(run.plan, run.output, run.vouching)
     if withdraw:
         withdraw_changed(run.plan, run.output, run.vouching)
@@ -102,7 +107,8 @@ def begin(run: Run, withdraw: bool = False, decide: Callable[[], object] | None 
         header = _header(run, planned) | {"revision": revision}
         storage.write_bytes(run.output, DATASET, json_form.written(header))
     ray.data.DataContext.get_current().checkpoint_config = checkpoint_config(run.output)
-    failure_budget.stop_above(run.policy.failures, run.output, run.lease)
+    own = partial(shard_holds, public_key=terms.public_key, settings=run.settings)
+    failure_budget.stop_above(run.policy.failures, run.output, run.lease, own)
     logs.emit("begun", planned=int(planned.ids.size))
 
 
@@ -168,19 +174,28 @@ def _vouched(run: Run) -> Iterator[chain.Shard]:
     """
     terms, remedy = run.terms(), "Run the same command again: it makes such shards anew"
     for stats, digest in reader.stats(run.output):
+        where = storage.join(run.output, files_of(stats["name"])["stats"])
         if not shard_holds(stats, terms.public_key, dict(terms.settings)):
-            raise UserError(run.output, "holds a shard that was not signed when it was committed", remedy)
+            raise UserError(where, "is of a shard that was not signed when it was committed", remedy)
         if not terms.know_maker(stats, digest):
-            raise UserError(run.output, "holds a shard that other code made, or other weights", remedy)
+            raise UserError(where, "is of a shard that other code made, or other weights", remedy)
         if stats["name"] in terms.withdrawn:
-            raise UserError(run.output, "holds a shard that was withdrawn", remedy)
+            raise UserError(where, "is of a shard that was withdrawn", remedy)
         try:
             due, record = reader.commit_record(run.output, stats), commit_of(stats["name"])
             if storage.read_bytes(run.output, record) != due:
                 storage.write_bytes(run.output, record, due)
         except (FileNotFoundError, KeyError, ValueError):
-            raise UserError(run.output, "holds a shard that is not what was written", remedy) from None
+            raise UserError(where, "is of a shard that is not what was written", remedy) from None
         yield stats, (digest, sha256(due))
+
+
+def _noting(shards: Iterable[chain.Shard], manifests: dict[str, str]) -> Iterator[chain.Shard]:
+    """The same shards; `manifests` gets the sha256 of each one's, by path."""
+    for stats, digests in shards:
+        path = files_of(stats["name"])["manifest"]
+        manifests[path] = stats["files"][path]["sha256"]
+        yield stats, digests
 
 
 def missing(plan: Plan, output: str) -> np.ndarray:
@@ -208,10 +223,10 @@ def record_lost(run: Run) -> int:
     return int(lost)
 
 
-def finish(run: Run, report: Callable[[str], object] | None = None) -> dict[str, Any]:
+def finish(run: Run, report: Report | None = None) -> dict[str, Any]:
     """Write the list of shards and OUT/dataset.json, which says that the dataset is complete; returns it.
 
-    `report(OUT)` writes a page beside it; then all is vouched for, signed if the run has a signer.
+    `report` gives a page beside it; then what was written is vouched for, signed if the run has a signer.
 
     Raises UserError as long as a planned clip is missing, or one is there twice, or if too many failed.
     """
@@ -225,7 +240,8 @@ def finish(run: Run, report: Callable[[str], object] | None = None) -> dict[str,
         problem = f"held {lost} clips that were made otherwise than a reviewer decided"
         raise UserError(output, problem, "Run the same command again: it makes them anew")
     budget = failure_budget.Budget(run.policy.failures)
-    shards = chain.listed(budget.over(_vouched(run)))
+    manifests = dict[str, str]()
+    shards = chain.listed(budget.over(_noting(_vouched(run), manifests)))
     totals = budget.done.account()
     made = _header(run, planned)
     if totals["planned"] != {"clips": planned.ids.size, "frames": planned.frames}:
@@ -238,11 +254,12 @@ def finish(run: Run, report: Callable[[str], object] | None = None) -> dict[str,
     before = reader.read_dataset(output)
     revision = _last_revision(run, before)
     made["revision"] = revision if before == made | {"revision": revision} else revision + 1
-    storage.write_bytes(output, DATASET, json_form.written(made))
+    written = {DATASET: json_form.written(made), SHARD_LIST: b"".join(shards)}
+    storage.write_bytes(output, DATASET, written[DATASET])
     if report:
-        report(output)
-    beside = [SHARD_LIST, REPORT] if report else [SHARD_LIST]
-    dataset_signature.seal(output, made["revision"], run.signer, beside)
+        written[REPORT] = report(output, made, manifests)
+        storage.write_bytes(output, REPORT, written[REPORT])
+    dataset_signature.seal(output, made["revision"], run.signer, written)
     memory.reached(run.plan.uri, output, made["revision"])
     logs.emit("complete", **{name: made[name]["clips"] for name in COUNTED})
     return made

@@ -1,6 +1,6 @@
 """Who vouches for a dataset: `signer` in dataset.json, the statement beside it, and whether they hold."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from operators import storage
@@ -62,10 +62,9 @@ def breaches(output: str, dataset: dict[str, Any], trusted: str) -> tuple[list[B
     return [Breach(where, problem, REMEDY) for problem in problems], listed
 
 
-def seal(output: str, revision: int, signer: Signer | None, beside: Iterable[str]) -> None:
-    """Vouch for dataset.json and the files `beside` it, as they lie there now."""
-    paths = [DATASET, *beside]
-    digests = {path: sha256(storage.read_bytes(output, path)) for path in paths}
+def seal(output: str, revision: int, signer: Signer | None, written: Mapping[str, bytes]) -> None:
+    """Vouch for dataset.json and the files beside it, by path: for what was `written`, whatever lies there by now."""
+    digests = {path: sha256(data) for path, data in written.items()}
     storage.write_bytes(
         output, ATTESTATION, attestation.seal(attestation.statement(digests, revision), signer)
     )

@@ -5,18 +5,19 @@ the plan is rid of it at its next run, whichever that is and however often it is
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cluster.ledger import forgetting, memory
+from cluster.ledger import forgetting, memory, plans
 from cluster.ledger.plans import Plan
 from cluster.ledger.withdraw import withdraw_shards
 from operators import storage
 from operators.on_disk import PARTIAL
 from operators.planning.probe import source_key
+from operators.planning.spelling import alike, spellings
 from operators.recovery import attempts, escalation
 from operators.recovery.escalation import Vouching
 from operators.recovery.mark import mark_of
@@ -38,23 +39,32 @@ def forget(plan: Plan, output: str, sources: Sequence[str], name_key: bytes) -> 
     by_uri = dict(zip(planned["uri"].to_pylist(), map(source_of, planned["key"].to_pylist()), strict=True))
     made, gone = reader.manifest(output, ["key", "source_hmac"]), memory.forgotten(plan.uri)
     known = {*by_uri.values(), *sources_of(made["key"].drop_null()).to_pylist(), *gone}
-    keys = [_key_of(source, by_uri, known, name_key, plan.uri) for source in sources]
+    names = plans.source_names(plan.uri).values()
+    keys = [key for source in sources for key in _keys_of(source, by_uri, names, known, name_key, plan.uri)]
     _require_all_copies(planned, made, {*keys, *gone})
     forgetting.forget(plan.uri, keys)
     return keys
 
 
-def _key_of(
-    source: str, by_uri: Mapping[str, str], known: Collection[str], name_key: bytes, plan: str
-) -> str:
-    """The key of the source that is meant: as it is written, or else without the blanks around it."""
+def _keys_of(
+    source: str,
+    by_uri: Mapping[str, str],
+    names: Iterable[str],
+    known: Collection[str],
+    name_key: bytes,
+    plan: str,
+) -> list[str]:
+    """The keys of the source that is meant: as it is written, or else without the blanks around it; however it is
+    spelled, as it must not come back in a copy that is spelled otherwise."""
     for given in (source, source.strip()):
-        found = {by_uri.get(storage.absolute(given)), source_key(given, name_key)} & set(known)
-        if len(found) > 1:
+        placed = {by_uri[uri] for uri in alike(storage.absolute(given), by_uri)}
+        called = {source_key(name, name_key) for name in (*spellings(given), *alike(given, names))}
+        placed, called = placed & set(known), called & set(known)
+        if placed and called and placed.isdisjoint(called):
             problem, remedy = "is the path of one source and the name of another", "Give its whole path"
             raise UserError(f"--forget {source}", problem, remedy)
-        if found:
-            return str(found.pop())
+        if placed or called:
+            return sorted(placed | called)
     remedy = "Give its path as jobs.plan was given it, or its name below that input"
     raise UserError(f"--forget {source}", f"is no source of {plan}", remedy)
 

@@ -7,7 +7,7 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,10 +29,17 @@ ROOM = 64 << 20  # bytes that have to be free on the output's disk, or twice the
 PAUSE = 5.0  # s between two looks at the output, at least
 
 
-def stop_above(limits: Failures, output: str, owner: str = "") -> None:
+def _any(_: dict[str, Any]) -> bool:
+    return True
+
+
+def stop_above(
+    limits: Failures, output: str, owner: str = "", own: Callable[[dict[str, Any]], bool] = _any
+) -> None:
     """Every execution made after, in this process, ends with UserError when `output` goes beyond `limits`, or when its
-    lease is no more `owner`'s, and tells of each shard that is written."""
-    watch = partial(_Watch, limits, output, Events(output), owner)
+    lease is no more `owner`'s, and tells of each shard that is written. Only shards whose stats are its `own` count:
+    others may write there, and say that all has failed."""
+    watch = partial(_Watch, limits, output, Events(output), owner, own)
     DataContext.get_current().custom_execution_callback_classes = [watch]
 
 
@@ -95,8 +102,16 @@ class Budget:
 class _Watch(ExecutionCallback):
     """Looks from a thread of its own: listing a large output takes seconds, in which nothing may stand still."""
 
-    def __init__(self, limits: Failures, output: str, events: Events, owner: str = "") -> None:
+    def __init__(
+        self,
+        limits: Failures,
+        output: str,
+        events: Events,
+        owner: str = "",
+        own: Callable[[dict[str, Any]], bool] = _any,
+    ) -> None:
         self.budget, self.output, self.events, self.owner = Budget(limits), output, events, owner
+        self.own = own
         self.problem: UserError | None = None
         self.ended, self.seen = threading.Event(), set[str]()
         self.looking = threading.Thread(target=self._look, daemon=True)
@@ -142,7 +157,7 @@ class _Watch(ExecutionCallback):
                 stats = json_form.parsed(storage.read_bytes(folder, path))
             except (OSError, UserError, ValueError):
                 continue
-            if not well_formed(stats):
+            if not well_formed(stats) or not self.own(stats):
                 continue
             self.budget.add(stats)
             self.seen.add(path)

@@ -26,6 +26,7 @@ from operators.generation.disguise import disguised
 from operators.models.people.ensemble import People
 from operators.recovery.escalation import Ladder
 from operators.release import reader
+from operators.release.attestation import sha256
 from operators.release.layout import RECORD, VIDEO
 from operators.video.decode import decode_clip
 from operators.video.encode import decode_bytes, encode_video
@@ -74,6 +75,10 @@ class CertifiedSteps(Ladder):
         return self.certified
 
 
+class Exchanged(Exception):
+    """A clip in the dataset is another one than its manifest has: what is measured is signed."""
+
+
 class Measure:
     """Every released clip of a source against its original, beside baselines on the masks that were used for it.
 
@@ -101,7 +106,8 @@ class Measure:
         self.models = models or JudgeModels.load(judges, profile.pools.audit.device)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Measure the released clips `clips` (key and shard) of `source`, and write that down."""
+        """Measure the released clips `clips` of `source`, each with its key, its shard and the sha256 of its video and
+        record, and write that down. Raises Exchanged."""
         refs = reader.references(self.places.plan, {clip["key"] for clip in row["clips"]})
         ratios: list[Ratio] = []
         seen: list[Look] = []
@@ -110,9 +116,13 @@ class Measure:
         lost = []
         for clip in row["clips"]:
             try:
-                found = self.clip(
-                    refs[clip["key"]], reader.members(self.places.output, clip["shard"], clip["key"])
-                )
+                held = reader.members(self.places.output, clip["shard"], clip["key"])
+                due = {VIDEO: clip["sha256"], RECORD: clip["record_sha256"]}
+                if any(sha256(held.get(name, b"")) != digest for name, digest in due.items()):
+                    raise Exchanged(f"clip {clip['key']} is not what was released")
+                found = self.clip(refs[clip["key"]], held)
+            except Exchanged:
+                raise
             except Exception as error:  # whatever it is, it is said; a message may quote names
                 log.error("clip %s not measured: %s", clip["key"], type(error).__name__)
                 lost.append(f"{clip['key']}: {type(error).__name__}")

@@ -47,8 +47,13 @@ def fitting(cards: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def write_page(folder: str, name: str, template: str, **facts: Any) -> str:
     """Write `folder`/`name` from a template of this folder; returns its address."""
-    storage.write_bytes(folder, name, _template(template).render(**facts).encode())
+    storage.write_bytes(folder, name, rendered(template, **facts))
     return f"{folder.rstrip('/')}/{name}"
+
+
+def rendered(template: str, **facts: Any) -> bytes:
+    """The page's file."""
+    return _template(template).render(**facts).encode()
 
 
 @cache

@@ -16,6 +16,7 @@ from operators.planning.cut import keyed, nothing
 from operators.planning.listing import ending, images_in, stamp_of, unnameable
 from operators.planning.people import listed_in
 from operators.planning.pictures import MOST, Looked, clips_of, usable
+from operators.planning.spelling import as_spelled
 from operators.planning.streams import Unreadable
 from operators.planning.timestamps import read_times
 from operators.video.still import FORMATS, Unusable
@@ -105,6 +106,7 @@ def _timed(
             raise Unreadable(f"its timestamps file has {len(times)} lines for {len(seen)} pictures", _UNEVEN)
         times = {one.file.name: moment for one, moment in zip(seen, times, strict=True)}
     known = {one.file.name for one in seen}
+    times = as_spelled(times, known)
     seen = seen + [
         Looked(ImageFile(name, ""), None, "are named in the timestamps file and not there")
         for name in times

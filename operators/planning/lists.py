@@ -7,11 +7,16 @@ from collections.abc import Mapping, Sequence
 
 from operators import stamps
 from operators.planning.people import PEOPLE, list_of
+from operators.planning.spelling import alike
 from schemas.errors import UserError
 
 _NOBODYS = (
     "lists people of nothing that is beside it",
     f"Call it like the video, the folder of pictures or the recording, ending and all, with {PEOPLE} behind that",
+)
+_SPELLED = (
+    "is called like what is beside it, in other signs for the same letters (Unicode's NFC and NFD)",
+    f"Copy the other's name as it is, with {PEOPLE} behind that",
 )
 _NO_FILE = "is a folder where a list of people would be a file", "Write the list as one file"
 _SHARED = (
@@ -56,7 +61,14 @@ def require_sources(place: str, found: Mapping[str, str], uris: Sequence[str]) -
         if folder := next((part for part in _above_all(name) if part.lower().endswith(PEOPLE)), ""):
             raise UserError(f"{place}/{folder}", *_NO_FILE)
         if name.lower().endswith(PEOPLE) and owners[f"{place}/{name}"] != 1:
-            raise UserError(f"{place}/{name}", *(_SHARED if owners[f"{place}/{name}"] else _NOBODYS))
+            raise UserError(f"{place}/{name}", *_not_ones(f"{place}/{name}", owners))
+
+
+def _not_ones(uri: str, owners: Counter[str]) -> tuple[str, str]:
+    """Why a list is not that of one source, and what to do."""
+    if owners[uri]:
+        return _SHARED
+    return _SPELLED if alike(uri, owners) else _NOBODYS
 
 
 def _above_all(path: str) -> list[str]:

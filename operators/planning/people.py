@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from operators import stamps, storage
 from operators.bags.read import ROSBAG2
+from operators.planning.spelling import composed
 from operators.planning.streams import Unreadable
 from schemas import words
 from schemas.clip import ClipRef
@@ -111,13 +112,13 @@ def read_people(uri: str, kind: Kind) -> list[Row]:
         one = Listed(0, *said)
         if bool(one.consent) != bool(one.by) or not words.written(one.consent) or not words.written(one.by):
             raise Unreadable(_of_row(number, "has no consent that may be published"), _REMEDY)
-        found.append(Row(number, (topic, key), frames, one))
+        found.append(Row(number, (topic, _spelled(key)), frames, one))
     return found
 
 
 def require_fit(rows: Sequence[Row], frames: Mapping[str, Sequence[int | str]]) -> None:
     """Raises Unreadable for a row that is of no frame, or of more than one, and for a list of another source."""
-    counts = {topic: Counter(own) for topic, own in frames.items()}
+    counts = {topic: Counter(map(_spelled, own)) for topic, own in frames.items()}
     for row in rows:
         topic, key = row.key
         if topic not in frames:
@@ -152,7 +153,7 @@ def _keys(ref: ClipRef) -> list[Key]:
     if not ref.images:
         return [("", ref.first_frame + number) for number in range(len(ref.pts))]
     shown = ref.images[len(ref.images) - len(ref.pts) :]
-    return [(ref.topic, int(image.name) if ref.topic else image.name) for image in shown]
+    return [(ref.topic, int(image.name) if ref.topic else _spelled(image.name)) for image in shown]
 
 
 def _by_key(rows: Sequence[Row]) -> dict[Key, list[Row]]:
@@ -160,6 +161,11 @@ def _by_key(rows: Sequence[Row]) -> dict[Key, list[Row]]:
     for row in rows:
         found[row.key].append(row)
     return dict(found)
+
+
+def _spelled(key: int | str) -> int | str:
+    """A picture's name in one spelling: whoever lists it may type what a file system keeps in other signs."""
+    return composed(key) if isinstance(key, str) else key
 
 
 def _of_row(number: int, what: str) -> str:

@@ -12,7 +12,7 @@ from operators.recovery.attempts import Attempts, Exhausted, Unrecorded
 from operators.recovery.escalation import Ladder
 from operators.recovery.keyed import in_public
 from operators.video.decode import DecodeError
-from schemas.certificate import Gate, Rung, Step
+from schemas.certificate import Gate, Rung, Step, require_gates
 from schemas.clip import CandidateClip, ClipRef, FailedClip, QuarantinedClip
 
 log = logging.getLogger("recast")
@@ -26,6 +26,7 @@ class Rejected(Exception):
 
     def __init__(self, reason: str, gates: list[Gate], vain: frozenset[Rung] = frozenset()) -> None:
         super().__init__(reason)
+        require_gates(gates)
         self.gates, self.vain = gates, vain
 
 

@@ -40,13 +40,11 @@ _OFFLINE = {
 _FIELDS = {"label", "instance_id", "claim_version", "claim_generator_info", "assertions", "signature_info"}
 _NAMES = re.compile(r"(urn:c2pa|xmp[.:]iid):[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # random, and no more
 _SIGNED = {"alg", "issuer", "common_name", "cert_serial_number"}
-_UNHASHED = {
-    "/uuid",
-    "/ftyp",
-    "/mfra",
-    "/free",
-    "/skip",
-}  # operators/video/mp4_boxes.py lets none of these hold anything
+# Of the file what is not hashed: the manifest's own box, and those of which operators/video/mp4_boxes.py lets none hold
+# anything.
+_UNHASHED: list[dict[str, Any]] = [{"xpath": f"/{name}"} for name in ("ftyp", "mfra", "free", "skip")]
+_UNHASHED += [{"xpath": "/uuid", "data": [{"offset": 8, "value": "2P7D1hsOSDySl1goh37EgQ=="}]}]
+_HASHED, _LIBRARY = {"alg": "sha256", "name": "jumbf manifest"}, "org.contentauth.c2pa_rs"
 
 
 @dataclass(frozen=True)
@@ -146,14 +144,28 @@ def faults(video: bytes, variant: Variant) -> list[str]:
     foreign = [*(set(made[0]) - _FIELDS), *(set(made[0]["signature_info"]) - _SIGNED)]
     foreign += set(held) - {_ACTIONS, _HASH}
     generators = made[0]["claim_generator_info"]
-    foreign += [name for info in generators for name in set(info) - {"name", "org.contentauth.c2pa_rs"}]
-    foreign += {str(part.get("xpath")) for part in held.get(_HASH, {}).get("exclusions", [])} - _UNHASHED
+    foreign += [name for info in generators for name in set(info) - {"name", _LIBRARY}]
+    foreign += [str(info.get("name")) for info in generators if info.get("name") != "Recast"]
+    versions = (str(info.get(_LIBRARY, "0.0.0")) for info in generators)
+    foreign += [one for one in versions if not re.fullmatch(r"\d{1,4}\.\d{1,4}\.\d{1,4}", one)]
+    foreign += _unhashed(held.get(_HASH, {}))
     foreign += [made[0][name] for name in ("label", "instance_id") if not _NAMES.fullmatch(made[0][name])]
     if foreign or len(generators) != 1 or len(made[0]["assertions"]) != 2:
         wrong.append(f"holds a C2PA manifest with more than it needs: {', '.join(sorted(foreign))}")
     if any(has_room(content) for content in marks(video)):
         wrong.append("holds a C2PA manifest with bytes that are under no signature")
     return wrong
+
+
+def _unhashed(held: dict[str, Any]) -> list[str]:
+    """What the assertion of the file's hash says, or leaves out of the hash, that ours does not."""
+    excluded = [part for part in held.get("exclusions", []) if part not in _UNHASHED]
+    found = [str(part.get("xpath")) for part in excluded]
+    return found + [
+        f"{name} {value}"
+        for name, value in held.items()
+        if name not in ("exclusions", "hash") and value != _HASHED.get(name)
+    ]
 
 
 def _algorithm(private: bytes) -> str:

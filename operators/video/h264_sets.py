@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from operators.video.bits import SMALL, Bits
+
 _HIGH = (100, 244)  # profiles with fields of their own: High, and High 4:4:4 Predictive for odd sizes
 _PROFILES = (66, 77, *_HIGH)
 # Width of a pixel by its height, by its number; what is none of these is written out. ITU-T H.264, table E-1.
@@ -16,15 +18,17 @@ _ASPECTS = [Fraction(1), Fraction(1), *(Fraction(*each) for each in (
     (160, 99), (4, 3), (3, 2), (2, 1),
 ))]  # fmt: skip
 _WRITTEN_OUT = 255
-_SMALL, _SIDE = 32, 1 << 12  # of numbers such as reference frames; macroblocks a side
+_SIDE = 1 << 12  # macroblocks
 
 
 @dataclass(frozen=True)
 class Sequence:
-    """What a sequence parameter set says. `tick` / `scale` is half of a unit of time in seconds, `aspect` a pixel's."""
+    """What a sequence parameter set says. `tick` / `scale` is half of a unit of time in seconds, `aspect` a pixel's.
+    Slices count their frames in `frame_bits`."""
 
     profile: int
     chroma: int
+    frame_bits: int
     width: int
     height: int
     tick: int
@@ -32,59 +36,23 @@ class Sequence:
     aspect: Fraction
 
 
-class _Bits:
-    """Bits of an unit behind its header byte. Raises ValueError for what is not due."""
+class _Fields(Bits):
+    """Bits of a unit of parameters behind its header byte. Raises ValueError for what is not due."""
 
     def __init__(self, unit: bytes, kind: int) -> None:
         body = re.sub(rb"\x00\x00\x03(?=[\x00-\x03])", b"\0\0", unit)
         if unit[:1] != bytes([0x60 | kind]) or _escaped(body) != unit:
             raise ValueError(f"no unit of type {kind}")
-        self.bits, self.at = "".join(f"{byte:08b}" for byte in body[1:]), 0
-
-    def u(self, count: int) -> int:
-        """An unsigned number of `count` bits."""
-        if self.at + count > len(self.bits):
-            raise ValueError("ends too early")
-        self.at += count
-        return int(self.bits[self.at - count : self.at], 2)
-
-    def ue(self, below: int = _SMALL) -> int:
-        """An Exp-Golomb number."""
-        zeros = self.bits.find("1", self.at) - self.at
-        if not 0 <= zeros <= 16:
-            raise ValueError("a number out of its range")
-        self.at += zeros
-        value = self.u(zeros + 1) - 1
-        if value >= below:
-            raise ValueError("a number out of its range")
-        return value
-
-    def due(self, count: int, value: int = 0) -> None:
-        """A field that has one value in whatever is encoded here."""
-        if self.u(count) != value:
-            raise ValueError("a field that is not due")
-
-    def left(self) -> bool:
-        """Whether there is more than the bits that end a unit."""
-        return self.bits.rfind("1") > self.at
-
-    def end(self) -> None:
-        """Nothing is left but a one, and zeros to the next byte."""
-        rest = self.bits[self.at :]
-        if not 1 <= len(rest) <= 8 or rest != "1".ljust(len(rest), "0"):
-            raise ValueError("more than its fields")
+        super().__init__(body[1:])
 
 
 def read_sequence(unit: bytes) -> Sequence:
     """Read an SPS. Raises ValueError unless it is one as our encoder writes it, and nothing else."""
-    bits = _Bits(unit, 7)
+    bits = _Fields(unit, 7)
     profile, chroma = _profile(bits)
-    bits.ue(13)
-    if order := bits.ue(3):
-        if order == 1:
-            raise ValueError("an unknown order of pictures")
-    else:
-        bits.ue(13)
+    frame_bits = 4 + bits.ue(13)
+    if bits.ue(3) != 2:
+        raise ValueError("pictures that are shown in another order than they come in")
     bits.ue(17)
     bits.due(1)
     wide, high = _sides(bits, chroma)
@@ -97,13 +65,13 @@ def read_sequence(unit: bytes) -> Sequence:
     bits.u(1)
     bits.due(3)
     bits.due(2, 0b11)
-    for below in (1, 1, _SMALL, _SMALL, 1, 17):
+    for below in (1, 1, SMALL, SMALL, 1, 17):
         bits.ue(below)
     bits.end()
-    return Sequence(profile, chroma, wide, high, tick, scale, aspect)
+    return Sequence(profile, chroma, frame_bits, wide, high, tick, scale, aspect)
 
 
-def _profile(bits: _Bits) -> tuple[int, int]:
+def _profile(bits: Bits) -> tuple[int, int]:
     """The profile, and how chroma is sampled."""
     profile, chroma = bits.u(8), 1
     if profile not in _PROFILES:
@@ -123,7 +91,7 @@ def _profile(bits: _Bits) -> tuple[int, int]:
     return profile, chroma
 
 
-def _sides(bits: _Bits, chroma: int) -> tuple[int, int]:
+def _sides(bits: Bits, chroma: int) -> tuple[int, int]:
     """Width and height, px: of whole macroblocks, cropped by less than one, so no picture fits beside the picture."""
     wide, high = 16 * (bits.ue(_SIDE) + 1), 16 * (bits.ue(_SIDE) + 1)
     bits.due(2, 0b11)  # no interlacing
@@ -136,7 +104,7 @@ def _sides(bits: _Bits, chroma: int) -> tuple[int, int]:
     return wide, high
 
 
-def _aspect(bits: _Bits) -> Fraction:
+def _aspect(bits: Bits) -> Fraction:
     """A pixel that is not square, in the one way in which an encoder writes it."""
     number = bits.u(8)
     if number != _WRITTEN_OUT:
@@ -154,7 +122,7 @@ def _aspect(bits: _Bits) -> Fraction:
 def check_picture(unit: bytes) -> int:
     """The first quantizer of slices. Raises ValueError unless `unit` is a PPS as our encoder writes it, and nothing
     else."""
-    bits = _Bits(unit, 8)
+    bits = _Fields(unit, 8)
     bits.ue(1)  # CAVLC: see h264_slices.py
     bits.ue(1)
     bits.due(2)
@@ -174,10 +142,11 @@ def check_picture(unit: bytes) -> int:
 
 def plainly_escaped(unit: bytes) -> bool:
     """Whether a unit has emulation prevention where it is due and nowhere else; a decoder drops any."""
-    return _escaped(_unescaped(unit)) == unit
+    return _escaped(unescaped(unit)) == unit
 
 
-def _unescaped(unit: bytes) -> bytes:
+def unescaped(unit: bytes) -> bytes:
+    """A unit without emulation prevention."""
     return re.sub(rb"\x00\x00\x03", b"\0\0", unit)
 
 

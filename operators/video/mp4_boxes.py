@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from operators.video import mp4_layout
 from operators.video.h264_sets import check_picture, plainly_escaped, read_sequence
-from operators.video.h264_slices import overlong
+from operators.video.h264_slices import misnumbered, overlong
 from operators.video.mp4_layout import Layout
 
 C2PA = "c2pa"  # the one uuid box that may be asked for, see operators/release/c2pa_mark.py
@@ -37,7 +37,7 @@ def foreign_boxes(data: bytes) -> list[str]:
     try:
         layout = _read(boxes)
         due = mp4_layout.write(layout, held[:1])
-        if due == data and overlong(mp4_layout.config(layout), layout.slices):
+        if due == data and _strange(layout):
             found.add("mdat")
     except (IndexError, KeyError, ValueError, struct.error) as error:
         found.add(str(error) if isinstance(error, _Foreign) else "rest")
@@ -45,6 +45,12 @@ def foreign_boxes(data: bytes) -> list[str]:
     if due == data:
         return sorted(found)
     return sorted(found | _different(boxes, due) | ({"rest"} if due else set()))
+
+
+def _strange(layout: Layout) -> bool:
+    """Whether its slices hold, or say, more than their pictures."""
+    config, slices = mp4_layout.config(layout), layout.slices
+    return misnumbered(layout.sequence.frame_bits, slices) or overlong(config, slices)
 
 
 def layout_of(data: bytes) -> Layout:

@@ -2,8 +2,10 @@
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from ray.data._internal.stats import _StatsManager
 from cluster import ray_internals, session, spill
 from cluster.ray_internals import AllThereIs
 from cluster.session import PlainProgress
+from operators.isolation import is_private
 from schemas.errors import UserError
 from tests.cluster import toy
 
@@ -183,3 +186,47 @@ def test_a_spill_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match=r"spill: .*file cannot be used"):
         spill.directory(str(tmp_path / "file"))
+
+
+@pytest.mark.parametrize("taken", ["a folder of others", "a link", "a file"])
+def test_frames_are_spilled_into_no_place_that_somebody_prepared(tmp_path: Path, taken: str) -> None:
+    """Its name can be guessed, and where many users have their temporary files anybody may make it."""
+    made = Path(spill.directory(str(tmp_path)))
+    assert is_private(made) and Path(spill.directory(str(tmp_path))) == made, "again, in the same process"
+    made.rmdir()
+    if taken == "a folder of others":
+        made.mkdir()
+        made.chmod(0o777)
+    elif taken == "a link":
+        (tmp_path / "theirs").mkdir()
+        made.symlink_to(tmp_path / "theirs")
+    else:
+        made.touch()
+    with pytest.raises(UserError, match=r"spill: .*cannot be used"):
+        spill.directory(str(tmp_path))
+
+
+@pytest.mark.parametrize("long", [False, True])
+@pytest.mark.parametrize("taken", [False, True])
+def test_ray_has_a_place_of_this_users_own_where_its_sockets_have_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, long: bool, taken: bool
+) -> None:
+    short = Path(tempfile.mkdtemp(dir="/tmp"))
+    place = tmp_path / ("a" * 40) if long else short
+    place.mkdir(exist_ok=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    if taken:
+        (place / f"recast-{os.getuid()}").mkdir()
+        (place / f"recast-{os.getuid()}").chmod(0o777)
+    found = Path(spill.ray_folder())
+    assert is_private(found.parent) and len(str(found)) < 40
+    assert (found.parent.parent == place) != long
+    shutil.rmtree(short)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_nobody_else_gets_to_rays_sockets_and_logs() -> None:
+    """Ray makes its folders for everybody to write in, so that anybody could put a socket in place of its store's."""
+    session_folder = Path(ray._private.worker.global_worker.node.get_session_dir_path())
+    assert (session_folder / "sockets").is_dir()
+    assert any(is_private(folder) for folder in session_folder.parents)

@@ -1,5 +1,6 @@
 """The job that gives a LeRobot dataset back: only from a verified output, into a place of its own, told in full."""
 
+import hashlib
 import json
 import secrets
 from pathlib import Path
@@ -26,6 +27,12 @@ from tests.operators.formats.exported import FRONT, TOP, due, generated, grays, 
 
 def facts(output: str) -> dict[str, Any]:
     return reader.require_complete(output, "there is nothing to export")
+
+
+def manifests(output: str) -> dict[str, str]:
+    """As verifying tells of them."""
+    paths = [path for path in storage.list_files(output) if path.startswith("manifest/")]
+    return {path: hashlib.sha256(storage.read_bytes(output, path)).hexdigest() for path in paths}
 
 
 def anonymized(folder: Path, refs: list[ClipRef], episodes: Episodes) -> None:
@@ -88,7 +95,12 @@ def test_black_is_said_by_the_policy_of_the_output(whole: Path, tmp_path: Path) 
     storage.copy(f"{whole}/plan", f"{tmp_path}/plan")
     anonymized(tmp_path, clips(f"{tmp_path}/plan"), Episodes(unreleased="black"))
     record = export(
-        f"{tmp_path}/out", facts(f"{tmp_path}/out"), f"{tmp_path}/plan", f"{whole}/in", f"{tmp_path}/new"
+        f"{tmp_path}/out",
+        facts(f"{tmp_path}/out"),
+        manifests(f"{tmp_path}/out"),
+        f"{tmp_path}/plan",
+        f"{whole}/in",
+        f"{tmp_path}/new",
     )
     assert [one["state"] for one in record["episodes"]] == ["released", "black", "released"]
     assert seen(tmp_path / "new", TOP)[1].max() <= 2
@@ -112,7 +124,14 @@ def test_a_clip_that_was_exchanged_since_is_not_taken(
 ) -> None:
     monkeypatch.setattr(reader, "members", lambda *_: {"mp4": secrets.token_bytes(9)})
     with pytest.raises(UserError, match="is not what was released"):
-        export(f"{whole}/out", facts(f"{whole}/out"), f"{whole}/plan", f"{whole}/in", f"{tmp_path}/new")
+        export(
+            f"{whole}/out",
+            facts(f"{whole}/out"),
+            manifests(f"{whole}/out"),
+            f"{whole}/plan",
+            f"{whole}/in",
+            f"{tmp_path}/new",
+        )
     assert not (tmp_path / "new/meta/info.json").exists()
 
 
@@ -127,6 +146,6 @@ def test_what_does_not_go_together_is_said(whole: Path, tmp_path: Path) -> None:
         ((out, plan_, source, f"{whole}/plan/new"), "lies in or around"),
     ):
         with pytest.raises(UserError, match=said):
-            export(arguments[0], facts(arguments[0]), *arguments[1:])
+            export(arguments[0], facts(arguments[0]), manifests(arguments[0]), *arguments[1:])
     assert json.loads(storage.read_bytes(plan_, plans.PLAN_FILE))["clips"] == len(clips(plan_))
     assert options.KEY_FILE in storage.list_files(plan_)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,9 +19,11 @@ from cluster.ledger import erasure, forgetting, memory, plans
 from cluster.ledger.datasink import ShardSink
 from cluster.ledger.plans import Plan
 from jobs.forgetting import listed
+from jobs.plan import is_forgotten
 from operators import storage
 from operators.formats.videos import VideoExport
 from operators.on_disk import PARTIAL
+from operators.planning.listing import Source
 from operators.planning.probe import source_key
 from operators.release.layout import LEASE
 from schemas.arrow import to_table
@@ -337,6 +340,26 @@ def test_a_name_that_is_another_ones_path_is_neither(tmp_path: Path, monkeypatch
         erasure.forget(Plan(plan), out, ["a.mp4"], b"key")
     assert not memory.forgotten(plan)
     assert erasure.forget(Plan(plan), out, ["cam/a.mp4"], b"key") == [source_key("cam/a.mp4", b"key")]
+
+
+@pytest.mark.parametrize("written", ["NFC", "NFD"])
+@pytest.mark.parametrize("kept", ["NFC", "NFD"])
+@pytest.mark.parametrize("by", ["name", "path"])
+def test_a_name_is_forgotten_however_its_letters_are_spelled(
+    tmp_path: Path, kept: str, written: str, by: str
+) -> None:
+    """A keyboard gives one sign for a letter that macOS may keep as two; and a copy comes back in the other form."""
+    name = normalize(kept, "M\u00fcller/1.mp4")
+    plan, out = write(tmp_path, name, "Muller/1.mp4")
+    given = normalize(written, name if by == "name" else str(tmp_path / "in" / name))
+    gone = erasure.forget(Plan(plan), out, [given], b"key")
+    assert source_key(name, b"key") in gone and source_key("Muller/1.mp4", b"key") not in gone
+    left = {ref["uri"] for ref in pq.read_table(f"{plan}/clips").to_pylist()}
+    assert len(left) == 1 and "Muller/1.mp4" in left.pop()
+    for form in ("NFC", "NFD"):
+        copy = Source("", normalize(form, name), "")
+        assert is_forgotten(copy, b"key", memory.forgotten(plan))
+    assert not is_forgotten(Source("", "Muller/1.mp4", ""), b"key", memory.forgotten(plan))
 
 
 def test_two_that_forget_at_once_forget_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

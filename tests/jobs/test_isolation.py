@@ -82,6 +82,8 @@ def test_every_room_isolates_the_process_before_anything_else_is_loaded(tmp_path
         "assert not {'ray', 'torch', 'onnxruntime', 'ultralytics', 'av'} & set(sys.modules), 'loaded before'\n"
         "home = [name for name, value in os.environ.items() if value.startswith(os.environ['HOME'])]\n"
         "print(resource.getrlimit(resource.RLIMIT_CORE), os.umask(0), sorted(set(home) - {'HOME'}))\n"
+        "print(int(open('/proc/self/coredump_filter').read(), 16))\n"
+        "print(os.popen('cat /proc/self/coredump_filter').read().strip('0\\n'))\n"
         "print(SWITCHES.items() <= os.environ.items())\n"
         "import tqdm; list(tqdm.tqdm(range(2)))\n"
     )
@@ -93,8 +95,18 @@ def test_every_room_isolates_the_process_before_anything_else_is_loaded(tmp_path
         text=True,
         check=True,
     )
-    assert done.stdout.splitlines() == ["(0, 0) 63 []", "True"]
+    assert done.stdout.splitlines() == ["(1, 1) 63 []", "0", "", "True"]
     assert not done.stderr, "a library's bar in what is no terminal"
+
+
+@pytest.mark.parametrize("before", ["unlimited", "0"])
+def test_who_crashes_leaves_no_core(tmp_path: Path, before: str) -> None:
+    """In no file; and no memory for a program that is handed cores, which no limit but one byte keeps them from."""
+    crash = "import os, signal\nimport operators\nos.kill(os.getpid(), signal.SIGABRT)"
+    words = ["bash", "-c", f'ulimit -c {before}; exec "$@"', "bash", sys.executable, "-c", crash]
+    environment = bare(tmp_path) | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode < 0 and list(tmp_path.glob("core*")) == []
 
 
 def test_a_folder_for_caches_that_is_somebody_elses_is_not_used(tmp_path: Path) -> None:

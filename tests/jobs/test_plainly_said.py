@@ -13,6 +13,8 @@ from rich.console import Console
 from jobs import options
 from jobs.verify import read, show, verify
 from schemas.errors import UserError
+from tests.jobs import small
+from tests.jobs.small import ROOT
 
 pytestmark = pytest.mark.usefixtures("shards_here")
 
@@ -84,3 +86,21 @@ def test_so_do_closing_tables_and_errors(
 def test_what_is_plain_stays() -> None:
     for text in ("s3://clips/Straße 12/a b.mp4", "[4:4:4]", "日本", "\\x1b", 12):
         assert options.plain(text) == str(text)
+
+
+JOBS = sorted(path.stem for path in (ROOT / "jobs").glob("*.py") if "__main__" in path.read_text())
+
+
+@pytest.mark.parametrize("name", [name for name in JOBS if not name.startswith("_")])
+def test_every_job_says_how_it_is_used_wherever_it_is_installed(name: str) -> None:
+    """Also where what it alone needs is not there: that is one line then, and no traceback."""
+    done = small.job(name, "--help")
+    assert done.returncode == 0 and done.stdout.startswith("usage: "), done
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    done = small.job("convert_cues", "--packages", "nowhere")
+    assert done.returncode == 2 and done.stderr.splitlines()[-1].endswith(
+        "onnx is not installed: pip install onnx"
+    )

@@ -128,7 +128,8 @@ def test_a_thief_under_the_owners_fingerprint(tmp_path: Path, whole: Path) -> No
     made = json.loads(storage.read_bytes(f"{tmp_path}/out", "dataset.json"))
     made["signer"]["fingerprint"] = fingerprint(owner(whole))
     header(tmp_path / "out", **made)
-    dataset_signature.seal(f"{tmp_path}/out", made["revision"], thief, [SHARD_LIST])
+    written = {path: (tmp_path / "out" / path).read_bytes() for path in ("dataset.json", SHARD_LIST)}
+    dataset_signature.seal(f"{tmp_path}/out", made["revision"], thief, written)
     assert any("with the fingerprint of another" in problem for problem in problems(tmp_path / "out"))
 
 

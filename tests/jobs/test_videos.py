@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 import av
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cluster.ledger.plans import Plan
-from jobs.export import below, called, export
+from jobs.export import below, called, ends, export
 from jobs.layout import whole_videos
 from jobs.plan import plan
 from operators import storage
@@ -29,7 +31,7 @@ from tests import videos
 from tests.cluster import toy
 from tests.jobs import here
 from tests.jobs.small import cut_video, settings
-from tests.jobs.test_export import facts
+from tests.jobs.test_export import facts, manifests
 from tests.jobs.test_plan import PROFILE, clips
 
 TIMES = [0, 3, 4, 9, 10, 11, 20, 25, 26, 27, 40, 41, 42, 50, 51, 60, 61]  # 17 frames: clips of 5, 4, 4, 4
@@ -98,7 +100,9 @@ class Made(NamedTuple):
     def export(self, target: Path) -> dict[str, Any]:
         """Of what is in `out`."""
         out = f"{self.folder}/out"
-        return export(out, facts(out), f"{self.folder}/plan", f"{self.folder}/in", str(target))["videos"]
+        return export(
+            out, facts(out), manifests(out), f"{self.folder}/plan", f"{self.folder}/in", str(target)
+        )["videos"]
 
 
 def anonymized(folder: Path, rules: Videos, names: Sequence[str] = ("a.mkv", "b/c.mp4")) -> Made:
@@ -193,6 +197,20 @@ def test_a_clip_exchanged_since_is_not_taken(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(UserError, match="is not what was released"):
         made.export(tmp_path / "new")
     assert not list((tmp_path / "new").glob("*.mp4"))
+
+
+@pytest.mark.usefixtures("in_process")
+def test_nor_is_one_whose_manifest_was_exchanged_with_it(tmp_path: Path) -> None:
+    """After it was verified: who may write in an output has the owner publish what nobody looked at."""
+    made = anonymized(tmp_path, Videos(), ["a.mkv"])
+    known = manifests(f"{tmp_path}/out")
+    for path in known:
+        table = pq.read_table(f"{tmp_path}/out/{path}")
+        other = pa.array(["0" * 64] * len(table))
+        table = table.set_column(table.schema.get_field_index("sha256"), "sha256", other)
+        pq.write_table(table, f"{tmp_path}/out/{path}")
+    with pytest.raises(UserError, match=r"manifest/.*: is not what was verified"):
+        ends(f"{tmp_path}/out", {ref.key for ref in made.refs}, known)
 
 
 @pytest.mark.usefixtures("in_process")

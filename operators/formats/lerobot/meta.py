@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from operators import storage
 from operators.formats.lerobot import stats
+from operators.formats.lerobot.bare import bare
 from operators.formats.lerobot.layout import DATA_PATH, EPISODES, FILE, VIDEO_PATH, Dataset, Episode
 from schemas.errors import UserError
 
@@ -81,7 +82,9 @@ def tasks(dataset: Dataset) -> dict[str, pa.Table]:
             raise UserError(where, f"does not hold names and a {number}", "Mend the dataset")
         columns = [_described(number), _described(names[0])]
         said = {"index_columns": names, "column_indexes": [], "columns": columns}
-        made[path] = table.select([number, names[0]]).replace_schema_metadata({"pandas": json.dumps(said)})
+        made[path] = bare(table.select([number, names[0]])).replace_schema_metadata(
+            {"pandas": json.dumps(said)}
+        )
     if not made:
         raise UserError(f"{dataset.place}/{next(iter(TASKS))}", "is missing", "Mend the dataset")
     return made

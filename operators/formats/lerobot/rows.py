@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from operators import storage
+from operators.formats.lerobot.bare import bare
 from operators.formats.lerobot.fate import TOLERANCE, Rows
 from operators.formats.lerobot.layout import DATA, OWN, Dataset, columns_of
 from schemas.errors import UserError
@@ -52,7 +53,7 @@ def tables(dataset: Dataset, columns: Sequence[str]) -> Iterator[pa.Table]:
             if not flat or not _fits(table[key], dataset.features[key]):
                 problem = f"column {key} is not what meta/info.json says of it"
                 raise UserError(storage.join(folder, name), problem, "Mend the dataset")
-        yield table.select(list(columns)).replace_schema_metadata(None)
+        yield bare(table.select(list(columns)))
 
 
 def _fits(column: pa.ChunkedArray, feature: dict[str, Any]) -> bool:

@@ -147,6 +147,16 @@ def test_a_head_that_does_not_start_ends_it(start: Start) -> None:
     assert batch.lines("python -m") == []
 
 
+def test_frames_are_spilled_into_no_place_that_somebody_prepared(start: Start, tmp_path: Path) -> None:
+    """In a folder for all users the job's own name can be guessed. Whose it is `-O` tells; a link, anybody's."""
+    (tmp_path / "spill").mkdir()
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "spill/recast-spill-4711").symlink_to(tmp_path / "theirs")
+    batch = start(FAILS="ray")  # which writes down that it was asked to start, if it was
+    assert batch.process.wait(20) != 0
+    assert batch.lines("srun") and not batch.lines("ray start")
+
+
 def test_a_run_that_fails_is_not_verified_and_leaves_no_frames(start: Start) -> None:
     batch = start(FAILS="jobs.anonymize")
     assert batch.process.wait() != 0

@@ -1,20 +1,27 @@
 """When a run has failed enough; that it then really stops is in test_checkpoint.py."""
 
 import contextlib
+import json
 import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ray.data import DataContext
 
-from cluster.ledger import lease
+from cluster.ledger import checkpoint, lease
 from cluster.ledger.events import Events
 from cluster.ledger.failure_budget import Budget, _Watch, require_space
+from operators import storage
 from operators.release.accounts import VERDICTS
 from operators.release.layout import LEASE
+from operators.release.signature import Signer
+from operators.release.stats_form import well_formed
 from schemas.errors import UserError
 from schemas.policy import Failures
+from tests.cluster import toy
+from tests.keys import make_key
 
 LIMITS = Failures(failed=0.2, quarantined=0.5, after_clips=10, in_shard=0.75)
 
@@ -111,3 +118,38 @@ def test_a_run_that_lost_its_output_ends_within_a_look(tmp_path: Path, taken: bo
     after.ended.set()
     after.looking.join()
     after.on_execution_step(None)
+
+
+def stranger(plan: str, signed: bool) -> Signer | None:
+    return Signer.of_file(str(make_key(Path(plan).parent / "stranger.pem"))) if signed else None
+
+
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("clips", [10, 10**12])
+def test_what_somebody_says_has_failed_stops_no_run(tmp_path: Path, signed: bool, clips: int) -> None:
+    """Who may write in an output, and has no key, cannot end what works on it; the next command takes it out."""
+    signer, plan, output = (
+        Signer.of_file(str(make_key(tmp_path / "key.pem"))),
+        f"{tmp_path}/plan",
+        f"{tmp_path}/out",
+    )
+    (name, *_) = toy.write_output(plan, output, 12, signer=signer)
+    run = toy.run_of(plan, output, signer)
+    checkpoint.begin(run)
+    (watch,) = DataContext.get_current().custom_execution_callback_classes
+    said = json.loads(storage.read_bytes(output, f"stats/{name}.json"))
+    del said["signature"]
+    lost = {"clips": clips, "frames": 5 * clips}
+    said |= {"name": "f" * 32 + "-00000000", "planned": lost, "failed": lost}
+    other = stranger(plan, signed)
+    said |= {"signature": other.sign("shard", said)} if other else {}
+    assert well_formed(said)
+    storage.write_bytes(output, f"stats/{said['name']}.json", json.dumps(said).encode())
+    looking = watch()
+    looking._count()
+    looking.budget.require(output)
+    assert looking.budget.done.clips("planned") == 12 and looking.budget.done.clips("failed") > 0
+    with pytest.raises(UserError, match=rf"stats/{said['name']}\.json: is of a shard that was not signed"):
+        checkpoint.finish(run)
+    checkpoint.begin(run)
+    assert checkpoint.finish(run)["planned"]["clips"] == 12

@@ -77,7 +77,7 @@ def test_nor_one_that_is_put_back_while_it_runs(run: Run) -> None:
     withdraw_shards(run.plan, run.output, [name], signer=run.signer)
     checkpoint.begin(run)
     put_back(run, before, name)
-    with pytest.raises(UserError, match="holds a shard that was withdrawn"):
+    with pytest.raises(UserError, match=r"stats/.*json: is of a shard that was withdrawn"):
         checkpoint.finish(run)
 
 

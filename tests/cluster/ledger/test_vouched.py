@@ -17,9 +17,11 @@ from cluster.ledger import checkpoint
 from cluster.ledger.plans import Plan
 from cluster.ledger.run import Run
 from operators import storage
+from operators.pages.report import report
 from operators.recovery.escalation import Ladder
 from operators.recovery.keyed import Keyed, steering_key
 from operators.release.accounts import account
+from operators.release.attestation import opened
 from operators.release.signature import Signer
 from schemas.arrow import from_table, to_table
 from schemas.certificate import Step
@@ -164,6 +166,61 @@ def test_what_is_put_there_while_it_runs_is_not_signed_either(
     tamper(run)
     with pytest.raises(UserError, match="not signed when it was committed"):
         checkpoint.finish(run)
+
+
+WRITTEN = ("shards.jsonl", "dataset.json", "report.html")
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_is_put_in_place_of_what_it_writes_last_is_not_signed(
+    run: Run, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody watches, and writes another file as soon as the run has written its own, before it signs."""
+    real = storage.write_bytes
+
+    def watched(uri: str, path: str, data: bytes) -> None:
+        real(uri, path, data)
+        if path == name:
+            real(uri, path, data + b"JANE ROE, 12 Elm Street")
+
+    checkpoint.begin(run)
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "write_bytes", watched)
+        checkpoint.finish(run, report)
+    assert run.signer
+    said = opened(storage.read_bytes(run.output, "dataset.dsse.json"), run.signer.public_key)
+    assert said[2] and set(said[0]) == set(WRITTEN)
+    there = {path: hashlib.sha256(storage.read_bytes(run.output, path)).hexdigest() for path in WRITTEN}
+    assert [path for path in WRITTEN if said[0][path] != there[path]] == [name]
+
+
+@pytest.mark.parametrize(
+    "tamper", [an_original_as_conditioning, a_release_suppressed_with_a_name_for_a_reason]
+)
+def test_nothing_is_shown_and_signed_that_lies_there_for_a_moment(
+    run: Run, tamper: Callable[[Run], None]
+) -> None:
+    """While the page is made: what is in its shards is looked at again, and what is said of others is on a list."""
+    checkpoint.begin(run)
+
+    def shown(output: str, *facts: Any) -> bytes:
+        before = toy.contents(output)
+        tamper(run)
+        try:
+            return report(output, *facts)
+        finally:
+            for path, data in before.items():
+                storage.write_bytes(output, path, data)
+
+    with pytest.raises(UserError, match="is not what was written"):
+        checkpoint.finish(run, shown)
+    path = f"quarantine/{shard(run)}.parquet"
+    held = [
+        replace(row, reason="JANE ROE", remedy="ask JANE ROE")
+        for row in rows_of(run, "quarantine", QuarantineRow)
+    ]
+    pq.write_table(to_table(held, QuarantineRow), f"{run.output}/{path}")
+    assert b"JANE ROE" not in report(run.output, json.loads(storage.read_bytes(run.output, "dataset.json")))
 
 
 def test_nor_what_older_code_made(run: Run) -> None:

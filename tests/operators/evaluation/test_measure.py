@@ -12,12 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from operators.evaluation.judges.models import JudgeModels
-from operators.evaluation.measure import Measure, Places
+from operators.evaluation.measure import Exchanged, Measure, Places
 from operators.evaluation.store import Store
 from operators.evaluation.watch import watched
 from operators.evaluation.who import who
 from operators.models.people.ensemble import People
 from operators.models.witnesses.reid import SIZE
+from operators.release import reader
+from operators.release.attestation import sha256
 from operators.release.layout import source_of
 from schemas.arrow import to_table
 from schemas.certificate import Step
@@ -63,7 +65,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
         (folder / "out" / path).write_bytes(data)
     (folder / "plan/clips").mkdir(parents=True)
     pq.write_table(to_table([stages.ref], ClipRef), folder / f"plan/clips/{stages.ref.key[:2]}-0.parquet")
-    row = {"source": source_of(stages.ref.key), "clips": [{"key": stages.ref.key, "shard": "run-00000000"}]}
+    held = reader.members(str(folder / "out"), "run-00000000", stages.ref.key)
+    digests = {"sha256": sha256(held["mp4"]), "record_sha256": sha256(held["json"])}
+    clip = {"key": stages.ref.key, "shard": "run-00000000", **digests}
+    row = {"source": source_of(stages.ref.key), "clips": [clip]}
     return Places(str(folder / "plan"), str(folder / "out")), stages, row
 
 
@@ -73,6 +78,16 @@ def measure_of(place: Place, store: Store) -> Measure:
     return Measure(
         stages.profile, stages.policy, b"key", JUDGES, ["blackout"], places, store, models, stages.condition
     )
+
+
+@pytest.mark.parametrize("name", ["sha256", "record_sha256"])
+def test_a_clip_that_somebody_exchanged_is_not_measured(place: Place, tmp_path: Path, name: str) -> None:
+    """The figures are signed, for the dataset that its manifests tell of."""
+    store = Store(str(tmp_path), "stamp")
+    clip = place[2]["clips"][0] | {name: "0" * 64}
+    with pytest.raises(Exchanged, match="is not what was released"):
+        measure_of(place, store)(place[2] | {"clips": [clip]})
+    assert not list(store.read())
 
 
 def test_a_source_is_measured_once_by_every_method(place: Place, tmp_path: Path) -> None:
@@ -131,7 +146,8 @@ def test_a_clip_that_cannot_be_measured_is_said_and_the_others_are(place: Place,
             tar.addfile(member, io.BytesIO(data))
     store = Store(str(tmp_path), "stamp")
     measure = measure_of((Places(places.plan, str(tmp_path / "out")), stages, row), store)
-    measure(row)
+    clip = row["clips"][0] | {"sha256": sha256(b"nothing"), "record_sha256": sha256(b"{}")}
+    measure(row | {"clips": [clip]})
     (found,) = store.read()
     assert [one.partition(":")[0] for one in found.unmeasured] == [stages.ref.key]
     assert found.ratios == found.looks == []

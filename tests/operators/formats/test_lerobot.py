@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from schemas.certificate import Timing
@@ -38,6 +39,38 @@ def test_two_episodes_in_one_video_come_back_as_they_were(tmp_path: Path) -> Non
     info = json.loads((target / "meta/info.json").read_text())
     assert (info["total_episodes"], info["total_frames"], info["splits"]) == (2, 17, {"train": "0:2"})
     assert "J. Doe" not in "".join(path.read_text("latin-1") for path in target.rglob("*") if path.is_file())
+
+
+def labelled(table: pa.Table, words: str) -> pa.Table:
+    """The same rows, with words beside each field, in and around every list."""
+    fields, columns = [], []
+    for field in table.schema:
+        kind, column = field.type, table[field.name].combine_chunks()
+        if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
+            item = pa.field(words, kind.value_type, metadata={"said": words})
+            size = kind.list_size if pa.types.is_fixed_size_list(kind) else -1
+            kind = pa.list_(item, size)
+            column = column.cast(kind)
+        fields.append(pa.field(field.name, kind, metadata={"said": words}))
+        columns.append(column)
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields, metadata={"said": words}))
+
+
+def test_of_a_sources_tables_nothing_comes_along_but_rows(tmp_path: Path) -> None:
+    """Neither what is said of a table or a field of it, nor what the items of its lists are called."""
+    source, target, words = lerobot_sets.write(tmp_path / "in"), tmp_path / "out", "J. Doe"
+    before = rows(source)
+    for path in source.rglob("*.parquet"):
+        pq.write_table(labelled(pq.read_table(path), words), path)
+        assert pq.read_schema(path).field(0).metadata[b"said"] == words.encode()
+    export(source, target)
+    assert rows(target).equals(before.replace_schema_metadata(None))
+    written = list(target.rglob("*.parquet"))
+    assert {path.parts[len(target.parts)] for path in written} == {"data", "meta"} and len(written) == 3
+    for path in written:
+        schema = pq.read_schema(path)
+        assert words not in schema.to_string(show_field_metadata=True, show_schema_metadata=True)
+        assert words.encode() not in path.read_bytes()
 
 
 def test_statistics_of_pictures_are_those_of_the_new_ones(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.video import mp4_layout
-from operators.video.encode import encode_video, inspect_video
-from operators.video.h264_sets import read_sequence
+from operators.video.encode import decode_bytes, encode_video, inspect_video
+from operators.video.h264_sets import plainly_escaped, read_sequence, unescaped
 from operators.video.mp4_boxes import _parameter_sets, _read, _walk, foreign_boxes
 
 FRAMES = np.random.default_rng(0).integers(0, 255, (9, 48, 64, 3), np.uint8)
@@ -233,3 +233,45 @@ def test_no_byte_that_a_decoder_drops_is_let_into_a_slice() -> None:
             assert foreign_boxes(video) == [] and "mdat" in foreign_boxes(forged)
             return
     raise AssertionError("no place to try it at")
+
+
+def seen(video: bytes) -> list[bytes]:
+    """What a player shows."""
+    return [frame.tobytes() for frame in decode_bytes(video)]
+
+
+@pytest.mark.parametrize("preset", ["ultrafast", "veryfast", "slow"])
+def test_no_bit_at_the_head_of_a_slice_is_free(preset: str) -> None:
+    """A decoder shows the same by whatever number a frame calls itself: in 16 bits of each frame a name has room."""
+    frames = np.stack([np.roll(FRAMES[0] // 2, shift, 1) for shift in range(6)])
+    video = encode_video(frames, list(range(6)), Fraction(1, 10), Fraction(10), 23, preset)
+    layout, shown, tried = _read(list(_walk(video, ""))), seen(video), 0
+    for number, one in enumerate(layout.slices):
+        for bit in range(14):  # kind, parameters, number, and what is to be kept of the frames before
+            head = bytearray(one)
+            head[1 + bit // 8] ^= 128 >> bit % 8
+            forged = mp4_layout.write(
+                replace(layout, slices=[*layout.slices[:number], bytes(head), *layout.slices[number + 1 :]])
+            )
+            if plainly_escaped(bytes(head)) and not foreign_boxes(forged):
+                assert seen(forged) != shown, (number, bit)
+            tried += 1
+    assert tried == 6 * 14
+
+
+@pytest.mark.parametrize("called", [2, 77, 65535])
+def test_a_key_frame_is_called_by_nothing_but_its_turn(called: int) -> None:
+    layout = _read(list(_walk(VIDEO, "")))
+    first = layout.slices[0]
+    bits = "".join(f"{byte:08b}" for byte in unescaped(first)[1:])
+    start = (
+        len("1" + "0001000" + "1") + layout.sequence.frame_bits
+    )  # behind place, kind, parameters and number
+    number = f"{called + 1:b}"
+    assert bits[start] == "1", "it is called 0"
+    made = bits[:start] + "0" * (len(number) - 1) + number + bits[start + 1 : bits.rindex("1")] + "1"
+    made += "0" * (-len(made) % 8)
+    body = re.sub(rb"\x00\x00(?=[\x00-\x03])", b"\0\0\3", int(made, 2).to_bytes(len(made) // 8, "big"))
+    forged = mp4_layout.write(replace(layout, slices=[first[:1] + body, *layout.slices[1:]]))
+    assert seen(forged) == seen(VIDEO), "so nothing else would show it"
+    assert foreign_boxes(forged) == ["mdat"]
