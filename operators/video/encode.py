@@ -92,11 +92,14 @@ def _muxing(time_base: Fraction) -> dict[str, str]:
 def _settings(
     stream: av.VideoStream, time_base: Fraction, crf: int, preset: str, sample_aspect: Fraction
 ) -> None:
-    """Of the encoder: one thread, so that the same input gives the same bytes."""
+    """Of the encoder: one thread, so that the same input gives the same bytes; and no macroblock tree, with which some
+    one in eight hundred of the same small videos came out otherwise, by up to 40 levels (x264 165, 9 of 7,500; 0 of
+    12,700 without)."""
     stream.time_base = stream.codec_context.time_base = time_base
     stream.pix_fmt = "yuv444p" if stream.width % 2 or stream.height % 2 else "yuv420p"
     # No B-frames: a first timestamp other than 0 needs an edit list, which not every reader applies.
     stream.options = {"crf": str(crf), "preset": preset, "threads": "1", "bf": "0", "flags": "+bitexact"}
+    stream.options |= {"mbtree": "0"}
     stream.options |= {"coder": "cavlc"}  # so that nothing can follow a slice: h264_slices.py
     _declare_bt709(stream.codec_context)
     if sample_aspect != 1:

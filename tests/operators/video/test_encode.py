@@ -1,4 +1,5 @@
 import io
+import re
 from fractions import Fraction
 
 import av
@@ -80,6 +81,21 @@ def test_the_same_frames_give_the_same_bytes() -> None:
         for _ in range(2)
     )
     assert first == again
+
+
+def test_it_is_encoded_without_what_is_not_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """x264's macroblock tree, and threads; what it says of its settings is left in for once."""
+
+    class Unfiltered:
+        def __init__(self, *_: object) -> None: ...
+
+        def filter(self, packet: object) -> list[object]:
+            return [packet]
+
+    monkeypatch.setattr("operators.video.encode.BitStreamFilterContext", Unfiltered)
+    video = encode_video(pictures(4), [0, 1, 2, 3], Fraction(1, 10), Fraction(10), 20, "veryfast")
+    said = dict(re.findall(rb" (mbtree|threads|lookahead_threads|bframes)=(\d+)", video))
+    assert said == {b"mbtree": b"0", b"threads": b"1", b"lookahead_threads": b"1", b"bframes": b"0"}
 
 
 @pytest.mark.parametrize("size", [(48, 64), (143, 175)])
