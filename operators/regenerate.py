@@ -32,8 +32,8 @@ from schemas.generation import Request
 from schemas.profile import Profile
 
 log = logging.getLogger("recast")
-# Frames of each tube or what was raised for it, and how many seconds that took.
-Generated = tuple[list[np.ndarray | Exception], float]
+# Frames of each part of each tube or what was raised for it, and how many seconds that took.
+Generated = tuple[list[list[np.ndarray | Exception]], float]
 
 
 class Regenerate:
@@ -126,26 +126,22 @@ class Regenerate:
         return isinstance(row, Conditioning) and bool(row.tubes) and not filled(row.evidence.steps)
 
     def _generate(self, clips: list[Conditioning]) -> dict[int, Generated]:
+        """The frames that the generator is shown; what lies between them is made where clips are finished."""
         clock = Stopwatch()
-        results = iter(
-            self._all_frames([(tube, self._parts(clip, tube)) for clip in clips for tube in clip.tubes])
-        )
-        made = {clip.ref.clip_id: list(islice(results, len(clip.tubes))) for clip in clips}
+        asked = [[self._asked(clip, tube) for tube in clip.tubes] for clip in clips]
+        results = iter(self.generator.together([one for tubes in asked for some in tubes for one in some]))
+        made = [[list(islice(results, len(some))) for some in tubes] for tubes in asked]
         clock.lap("generate")
         share = clock.seconds["generate"] / max(1, sum(self._calls(clip) for clip in clips))
-        return {clip.ref.clip_id: (made[clip.ref.clip_id], share * self._calls(clip)) for clip in clips}
+        return {
+            clip.ref.clip_id: (tubes, share * self._calls(clip))
+            for clip, tubes in zip(clips, made, strict=True)
+        }
 
-    def _all_frames(self, tubes: list[tuple[Tube, list[list[int]]]]) -> list[np.ndarray | Exception]:
-        """Of each tube all its frames, though the generator is shown those of its parts only."""
-        requests = [
-            thinned(Request(tube.conditioning, tube.generate, tube.prompt, tube.seed), parts)
-            for tube, parts in tubes
-        ]
-        results = iter(self.generator.together([one for some in requests for one in some]))
-        return [
-            restored(list(islice(results, len(parts))), parts, len(tube.conditioning))
-            for tube, parts in tubes
-        ]
+    def _asked(self, clip: Conditioning, tube: Tube) -> list[Request]:
+        """What of a tube the generator is shown, as one video or several."""
+        whole = Request(tube.conditioning, tube.generate, tube.prompt, tube.seed)
+        return thinned(whole, self._parts(clip, tube))
 
     def _parts(self, clip: Conditioning, tube: Tube) -> list[list[int]]:
         """The tube's frames that the generator is shown, in one video or several."""
@@ -160,20 +156,25 @@ class Regenerate:
         lengths = [len(part) for tube in tubes for part in self._parts(clip, tube)]
         return sum(count_windows(length, settings.window, settings.overlap) for length in lengths)
 
+    def _whole(self, clip: Conditioning, made: list[list[np.ndarray | Exception]]) -> list[np.ndarray]:
+        """Of each tube all its frames, though the generator was shown those of its parts only. Raises what was raised
+        for one of them."""
+        videos = []
+        for tube, results in zip(clip.tubes, made, strict=True):
+            video = restored(results, self._parts(clip, tube), len(tube.conditioning))
+            if isinstance(video, Exception):
+                raise video
+            videos.append(video)
+        return videos
+
     def regenerate(self, clip: Conditioning, made: Generated | None = None) -> CandidateClip:
         """One clip, of what was `made` of it beside others or is now. Raises what was raised for one of its tubes,
         and ValueError if anything of the mask stays uncovered."""
-        if filled(clip.evidence.steps):
-            made = [np.full_like(tube.conditioning, GRAY) for tube in clip.tubes], 0.0
-        if not clip.tubes:  # nobody, or drawn people alone
-            made = [], 0.0
-        results, generate_seconds = made or self._generate([clip])[clip.ref.clip_id]
-        generated = []
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
-            generated.append(result)
+        anew = self._wants(clip)  # not so where there is nobody, or are drawn people alone
+        parts, generate_seconds = (made or self._generate([clip])[clip.ref.clip_id]) if anew else ([], 0.0)
         clock = Stopwatch()
+        gray = [np.full_like(tube.conditioning, GRAY) for tube in clip.tubes if not anew]
+        generated = self._whole(clip, parts) if anew else gray
         labelling = Labelling(clip.ref.overlap)
         video = self._video(clip, generated, labelling.see if clip.evidence.labelled else None)
         clock.lap("composite")

@@ -21,6 +21,7 @@ def pools(name: str, *changes: str) -> Pools:
         ("commercial", [ONE_CARD, ONE_CARD]),
         ("commercial", [{"CPU": 16, "GPU": 2}]),
         ("embedded", [{"CPU": 2.0}]),
+        ("paper", [{"CPU": 64.0, "GPU": 2.0}]),
     ],
 )
 def test_what_fits_is_not_refused(name: str, nodes: list[dict[str, float]]) -> None:
@@ -36,6 +37,7 @@ def test_what_fits_is_not_refused(name: str, nodes: list[dict[str, float]]) -> N
         ("single-gpu", [], [{"CPU": 4.0, "GPU": 1.0}], "condition"),
         ("commercial", ["pools.audit.resources={audit: 1}"], [{"CPU": 16, "GPU": 2}], "audit"),
         ("embedded", ["pools.condition.num_cpus=3"], [{"CPU": 2.0}, {"CPU": 2.0}], "condition"),
+        ("paper", ["pools.audit.num_gpus=0.3"], [{"CPU": 64.0, "GPU": 2.0}], "audit"),
     ],
 )
 def test_what_finds_no_place_is_refused_by_its_name(
@@ -43,3 +45,35 @@ def test_what_finds_no_place_is_refused_by_its_name(
 ) -> None:
     with pytest.raises(UserError, match=rf"pools\.{stage}: an actor wants .*single-gpu\.yaml"):
         require_place(pools(name, *changes), nodes, name)
+
+
+@pytest.mark.parametrize(
+    ("shares", "cards", "fits"),
+    [
+        ((0.6, 0.6, 0.6), 2, False),  # 1.8 of 2, and none of either card's 0.4
+        ((0.6, 0.6, 0.4), 2, True),
+        ((0.7, 0.7, 0.5), 2, False),
+        ((0.4, 0.5, 0.1), 1, True),
+        ((0.5, 2, 0.5), 3, True),
+        ((0.5, 2, 0.6), 3, False),
+        ((0.6, 2, 0.6), 4, True),
+        ((0.6, 3, 0.6), 4, False),
+    ],
+)
+def test_a_share_of_a_gpu_is_of_one_card(shares: tuple[float, ...], cards: int, fits: bool) -> None:
+    """Ray counts what is left of a node's cards together, sends the actor there, and then has it wait for ever."""
+    changes = [
+        f"pools.{stage}.num_gpus={share}"
+        for stage, share in zip(("condition", "regenerate", "audit"), shares, strict=True)
+    ]
+    actors = pools("single-gpu", *changes)
+    if fits:
+        require_place(actors, [{"CPU": 64.0, "GPU": float(cards)}], "mine")
+    else:
+        with pytest.raises(UserError, match=r"pools\.\w+: an actor wants .* GPU, .*no node has that left"):
+            require_place(actors, [{"CPU": 64.0, "GPU": float(cards)}], "mine")
+
+
+def test_one_card_and_a_part_of_another_are_no_actors() -> None:
+    with pytest.raises(UserError, match="whole cards"):
+        pools("single-gpu", "pools.regenerate.num_gpus=1.5")
