@@ -169,17 +169,16 @@ def _bring(hub: str, commit: str, stated: Any, folder: Path, endpoint: str | Non
         urlsplit(place).netloc == urlsplit(url).netloc
     )  # a token is for the hub, not for where it stores files
     if part.exists() and stated.size is not None and part.stat().st_size > stated.size:
-        part.unlink()  # no beginning of it
+        part.unlink()  # no beginning of it, and the hub has no rest to send
     with part.open("ab") as file:
-        if file.tell() != stated.size:  # of a file that is all there the hub has no rest to send
-            http_get(
-                place,
-                file,
-                resume_size=file.tell(),
-                headers={"authorization": f"Bearer {token}"} if token and ours else {},
-                expected_size=stated.size,
-                displayed_filename=name,
-            )
+        http_get(
+            place,
+            file,
+            resume_size=file.tell(),
+            headers={"authorization": f"Bearer {token}"} if token and ours else {},
+            expected_size=stated.size,
+            displayed_filename=name,
+        )
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     part.rename(folder / name)
 

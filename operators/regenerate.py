@@ -69,19 +69,28 @@ class Regenerate:
         return build_generator(self.profile.generator, self.profile.pools.regenerate.device)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        return self._overlapped(batch) if self.beside else self._finished(*self._begun(batch, 2))
+        if self.beside:
+            return self._overlapped(batch)
+        rows = _rows(batch)
+        return self._finished(rows, self._begun(rows, 2))
 
     def _overlapped(self, batch: pa.Table) -> pa.Table:
-        """What becomes of the clips, as many at a time as are generated together, each finished while the next are.
+        """What becomes of the clips, as many at a time as are generated together, each finished while the next are, and
+        unpacked while those before it are: masks of a clip are gigabytes, which takes seconds.
 
         Only this thread asks the generator: what is not generated ahead is so when nothing else goes on. So a clip that
         ended its worker before ends no attempt at another.
         """
         finished: list[Future[pa.Table]] = []
         size = self.profile.generator.batch
+        parts = [batch.slice(first, size) for first in range(0, max(1, len(batch)), size)]
         with ThreadPoolExecutor(self.beside) as threads:
-            for first in range(0, max(1, len(batch)), size):
-                rows, made = self._begun(batch.slice(first, size), 1)
+            unpacked = threads.submit(_rows, parts[0])
+            for following in [*parts[1:], None]:
+                rows = unpacked.result()
+                if following is not None:
+                    unpacked = threads.submit(_rows, following)
+                made = self._begun(rows, 1)
                 if all(row.ref.clip_id in made or not self._wants(row) for row in rows):
                     wait(finished[: max(0, len(finished) + 1 - self.beside)])  # frames take memory
                     finished.append(threads.submit(self._finished, rows, made))
@@ -91,10 +100,9 @@ class Regenerate:
                     finished[-1].set_result(self._finished(rows, made))
         return pa.concat_tables([one.result() for one in finished])
 
-    def _begun(self, part: pa.Table, least: int) -> tuple[list[Any], dict[int, Generated]]:
-        """The rows of a table, and what is generated of its clips if those are as many as `least`."""
-        rows = from_table(part, Conditioning, QuarantinedClip, FailedClip)
-        return rows, self._together([row for row in rows if isinstance(row, Conditioning)], least)
+    def _begun(self, rows: list[Any], least: int) -> dict[int, Generated]:
+        """What is generated of the clips among the rows if those are as many as `least`."""
+        return self._together([row for row in rows if isinstance(row, Conditioning)], least)
 
     def _finished(self, rows: list[Any], made: dict[int, Generated]) -> pa.Table:
         """What becomes of the rows, of what was `made` of them."""
@@ -247,6 +255,10 @@ class Regenerate:
             masks = evidence.mask, evidence.body
             background = act_before_plate(background, *masks, clip.roles, clip.shots, _but(things, see))
         return composite(background, things, clip.tubes, generated)
+
+
+def _rows(part: pa.Table) -> list[Any]:
+    return from_table(part, Conditioning, QuarantinedClip, FailedClip)
 
 
 def _but(things: np.ndarray, see: See | None) -> See | None:

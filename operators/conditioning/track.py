@@ -129,7 +129,7 @@ def _finish(number: int, path: Path, frames: int, size: tuple[int, int], policy:
     mask = np.zeros_like(body)
     for i in range(len(mask)):  # one at a time: a track in large frames is a lot of memory once
         span = _around(first + i, reach, frames, first)
-        mask[i] = dilate(body[span].any(axis=0), policy.dilate_px, policy.dilate_share)
+        mask[i] = dilate(np.any(body[span], axis=0), policy.dilate_px, policy.dilate_share)
         if boxes := [box for t, box in boxed.items() if span.start <= t < span.stop]:
             mask[i] |= dilate(np.any(boxes, axis=0), policy.dilate_px)
     # Where somebody may be is masked; what is asked of a body is asked of one.

@@ -152,8 +152,9 @@ def test_what_comes_is_what_the_hub_states_or_it_is_thrown_away(site: Site, name
 
 
 @pytest.mark.parametrize("there", [b"weights" * 1000, b"weights" * 2000])
-def test_a_file_that_came_whole_and_was_not_put_in_its_place_is_no_dead_end(site: Site, there: bytes) -> None:
-    """The hub answers to a range that begins at a file's end, or beyond it, with an error."""
+def test_what_was_left_of_a_fetch_is_no_dead_end(site: Site, there: bytes) -> None:
+    """A file that came whole and was not put in its place yet, and one that two wrote at once: the hub answers to a
+    range that begins at a file's end, or beyond it, with an error."""
     part = Path(f"{site.path}.hub", ".parts", hashlib.sha256(FILES["model.safetensors"]).hexdigest())
     part.parent.mkdir(parents=True)
     part.write_bytes(there)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from jobs.anonymize import at_once
@@ -112,6 +113,31 @@ def test_the_next_is_generated_while_one_is_encoded(
         isinstance(one, CandidateClip) for one in outcomes(stage, [numbered(clip, 1), numbered(clip, 2)])
     )
     assert seen == [True]
+
+
+def test_the_next_is_unpacked_while_one_is_generated(
+    stages: Stages, clip: Conditioning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, there, seen = regenerate(stages, "cuda"), threading.Event(), list[bool]()
+    generator = stage.generator
+    assert isinstance(generator, Generator)
+    together = generator.together
+
+    def unpack(table: pa.Table, *cases: type) -> list[Any]:
+        rows = from_table(table, *cases)
+        if rows[0].ref.clip_id == 2:
+            there.set()
+        return rows
+
+    def generate(requests: Sequence[Request]) -> list[np.ndarray | Exception]:
+        seen.append(there.wait(WAIT if not seen else 0))
+        return together(requests)
+
+    monkeypatch.setattr("operators.regenerate.from_table", unpack)
+    monkeypatch.setattr(generator, "together", generate)
+    made = outcomes(stage, [numbered(clip, 1), numbered(clip, 2)])
+    assert [one.ref.clip_id for one in made] == [1, 2]
+    assert seen == [True, True]
 
 
 @pytest.mark.parametrize("between", ["interpolate", "interleave"])
