@@ -30,7 +30,7 @@ from schemas.errors import UserError
 from schemas.generation import Request
 from schemas.profile import Generator, Profile
 
-FPS, REFERENCE = 7.5, 157  # ReGenHuman: 6.5 s of video in 150 s on an L40S, in video-seconds per hour
+REFERENCE = 49 / 150  # ReGenHuman: so many frames a second on an L40S
 PEAKS = {"H100": 989, "H200": 989, "A100": 312, "L40S": 362}  # TFLOP/s, dense bfloat16, by the makers
 PLAIN = "plain"
 ON_GPU = ("cuDNN attention",)
@@ -199,8 +199,8 @@ def say(made: Measured, plain: Measured, frames: int, cuda: bool) -> str:
     """One row."""
     difference = np.abs(made.frames.astype(float) - plain.frames).mean()
     text = f"{made.seconds:.2f} s, {plain.seconds / made.seconds:.2f}x, differs by {difference:.2f}"
-    hourly = frames / FPS / made.seconds * 3600
-    gpu = f", {made.memory:.1f} GiB, {hourly:.0f} video-seconds an hour ({hourly / REFERENCE:.1f}x)"
+    rate = frames / made.seconds
+    gpu = f", {made.memory:.1f} GiB, {rate:.3g} frames a GPU-second of one clip ({rate / REFERENCE:.1f}x)"
     return text + (gpu if cuda else "")
 
 

@@ -137,7 +137,8 @@ def sizes(lease: Lease, subject: Subject) -> None:
     settings, end = subject.settings, lease.until("sizes")
     few = max(1, 2 * settings.steps // 25)
     lease.head(
-        "frames, height x width", "batch", f"{settings.steps} steps, guided: s a clip", "frames a GPU-second",
+        "one person or a whole frame: frames, height x width", "batch",
+        f"{settings.steps} steps, guided: s a clip", "frames a GPU-second",
         f"{few} steps, not guided: frames a GPU-second", "VAE's share of that", "GiB", "TFLOP/s", "of the peak",
     )  # fmt: skip
     frames, size = next(buckets(settings))

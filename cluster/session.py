@@ -74,7 +74,7 @@ def require_room(profile: Profile) -> None:
     """Raise UserError if the profile's actors find no place, unless RECAST_GROWING_CLUSTER says that nodes may come."""
     if not os.environ.get("RECAST_GROWING_CLUSTER"):
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        require_place(profile.pools, nodes, profile.name)
+        require_place(profile, nodes)
         ROOM.known = not profile.writers  # of which nothing is asked
 
 

@@ -168,6 +168,8 @@ def _bring(hub: str, commit: str, stated: Any, folder: Path, endpoint: str | Non
     ours = (
         urlsplit(place).netloc == urlsplit(url).netloc
     )  # a token is for the hub, not for where it stores files
+    if part.exists() and stated.size is not None and part.stat().st_size > stated.size:
+        part.unlink()  # no beginning of it, and the hub has no rest to send
     with part.open("ab") as file:
         http_get(
             place,
@@ -182,7 +184,7 @@ def _bring(hub: str, commit: str, stated: Any, folder: Path, endpoint: str | Non
 
 
 def _compare(folder: Path, hub: str, name: str, stated: Any) -> None:
-    """Raises UserError, and throws the file away, unless it is what the hub says: by sha256 if it is stored as LFS."""
+    """Raises UserError, and throws that file away, unless it is what the hub says: by sha256 if it is stored as LFS."""
     file = folder / name
     if stated.lfs:
         found, expected = weights_lock.digest(file), stated.lfs.sha256
@@ -197,9 +199,10 @@ def _compare(folder: Path, hub: str, name: str, stated: Any) -> None:
         )
         raise UserError(f"{hub}/{name}", problem, remedy)
     if found != expected:
-        _remove(folder)
+        file.unlink()
         problem = f"came with the digest {found}, and the hub states {expected}"
-        raise UserError(f"{hub}/{name}", problem, "It was thrown away. Run the same command again")
+        remedy = "It was thrown away. Run the same command again, which brings it anew and keeps the others"
+        raise UserError(f"{hub}/{name}", problem, remedy)
 
 
 @contextmanager

@@ -32,8 +32,8 @@ from schemas.generation import Request
 from schemas.profile import Profile
 
 log = logging.getLogger("recast")
-# Frames of each tube or what was raised for it, and how many seconds that took.
-Generated = tuple[list[np.ndarray | Exception], float]
+# Frames of each part of each tube or what was raised for it, and how many seconds that took.
+Generated = tuple[list[list[np.ndarray | Exception]], float]
 
 
 class Regenerate:
@@ -69,19 +69,28 @@ class Regenerate:
         return build_generator(self.profile.generator, self.profile.pools.regenerate.device)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        return self._overlapped(batch) if self.beside else self._finished(*self._begun(batch, 2))
+        if self.beside:
+            return self._overlapped(batch)
+        rows = _rows(batch)
+        return self._finished(rows, self._begun(rows, 2))
 
     def _overlapped(self, batch: pa.Table) -> pa.Table:
-        """What becomes of the clips, as many at a time as are generated together, each finished while the next are.
+        """What becomes of the clips, as many at a time as are generated together, each finished while the next are, and
+        unpacked while those before it are: masks of a clip are gigabytes, which takes seconds.
 
         Only this thread asks the generator: what is not generated ahead is so when nothing else goes on. So a clip that
         ended its worker before ends no attempt at another.
         """
         finished: list[Future[pa.Table]] = []
         size = self.profile.generator.batch
+        parts = [batch.slice(first, size) for first in range(0, max(1, len(batch)), size)]
         with ThreadPoolExecutor(self.beside) as threads:
-            for first in range(0, max(1, len(batch)), size):
-                rows, made = self._begun(batch.slice(first, size), 1)
+            unpacked = threads.submit(_rows, parts[0])
+            for following in [*parts[1:], None]:
+                rows = unpacked.result()
+                if following is not None:
+                    unpacked = threads.submit(_rows, following)
+                made = self._begun(rows, 1)
                 if all(row.ref.clip_id in made or not self._wants(row) for row in rows):
                     wait(finished[: max(0, len(finished) + 1 - self.beside)])  # frames take memory
                     finished.append(threads.submit(self._finished, rows, made))
@@ -91,10 +100,9 @@ class Regenerate:
                     finished[-1].set_result(self._finished(rows, made))
         return pa.concat_tables([one.result() for one in finished])
 
-    def _begun(self, part: pa.Table, least: int) -> tuple[list[Any], dict[int, Generated]]:
-        """The rows of a table, and what is generated of its clips if those are as many as `least`."""
-        rows = from_table(part, Conditioning, QuarantinedClip, FailedClip)
-        return rows, self._together([row for row in rows if isinstance(row, Conditioning)], least)
+    def _begun(self, rows: list[Any], least: int) -> dict[int, Generated]:
+        """What is generated of the clips among the rows if those are as many as `least`."""
+        return self._together([row for row in rows if isinstance(row, Conditioning)], least)
 
     def _finished(self, rows: list[Any], made: dict[int, Generated]) -> pa.Table:
         """What becomes of the rows, of what was `made` of them."""
@@ -126,26 +134,22 @@ class Regenerate:
         return isinstance(row, Conditioning) and bool(row.tubes) and not filled(row.evidence.steps)
 
     def _generate(self, clips: list[Conditioning]) -> dict[int, Generated]:
+        """The frames that the generator is shown; what lies between them is made where clips are finished."""
         clock = Stopwatch()
-        results = iter(
-            self._all_frames([(tube, self._parts(clip, tube)) for clip in clips for tube in clip.tubes])
-        )
-        made = {clip.ref.clip_id: list(islice(results, len(clip.tubes))) for clip in clips}
+        asked = [[self._asked(clip, tube) for tube in clip.tubes] for clip in clips]
+        results = iter(self.generator.together([one for tubes in asked for some in tubes for one in some]))
+        made = [[list(islice(results, len(some))) for some in tubes] for tubes in asked]
         clock.lap("generate")
         share = clock.seconds["generate"] / max(1, sum(self._calls(clip) for clip in clips))
-        return {clip.ref.clip_id: (made[clip.ref.clip_id], share * self._calls(clip)) for clip in clips}
+        return {
+            clip.ref.clip_id: (tubes, share * self._calls(clip))
+            for clip, tubes in zip(clips, made, strict=True)
+        }
 
-    def _all_frames(self, tubes: list[tuple[Tube, list[list[int]]]]) -> list[np.ndarray | Exception]:
-        """Of each tube all its frames, though the generator is shown those of its parts only."""
-        requests = [
-            thinned(Request(tube.conditioning, tube.generate, tube.prompt, tube.seed), parts)
-            for tube, parts in tubes
-        ]
-        results = iter(self.generator.together([one for some in requests for one in some]))
-        return [
-            restored(list(islice(results, len(parts))), parts, len(tube.conditioning))
-            for tube, parts in tubes
-        ]
+    def _asked(self, clip: Conditioning, tube: Tube) -> list[Request]:
+        """What of a tube the generator is shown, as one video or several."""
+        whole = Request(tube.conditioning, tube.generate, tube.prompt, tube.seed)
+        return thinned(whole, self._parts(clip, tube))
 
     def _parts(self, clip: Conditioning, tube: Tube) -> list[list[int]]:
         """The tube's frames that the generator is shown, in one video or several."""
@@ -160,20 +164,25 @@ class Regenerate:
         lengths = [len(part) for tube in tubes for part in self._parts(clip, tube)]
         return sum(count_windows(length, settings.window, settings.overlap) for length in lengths)
 
+    def _whole(self, clip: Conditioning, made: list[list[np.ndarray | Exception]]) -> list[np.ndarray]:
+        """Of each tube all its frames, though the generator was shown those of its parts only. Raises what was raised
+        for one of them."""
+        videos = []
+        for tube, results in zip(clip.tubes, made, strict=True):
+            video = restored(results, self._parts(clip, tube), len(tube.conditioning))
+            if isinstance(video, Exception):
+                raise video
+            videos.append(video)
+        return videos
+
     def regenerate(self, clip: Conditioning, made: Generated | None = None) -> CandidateClip:
         """One clip, of what was `made` of it beside others or is now. Raises what was raised for one of its tubes,
         and ValueError if anything of the mask stays uncovered."""
-        if filled(clip.evidence.steps):
-            made = [np.full_like(tube.conditioning, GRAY) for tube in clip.tubes], 0.0
-        if not clip.tubes:  # nobody, or drawn people alone
-            made = [], 0.0
-        results, generate_seconds = made or self._generate([clip])[clip.ref.clip_id]
-        generated = []
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
-            generated.append(result)
+        anew = self._wants(clip)  # not so where there is nobody, or are drawn people alone
+        parts, generate_seconds = (made or self._generate([clip])[clip.ref.clip_id]) if anew else ([], 0.0)
         clock = Stopwatch()
+        gray = [np.full_like(tube.conditioning, GRAY) for tube in clip.tubes if not anew]
+        generated = self._whole(clip, parts) if anew else gray
         labelling = Labelling(clip.ref.overlap)
         video = self._video(clip, generated, labelling.see if clip.evidence.labelled else None)
         clock.lap("composite")
@@ -246,6 +255,10 @@ class Regenerate:
             masks = evidence.mask, evidence.body
             background = act_before_plate(background, *masks, clip.roles, clip.shots, _but(things, see))
         return composite(background, things, clip.tubes, generated)
+
+
+def _rows(part: pa.Table) -> list[Any]:
+    return from_table(part, Conditioning, QuarantinedClip, FailedClip)
 
 
 def _but(things: np.ndarray, see: See | None) -> See | None:

@@ -69,7 +69,7 @@ def _decode_array(value: dict[str, Any]) -> np.ndarray:
     dtype, shape = np.dtype(value["dtype"]), tuple(value["shape"])
     if dtype.kind == "b":
         bits = np.frombuffer(zlib.decompress(value["data"]), np.uint8)
-        return np.unpackbits(bits, count=int(np.prod(shape))).astype(bool).reshape(shape)
+        return np.unpackbits(bits, count=int(np.prod(shape))).view(bool).reshape(shape)
     return np.frombuffer(value["data"], dtype).reshape(shape)
 
 

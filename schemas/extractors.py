@@ -119,6 +119,12 @@ class VitPoseSettings(Network):
     face: bool = False
 
 
+class HandSettings(Settings):
+    """Hands of whom a pose model finds without them, by MediaPipe's landmarks (Apache-2.0): a folder with hand.onnx."""
+
+    weights: str
+
+
 class DepthAnythingSettings(Network):
     """Depth Anything V2. Small is Apache-2.0, base and large are CC-BY-NC-4.0. `steady`: smoothed over time."""
 

@@ -10,6 +10,7 @@ from schemas.extractors import (
     CocoSsdSettings,
     Depth,
     FinalLookSettings,
+    HandSettings,
     Objects,
     PersonMapSettings,
     Poses,
@@ -192,6 +193,10 @@ class Pool(Settings):
     def _seen(self) -> "Pool":
         if self.device.startswith("cuda") and not self.num_gpus:
             raise ValueError("device is a GPU, and Ray shows none to actors that ask for none: set num_gpus")
+        if self.num_gpus > 1 and self.num_gpus % 1:
+            raise ValueError(
+                "num_gpus above 1 counts whole cards: Ray gives no actor one and a part of another"
+            )
         return self
 
 
@@ -211,6 +216,7 @@ class Profile(Settings):
     `writers` are resources of Ray's by name, as those of a pool, which only the nodes have that may read the plan and
     write the dataset: the tasks that do so ask for them, and no other stage runs there.
     `licences: permissive` refuses weights whose entry in weights.lock says otherwise, or that have none.
+    `hands` adds fingers to the joints of a `pose` that gives none, for the generator to be shown.
     `witness` looks again in the gates; what `limbs` finds beside the masks makes them grow, and refuses nothing. No
     mask grows over what the `final` look finds, which refuses: it is another model than the witness, or another view.
     """
@@ -219,6 +225,7 @@ class Profile(Settings):
     licences: Literal["any", "permissive"] = "any"
     clip: Clips
     pose: Poses
+    hands: HandSettings | None = None
     segment: Segments
     depth: Depth
     caption: Caption = TemplateSettings()

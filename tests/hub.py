@@ -62,6 +62,9 @@ def serve(
             headers |= {"Accept-Ranges": "bytes"}
             asked = self.headers.get("Range", "")
             start = int(asked.removeprefix("bytes=").split("-")[0]) if asked else 0
+            if asked and start >= len(whole):
+                self._send(416, {"Content-Range": f"bytes */{len(whole)}"}, b"", body)
+                return
             if body and gets is not None:
                 gets.append((name, asked))
             if asked:

@@ -15,6 +15,7 @@ from operators.models.build import (
     segment_model,
 )
 from operators.models.known_answer import Sight, beside_nobody, reads_writing, sees_people
+from operators.models.people.with_hands import WithHands
 from operators.models.runtime.threads import use_threads
 from operators.models.witnesses.centerface import FaceDetector
 from operators.models.witnesses.witness import Witness
@@ -42,6 +43,7 @@ class CueModels:
         device, limits = profile.pools.condition.device, policy.gates
         use_threads(profile.pools.condition.threads)
         pose, segment = pose_model(profile.pose, device), segment_model(profile.segment, device)
+        pose = WithHands(pose, profile.hands.weights, device) if profile.hands else pose
         witness, faces = Witness(profile.witness, device), FaceDetector(limits.grow_face_confidence, device)
         redact = Redactor(profile, policy)
         checks = {

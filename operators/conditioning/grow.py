@@ -42,6 +42,7 @@ def track_everybody(
         raise ValueError(f"shots {shots} are not {len(frames)} frames")
     left: dict[int, tuple[InstanceMasks, InstanceMasks]] = {}
     for growth in range(policy.growths + 1):
+        people = []  # before they are followed anew: masks of both would be twice as much memory
         people, before = track_shots(frames, seen, poses, policy, shots), mask
         mask = union(people, "mask", frames.shape[:3])
         stale = (mask != before).any(axis=(1, 2)) | (growth == 0)

@@ -17,7 +17,18 @@ def cover_holes(people: Sequence[Track]) -> list[Track]:
     A mask made of a body and of what a witness boxed beside it leaves corners between the two, in which hair or a hand
     is left. Bodies stay as they are.
     """
-    return [replace(track, mask=np.stack([_filled(mask) for mask in track.mask])) for track in people]
+    return [_whole(track) for track in people]
+
+
+def _whole(track: Track) -> Track:
+    """The track, or one with another mask if anything was to be covered."""
+    mask = track.mask
+    for t, frame in enumerate(track.mask):
+        filled = _filled(frame)
+        if not np.array_equal(filled, frame):
+            mask = track.mask.copy() if mask is track.mask else mask
+            mask[t] = filled
+    return track if mask is track.mask else replace(track, mask=mask)
 
 
 def _filled(mask: np.ndarray) -> np.ndarray:

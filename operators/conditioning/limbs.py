@@ -36,15 +36,20 @@ def cover_limbs(
 
 
 def take_in(people: Sequence[Track], parts: np.ndarray, policy: MaskPolicy) -> list[Track]:
-    """The tracks with each connected piece of `parts` bool [T,H,W], dilated, in the mask of whoever's is nearest."""
-    covered = [track.mask.copy() for track in people]
+    """The tracks with each connected piece of `parts` bool [T,H,W], dilated, in the mask of whoever's is nearest.
+
+    Whom none is nearest to stays the same track: masks of a crowd in large frames take gigabytes.
+    """
+    covered = list(people)
     for t in np.flatnonzero(parts.any(axis=(1, 2))).tolist():
         count, labels = cv2.connectedComponents(parts[t].astype(np.uint8))
         for part in (labels == number for number in range(1, count)):
             owner = _nearest(part, people, t)
             if owner is not None:
-                covered[owner][t - people[owner].first] |= dilate(part, policy.dilate_px)
-    return [replace(track, mask=mask) for track, mask in zip(people, covered, strict=True)]
+                if covered[owner] is people[owner]:
+                    covered[owner] = replace(people[owner], mask=people[owner].mask.copy())
+                covered[owner].mask[t - people[owner].first] |= dilate(part, policy.dilate_px)
+    return covered
 
 
 def _nearest(part: np.ndarray, people: Sequence[Track], t: int) -> int | None:

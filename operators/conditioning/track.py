@@ -112,7 +112,7 @@ def _finish(number: int, path: Path, frames: int, size: tuple[int, int], policy:
     """Fill the gaps, join over neighbours, dilate."""
     seen, reach = sorted(path), policy.union_frames
     first, stop = max(0, seen[0] - reach), min(frames, seen[-1] + reach + 1)
-    body, boxed = np.zeros((stop - first, *size), bool), np.zeros((stop - first, *size), bool)
+    body, boxed = np.zeros((stop - first, *size), bool), {}
     keypoints = np.zeros((stop - first, *path[seen[0]].keypoints.shape), np.float32)
     for t, detection in path.items():
         body[t - first], keypoints[t - first] = detection.body.within(0, 0, *size), detection.keypoints
@@ -126,15 +126,17 @@ def _finish(number: int, path: Path, frames: int, size: tuple[int, int], policy:
             body[t - first] = _sweep(*ends, box, size)
             on_the_way[t - first] = _moved_to(box, ends[int(share >= 0.5)], size)
             keypoints[t - first] = _between(keypoints[before - first], keypoints[after - first], share)
-    near = [_around(first + i, reach, frames, first) for i in range(len(body))]
-    joined, around = (np.stack([one[span].any(axis=0) for span in near]) for one in (body, boxed))
-    grown = [dilate(mask, policy.dilate_px, policy.dilate_share) for mask in joined]
-    masks = [mask | dilate(box, policy.dilate_px) for mask, box in zip(grown, around, strict=True)]
+    mask = np.zeros_like(body)
+    for i in range(len(mask)):  # one at a time: a track in large frames is a lot of memory once
+        span = _around(first + i, reach, frames, first)
+        mask[i] = dilate(np.any(body[span], axis=0), policy.dilate_px, policy.dilate_share)
+        if boxes := [box for t, box in boxed.items() if span.start <= t < span.stop]:
+            mask[i] |= dilate(np.any(boxes, axis=0), policy.dilate_px)
     # Where somebody may be is masked; what is asked of a body is asked of one.
     for i, there in on_the_way.items():
         body[i] = there
     surest = max(detection.score for detection in path.values())
-    return Track(number, first, body, np.stack(masks), keypoints, surest)
+    return Track(number, first, body, mask, keypoints, surest)
 
 
 def _falls_short(detection: Detection) -> bool:

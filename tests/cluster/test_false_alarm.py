@@ -52,7 +52,7 @@ def test_it_is_wrong_where_the_job_knows_that_there_is_room(
 ) -> None:
     profile = load(Profile, "cluster/profiles/embedded.yaml", changes)
     monkeypatch.setattr(ray, "is_initialized", lambda: True)
-    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 16.0}}])
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 16.0, "disk": 1.0}}])
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     if place == "there":
         monkeypatch.setenv("RAY_ADDRESS", "ray://elsewhere")

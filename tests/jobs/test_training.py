@@ -179,6 +179,10 @@ def test_a_profiles_generator_is_distilled_to_what_generation_loads(pairs: Path,
     )
     before, after = (one.pipeline.transformer.state_dict() for one in (plain, student))
     assert any(not torch.equal(before[name], after[name]) for name in before)
+    shape = (FRAMES, 48, 32)
+    asked = np.full((*shape, 3), 128, np.uint8), np.ones(shape, bool), "red top", 1
+    made = student(*asked)
+    assert made.shape == (*shape, 3) and made.dtype == np.uint8 and not np.array_equal(made, plain(*asked))
     assert sorted(losses(tmp_path / "out")) == [1, 2, 3]
 
 

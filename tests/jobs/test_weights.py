@@ -134,13 +134,34 @@ def test_a_download_that_was_cut_off_goes_on_where_it_was(site: Site) -> None:
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
 def test_what_comes_is_what_the_hub_states_or_it_is_thrown_away(site: Site, name: str) -> None:
-    """LFS files by their sha256, others by git's digest."""
+    """LFS files by their sha256, others by git's digest. What was right stays, and is not brought again."""
     with hub.serve({"org/tiny": FILES}, stated={name: FILES[name][::-1]}) as endpoint:
         done = fetch_in_its_own_process(site, endpoint, "--pin")
     assert done.returncode == 2
     assert f"org/tiny/{name}: came with the digest " in done.stderr and "the hub states" in done.stderr
-    assert not Path(site.path).exists() and not Path(f"{site.path}.hub").exists()
+    kept = found(f"{site.path}.hub") if Path(f"{site.path}.hub").exists() else set()
+    assert not Path(site.path).exists() and name not in kept
+    assert all(Path(f"{site.path}.hub", one).read_bytes() == FILES[one] for one in kept)
     assert "sha256" not in site.lock.read_text()
+    again: hub.Gets = []
+    with hub.serve({"org/tiny": FILES}, gets=again) as endpoint:
+        assert fetch_in_its_own_process(site, endpoint, "--pin").returncode == 0
+    assert {one for one, _ in again} == WANTED - kept
+    if name == "model.safetensors":
+        assert kept == {"config.json"}
+
+
+@pytest.mark.parametrize("there", [b"weights" * 1000, b"weights" * 2000])
+def test_what_was_left_of_a_fetch_is_no_dead_end(site: Site, there: bytes) -> None:
+    """A file that came whole and was not put in its place yet, and one that two wrote at once: the hub answers to a
+    range that begins at a file's end, or beyond it, with an error."""
+    part = Path(f"{site.path}.hub", ".parts", hashlib.sha256(FILES["model.safetensors"]).hexdigest())
+    part.parent.mkdir(parents=True)
+    part.write_bytes(there)
+    with hub.serve({"org/tiny": FILES}) as endpoint:
+        done = fetch_in_its_own_process(site, endpoint, "--pin")
+    assert done.returncode == 0, done.stderr
+    assert Path(site.path, "model.safetensors").read_bytes() == FILES["model.safetensors"]
 
 
 def test_all_that_a_gated_page_says_is_said(site: Site) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from jobs.anonymize import at_once
 from operators.actor.compose import See
+from operators.generation import rate
 from operators.recovery.attempts import Attempts
 from operators.regenerate import Regenerate
 from schemas.arrow import from_table, to_table
@@ -61,10 +63,14 @@ def numbered(clip: Conditioning, number: int) -> Conditioning:
     return replace(clip, ref=replace(clip.ref, clip_id=number), tubes=[replace(clip.tubes[0], seed=number)])
 
 
-def regenerate(stages: Stages, device: str, attempts: Attempts | None = None, threads: int = 2) -> Regenerate:
+def regenerate(
+    stages: Stages, device: str, attempts: Attempts | None = None, threads: int = 2, **changes: Any
+) -> Regenerate:
     pool = stages.profile.pools.regenerate.model_copy(update={"device": device, "threads": threads})
     pools = stages.profile.pools.model_copy(update={"regenerate": pool})
-    return Regenerate(stages.profile.model_copy(update={"pools": pools}), attempts, Generator())
+    settings = stages.profile.generator.model_copy(update=changes)
+    profile = stages.profile.model_copy(update={"pools": pools, "generator": settings})
+    return Regenerate(profile, attempts, Generator())
 
 
 def outcomes(stage: Regenerate, clips: Sequence[Conditioning]) -> list[Any]:
@@ -107,6 +113,51 @@ def test_the_next_is_generated_while_one_is_encoded(
         isinstance(one, CandidateClip) for one in outcomes(stage, [numbered(clip, 1), numbered(clip, 2)])
     )
     assert seen == [True]
+
+
+def test_the_next_is_unpacked_while_one_is_generated(
+    stages: Stages, clip: Conditioning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, there, seen = regenerate(stages, "cuda"), threading.Event(), list[bool]()
+    generator = stage.generator
+    assert isinstance(generator, Generator)
+    together = generator.together
+
+    def unpack(table: pa.Table, *cases: type) -> list[Any]:
+        rows = from_table(table, *cases)
+        if rows[0].ref.clip_id == 2:
+            there.set()
+        return rows
+
+    def generate(requests: Sequence[Request]) -> list[np.ndarray | Exception]:
+        seen.append(there.wait(WAIT if not seen else 0))
+        return together(requests)
+
+    monkeypatch.setattr("operators.regenerate.from_table", unpack)
+    monkeypatch.setattr(generator, "together", generate)
+    made = outcomes(stage, [numbered(clip, 1), numbered(clip, 2)])
+    assert [one.ref.clip_id for one in made] == [1, 2]
+    assert seen == [True, True]
+
+
+@pytest.mark.parametrize("between", ["interpolate", "interleave"])
+def test_frames_between_those_that_were_shown_are_made_while_the_next_are_generated(
+    stages: Stages, clip: Conditioning, monkeypatch: pytest.MonkeyPatch, between: str
+) -> None:
+    """Dense flow takes a core seconds a clip, for which the GPU must not wait."""
+    stage = regenerate(stages, "cuda", rate=float(clip.ref.fps) / 4, between=between)
+    seen, whole = list[bool](), rate.restored
+    generator = stage.generator
+    assert isinstance(generator, Generator)
+
+    def restore(*arguments: Any) -> np.ndarray | Exception:
+        seen.append(generator.began[2].wait(WAIT if not seen else 0))
+        return whole(*arguments)
+
+    monkeypatch.setattr("operators.regenerate.restored", restore)
+    made = outcomes(stage, [numbered(clip, 1), numbered(clip, 2)])
+    assert all(isinstance(one, CandidateClip) for one in made)
+    assert seen == [True, True]
 
 
 def test_a_clip_that_ended_its_worker_is_tried_when_nothing_else_goes_on(

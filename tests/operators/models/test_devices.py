@@ -47,10 +47,16 @@ KINDS: dict[str, tuple[Any, Any, list[dict[str, Any]]]] = {
 }  # fmt: skip
 
 
+class Places(list[str]):
+    """`reading`: on how many threads writing is read."""
+
+    reading = 0
+
+
 @pytest.fixture
-def placed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def placed(monkeypatch: pytest.MonkeyPatch) -> Iterator["Places"]:
     """Where models were put, or told to run; nothing is moved, and what needs weights of a hub has none."""
-    places: list[str] = []
+    places = Places()
 
     def to(module: Any, *where: Any, **_how: Any) -> Any:
         places.extend(str(one) for one in where if isinstance(one, str | torch.device))
@@ -74,6 +80,7 @@ def placed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     def reader(params: dict[str, Any]) -> Any:
         number = params["EngineConfig.onnxruntime.cuda_ep_cfg.device_id"]
         places.append(f"cuda:{number}" if params["EngineConfig.onnxruntime.use_cuda"] else "cpu")
+        places.reading = params["EngineConfig.onnxruntime.intra_op_num_threads"]
         return MagicMock(side_effect=lambda _picture: MagicMock(txts=()))
 
     monkeypatch.setattr(torch.nn.Module, "to", to)
@@ -142,7 +149,7 @@ def test_what_only_gates_and_redaction_load_is_put_there_too(placed: list[str]) 
 
 @pytest.mark.parametrize("stage", ["condition", "regenerate", "audit"])
 def test_a_stage_puts_all_its_models_on_its_device_and_uses_its_threads(
-    stage: str, placed: list[str], monkeypatch: pytest.MonkeyPatch
+    stage: str, placed: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("operators.conditioning.cue_models.Sight", MagicMock())
     monkeypatch.setattr("operators.audit.Sight", MagicMock())
@@ -155,7 +162,8 @@ def test_a_stage_puts_all_its_models_on_its_device_and_uses_its_threads(
 
     monkeypatch.setattr(OnnxNetwork, "__init__", noted)
     pool = [f"pools.{stage}.{name}" for name in (f"device={THERE}", "num_gpus=1", "threads=3")]
-    profile = load(Profile, EMBEDDED, [*pool, "generator.people=diffusion"])
+    more = [f"hands.weights={WEIGHTS}/cues", "generator.people=diffusion"]
+    profile = load(Profile, EMBEDDED, [*pool, *more])
     policy = load(Policy, "cluster/policies/driving.yaml", ["variant=structall"])
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -169,3 +177,4 @@ def test_a_stage_puts_all_its_models_on_its_device_and_uses_its_threads(
     assert placed and set(placed) == {THERE}
     assert (torch.get_num_threads(), cv2.getNumThreads()) == (3, 3)
     assert set(sessions) <= {3} and bool(sessions) == (stage != "regenerate")
+    assert placed.reading == (0 if stage == "regenerate" else 3)
