@@ -26,7 +26,7 @@ from cluster.ledger.run import Run
 from jobs import options
 from jobs.forgetting import forget
 from jobs.layout import place_of, whole_videos
-from jobs.results import print_dataset
+from jobs.results import print_consents, print_dataset
 from operators import storage
 from operators.audit import Audit, Provenance
 from operators.condition import Condition
@@ -205,6 +205,7 @@ def main(arguments: Namespace) -> int:
             page = arguments.plan, run.output, run.review, policy.reviewers
             write_review(*page, arguments.review_clips, keyed)
     print_dataset(dataset, arguments.output)
+    print_consents(plan, arguments.output, policy)
     trusted = signer.public_key if signer else ""
     status = whole_videos(plan, run.output, trusted) if arguments.layout == "video" else 0
     session.linger()

@@ -47,6 +47,7 @@ from operators.formats.images import RECORD, ImageExport
 from operators.formats.lerobot import layout
 from operators.formats.lerobot.fate import EndedClips
 from operators.formats.lerobot.write import Export
+from operators.formats.names import Names
 from operators.formats.videos import VideoExport
 from operators.planning.listing import EXTENSIONS
 from operators.release import reader
@@ -147,14 +148,14 @@ def parts(
     read = partial(released, output, ended)
     bags = [ref for ref in refs if is_bag(ref.uri)]
     images = [ref for ref in refs if ref.images and not ref.topic]
-    record: dict[str, Any] = {}
+    record, room = dict[str, Any](), Names(RECORD)
     if bags:
         rules = (policy.bags, policy.other_streams)
-        record |= BagExport(place, *rules, bags, ended, read, target).write()
+        record |= BagExport(place, *rules, bags, ended, read, target, room).write()
     if images:
-        record |= ImageExport(place, policy.images, images, ended, read, target).write()
+        record |= ImageExport(place, policy.images, images, ended, read, target, room).write()
     names = partial(called, policy.videos, partial(below, here))
-    videos = VideoExport(policy.videos, policy.timing, ended, names, read, target)
+    videos = VideoExport(policy.videos, policy.timing, ended, names, read, target, room)
     record |= {"videos": written} if (written := videos.write(by_source(Plan(plan), which & plain))) else {}
     if not record:
         remedy = "Give the LeRobot dataset, the recording, the folder or the video that was planned"

@@ -39,6 +39,7 @@ from jobs import options
 from operators import storage
 from operators.bags.read import is_bag, size_of
 from operators.formats.lerobot import layout as lerobot
+from operators.formats.lerobot.among import datasets_among
 from operators.planning.listing import LISTINGS, Files, Listing, Source, list_sources, side_by_side
 from operators.planning.probe import named, probe_source, source_key, unplannable
 from operators.planning.spelling import spellings
@@ -115,9 +116,13 @@ def is_forgotten(source: Source, key: bytes, forgotten: frozenset[str]) -> bool:
 
 
 def by_episodes(inputs: list[str], listing: Listing, cameras: Sequence[str]) -> Listing:
-    """With the cuts of the videos in LeRobot datasets among the inputs; without their other cameras and pictures."""
+    """With the cuts of the videos in LeRobot datasets among and below the inputs; without their other cameras and
+    pictures."""
     videos = listing.videos
-    for dataset in filter(None, map(lerobot.read, inputs)):
+    datasets, unsound = datasets_among(inputs, [video.uri for video in videos])
+    for problem in unsound:
+        options.say(f"planned as videos without episodes: {problem}")
+    for dataset in datasets:
         cuts = lerobot.cuts(dataset)
         others = [
             dataset.uri(f"{lerobot.VIDEOS}/{key}/")

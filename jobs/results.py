@@ -5,10 +5,13 @@ import json
 from collections import Counter
 from typing import Any
 
+from cluster.ledger.plans import Plan
 from jobs import options
 from operators.formats.bags import STATES
 from operators.release import reader
+from operators.release.consented import consented
 from schemas.certificate import Gate
+from schemas.policy import Policy
 
 _SHOWN = 5  # keys of clips that were not released
 
@@ -39,6 +42,19 @@ def print_dataset(dataset: dict[str, Any], output: str) -> None:
         more = f" and {len(keys) - _SHOWN} more in {output}/quarantine" if len(keys) > _SHOWN else ""
         print(f"Why, clip by clip: python -m jobs.status {output} --clip KEY --plan PLAN")
         print(f"Their keys: {', '.join(keys[:_SHOWN])}{more}")
+
+
+def print_consents(plan: Plan, output: str, policy: Policy) -> None:
+    """Who is listed with a consent and was masked all the same, if there is anybody: nothing else tells."""
+    found = consented(plan.files(), output, policy.excepted)
+    if found.refused:
+        many = f"{found.refused} listed boxes have a consent that the policy does not accept"
+        options.say(f"{many}: they were masked (a rule of the policy for person: except)")
+    if found.listed > found.spared:
+        many = f"{found.listed - found.spared} of {found.listed} boxes listed with an accepted consent were not spared"
+        more = f" and {len(found.clips) - _SHOWN} more" if len(found.clips) > _SHOWN else ""
+        why = "nobody, or somebody else as well, was seen there (docs/gates.md, who stays)"
+        options.say(f"{many}: {why}. Clips: {', '.join(found.clips[:_SHOWN])}{more}")
 
 
 def refusals(output: str) -> Counter[str]:

@@ -60,6 +60,7 @@ _REASONS = [
     r" without a name|are interlaced, or"
     r" not in the order in which they are shown|lean on one that is missing or cannot be decoded)",
     r"the bag is cut short, or damaged where nobody can tell what is missing",
+    r"the bag's database or its metadata\.yaml is damaged or missing",
     r"there is no topic of pictures in it",
     r"a rosbag2 in SQLite is read from a local folder alone",
     r"there is no room for a copy of it on the local disk",
@@ -98,6 +99,7 @@ _REMEDIES = [
     r"Replace these pictures, or leave them out of the folder; the others are planned",
     r"Record these pictures again, or leave their topic out; the others are planned",
     r"Recover the bag, for example with `mcap recover`, and plan it again; the other frames are planned",
+    r"Recover it, for example with `sqlite3 FILE\.db3 \.recover` and `ros2 bag reindex`, and plan it again",
     r"Copy it to a disk, or convert it to MCAP",
     r"Give TMPDIR a larger disk, or convert it to MCAP",
     r"Mend the timestamps file, or take it away: then the policy's images\.rate holds",

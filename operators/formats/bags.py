@@ -53,6 +53,7 @@ class BagExport:
     ended: Mapping[str, Ended]
     read: Callable[[ClipRef], bytes]
     target: str
+    names: Names = field(default_factory=lambda: Names(RECORD))  # of all that is given back there
 
     def write(self) -> dict[str, Any]:
         """Returns what RECORD says: of each bag what became of each topic's messages, and how much was left out."""
@@ -60,9 +61,8 @@ class BagExport:
         by_bag = defaultdict[str, list[ClipRef]](list)
         for ref in self.refs:
             by_bag[ref.uri].append(ref)
-        names = Names(RECORD)
         for name in map(self._name, by_bag):
-            names.take(name, [name], "Rename it and plan again")
+            self.names.take(name, [name], "Rename it and plan again")
         record = {"bags": {self._name(uri): self._bag(uri, own) for uri, own in sorted(by_bag.items())}}
         self._describe(sorted(uri for uri in by_bag if is_mcap(uri) and storage.is_below(self._name(uri))))
         storage.write_bytes(self.target, RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode())

@@ -6,7 +6,7 @@ picture; what was not released is left out, or gray, and RECORD says which and w
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,16 +34,16 @@ class ImageExport:
     ended: Mapping[str, Ended]
     read: Callable[[ClipRef], bytes]
     target: str
+    names: Names = field(default_factory=lambda: Names(RECORD))  # of all that is given back there
 
     def write(self) -> dict[str, Any]:
         """Returns what RECORD says: of each folder how many pictures are released, gray and left out, and which."""
         require_released(self.refs, self.ended, self.target)
         folders: dict[str, dict[str, Any]] = {}
-        room = Names(RECORD)
         for ref in sorted(self.refs, key=lambda ref: (ref.uri, ref.first_frame)):
             name = ref.uri.removeprefix(storage.absolute(self.place)).strip("/") or "."
             if name not in folders:
-                room.take(name, [f"{name}/{ref.images[0].name}"], "Rename it and plan again")
+                self.names.take(name, [f"{name}/{ref.images[0].name}"], "Rename it and plan again")
             said = folders.setdefault(name, {"released": 0, "gray": 0, "left out": 0, "unreleased": []})
             state, problem = self._clip(ref, name)
             images = ref.images[ref.overlap :]

@@ -7,7 +7,7 @@ released is gray, left out, or ends the video. NAME.mp4 has NAME.json beside it:
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 from typing import IO, Any
 
@@ -55,6 +55,7 @@ class VideoExport:
     name: Callable[[ClipRef], str]
     read: Callable[[ClipRef], bytes]
     target: str
+    names: Names = field(default_factory=lambda: Names(RECORD))  # of all that is given back there
 
     def write(self, sources: Iterable[Sequence[ClipRef]]) -> dict[str, dict[str, Any]]:
         """Write the videos of all `sources`, each its clips; of each, by name, how many frames ended how, and why.
@@ -63,14 +64,13 @@ class VideoExport:
         the record of all or like the folder of another.
         """
         videos: dict[str, dict[str, Any]] = {}
-        names = Names(RECORD)
         for refs in sources:
             name = self.name(refs[0])
             if name in videos:
                 remedy = "Rename one of them and plan again, or set videos.names to key"
                 raise UserError(name, "is what two videos would be called", remedy)
             remedy = "Rename it and plan again, or set videos.names to key"
-            names.take(name, [f"{name}.mp4", f"{name}.json"], remedy)
+            self.names.take(name, [f"{name}.mp4", f"{name}.json"], remedy)
             videos[name] = self._video(name, sorted(refs, key=lambda ref: ref.first_frame))
         return videos
 

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from av.video.frame import PictureType
+from rosbags.rosbag2.errors import ReaderError
 
 from operators import stamps
 from operators.bags.forms import BagChannel, Malformed, PictureMessage, form_of, holds_pictures
@@ -32,6 +33,7 @@ from schemas.profile import Clips
 _UNIT = 10**6  # of time, in a second
 _REMEDY = "Record these pictures again, or leave their topic out; the others are planned"
 _RECOVER = "Recover the bag, for example with `mcap recover`, and plan it again; the other frames are planned"
+_REPAIR = "Recover it, for example with `sqlite3 FILE.db3 .recover` and `ros2 bag reindex`, and plan it again"
 
 
 class _Topic:
@@ -130,6 +132,8 @@ def plan_bag(
             damage = bag.damage
     except NoRoom:
         raise Unreadable(*NO_ROOM) from None
+    except ReaderError:  # of a database that is damaged anywhere SQLite gives nothing
+        raise Unreadable("the bag's database or its metadata.yaml is damaged or missing", _REPAIR) from None
     if _stamp(uri) != stamp:
         raise Unreadable("it was changed while it was planned", "Plan again when nobody writes into it")
     digest = _digest(topics)

@@ -124,7 +124,8 @@ def _coco(labels: Sequence[PersonLabel], frames: int, height: int, width: int) -
     images = [{"id": number, "width": width, "height": height} for number in range(frames)]
     person = {"id": 1, "name": "person", "supercategory": "person", "keypoints": JOINTS, "skeleton": _BONES}
     made = [_annotation(number, label, height, width) for number, label in enumerate(labels, 1)]
-    return {"images": images, "categories": [person], "annotations": made}
+    info = {"description": "Labels of generated people"}  # pycocotools asks for it
+    return {"info": info, "licenses": [], "images": images, "categories": [person], "annotations": made}
 
 
 def _annotation(number: int, label: PersonLabel, height: int, width: int) -> dict[str, Any]:

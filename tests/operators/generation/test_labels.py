@@ -144,6 +144,9 @@ def test_a_file_holds_the_labels_and_no_byte_more(labels: list[PersonLabel], for
 
 def test_coco_has_what_cocos_readers_ask_for(labels: list[PersonLabel]) -> None:
     told = json.loads(written(labels, "coco", 3, *SIZE))
+    assert told["info"]["description"] and told["licenses"] == [], (
+        "pycocotools' COCO.info() takes them for there"
+    )
     assert len(told["categories"][0]["keypoints"]) == 17
     assert {one["image_id"] for one in told["annotations"]} <= {one["id"] for one in told["images"]}
     for one, label in zip(told["annotations"], labels, strict=True):

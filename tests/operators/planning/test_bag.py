@@ -310,16 +310,30 @@ def test_a_bag_that_changed_since_it_was_planned_is_not_decoded(tmp_path: Path) 
         decode_clip(refs[0])
 
 
-def test_a_rosbag2_that_cannot_be_read_is_one_record(tmp_path: Path) -> None:
+SPOILT: dict[str, tuple[str, Callable[[bytes], bytes | None]]] = {
+    "empty": ("ros.db3", lambda _: b""),
+    "a head alone": ("ros.db3", lambda _: b"SQLite format 3\0" + bytes(4000)),
+    "cut short": ("ros.db3", lambda data: data[: len(data) * 6 // 10]),
+    "zeros in the middle": ("ros.db3", lambda data: data[: len(data) // 2] + bytes(len(data) // 2)),
+    "no database": ("ros.db3", lambda _: None),
+    "no yaml": ("metadata.yaml", lambda _: b": no yaml {"),
+    "another yaml": ("metadata.yaml", lambda _: b"a: 1"),
+}
+
+
+@pytest.mark.parametrize("kind", SPOILT)
+def test_a_rosbag2_that_cannot_be_read_is_one_record(tmp_path: Path, kind: str) -> None:
+    """That says what is wrong with it, and what can be done."""
     folder = bag_sets.rosbag2(tmp_path / "ros", {"/cam": (ROS[0], JPEGS, "jpeg")})
     assert released(plan(tmp_path)) == COUNT
-    for spoilt in (b"", b"SQLite format 3\0" + bytes(4000)):
-        (folder / "ros.db3").write_bytes(spoilt)
-        (ref,) = plan(tmp_path)
-        assert (ref.pts, bool(ref.problem)) == ([], True)
-    (folder / "metadata.yaml").write_text(": no yaml {")
+    name, spoil = SPOILT[kind]
+    data = spoil((folder / name).read_bytes())
+    (folder / name).unlink() if data is None else (folder / name).write_bytes(data)
+    if kind == "no database":
+        (folder / "other.db3").write_bytes(b"")  # without any the folder is no rosbag2 in SQLite
     (ref,) = plan(tmp_path)
-    assert ref.problem == "it cannot be probed (ReaderError)"
+    assert ref.pts == [] and ref.problem == "the bag's database or its metadata.yaml is damaged or missing"
+    assert ".recover" in ref.remedy and words.reason(ref.problem) == ref.problem
 
 
 @pytest.fixture
