@@ -9,7 +9,7 @@ from schemas.certificate import Gate
 
 PATCH = 5  # px
 _TEXTURED = 6.0  # levels of luma standard deviation within a patch: flat cloth equals flat cloth by chance
-EQUAL = 4.0  # mean absolute luma difference below which a patch counts as copied; H.264 at crf 18 stays below
+EQUAL = 4.0  # mean absolute luma difference below which a patch counts as copied; H.264 at crf 20 stays below in 98 %
 
 
 def source_copy(
