@@ -22,8 +22,6 @@ EXPOSURES = ("exposed, all heights", by_eye.NAME)
 AS_SOURCE = ("warping", "flicker", "sharpness", "seam")  # best at 1
 AGREEING = ("detector recall", "pose", "flow", "depth")  # best at 1, never above
 TRAINED = ("trained detector", "trained tracker")  # over training on originals; by chance a little above 1
-
-
 _SAME_FOR_ALL = ("shuffled", "place", "timestamps")  # whoever is passed through
 Parts = list[tuple[float | None, float, float | None]]  # least, as measured, most
 

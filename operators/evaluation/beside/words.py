@@ -23,7 +23,7 @@ _QUESTIONS = (
 )
 # Words that say nothing of anybody.
 _PLAIN = frozenset(
-    {
+    [
         "a",
         "an",
         "and",
@@ -42,13 +42,12 @@ _PLAIN = frozenset(
         "in",
         "is",
         "it",
-    }
-    | {
         "its",
         "no",
         "of",
         "on",
         "or",
+        "person",
         "she",
         "the",
         "their",
@@ -57,10 +56,11 @@ _PLAIN = frozenset(
         "this",
         "to",
         "video",
-        "person",
+        "wearing",
+        "wears",
         "who",
-    }
-    | {"with", "wears", "wearing"}
+        "with",
+    ]
 )
 Ask = Callable[[np.ndarray, float, str], str]  # frames uint8 [T,H,W,3], frames a second, question -> answer
 
