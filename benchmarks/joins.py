@@ -4,11 +4,14 @@ python -m benchmarks.joins --plan PLAN --output OUT
 
 Compares where source and result differ, in every pair of neighbouring frames that were released: the mean change from
 frame to frame, at joins and within clips, in levels, and by how much the mean colour there jumps; then how far the
-colour of a source's clips drifts from its first one's. Needs the sources. With `identity.scope: video` in the policy
+colour of a source's clips drifts from its first one's, of which much is that people move. Where a source shows the very
+same frame again, as a lossless video does that runs to and fro, `again` is how far the colour there is from that of the
+first time: light alone. Needs the sources. With `identity.scope: video` in the policy
 and jobs.follow before jobs.anonymize everybody has one look; without, joins are as unlike as two people are.
 """
 
 import argparse
+from hashlib import sha256
 from itertools import pairwise
 
 import cv2
@@ -57,6 +60,27 @@ def change(frames: np.ndarray, where: np.ndarray) -> tuple[float, float] | None:
     return float(np.abs(after - before).mean()), float(np.abs(after.mean(axis=0) - before.mean(axis=0)).max())
 
 
+class Repeats:
+    """Frames of a source that it shows more than once, and the mean colour of whoever was made anew in them."""
+
+    def __init__(self) -> None:
+        self.first: dict[bytes, np.ndarray] = {}
+        self.apart: list[float] = []
+
+    def add(self, source: np.ndarray, frames: np.ndarray, where: np.ndarray) -> None:
+        """A clip: uint8 [T,H,W,3], the same of the result, and bool [T,H,W] where they differ."""
+        for before, after, asked in zip(source, frames, where, strict=True):
+            if asked.sum() >= SMALLEST:
+                colour = after[asked].mean(axis=0)
+                first = self.first.setdefault(sha256(before.tobytes()).digest(), colour)
+                self.apart += [] if first is colour else [float(np.abs(colour - first).max())]
+
+    def __str__(self) -> str:
+        if not self.apart:
+            return "-"
+        return f"{np.mean(self.apart):.1f}, at most {max(self.apart):.1f}, of {len(self.apart)}"
+
+
 def main() -> None:
     """Print a row for each source, and one for all."""
     parser = argparse.ArgumentParser(
@@ -66,17 +90,20 @@ def main() -> None:
     parser.add_argument("--output", required=True)
     arguments = parser.parse_args()
     print(
-        "| source | joins | change within, levels | at joins | ratio | colour's jump within | at joins | drift |"
+        "| source | joins | change within, levels | at joins | ratio | colour's jump within | at joins "
+        "| drift | again |"
     )
-    print("|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|")
     every: tuple[list, list] = [], []
     for number, clips in enumerate(released(arguments.plan, arguments.output).values(), start=1):
         within: list[tuple[float, float]] = []
         joins: list[tuple[float, float]] = []
-        last, colours = None, []
+        last, colours, same = None, [], Repeats()
         for ref, shard in clips:
             frames = decode_bytes(reader.members(arguments.output, shard, ref.key)["mp4"])
-            where = different(frames, decode_clip(ref)[ref.overlap :])
+            source = decode_clip(ref)[ref.overlap :]
+            where = different(frames, source)
+            same.add(source, frames, where)
             colours += [frames[where].mean(axis=0)] if where.sum() >= SMALLEST else []
             if last and last[0] == ref.first_frame + ref.overlap:
                 pair = np.stack([last[1], frames[0]]), np.stack([last[2], where[0]])
@@ -87,8 +114,8 @@ def main() -> None:
         drift = max((float(np.abs(one - colours[0]).max()) for one in colours), default=0.0)
         every[0].extend(within)
         every[1].extend(joins)
-        print(row(str(number), within, joins, f"{drift:.1f}"))
-    print(row("all", *every, ""))
+        print(row(str(number), within, joins, f"{drift:.1f} | {same}"))
+    print(row("all", *every, " | "))
 
 
 def row(name: str, within: list[tuple[float, float]], joins: list[tuple[float, float]], drift: str) -> str:

@@ -1,6 +1,6 @@
 """What the cue models see in one frame. Boxes are x0 y0 x1 y1 in pixels; N may be 0."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,11 +28,13 @@ class PoseDetections:
 
 @dataclass(frozen=True)
 class Strings:
-    """What is read in one frame: boxes float32 [N,4], scores float32 [N], and the N strings."""
+    """What is read in one frame: boxes float32 [N,4], scores float32 [N], and the N strings; and boxes float32 [M,4] of
+    lines in a script that the reader does not know."""
 
     boxes: np.ndarray
     scores: np.ndarray
     texts: list[str]
+    unread: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
 
 @dataclass(frozen=True)

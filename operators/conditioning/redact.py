@@ -61,6 +61,7 @@ class Redactor:
         for strings in self.read(frame[None]) if self.read else ():
             lines = zip(strings.texts, strings.boxes, strict=True)
             found += [(topic_of(text, box), box, text) for text, box in lines]
+            found += [(topic_of("", box), box, "") for box in strings.unread]
         for detect in self.detect:
             found += [(topic, box, "") for topic, box in detect(frame[None])[0]]
         actions = [self.policy.action(topic, box, frame.shape[:2], line) for topic, box, line in found]
