@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import ray
 
 from cluster import session, weights_lock
@@ -71,10 +70,7 @@ def clips_of(output: str, head: str, sources: int) -> tuple[Clips, Lost]:
     lost: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     columns = ["key", "shard", "frames", "verdict", "sha256", "record_sha256"]
     for path, digest in sorted(chain.manifests(output, head).items()):
-        data = storage.read_bytes(output, path)
-        if sha256(data) != digest:
-            raise UserError(f"{output}/{path}", "is not what was written", "Run jobs.verify")
-        for row in pq.read_table(pa.BufferReader(data), columns=columns).to_pylist():
+        for row in reader.manifest_of(output, path, digest, "written", columns).to_pylist():
             source = source_of(row["key"])
             released = row["verdict"] == "released"
             lost[source][0] += 0 if released else row["frames"]

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from operators import storage
 from operators.pages.html import IN_PLACE, NOTHING, embedded, fitting, not_released, rendered
@@ -59,10 +58,9 @@ def report(
 def _as_written(output: str, row: dict[str, Any], written: Mapping[str, str] | None) -> ManifestRow:
     """A clip's row out of a manifest that is what was `written`. Raises UserError."""
     path = files_of(row["shard"])["manifest"]
-    data = storage.read_bytes(output, path)
-    if written is not None and written.get(path) != sha256(data):
-        raise UserError(storage.join(output, path), "is not what was written", AGAIN)
-    table = pq.read_table(pa.BufferReader(data))
+    if written is None:
+        return reader.manifest_row(output, row["shard"], row["key"])
+    table = reader.manifest_of(output, path, written.get(path, ""), "written")
     (found,) = from_table(table.filter(pc.field("key") == row["key"]), ManifestRow)
     return found
 

@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -154,6 +154,21 @@ def references(plan: str, keys: Collection[str]) -> dict[str, ClipRef]:
 def manifest(output: str, columns: Sequence[str], which: pc.Expression | None = None) -> pa.Table:
     """Columns of OUT/manifest."""
     return read_columns(parquet_files(output, "manifest"), columns, which)
+
+
+def manifest_of(
+    output: str,
+    path: str,
+    digest: str,
+    was: Literal["written", "verified"],
+    columns: Sequence[str] | None = None,
+) -> pa.Table:
+    """One shard's manifest, which was known by its sha256 when it was `written` or `verified`. Raises UserError if it
+    is another one since: others may write there, and by it clips are known."""
+    data = storage.read_bytes(output, path)
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise UserError(storage.join(output, path), f"is not what was {was}", "Run jobs.verify")
+    return pq.read_table(pa.BufferReader(data), columns=columns)
 
 
 def clip_ids(output: str) -> np.ndarray:

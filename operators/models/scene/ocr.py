@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -64,7 +64,7 @@ class TextReader:
             "Det.model_path": files[DETECTOR],
             "Rec.model_path": files[RECOGNIZER],
         }
-        self.ocr: Any = rapidocr.RapidOCR(params=parameters)
+        self.ocr: Any = cast(Any, rapidocr.RapidOCR(params=parameters))
         self.ocr.recognize_txt = _told_if_empty(self.ocr.recognize_txt)
         self.tile, self.confidence = settings.tile, settings.confidence
         for model in (self.ocr._load_det_model(), self.ocr._load_rec_model()):
