@@ -6,11 +6,13 @@ Compares where source and result differ, in every pair of neighbouring frames th
 frame to frame, at joins and within clips, in levels, and by how much the mean colour there jumps; then how far the
 colour of a source's clips drifts from its first one's, of which much is that people move. Where a source shows the very
 same frame again, as a lossless video does that runs to and fro, `again` is how far the colour there is from that of the
-first time: light alone. Needs the sources. With `identity.scope: video` in the policy
+first time, which is light alone, and how much two frames differ at a join over what they do within another clip, which
+is the join alone. Needs the sources. With `identity.scope: video` in the policy
 and jobs.follow before jobs.anonymize everybody has one look; without, joins are as unlike as two people are.
 """
 
 import argparse
+from collections.abc import Iterable
 from hashlib import sha256
 from itertools import pairwise
 
@@ -61,11 +63,22 @@ def change(frames: np.ndarray, where: np.ndarray) -> tuple[float, float] | None:
 
 
 class Repeats:
-    """Frames of a source that it shows more than once, and the mean colour of whoever was made anew in them."""
+    """Frames of a source that it shows more than once: the mean colour of whoever was made anew in them, and the change
+    from one to the next, within clips and at joins."""
 
     def __init__(self) -> None:
         self.first: dict[bytes, np.ndarray] = {}
         self.apart: list[float] = []
+        self.within: dict[frozenset[bytes], list[float]] = {}
+        self.joins: list[tuple[frozenset[bytes], float]] = []
+
+    def step(self, source: Iterable[np.ndarray], changed: float, join: bool) -> None:
+        """Two neighbouring frames, in either order, and the change in what was made of them."""
+        key = frozenset(sha256(frame.tobytes()).digest() for frame in source)
+        if join:
+            self.joins.append((key, changed))
+        else:
+            self.within.setdefault(key, []).append(changed)
 
     def add(self, source: np.ndarray, frames: np.ndarray, where: np.ndarray) -> None:
         """A clip: uint8 [T,H,W,3], the same of the result, and bool [T,H,W] where they differ."""
@@ -78,7 +91,12 @@ class Repeats:
     def __str__(self) -> str:
         if not self.apart:
             return "-"
-        return f"{np.mean(self.apart):.1f}, at most {max(self.apart):.1f}, of {len(self.apart)}"
+        told = f"{np.mean(self.apart):.1f}, at most {max(self.apart):.1f}, of {len(self.apart)}"
+        both = [
+            (changed, float(np.mean(self.within[key]))) for key, changed in self.joins if key in self.within
+        ]
+        at, inside = np.array(both).sum(axis=0) if both else (np.nan, np.nan)
+        return f"{told}; {at / inside:.2f}, of {len(both)} joins"
 
 
 def main() -> None:
@@ -107,10 +125,14 @@ def main() -> None:
             colours += [frames[where].mean(axis=0)] if where.sum() >= SMALLEST else []
             if last and last[0] == ref.first_frame + ref.overlap:
                 pair = np.stack([last[1], frames[0]]), np.stack([last[2], where[0]])
-                joins += [found] if (found := change(*pair)) else []
-            pairs = [change(frames[[i, j]], where[[i, j]]) for i, j in pairwise(range(len(frames)))]
-            within += [found for found in pairs if found]
-            last = ref.first_frame + len(ref.pts), frames[-1], where[-1]
+                if found := change(*pair):
+                    joins.append(found)
+                    same.step((last[3], source[0]), found[0], join=True)
+            for i, j in pairwise(range(len(frames))):
+                if found := change(frames[[i, j]], where[[i, j]]):
+                    within.append(found)
+                    same.step(source[[i, j]], found[0], join=False)
+            last = ref.first_frame + len(ref.pts), frames[-1], where[-1], source[-1]
         drift = max((float(np.abs(one - colours[0]).max()) for one in colours), default=0.0)
         every[0].extend(within)
         every[1].extend(joins)

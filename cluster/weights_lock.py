@@ -32,6 +32,7 @@ _FIELDS = (
     "distilled",
     "distilled_2",
     "vae",
+    "decoder",
 )  # of a profile that name a file or folder
 _BY_NAME = ("embedders",)  # of judges that name several
 

@@ -91,8 +91,10 @@ class WanVace(Settings):
     with which few steps suffice; `base`: a folder of a few-step transformer without VACE, under the VACE blocks of
     `weights` (operators/generation/graft.py). `scheduler`: UniPC, or what few-step models were made for: Euler, or
     LCM, which adds noise anew after each step. `vae`: a folder with another AutoencoderKLWan of the same latents.
-    `vae_decode`: in which precision pictures are decoded; they are encoded in float32. `vae_tiling`: less memory, more
-    time. `fp8_weights`: the transformer's are kept in eight bits and computed with in `dtype`: less memory, not faster.
+    `decoder`: a file of TAEHV's, which makes pictures of latents in the VAE's place
+    (operators/generation/tiny_decoder.py). `vae_decode`: in which precision pictures are decoded; they are encoded in
+    float32. `vae_tiling`: less memory, more time. `fp8_weights`: the transformer's are kept in eight bits and computed
+    with in `dtype`: less memory, not faster.
     `quantize`: its blocks' linear weights in eight bits by TorchAO, of integers or of floats, each row with its own
     scale. `block_cache`: what all blocks but the first add is used again in a step in which the first adds nearly the
     same as before, by less than this share of it (cache-dit, 0: never).
@@ -133,6 +135,7 @@ class WanVace(Settings):
     distilled_2: str = ""
     scheduler: Literal["unipc", "euler", "lcm"] = "unipc"
     vae: str = ""
+    decoder: str = ""
     vae_decode: Literal["float32", "bfloat16"] = "float32"
     fp8_weights: bool = False
     quantize: Literal["", "int8", "float8"] = ""

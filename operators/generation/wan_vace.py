@@ -1,5 +1,6 @@
 """A saved Wan-VACE pipeline, loaded as the profile says."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from diffusers.video_processor import VideoProcessor
 from operators.generation.graft import graft
 from operators.generation.lora import load_adapter, load_distilled
 from operators.generation.switches import switch
+from operators.generation.tiny_decoder import TinyDecoder, load_tiny_decoder
 from operators.weights import vouched
 from schemas.errors import UserError
 from schemas.profile import WanVace
@@ -53,7 +55,22 @@ def load_vace(settings: WanVace, device: str = "cpu") -> WanVACEPipeline:
         )
         raise UserError(str(folder), problem, "Fetch the pipeline again, or name another (generator.weights)")
     # Its eight bits have to be there before the GPU is: both transformers of Wan2.2 fill one in sixteen.
-    return prepare(pipeline, settings).to(device)
+    pipeline = prepare(pipeline, settings).to(device)
+    if settings.decoder:
+        decoder = load_tiny_decoder(settings.decoder, pipeline.vae.config.z_dim).to(device)
+        pipeline.vae.decode = partial(_decoded, decoder, pipeline.vae)
+    return pipeline
+
+
+def _decoded(
+    decoder: TinyDecoder, vae: AutoencoderKLWan, latents: torch.Tensor, **_: Any
+) -> tuple[torch.Tensor]:
+    """What vae.decode gives, -1 to 1, of latents in the VAE's own scale."""
+    mean, std = (
+        torch.tensor(values, dtype=latents.dtype, device=latents.device).view(1, -1, 1, 1, 1)
+        for values in (vae.config.latents_mean, vae.config.latents_std)
+    )
+    return (2 * decoder((latents - mean) / std) - 1,)
 
 
 def load_vae(settings: WanVace) -> AutoencoderKLWan:
