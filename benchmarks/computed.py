@@ -17,11 +17,19 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import cues_speed
 from benchmarks.diffusion import PEAKS
 from benchmarks.standins.random_vace import TRANSFORMER, VAE
+from operators.generation.tiny_decoder import TinyDecoder
 from schemas.profile import Size
 
 SHARE = 0.4  # of the peak: what ReGenHuman's 150 s on an L40S come to (21.9 PFLOP, 362 TFLOP/s)
 PEAK, PEAK_VAE = PEAKS["H100"], PEAKS["H100"] / 2  # bfloat16; float32 weights by TF32, both dense
 WORDS, STEPS, FEW = 512, 50, 4
+SPARED = [  # name, whether anything is kept, whether TAEHV decodes, steps
+    ("as above", True, False, FEW),
+    ("nothing is kept: a whole frame's first window", False, False, FEW),
+    ("TAEHV decodes", True, True, FEW),
+    ("both", False, True, FEW),
+    ("both", False, True, 3),
+]
 SIZES = [
     (frames, Size(height=height, width=width))
     for height, width in ((480, 832), (416, 240))
@@ -52,8 +60,13 @@ def forward_tflop(transformer: Mapping[str, Any], vae: Mapping[str, Any], frames
     return counted(lambda: network(noisy, time, words, control_hidden_states=control, return_dict=False))
 
 
-def clip_tflop(vae: Mapping[str, Any], frames: int, size: Size) -> float:
-    """TFLOP of a VAE for one clip: what is kept and what is not are encoded, and the reference; one is decoded."""
+def clip_tflop(
+    vae: Mapping[str, Any], frames: int, size: Size, nothing_kept: bool = False, tiny: bool = False
+) -> float:
+    """TFLOP of a VAE for one clip: what is kept and what is not are encoded, and the reference; one is decoded.
+
+    Where `nothing_kept` is, that is known already (operators/generation/blank.py); `tiny`, TAEHV decodes.
+    """
     with torch.device("meta"):
         network = AutoencoderKLWan.from_config(vae)
         video, reference = (torch.empty(1, 3, length, size.height, size.width) for length in (frames, 1))
@@ -64,12 +77,28 @@ def clip_tflop(vae: Mapping[str, Any], frames: int, size: Size) -> float:
             size.height // network.config.scale_factor_spatial,
             size.width // network.config.scale_factor_spatial,
         )
-    encoded = 2 * counted(lambda: network.encode(video)) + counted(lambda: network.encode(reference))
-    return encoded + counted(lambda: network.decode(latents))
+        decode = TinyDecoder(network.config.z_dim) if tiny else network.decode
+    videos = 1 if nothing_kept else 2
+    encoded = videos * counted(lambda: network.encode(video)) + counted(lambda: network.encode(reference))
+    return encoded + counted(lambda: decode(latents))
+
+
+def spared() -> None:
+    """Print what is left of a few-step clip where its VAE has less to do."""
+    frames, size = SIZES[0]
+    forward = forward_tflop(TRANSFORMER, VAE, frames, size)
+    print(
+        f"\n| {frames}, {size.height}x{size.width}, not guided | steps | of the VAE | s a clip | frames a GPU-second |"
+    )
+    print("|---" * 5 + "|")
+    for name, kept, tiny, steps in SPARED:
+        codec = clip_tflop(VAE, frames, size, not kept, tiny)
+        seconds = (codec / PEAK_VAE + steps * forward / PEAK) / SHARE
+        print(f"| {name} | {steps} | {codec:.0f} | {seconds:.2f} | {frames / seconds:.1f} |")
 
 
 def computed() -> None:
-    """Print both tables."""
+    """Print the tables: of clips, of what a few-step clip's VAE may be spared, of the extractors."""
     print(f"| frames, height x width | TFLOP a forward | of the VAE | {STEPS} steps, guided: s a clip | frames a "
           f"GPU-second | {FEW} steps, not guided: s a clip | frames a GPU-second | VAE's share of that |")  # fmt: skip
     print("|---" * 8 + "|")
@@ -80,6 +109,7 @@ def computed() -> None:
         cells = [f"{frames}, {size.height}x{size.width}", f"{forward:.1f}", f"{codec:.0f}", f"{plain:.1f}"]
         cells += [f"{frames / plain:.2f}", f"{fast:.2f}", f"{frames / fast:.1f}", f"{coding / fast:.0%}"]
         print(f"| {' | '.join(cells)} |")
+    spared()
     print(f"\n| extractor | {' | '.join(f'TFLOP a frame, {name}' for name in cues_speed.SIZES)} |")
     print("|---" * (1 + len(cues_speed.SIZES)) + "|")
     for name, make in cues_speed.MODELS.items():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from operators.generation.blank import blank_once
 from operators.generation.windows import Windows
 from schemas.generation import Request, Window
 from schemas.profile import WanVace
@@ -45,6 +46,7 @@ class WanVaceGenerator:
             self.pipeline = load_vace(settings, device)
             self.prompts = PromptEncoder.load(settings.weights, settings.text_device or device)
         self.prompts.check(self.pipeline.transformer)
+        self.pipeline.vae.encode = blank_once(self.pipeline.vae.encode)
         self.nothing = self.prompts(settings.negative_prompt)[None]
         self.fits: dict[tuple[int, ...], int] = {}
         self.calls, self.started = 0, False
