@@ -10,7 +10,10 @@ _BRIGHTEST = 1.1  # times the default; more bleaches skin
 _WHITE = 97  # percentile of the surroundings' levels that something white among them is taken to have
 _LIT_WHITE = 1.25  # linear light in which white cloth shows in the default light
 _CLOSE_UP = 0.85  # times the default: whoever fills the picture is what the camera has exposed for
-_CONTRAST = 52  # and the spread of its levels
+# And the spread of its levels, between the quartiles: a dark chair that one clip masks and the next does not
+# changes them by 5 %, and the standard deviation by 24 %.
+_CONTRAST = 80
+_DIRECT = 0.53  # share of the sun in what somebody looks like in the default light, in levels
 _REBLUR = 1.0  # px
 _SHARPER = (
     0.25  # the quantile of softness that counts: what lies behind is often out of focus, people seldom are
@@ -37,8 +40,11 @@ def match_light(frames: np.ndarray, mask: np.ndarray, boxes: np.ndarray, first: 
     gain = float(np.clip(min((level / _MIDDLE) ** 0.75, white / _LIT_WHITE), 0.25, _BRIGHTEST))
     gain = max(gain, _CLOSE_UP * float(mask[first + steps].mean()) ** 2)
     tint = np.clip(mean / level, 0.7, 1.4) ** 0.7 * gain
-    hard = float(np.clip(pixels.mean(1).std() / _CONTRAST, 0.5, 1.3))
+    quartiles = np.percentile(pixels.mean(1), [25, 75])
+    hard = float(np.clip(np.ptp(quartiles) / _CONTRAST, 0.5, 1.3))
     usual, soft = Light(), 1.35 - 0.35 * hard  # flat light where the surroundings have little contrast
+    # and on the whole as much: what a mask hides of the surroundings changes their contrast from clip to clip.
+    tint /= _DIRECT * hard + (1 - _DIRECT) * soft
     middle = first + int(steps[len(steps) // 2])
     blurs, grains = zip(*(_softness(*view) for view in views), strict=True)
     lens, _ = _softness(

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from operators.models.boxes import box_iou
+from operators.models.boxes import box_iou, shared_area
 from operators.models.people.coco_ssd import CocoSsd
 from schemas.cues import PersonBoxes
 
 _SURE = 0.66  # in both views: what is seen in one alone is mostly furniture
 _KNOWN = 0.5  # a fainter box, which gates let pass, takes nobody's place
 _SAME = 0.5  # IoU of what the two views see
+_WITHIN = 0.8  # share of a piece of somebody that lies in their box
 
 
 class TurnedLook:
@@ -42,7 +43,7 @@ class TurnedLook:
         turned = np.ascontiguousarray(np.rot90(frame, quarters))
         (seen,) = self.detect(turned[None])
         places = _back(seen.boxes, quarters, frame.shape)
-        new = box_iou(places, known).max(axis=1, initial=0) < _SAME
+        new = np.array([not _is_known(place, known) for place in places], bool)
         if not new.any():
             return PersonBoxes(places[new], seen.scores[new])
         (again,) = self.detect(np.ascontiguousarray(turned[:, ::-1])[None])
@@ -54,6 +55,16 @@ class TurnedLook:
         both = np.minimum(seen.scores, agreed)
         kept = new & (both >= _SURE)
         return PersonBoxes(places[kept], both[kept].astype(np.float32))
+
+
+def _is_known(place: np.ndarray, known: np.ndarray) -> bool:
+    """Whether a box [4] is of one of `known` [N,4], or of those together that lie in it: of somebody near, tiles of an
+    upright look show a head and a trunk, each for itself."""
+    pieces = known[shared_area(known, place)[:, 0] >= _WITHIN * (known[:, 2:] - known[:, :2]).prod(axis=1)]
+    if len(pieces):
+        whole = np.concatenate([pieces[:, :2].min(axis=0), pieces[:, 2:].max(axis=0)])
+        known = np.concatenate([known, whole[None]])
+    return bool(box_iou(place[None], known).max(initial=0) >= _SAME)
 
 
 def _back(boxes: np.ndarray, quarters: int, size: tuple[int, ...]) -> np.ndarray:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from operators.actor.actor import actor, draw, keypoints, posed, reach
+from operators.actor.drawing.light import match_light
 from operators.actor.drawing.raster import rasterise
 from schemas.actor import Actor, Light
 from tests.operators.actor.walks import FPS, SIZE, walk
@@ -94,3 +95,39 @@ def test_triangles_cover_pixels_once_and_the_nearer_wins() -> None:
     twice = rasterise(places, torch.tensor([1.0, 1, 1, 1]), both, (8, 8), opened)
     near, depth = twice.nearest(64)
     assert len(near.pixel) == 64 and near.triangle.max() < 2 and (depth == 1).all()
+
+
+def lit(stander: Actor, surroundings: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+    """float [N,3]: levels of the drawn body's pixels, in the light of surroundings in linear light [H,W]."""
+    frames = np.repeat(
+        np.round(surroundings ** (1 / 2.2) * 255).astype(np.uint8)[None, ..., None], 3, axis=-1
+    )
+    mask = np.zeros(SIZE, bool) if mask is None else mask
+    light = match_light(frames, mask[None], np.array([reach(stander, 0)]))
+    picture = draw(stander, 0, light)[1].rgba
+    return np.asarray(picture[picture[..., 3] > 0.9][:, :3] * 255)
+
+
+def wall(apart: float = 0.3, level: float = 0.15) -> np.ndarray:
+    """float [H,W]: patches that are brighter or darker than the level by such a share, and something white."""
+    linear = level * (1 + apart * np.random.default_rng(0).choice([-1.0, 1.0], SIZE))
+    linear[::4, ::4] = 0.9
+    return linear
+
+
+@pytest.mark.parametrize("spread", [0.6, 0.8])
+def test_contrast_around_somebody_makes_nobody_brighter(stander: Actor, spread: float) -> None:
+    even, uneven = lit(stander, wall(0.0)), lit(stander, wall(spread))
+    assert np.abs(even - uneven).max() > 3  # light and shade differ,
+    np.testing.assert_allclose(even.mean(axis=0), uneven.mean(axis=0), atol=2.5)  # and the whole hardly
+
+
+def test_a_dark_chair_that_a_mask_holds_or_not_changes_no_light(stander: Actor) -> None:
+    """Of neighbouring clips one may hold it: nobody is to flicker where they meet."""
+    room, chair = wall(0.5, level=0.3), np.zeros(SIZE, bool)
+    x0, y0, x1, y1 = reach(stander, 0)
+    chair[(y0 + y1) // 2 :, x0 : x0 + (x1 - x0) // 3] = True
+    room[chair] = 0.002
+    np.testing.assert_allclose(
+        lit(stander, room).mean(axis=0), lit(stander, room, chair).mean(axis=0), atol=2
+    )

@@ -42,6 +42,22 @@ def test_who_is_not_upright_is_seen_where_they_are(quarters: int) -> None:
     assert len(TurnedLook(FOUND)(frame[None], [faint])[0].boxes)  # and not, who hardly counts
 
 
+def test_whose_pieces_are_known_is_known_and_nobody_beside_them() -> None:
+    """Of somebody near, the tiles of an upright look show a head and a trunk, each for itself."""
+    frame = np.ascontiguousarray(np.rot90(PEOPLE, 1))
+    (found,) = TurnedLook(FOUND)(frame[None], [NOBODY])
+    place = found.boxes[0]
+    pieces = np.repeat(place[None], 2, axis=0)
+    pieces[0, 3] = pieces[1, 1] = place[1] + 0.45 * (place[3] - place[1])  # the upper and the lower part
+    certain = np.full(2, 0.9, np.float32)
+    (left,) = TurnedLook(FOUND)(frame[None], [PersonBoxes(pieces, certain)])
+    assert len(left.boxes) == len(found.boxes) - 1
+    assert not box_iou(place[None], left.boxes).max(initial=0) > 0.5
+    for one in (pieces[:1], pieces + place[2] - place[0]):  # a part of them alone; somebody else, beside them
+        (left,) = TurnedLook(FOUND)(frame[None], [PersonBoxes(one, certain[: len(one)])])
+        assert box_iou(place[None], left.boxes).max() > 0.5
+
+
 def test_the_witness_tells_of_them_unless_they_are_masked() -> None:
     frame = np.ascontiguousarray(PEOPLE[::-1, ::-1])[None]
     hidden = np.zeros(frame.shape[:3], bool)
