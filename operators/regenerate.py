@@ -250,7 +250,7 @@ class Regenerate:
             return composite(background, anew, clip.tubes, generated)
         things = np.zeros_like(anew)
         for tube in clip.tubes:
-            things[tube.first : tube.first + len(tube.mask)] |= tube.mask
+            tube.masks.paste(things, tube.first)
         if drawn:
             masks = evidence.mask, evidence.body
             background = act_before_plate(background, *masks, clip.roles, clip.shots, _but(things, see))
