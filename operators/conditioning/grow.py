@@ -45,11 +45,11 @@ def track_everybody(
     for growth in range(policy.growths + 1):
         people, before = track_shots(frames, seen, poses, policy, shots), mask
         mask = union(people, "mask", frames.shape[:3])
-        stale = (mask != before).any(axis=(1, 2)) | (growth == 0)
-        again = np.flatnonzero(stale)
-        hidden = mask if spared is None else mask | spared
-        looks = look(detectors, frames[again], hidden[again])
-        left |= dict(zip(again.tolist(), zip(*looks, strict=True), strict=True))
+        stale = np.array([growth == 0 or (new != old).any() for new, old in zip(mask, before, strict=True)])
+        again = slice(None) if stale.all() else stale  # a copy of all frames is as much memory again
+        hidden = mask[again] if spared is None else mask[again] | spared[again]
+        looks = look(detectors, frames[again], hidden)
+        left |= dict(zip(np.flatnonzero(stale).tolist(), zip(*looks, strict=True), strict=True))
         if growth == policy.growths:
             break
         hits = [_hits(*pair, limits, size) for _, pair in sorted(left.items())]
