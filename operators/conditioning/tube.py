@@ -41,6 +41,7 @@ def cut_tube(
         frames.append(cut(background[t], box, size, cv2.INTER_AREA))
         masks.append(cut(mask[t].view(np.uint8), box, size, cv2.INTER_NEAREST) > 0)
         people = [_into(other.keypoints_at(t), box, size) for other in everyone if other.is_at(t)]
+        people = [points for points in people if _reaches(points, size)]  # of a crowd that is one in ten
         points = np.stack(people) if people else np.zeros((0, 17, 3), np.float32)
         skeletons.append(draw_skeleton(points, size.height, size.width, style, ANNOTATED))
     generate = np.stack(masks)
@@ -113,3 +114,13 @@ def cut(frame: np.ndarray, box: np.ndarray, size: Size, interpolation: int) -> n
 def _into(keypoints: np.ndarray, box: np.ndarray, size: Size) -> np.ndarray:
     scale = np.array([size.width, size.height]) / (box[2:] - box[:2])
     return np.concatenate([(keypoints[:, :2] - box[:2]) * scale, keypoints[:, 2:]], axis=1).astype(np.float32)
+
+
+def _reaches(points: np.ndarray, size: Size) -> bool:
+    """Whether anything of somebody with these joints [K,3] may be seen in a picture of `size`, strokes included."""
+    x, y, _ = points[(points[:, 2] > 0) & np.isfinite(points).all(axis=1)].T
+    far = max(size.height, size.width) / 10
+    beyond = (
+        (x < -far).all() or (x > size.width + far).all() or (y < -far).all() or (y > size.height + far).all()
+    )
+    return len(x) > 0 and not beyond
