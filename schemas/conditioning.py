@@ -6,7 +6,7 @@ import numpy as np
 
 from schemas.actor import Role
 from schemas.clip import ClipRef, Evidence
-from schemas.patches import Patches
+from schemas.cues import Patches
 
 
 @dataclass(frozen=True)

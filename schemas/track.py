@@ -7,8 +7,7 @@ from typing import Literal
 import numpy as np
 
 from schemas.clip import Person
-from schemas.cues import Patch
-from schemas.patches import Patches
+from schemas.cues import Patch, Patches
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from schemas.cues import Patch
-from schemas.patches import Patches
+from schemas.cues import Patch, Patches
 from schemas.track import Track
 
 _LARGEST = 0.05  # of the mask's own area: more is a piece of the scene

@@ -91,7 +91,7 @@ def _grown(
 ) -> np.ndarray:
     """Joined over neighbouring frames and dilated, as a track's body is; in the boxes and frames of the excepted."""
     places, reach = allowed(excepted, (len(bodies), *size), policy), policy.union_frames
-    for t in np.flatnonzero(places.any(axis=(1, 2))):
+    for t in np.flatnonzero(places.any(axis=(1, 2))).tolist():
         around = Patch.union(chain(*bodies[max(0, t - reach) : t + reach + 1])).clipped(size)
         places[t] &= dilate(around, size, policy.dilate_px, policy.dilate_share).within(0, 0, *size)
     return places

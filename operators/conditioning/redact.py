@@ -8,8 +8,7 @@ from operators.conditioning.optical_flow import follow_boxes
 from operators.conditioning.paint import PAINTS
 from operators.models.scene.objects import ObjectDetector
 from operators.models.scene.ocr import TextReader, topic_of
-from schemas.cues import Patch
-from schemas.patches import Patches
+from schemas.cues import Patch, Patches
 from schemas.policy import MaskPolicy, Policy
 from schemas.profile import Profile
 from schemas.rules import Topic

@@ -102,11 +102,12 @@ def draw_tracks(people: Sequence[Track], shape: tuple[int, ...], style: Skeleton
 
     Strokes are 4 px at the source's size, as ReGenHuman draws them, and shrink with the frames.
     """
-    drawn = np.zeros((*shape, 3), np.uint8)
+    frames, height, width = shape
+    drawn = np.zeros((frames, height, width, 3), np.uint8)
     for t, frame in enumerate(drawn):
         points = [track.keypoints_at(t) for track in people if track.is_at(t)]
         if points:
-            frame[:] = draw_skeleton(np.array(points), *shape[1:], style)
+            frame[:] = draw_skeleton(np.array(points), height, width, style)
     return drawn
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from operators.conditioning.linking import Detection, Path, colours, link
 from operators.models.boxes import best_pairs, box_iou, shared_area
 from operators.models.runtime.finite import check_finite
-from schemas.cues import InstanceMasks, Patch, PoseDetections
-from schemas.patches import Patches
+from schemas.cues import InstanceMasks, Patch, Patches, PoseDetections
 from schemas.policy import MaskPolicy
 from schemas.track import Track
 

@@ -9,8 +9,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from operators.conditioning.fuse import fuse_structhuman
 from operators.conditioning.skeleton import ANNOTATED, draw_skeleton
 from schemas.conditioning import Tube
-from schemas.cues import Patch
-from schemas.patches import Patches
+from schemas.cues import Patch, Patches
 from schemas.profile import Size, Skeleton
 from schemas.track import Track
 

@@ -8,8 +8,7 @@ from hypothesis.extra import numpy as arrays
 
 from schemas.arrow import from_table, to_table
 from schemas.conditioning import Conditioning, Tube
-from schemas.cues import Patch
-from schemas.patches import Patches
+from schemas.cues import Patch, Patches
 from schemas.track import Track, union
 from tests.schemas.test_arrow import conditioning
 
