@@ -245,7 +245,7 @@ def main() -> None:
     measured = {name: measure(*SIZES[name], options.frames, options.people) for name in options.sizes}
     counts = {count for _, count in measured.values()}
     print(
-        f"| processor seconds a clip of {counts.pop()} frames, {options.people} people | {' | '.join(measured)} |"
+        f"| processor seconds a clip of {counts.pop()} frames, people: {options.people} | {' | '.join(measured)} |"
     )
     print("|---" * (1 + len(measured)) + "|")
     steps = [name for stage in STEPS for name in (*STEPS[stage], f"the rest of {stage}")]

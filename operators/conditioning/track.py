@@ -126,13 +126,12 @@ def _finish(number: int, path: Path, frames: int, size: tuple[int, int], policy:
             places[t] = _sweep(*ends, box, size)
             bodies[t] = _moved_to(box, ends[int(share >= 0.5)], size)
             keypoints[t - first] = _between(keypoints[before - first], keypoints[after - first], share)
-    masks = []
+    masks, places = [], bodies | places
     for t in range(first, stop):
         around = _around(t, reach, frames)
-        joined = Patch.union((bodies | places)[n] for n in around if n in bodies)
-        boxes = Patch.union(boxed[n] for n in around if n in boxed)
-        mask = dilate(joined, size, policy.dilate_px, policy.dilate_share)
-        masks.append(mask | dilate(boxes, size, policy.dilate_px))
+        place, edge = (Patch.union(there[n] for n in around if n in there) for there in (places, boxed))
+        mask = dilate(place, size, policy.dilate_px, policy.dilate_share)
+        masks.append(mask | dilate(edge, size, policy.dilate_px))
     there = [bodies.get(t, Patch.union([])) for t in range(first, stop)]
     surest = max(detection.score for detection in path.values())
     return Track(number, first, Patches(size, tuple(there)), Patches(size, tuple(masks)), keypoints, surest)
