@@ -1,6 +1,7 @@
 """Processor seconds that a clip takes beside the GPU: `python -m benchmarks.cpu_steps`.
 
-The commercial profile's clip with one person of 300 px who walks through the sample video's street, enlarged. Whatever
+The commercial profile's clip with one person of 300 px who walks through the sample video's street, enlarged, or with
+so many `--people`. Whatever
 runs on a GPU (detectors, masks, joints, captions, the diffusion model) is replaced by what it would answer, at no cost;
 all else is the stages' own code. One row a step, those of a stage without a row of its own under `the rest`; at the end
 how many cores a GPU wants beside it that generates `--rate` frames a second. One thread; threads of libraries are off.
@@ -79,38 +80,47 @@ STEPS = {
 }
 
 
-class Walker:
-    """One person, seen by all who look, as a GPU's models would: an ellipse that walks from left to right."""
+class Walkers:
+    """So many people, seen by all who look, as a GPU's models would: ellipses that walk from left to right, in rows."""
+
+    def __init__(self, people: int = 1) -> None:
+        self.people = people
 
     def boxes(self, frames: np.ndarray) -> np.ndarray:
-        """float32 [T,1,4]."""
+        """float32 [T,N,4]."""
         height, width = frames.shape[1:3]
-        left = 40 + WALKS * np.arange(len(frames)) % (width - WIDE - 80)
-        top = np.full(len(frames), height // 3)
-        return np.stack([left, top, left + WIDE, top + TALL], axis=1).astype(np.float32)[:, None]
+        walked = WALKS * np.arange(len(frames))[:, None]
+        a_row = 1 + max(0, width - WIDE - 80 - walked[-1, 0]) // (WIDE + 20)
+        row, place = np.divmod(np.arange(self.people), a_row)
+        left = 40 + (walked + place * (WIDE + 20)) % (width - WIDE - 80)
+        top = np.broadcast_to((2 * row + 1) * height // (2 * row[-1] + 2) - TALL // 2, left.shape)
+        return np.stack([left, top, left + WIDE, top + TALL], axis=2).astype(np.float32)
 
     def segment(self, frames: np.ndarray) -> list[InstanceMasks]:
         """Of each frame."""
         inside = cv2.ellipse(
             np.zeros((TALL, WIDE), np.uint8), (WIDE // 2, TALL // 2), (WIDE // 2, TALL // 2), 0, 0, 360, 1, -1
-        )
-        masks = [Patch(int(box[0, 0]), int(box[0, 1]), inside.astype(bool)) for box in self.boxes(frames)]
-        sure = np.ones(1, np.float32)
-        return [InstanceMasks(box, sure, [mask]) for box, mask in zip(self.boxes(frames), masks, strict=True)]
+        ).astype(bool)
+        sure = np.ones(self.people, np.float32)
+        return [
+            InstanceMasks(boxes, sure, [Patch(int(box[0]), int(box[1]), inside) for box in boxes])
+            for boxes in self.boxes(frames)
+        ]
 
     def pose(self, frames: np.ndarray) -> list[PoseDetections]:
-        """Seventeen joints down the middle of the box."""
+        """Seventeen joints down the middle of each box."""
         down = np.linspace(0.05, 0.95, 17, dtype=np.float32)
         found = []
-        for box in self.boxes(frames):
-            x, y = box[0, 0] + WIDE * (0.35 + 0.3 * (np.arange(17) % 2)), box[0, 1] + TALL * down
-            points = np.stack([x, y, np.full(17, 0.9)], axis=1).astype(np.float32)
-            found.append(PoseDetections(box, np.full(1, 0.9, np.float32), points[None]))
+        for boxes in self.boxes(frames):
+            x = boxes[:, :1] + WIDE * (0.35 + 0.3 * (np.arange(17) % 2))
+            y = boxes[:, 1:2] + TALL * down
+            points = np.stack([x, y, np.full_like(x, 0.9)], axis=2).astype(np.float32)
+            found.append(PoseDetections(boxes, np.full(self.people, 0.9, np.float32), points))
         return found
 
     def look(self, frames: np.ndarray) -> list[PersonBoxes]:
         """The final look's."""
-        return [PersonBoxes(box, np.full(1, 0.9, np.float32)) for box in self.boxes(frames)]
+        return [PersonBoxes(boxes, np.full(self.people, 0.9, np.float32)) for boxes in self.boxes(frames)]
 
 
 class Painted:
@@ -139,17 +149,20 @@ class Strangers(Likeness):
         return 0.0, 0.0
 
 
-def stages(policy: Policy) -> tuple[Condition, Regenerate, Audit]:
+def stages(people: int = 1, *settings: str) -> tuple[Condition, Regenerate, Audit]:
     """Of the commercial profile, with answers for models; text and screens are kept, as reading is a GPU's work."""
-    profile = load(Profile, "cluster/profiles/commercial.yaml", ["caption={model: template}"])
+    policy = load(Policy, "cluster/policies/driving.yaml")
+    kept = [rule.model_copy(update={"do": "keep"}) if rule.what in THINGS else rule for rule in policy.rules]
+    policy = policy.model_copy(update={"rules": kept})
+    profile = load(Profile, "cluster/profiles/commercial.yaml", ["caption={model: template}", *settings])
     pools = {name: pool.model_copy(update={"threads": 1}) for name, pool in profile.pools}
     profile = profile.model_copy(update={"pools": profile.pools.model_copy(update=pools)})
-    walker, sight = Walker(), Sight({})
+    walkers, sight = Walkers(people), Sight({})
     cues = CueModels(
-        walker.pose, walker.segment, None, lambda _frames, _fps: None, nobody, nobody, None,
+        walkers.pose, walkers.segment, None, lambda _frames, _fps: None, nobody, nobody, None,
         Redactor(profile, policy), sight,
     )  # fmt: skip
-    gates = GateModels(TextGate(profile, policy), Strangers(), nobody, nobody, walker.look, sight)
+    gates = GateModels(TextGate(profile, policy), Strangers(), nobody, nobody, walkers.look, sight)
     return (
         Condition(profile, policy, b"key", models=cues),
         Regenerate(profile, generator=Painted()),
@@ -182,14 +195,14 @@ def timed(stage: str, spent: dict[str, float]) -> Iterator[None]:
     spent[f"the rest of {stage}"] = whole - sum(spent[name] for name in STEPS[stage])
 
 
-def clip(folder: Path, height: int, width: int, frames: int) -> Path:
-    """The sample video's street with somebody in it, so many frames of that size."""
+def clip(folder: Path, height: int, width: int, frames: int, people: int = 1) -> Path:
+    """The sample video's street with so many people in it, so many frames of that size."""
     street = decode_bytes(Path("tests/data/street.mp4").read_bytes())
     there = np.stack([cv2.resize(street[t % len(street)], (width, height)) for t in range(frames)])
     noise = np.random.default_rng(0).integers(0, 255, (TALL, WIDE, 3), np.uint8)
-    for frame, found in zip(there, Walker().segment(there), strict=True):
-        (mask,) = found.masks
-        frame[mask.y : mask.y + TALL, mask.x : mask.x + WIDE][mask.inside] = noise[mask.inside]
+    for frame, found in zip(there, Walkers(people).segment(there), strict=True):
+        for mask in found.masks:
+            frame[mask.y : mask.y + TALL, mask.x : mask.x + WIDE][mask.inside] = noise[mask.inside]
     path = folder / "street.mp4"
     path.write_bytes(
         encode_video(there, list(range(frames)), Fraction(1, FPS), Fraction(FPS), 18, "veryfast")
@@ -197,16 +210,13 @@ def clip(folder: Path, height: int, width: int, frames: int) -> Path:
     return path
 
 
-def measure(height: int, width: int, frames: int = 0) -> tuple[dict[str, float], int]:
+def measure(height: int, width: int, frames: int = 0, people: int = 1) -> tuple[dict[str, float], int]:
     """Processor seconds by step of one clip, and its frames; 0 is the profile's."""
-    policy = load(Policy, "cluster/policies/driving.yaml")
-    kept = [rule.model_copy(update={"do": "keep"}) if rule.what in THINGS else rule for rule in policy.rules]
-    policy = policy.model_copy(update={"rules": kept})
-    condition, regenerate, audit = stages(policy)
+    condition, regenerate, audit = stages(people)
     spent: dict[str, float] = defaultdict(float)
     with tempfile.TemporaryDirectory() as folder:
         count = frames or condition.profile.clip.frames
-        path = clip(Path(folder), height, width, count)
+        path = clip(Path(folder), height, width, count, people)
         (ref,) = plan_source(str(path), path.name, b"key", condition.profile.clip)
         with timed("condition", spent):
             conditioned = condition.condition(ref)
@@ -226,14 +236,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--frames", type=int, default=0, help="of the clip, instead of the profile's")
+    parser.add_argument("--people", type=int, default=1, help="in the clip (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=16, help="frames a GPU-second (default: %(default)s)")
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    measured = {name: measure(*SIZES[name], options.frames) for name in options.sizes}
+    measured = {name: measure(*SIZES[name], options.frames, options.people) for name in options.sizes}
     counts = {count for _, count in measured.values()}
-    print(f"| processor seconds a clip of {counts.pop()} frames, one person | {' | '.join(measured)} |")
+    print(
+        f"| processor seconds a clip of {counts.pop()} frames, people: {options.people} | {' | '.join(measured)} |"
+    )
     print("|---" * (1 + len(measured)) + "|")
     steps = [name for stage in STEPS for name in (*STEPS[stage], f"the rest of {stage}")]
     for step in steps:

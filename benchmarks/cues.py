@@ -103,7 +103,7 @@ def score_cover(truth: np.ndarray, tracks: list[Track], values: Values) -> None:
     """Instance masks uint8 [T,H,W] against all tracks' masks: the frames in which somebody is left uncovered."""
     covered = np.zeros(truth.shape, bool)
     for track in tracks:
-        covered[track.first : track.first + len(track.mask)] |= track.mask
+        track.masks.paste(covered, track.first)
     for person in range(1, int(truth.max()) + 1):
         for t in np.nonzero((truth == person).any(axis=(1, 2)))[0]:
             body = truth[t] == person

@@ -4,8 +4,13 @@ The sample street, enlarged to 1920x1080 and repeated, goes through jobs.plan an
 --clips only so many of the plan's clips, from all over the video, as a CPU would take hours for all. Printed is
 the greatest resident set of each kind of process, shared pages (Ray's object store) apart, and of the object store.
 Exits with 1 if one of them is beyond its limit: a video's length must not show in them.
+
+`--crowd 30` measures Condition alone, in this process: one clip of so many people of 300 px in 1920x1080, with answers
+for models (benchmarks/cpu_steps.py), once with people who are drawn and once with a tube for each. Printed is what it
+takes beyond the clip's frames at most, what the row takes that it hands on, and its processor seconds.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,7 +18,9 @@ import threading
 import time
 from argparse import ArgumentParser
 from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
+from multiprocessing import get_context
 from pathlib import Path
 
 import av
@@ -21,11 +28,16 @@ import numpy as np
 import psutil
 import pyarrow.parquet as pq
 
+from benchmarks.cpu_steps import SIZES, clip, stages
 from cluster.ledger.plans import account
+from operators.planning.probe import plan_source
+from schemas.arrow import to_table
+from schemas.clip import ClipRef
 
 ROOT = Path(__file__).parents[1]
 LIMITS = {"driver": 1000, "write": 500, "object store": 1500}  # MiB
 STAGE = 3500  # MiB of a stage's actor: one clip decoded is at most clip.max_bytes, here 330 MB
+CROWD = 3000  # MiB of Condition beyond a clip's frames; tubes hold pictures as well, and have no limit here
 
 
 def make_video(path: Path, frames: int, fps: int) -> None:
@@ -61,9 +73,9 @@ def thin(plan: str, clips: int) -> None:
     account(plan, 0)
 
 
-def watch(pid: int, peaks: dict[str, int], ended: threading.Event) -> None:
+def watch(pid: int, peaks: dict[str, int], ended: threading.Event, every: float = 0.3) -> None:
     """Note the greatest memory of each kind of process below `pid` in MiB, several times a second."""
-    while not ended.wait(0.3):
+    while not ended.wait(every):
         try:
             driver = psutil.Process(pid)
             family = [driver, *driver.children(recursive=True)]
@@ -89,12 +101,43 @@ def watch(pid: int, peaks: dict[str, int], ended: threading.Event) -> None:
                 peaks["object store"] = max(peaks["object store"], shared)
 
 
+def crowd(people: int, shown: str) -> int:
+    """Condition one clip of so many people, print what that takes, and return the MiB beyond its frames."""
+    size = SIZES["1080p"]
+    condition, _, _ = stages(people, f"generator.people={shown}")
+    frames = condition.profile.clip.frames
+    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(1, get_context("spawn")) as apart:
+        path = apart.submit(clip, Path(folder), *size, frames, people).result()
+        table = to_table(plan_source(str(path), path.name, b"key", condition.profile.clip), ClipRef)
+        peaks: dict[str, int] = defaultdict(int)
+        ended = threading.Event()
+        watcher = threading.Thread(target=watch, args=(os.getpid(), peaks, ended, 0.01))
+        memory = psutil.Process().memory_info()
+        before, start = (memory.rss - memory.shared) >> 20, time.process_time()
+        watcher.start()
+        made = condition(table)
+        ended.set()
+        watcher.join()
+        seconds = time.process_time() - start
+    if made["conditioning"].null_count:
+        raise ValueError("not conditioned")
+    own = frames * 3 * size[0] * size[1] >> 20
+    beyond = peaks["driver"] - before - own
+    print(f"{people} people, {shown}: {frames} frames of {size[1]}x{size[0]} are {own} MiB, Condition takes {beyond} "
+          f"MiB more and {seconds:.0f} s; its row is {made.nbytes / 2**20:.0f} MiB")  # fmt: skip
+    return beyond
+
+
 def main() -> int:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--fps", type=int, default=30)
     parser.add_argument("--clips", type=int, default=0, help="so many of the plan's clips; 0: all")
+    parser.add_argument("--crowd", type=int, default=0, help="measure Condition for so many people instead")
     arguments = parser.parse_args()
+    if arguments.crowd:
+        drawn, _ = (crowd(arguments.crowd, shown) for shown in ("actor", "diffusion"))
+        return int(drawn > CROWD)
     peaks: dict[str, int] = defaultdict(int)
     with tempfile.TemporaryDirectory() as folder:
         frames = int(arguments.minutes * 60 * arguments.fps)

@@ -200,7 +200,7 @@ class Condition:
         for track, (seed, look) in zip(tracks, looks, strict=True):
             prompt = caption_from_cues([look] if track.number > 0 else [], scene)
             generator = self.profile.generator
-            size, style = tube_size(track.mask, [generator.tube, *generator.small_tubes]), generator.skeleton
+            size, style = tube_size(track.masks, [generator.tube, *generator.small_tubes]), generator.skeleton
             tubes.append(cut_tube(track, background, mask, seen.people, size, prompt, seed, style))
         return fused, tubes
 
@@ -260,7 +260,7 @@ class Condition:
 
     def _shared(self, ref: ClipRef, track: Track) -> tuple[int, int]:
         """How many of the track's first frames the clip before has, too, and of its last the one after, if one is."""
-        stop = track.first + len(track.body)
+        stop = track.first + len(track.keypoints)
         after = len(ref.pts) - self.profile.clip.overlap
         return max(0, ref.overlap - track.first), max(0, stop - max(after, track.first))
 

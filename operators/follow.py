@@ -69,11 +69,10 @@ class Follow:
 
     def _looks(self, frames: np.ndarray, track: Track) -> np.ndarray:
         """float32 [D] of length 1: the mean embedding of some frames; [0] if they are nowhere large enough."""
-        seen = np.flatnonzero(track.body.any(axis=(1, 2)))
-        chosen = seen[np.linspace(0, len(seen) - 1, min(_LOOKS, len(seen))).round().astype(int)]
-        pictures = [
-            crop.of(frames[track.first + t]) for t in chosen if (crop := largest(track.body[t])) is not None
-        ]
+        seen = [(t, body) for t, body in enumerate(track.bodies.frames, track.first) if body.area]
+        chosen = np.linspace(0, len(seen) - 1, min(_LOOKS, len(seen))).round().astype(int)
+        crops = [(t, largest(body.within(0, 0, *frames.shape[1:3]))) for t, body in (seen[n] for n in chosen)]
+        pictures = [crop.of(frames[t]) for t, crop in crops if crop is not None]
         if not pictures:
             return np.zeros(0, np.float32)
         mean = self.likeness.embed(pictures).mean(axis=0)

@@ -76,7 +76,7 @@ class Regenerate:
 
     def _overlapped(self, batch: pa.Table) -> pa.Table:
         """What becomes of the clips, as many at a time as are generated together, each finished while the next are, and
-        unpacked while those before it are: masks of a clip are gigabytes, which takes seconds.
+        unpacked while those before it are: masks of a clip are nearly a gigabyte, which takes seconds.
 
         Only this thread asks the generator: what is not generated ahead is so when nothing else goes on. So a clip that
         ended its worker before ends no attempt at another.
@@ -250,7 +250,7 @@ class Regenerate:
             return composite(background, anew, clip.tubes, generated)
         things = np.zeros_like(anew)
         for tube in clip.tubes:
-            things[tube.first : tube.first + len(tube.mask)] |= tube.mask
+            tube.masks.paste(things, tube.first)
         if drawn:
             masks = evidence.mask, evidence.body
             background = act_before_plate(background, *masks, clip.roles, clip.shots, _but(things, see))

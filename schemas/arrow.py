@@ -53,7 +53,7 @@ def _encode(value: Any) -> Any:
         raw = (
             zlib.compress(np.packbits(value).tobytes(), 1)
             if value.dtype == bool
-            else np.ascontiguousarray(value).tobytes()
+            else np.ascontiguousarray(value).reshape(-1).view(np.uint8).data  # Arrow copies it
         )
         return {"dtype": value.dtype.str, "shape": list(value.shape), "data": raw}
     if is_dataclass(value) and not isinstance(value, type):

@@ -6,6 +6,7 @@ import numpy as np
 
 from schemas.actor import Role
 from schemas.clip import ClipRef, Evidence
+from schemas.cues import Patches
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Tube:
                  reach beyond the frame
     conditioning uint8 [N,h,w,3] RGB at model resolution
     generate     bool [N,h,w]: VACE's mask, what to generate and not to keep; at model resolution
-    mask         bool [N,H,W] at source resolution: the pixels that the generated tube replaces
+    masks        at source resolution: the pixels that the generated tube replaces; bool [N,H,W] is taken, too
     seed         derived from the pseudo-identity (HMAC of release key, scope, track)
     """
 
@@ -26,9 +27,17 @@ class Tube:
     boxes: np.ndarray
     conditioning: np.ndarray
     generate: np.ndarray
-    mask: np.ndarray
+    masks: Patches
     prompt: str
     seed: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "masks", Patches.of(self.masks))
+
+    @property
+    def mask(self) -> np.ndarray:
+        """bool [N,H,W], made when it is asked for."""
+        return self.masks.whole()
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,48 @@
 """One person followed through a clip."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from schemas.clip import Person
+from schemas.cues import Patch, Patches
 
 
 @dataclass(frozen=True)
 class Track:
     """One person over the frames `first` .. `first + N - 1` of a clip's window.
 
-    body       bool [N,H,W]: what was detected (or filled in between detections); may be empty in frames
-               that the union over neighbours reaches into
-    mask       bool [N,H,W]: `body` joined over neighbouring frames and dilated; what gets regenerated
+    bodies     what was detected (or filled in between detections); may be empty in frames that the union over
+               neighbours reaches into
+    masks      `bodies` joined over neighbouring frames and dilated; what gets regenerated
     keypoints  float32 [N,K,3], K as in PoseDetections, x, y in pixels and score; score 0 where nothing is known
     score      of the surest sight of them
+
+    Whole frames, bool [N,H,W], are taken for `bodies` and `masks`, too.
     """
 
     number: int
     first: int
-    body: np.ndarray
-    mask: np.ndarray
+    bodies: Patches
+    masks: Patches
     keypoints: np.ndarray
     score: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bodies", Patches.of(self.bodies))
+        object.__setattr__(self, "masks", Patches.of(self.masks))
+
+    @property
+    def body(self) -> np.ndarray:
+        """bool [N,H,W], made when it is asked for."""
+        return self.bodies.whole()
+
+    @property
+    def mask(self) -> np.ndarray:
+        """bool [N,H,W], made when it is asked for."""
+        return self.masks.whole()
 
     def is_at(self, t: int) -> bool:
         """Whether frame `t` of the window is one of the track's."""
@@ -35,35 +52,31 @@ class Track:
         """float32 [K,3] in frame `t` of the window, which is one of the track's."""
         return np.asarray(self.keypoints[t - self.first])
 
+    def mask_at(self, t: int) -> Patch:
+        """The mask in frame `t` of the window; nothing in those that are none of the track's."""
+        return self.masks.frames[t - self.first] if self.is_at(t) else Patch.union([])
+
+    def covering(self, t: int, patch: Patch) -> "Track":
+        """The same with a patch more in the mask of frame `t`, which is one of the track's."""
+        return replace(self, masks=self.masks.joined(t - self.first, patch))
+
     def boxes_throughout(self) -> np.ndarray:
         """float32 [N,4]: boxes of the body, between and beyond the frames that have one as far as those around tell."""
-        boxes, steps = self.person().boxes, np.arange(len(self.body))
+        boxes, steps = self.bodies.boxes(), np.arange(len(self.bodies))
         known = np.isfinite(boxes[:, 0])
         if not known.any():
-            boxes, known = (
-                np.array([_extent(mask) for mask in self.mask], np.float32).reshape(-1, 4),
-                known | True,
-            )
+            boxes, known = self.masks.boxes(), known | True
         columns = [np.interp(steps, steps[known], column[known]) for column in boxes.T]
         return np.stack(columns, axis=1).astype(np.float32)
 
     def person(self) -> Person:
         """What may go on with the clip: boxes of the body, and joints."""
-        boxes = np.array([_extent(body) for body in self.body], np.float32).reshape(-1, 4)
-        return Person(self.number, self.first, boxes, self.keypoints)
+        return Person(self.number, self.first, self.bodies.boxes(), self.keypoints)
 
 
 def union(people: Sequence[Track], name: Literal["body", "mask"], shape: tuple[int, ...]) -> np.ndarray:
     """bool [T,H,W] of `shape`: everybody's `body` or `mask`."""
     joined = np.zeros(shape, bool)
     for track in people:
-        joined[track.first : track.first + len(track.mask)] |= getattr(track, name)
+        (track.bodies if name == "body" else track.masks).paste(joined, track.first)
     return joined
-
-
-def _extent(body: np.ndarray) -> tuple[float, float, float, float]:
-    """x0 y0 x1 y1 of a bool [H,W]; NaN if nothing is set."""
-    rows, columns = np.flatnonzero(body.any(axis=1)), np.flatnonzero(body.any(axis=0))
-    if not len(rows):
-        return (np.nan,) * 4
-    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)

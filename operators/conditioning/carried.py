@@ -1,10 +1,10 @@
 """What lies on a person, or is carried by one, belongs to that person: to the mask, and is never painted over."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
+from schemas.cues import Patch
 from schemas.track import Track
 
 _ON = 0.5  # share of a rectangle within somebody's mask from which on it is theirs
@@ -21,22 +21,11 @@ def carried(
     joined = list(people)
     left = []
     for row in painted.tolist():
-        t, x0, y0, x1, y1 = row[1], *(max(0, side) for side in row[2:])
-        shares = [_share(track, t, (x0, y0, x1, y1)) for track in joined]
+        t, place = row[1], Patch.of_box(np.array(row[2:]), shape[1:])
+        shares = [(track.mask_at(t) & place).area / max(1, place.area) for track in joined]
         if 0 <= t < shape[0] and max(shares, default=0.0) >= _ON:
             who = int(np.argmax(shares))
-            if joined[who] is people[who]:
-                joined[who] = replace(people[who], mask=people[who].mask.copy())
-            joined[who].mask[t - people[who].first, y0:y1, x0:x1] = True
+            joined[who] = joined[who].covering(t, place)
         else:
             left.append(row)
     return joined, np.array(left, np.int32).reshape(-1, 6)
-
-
-def _share(track: Track, t: int, box: tuple[int, int, int, int]) -> float:
-    """Of the box x0 y0 x1 y1 within somebody's mask in frame t."""
-    if not track.is_at(t):
-        return 0.0
-    x0, y0, x1, y1 = box
-    part = track.mask[t - track.first, y0:y1, x0:x1]
-    return float(part.mean()) if part.size else 0.0

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 
-import cv2
 import numpy as np
 
+from operators.conditioning.pieces import apart
 from operators.conditioning.track import track_shots
 from operators.gates.people import Detector, look, nobody_left
 from operators.models.boxes import shared_area
@@ -42,14 +43,13 @@ def track_everybody(
         raise ValueError(f"shots {shots} are not {len(frames)} frames")
     left: dict[int, tuple[InstanceMasks, InstanceMasks]] = {}
     for growth in range(policy.growths + 1):
-        people = []  # before they are followed anew: masks of both would be twice as much memory
         people, before = track_shots(frames, seen, poses, policy, shots), mask
         mask = union(people, "mask", frames.shape[:3])
-        stale = (mask != before).any(axis=(1, 2)) | (growth == 0)
-        again = np.flatnonzero(stale)
-        hidden = mask if spared is None else mask | spared
-        looks = look(detectors, frames[again], hidden[again])
-        left |= dict(zip(again.tolist(), zip(*looks, strict=True), strict=True))
+        stale = np.array([growth == 0 or (new != old).any() for new, old in zip(mask, before, strict=True)])
+        again = slice(None) if stale.all() else stale  # a copy of all frames is as much memory again
+        hidden = mask[again] if spared is None else mask[again] | spared[again]
+        looks = look(detectors, frames[again], hidden)
+        left |= dict(zip(np.flatnonzero(stale).tolist(), zip(*looks, strict=True), strict=True))
         if growth == policy.growths:
             break
         hits = [_hits(*pair, limits, size) for _, pair in sorted(left.items())]
@@ -88,13 +88,11 @@ def grown(
     """The detections of every frame with the hits of the frames around it, as sure as can be."""
     grown = list(seen)
     for t in range(len(seen)):
-        place = np.zeros(size, np.uint8)
-        for patch in [patch for near in hits[max(0, t - _SPREAD) : t + _SPREAD + 1] for patch in near]:
-            x0, y0, x1, y1 = patch.box
-            place[y0:y1, x0:x1] |= patch.inside
-        count, labels = cv2.connectedComponents(place)
-        for number in range(1, count):
-            grown[t] = added(grown[t], Patch.of(labels == number), size, policy)
+        place = np.zeros(size, bool)
+        for patch in chain(*hits[max(0, t - _SPREAD) : t + _SPREAD + 1]):
+            patch.paste(place)
+        for patch in apart(place):
+            grown[t] = added(grown[t], patch, size, policy)
     return grown
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from schemas.cues import Patch, Patches
 from schemas.track import Track
 
 _LARGEST = 0.05  # of the mask's own area: more is a piece of the scene
@@ -17,26 +18,36 @@ def cover_holes(people: Sequence[Track]) -> list[Track]:
     A mask made of a body and of what a witness boxed beside it leaves corners between the two, in which hair or a hand
     is left. Bodies stay as they are.
     """
-    return [_whole(track) for track in people]
+    return [replace(track, masks=_whole(track.masks)) for track in people]
 
 
-def _whole(track: Track) -> Track:
-    """The track, or one with another mask if anything was to be covered."""
-    mask = track.mask
-    for t, frame in enumerate(track.mask):
-        filled = _filled(frame)
-        if not np.array_equal(filled, frame):
-            mask = track.mask.copy() if mask is track.mask else mask
-            mask[t] = filled
-    return track if mask is track.mask else replace(track, mask=mask)
+def _whole(masks: Patches) -> Patches:
+    """Every frame's without holes."""
+    return replace(masks, frames=tuple(_filled(patch, masks.size) for patch in masks.frames))
 
 
-def _filled(mask: np.ndarray) -> np.ndarray:
-    """A bool [H,W] and all small parts of the rest of the frame, but for the largest, which is the scene."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
+def _filled(mask: Patch, size: tuple[int, int]) -> Patch:
+    """A mask and all small parts of the rest of the frame, but for the largest, which is the scene."""
+    x, y, height, width = _window(mask, size)
+    inside = mask.within(x, y, height, width)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((~inside).view(np.uint8), connectivity=4)
     areas = stats[:, cv2.CC_STAT_AREA].astype(float)
+    # All that lies beyond the window is one part, to which every side of it within the frame belongs.
+    areas[labels[0, 0] if x or y else labels[-1, -1]] += size[0] * size[1] - inside.size
     areas[0] = np.inf  # the mask itself
-    small = areas <= _LARGEST * mask.sum()
-    if len(areas) > 1 and not mask.all():
+    small = areas <= _LARGEST * mask.area
+    if len(areas) > 1:
         small[1 + int(areas[1:].argmax())] = False
-    return np.asarray(mask | small[labels])
+    return Patch.of(inside | small[labels], x, y) if small.any() else mask
+
+
+def _window(mask: Patch, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """x, y, height, width of what is to be looked at: the mask and a pixel around it, or all of the frame where the
+    rest of it may be in several parts, or so little that it counts as a hole."""
+    height, width = size
+    x0, y0, x1, y1 = mask.box
+    divided = x1 - x0 == width or y1 - y0 == height
+    if divided or height * width - mask.inside.size <= _LARGEST * mask.area:
+        return 0, 0, height, width
+    left, top, right, bottom = Patch.of_box(np.array([x0 - 1, y0 - 1, x1 + 1, y1 + 1]), size).box
+    return left, top, bottom - top, right - left

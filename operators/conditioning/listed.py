@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
@@ -59,7 +60,8 @@ def spare(
     """
     settings = policy.mask
     (masks, poses), nothing = cues, np.zeros((len(cues[0]), *size), bool)
-    masks, poses, bodies, excepted = list(masks), list(poses), nothing.copy(), []
+    masks, poses, excepted = list(masks), list(poses), []
+    bodies: list[list[Patch]] = [[] for _ in masks]
     if with_other_faces(listed, faces, policy.gates.grow_face_confidence):
         return Spared(cues, nothing, [])
     for t in sorted({one.frame for one in listed}):
@@ -71,7 +73,7 @@ def spare(
                 return Spared(cues, nothing, [])
             if len(who):
                 body = masks[t].masks[who[0]]
-                bodies[t] |= (body if body.area else Patch.of_box(one.box, size)).within(0, 0, *size)
+                bodies[t].append(body if body.area else Patch.of_box(one.box, size))
                 masks[t], poses[t] = _without(masks[t], who), _without(poses[t], posed)
                 excepted.append(one)
     for one in listed:
@@ -81,15 +83,17 @@ def spare(
             # Alone, it may be a sight of whom the box is of, though no mask in this frame is.
             if len(involved) > 1 or (box_iou(involved, one.box) < AGREES).any():
                 return Spared(cues, nothing, [])
-    return Spared((masks, poses), _grown(bodies, excepted, settings), excepted)
+    return Spared((masks, poses), _grown(bodies, excepted, size, settings), excepted)
 
 
-def _grown(bodies: np.ndarray, excepted: Sequence[Listed], policy: MaskPolicy) -> np.ndarray:
+def _grown(
+    bodies: list[list[Patch]], excepted: Sequence[Listed], size: tuple[int, int], policy: MaskPolicy
+) -> np.ndarray:
     """Joined over neighbouring frames and dilated, as a track's body is; in the boxes and frames of the excepted."""
-    places, reach = allowed(excepted, bodies.shape, policy), policy.union_frames
-    for t in np.flatnonzero(places.any(axis=(1, 2))):
-        around = np.asarray(bodies[max(0, t - reach) : t + reach + 1].any(axis=0))
-        places[t] &= dilate(around, policy.dilate_px, policy.dilate_share)
+    places, reach = allowed(excepted, (len(bodies), *size), policy), policy.union_frames
+    for t in np.flatnonzero(places.any(axis=(1, 2))).tolist():
+        around = Patch.union(chain(*bodies[max(0, t - reach) : t + reach + 1])).clipped(size)
+        places[t] &= dilate(around, size, policy.dilate_px, policy.dilate_share).within(0, 0, *size)
     return places
 
 

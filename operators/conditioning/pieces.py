@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from schemas.cues import Patch
+
 Sides = tuple[bool, bool, bool, bool]  # top, bottom, left, right
 
 
@@ -25,3 +27,13 @@ def pieces(found: np.ndarray, smallest: float, beyond: Sides = (True,) * 4) -> n
         goes_on = any(side and more for side, more in zip(touched, beyond, strict=True))
         kept[number] = area >= smallest and not goes_on
     return np.asarray(kept[labels])
+
+
+def apart(found: np.ndarray) -> list[Patch]:
+    """Each connected piece of a bool [H,W]."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8))
+    places = (Patch(int(x), int(y), np.ones((high, wide), bool)) for x, y, wide, high, _ in stats[1:])
+    return [
+        Patch(place.x, place.y, labels[place.window] == number)
+        for number, place in enumerate(places, start=1)
+    ]

@@ -8,6 +8,7 @@ from operators.conditioning.optical_flow import follow_boxes
 from operators.conditioning.paint import PAINTS
 from operators.models.scene.objects import ObjectDetector
 from operators.models.scene.ocr import TextReader, topic_of
+from schemas.cues import Patch, Patches
 from schemas.policy import MaskPolicy, Policy
 from schemas.profile import Profile
 from schemas.rules import Topic
@@ -97,7 +98,6 @@ def _tracks(rectangles: np.ndarray, size: tuple[int, int]) -> list[Track]:
 
 def _track(number: int, rectangles: np.ndarray, size: tuple[int, int]) -> Track:
     first, last = int(rectangles[:, 0].min()), int(rectangles[:, 0].max())
-    mask = np.zeros((last - first + 1, *size), bool)
-    for t, x0, y0, x1, y1 in rectangles.tolist():
-        mask[t - first, max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = True
-    return Track(number, first, mask, mask, np.zeros((len(mask), 17, 3), np.float32))
+    frames = (rectangles[rectangles[:, 0] == t, 1:] for t in range(first, last + 1))
+    masks = Patches(size, tuple(Patch.union(Patch.of_box(box, size) for box in boxes) for boxes in frames))
+    return Track(number, first, masks, masks, np.zeros((len(masks), 17, 3), np.float32))

@@ -1,6 +1,6 @@
 """Masks over what something in front cuts off from somebody: a leg beyond a post, a hand beyond a sign."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -30,10 +30,11 @@ def cover_severed(frames: np.ndarray, people: Sequence[Track], policy: MaskPolic
     shape = frames.shape[:3]
     colours = np.stack([_binned(frame) for frame in frames])
     covered = union(people, "mask", shape)
-    scene = _shares(colours, ~covered)
+    scene = _shares(frame[~there] for frame, there in zip(colours, covered, strict=True))
     parts = np.zeros(shape, bool)
     for track in people:
-        own = _shares(colours[track.first : track.first + len(track.body)], track.body)
+        bodies = enumerate(track.bodies.frames, track.first)
+        own = _shares(body.pick(colours[t]) for t, body in bodies)
         telling = (own > _COMMON) & (own > _TIMES * scene)
         for t, box in enumerate(track.boxes_throughout().round().astype(int), track.first):
             height = int(box[3] - box[1])
@@ -52,13 +53,11 @@ def _binned(frame: np.ndarray) -> np.ndarray:
     return (light.astype(np.uint16) * _BINS[1] + a) * _BINS[2] + b
 
 
-def _shares(colours: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """float [bins]: how often each colour occurs there, neighbouring lightness counted in part."""
-    count, total = int(np.prod(_BINS)), np.zeros(int(np.prod(_BINS)), np.int64)
-    for frame, inside in zip(
-        colours, where, strict=True
-    ):  # all at once as integers would be a clip eight times
-        total += np.bincount(frame[inside], minlength=count)
+def _shares(colours: Iterable[np.ndarray]) -> np.ndarray:
+    """float [bins]: how often each colour occurs in arrays [n] of them, neighbouring lightness counted in part."""
+    total = np.zeros(int(np.prod(_BINS)), np.int64)
+    for some in colours:  # all at once as integers would be a clip eight times
+        total += np.bincount(some, minlength=len(total))
     counts = total.reshape(_BINS).astype(float)
     near = counts.copy()
     near[1:] += counts[:-1] / 2

@@ -103,8 +103,12 @@ def draw_tracks(people: Sequence[Track], shape: tuple[int, ...], style: Skeleton
     Strokes are 4 px at the source's size, as ReGenHuman draws them, and shrink with the frames.
     """
     frames, height, width = shape
-    present = [[track.keypoints_at(t) for track in people if track.is_at(t)] for t in range(frames)]
-    return np.stack([draw_skeleton(np.array(points), height, width, style) for points in present])
+    drawn = np.zeros((frames, height, width, 3), np.uint8)
+    for t, frame in enumerate(drawn):
+        points = [track.keypoints_at(t) for track in people if track.is_at(t)]
+        if points:
+            frame[:] = draw_skeleton(np.array(points), height, width, style)
+    return drawn
 
 
 def _body(canvas: np.ndarray, people: np.ndarray, min_score: float) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from operators.conditioning.linking import Detection, Path, colours, link
 from operators.models.boxes import best_pairs, box_iou, shared_area
 from operators.models.runtime.finite import check_finite
-from schemas.cues import InstanceMasks, Patch, PoseDetections
+from schemas.cues import InstanceMasks, Patch, Patches, PoseDetections
 from schemas.policy import MaskPolicy
 from schemas.track import Track
 
@@ -112,31 +112,29 @@ def _finish(number: int, path: Path, frames: int, size: tuple[int, int], policy:
     """Fill the gaps, join over neighbours, dilate."""
     seen, reach = sorted(path), policy.union_frames
     first, stop = max(0, seen[0] - reach), min(frames, seen[-1] + reach + 1)
-    body, boxed = np.zeros((stop - first, *size), bool), {}
     keypoints = np.zeros((stop - first, *path[seen[0]].keypoints.shape), np.float32)
+    bodies, places, boxed = {}, {}, {}
     for t, detection in path.items():
-        body[t - first], keypoints[t - first] = detection.body.within(0, 0, *size), detection.keypoints
+        bodies[t], keypoints[t - first] = detection.body.clipped(size), detection.keypoints
         if _falls_short(detection):
-            boxed[t - first] = Patch.of_box(detection.box, size).within(0, 0, *size)
-    on_the_way: dict[int, np.ndarray] = {}
+            boxed[t] = Patch.of_box(detection.box, size)
+    # Where somebody may be is masked; what is asked of a body is asked of one.
     for before, after in pairwise(seen):
         for t in range(before + 1, after):
             ends, share = (path[before], path[after]), (t - before) / (after - before)
             box = (1 - share) * ends[0].box + share * ends[1].box
-            body[t - first] = _sweep(*ends, box, size)
-            on_the_way[t - first] = _moved_to(box, ends[int(share >= 0.5)], size)
+            places[t] = _sweep(*ends, box, size)
+            bodies[t] = _moved_to(box, ends[int(share >= 0.5)], size)
             keypoints[t - first] = _between(keypoints[before - first], keypoints[after - first], share)
-    mask = np.zeros_like(body)
-    for i in range(len(mask)):  # one at a time: a track in large frames is a lot of memory once
-        span = _around(first + i, reach, frames, first)
-        mask[i] = dilate(np.any(body[span], axis=0), policy.dilate_px, policy.dilate_share)
-        if boxes := [box for t, box in boxed.items() if span.start <= t < span.stop]:
-            mask[i] |= dilate(np.any(boxes, axis=0), policy.dilate_px)
-    # Where somebody may be is masked; what is asked of a body is asked of one.
-    for i, there in on_the_way.items():
-        body[i] = there
+    masks, places = [], bodies | places
+    for t in range(first, stop):
+        around = _around(t, reach, frames)
+        place, edge = (Patch.union(there[n] for n in around if n in there) for there in (places, boxed))
+        mask = dilate(place, size, policy.dilate_px, policy.dilate_share)
+        masks.append(mask | dilate(edge, size, policy.dilate_px))
+    there = [bodies.get(t, Patch.union([])) for t in range(first, stop)]
     surest = max(detection.score for detection in path.values())
-    return Track(number, first, body, mask, keypoints, surest)
+    return Track(number, first, Patches(size, tuple(there)), Patches(size, tuple(masks)), keypoints, surest)
 
 
 def _falls_short(detection: Detection) -> bool:
@@ -157,23 +155,23 @@ def _falls_short(detection: Detection) -> bool:
     return not whole
 
 
-def _around(t: int, reach: int, frames: int, first: int) -> slice:
-    """Of a track from `first` on, the frames around `t` that are joined: as many at the clip's ends as elsewhere, or of
-    whom one frame sees too little, fewer others would make up for it there."""
+def _around(t: int, reach: int, frames: int) -> range:
+    """The frames around `t` that are joined: as many at the clip's ends as elsewhere, or of whom one frame sees too
+    little, fewer others would make up for it there."""
     start = max(0, min(t - reach, frames - 2 * reach - 1))
-    return slice(max(0, start - first), max(0, start + 2 * reach + 1 - first))
+    return range(start, start + 2 * reach + 1)
 
 
-def _sweep(before: Detection, after: Detection, box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """bool [H,W]: where somebody may be between two sights: at both places, and anywhere in the box on the way."""
-    return (before.body | after.body | Patch.of_box(box, size)).within(0, 0, *size)
+def _sweep(before: Detection, after: Detection, box: np.ndarray, size: tuple[int, int]) -> Patch:
+    """Where somebody may be between two sights: at both places, and anywhere in the box on the way."""
+    return (before.body | after.body | Patch.of_box(box, size)).clipped(size)
 
 
-def _moved_to(box: np.ndarray, one: Detection, size: tuple[int, int]) -> np.ndarray:
-    """bool [H,W]: the body of a sight, moved to a box [4]. The rest of where somebody may be on the way is scenery, and
-    shown as it is in other frames."""
+def _moved_to(box: np.ndarray, one: Detection, size: tuple[int, int]) -> Patch:
+    """The body of a sight, moved to a box [4]. The rest of where somebody may be on the way is scenery, and shown as it
+    is in other frames."""
     dx, dy = one.off(box).round().astype(int).tolist()
-    return replace(one.body, x=one.body.x + dx, y=one.body.y + dy).within(0, 0, *size)
+    return replace(one.body, x=one.body.x + dx, y=one.body.y + dy).clipped(size)
 
 
 def _between(before: np.ndarray, after: np.ndarray, share: float) -> np.ndarray:
@@ -182,16 +180,15 @@ def _between(before: np.ndarray, after: np.ndarray, share: float) -> np.ndarray:
     return point
 
 
-def dilate(mask: np.ndarray, px: float, share: float = 0.0) -> np.ndarray:
-    """A bool [H,W] grown by so many pixels and a share of its height, measured with an exact distance transform."""
-    rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
-    if not len(rows):
-        return mask
-    radius = px + share * (rows[-1] - rows[0] + 1)
+def dilate(patch: Patch, size: tuple[int, int], px: float, share: float = 0.0) -> Patch:
+    """A mask in a frame of `size` (H, W), grown by so many pixels and a share of its height, measured with an exact
+    distance transform."""
+    x0, y0, x1, y1 = Patch.of(patch.inside, patch.x, patch.y).box
+    if x0 == x1:
+        return patch
+    radius = px + share * (y1 - y0)
     pad = int(np.ceil(radius)) + 1
-    y, x = max(0, rows[0] - pad), max(0, columns[0] - pad)
-    window = (slice(y, rows[-1] + pad + 1), slice(x, columns[-1] + pad + 1))
-    grown = mask.copy()
-    distance = cv2.distanceTransform((~mask[window]).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    grown[window] = distance <= radius
-    return grown
+    left, top, right, bottom = Patch.of_box(np.array([x0 - pad, y0 - pad, x1 + pad, y1 + pad]), size).box
+    beyond = ~patch.within(left, top, bottom - top, right - left)
+    distance = cv2.distanceTransform(beyond.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return Patch.of(distance <= radius, left, top)

@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from operators.conditioning.fuse import fuse_structhuman
 from operators.conditioning.skeleton import ANNOTATED, draw_skeleton
 from schemas.conditioning import Tube
+from schemas.cues import Patch, Patches
 from schemas.profile import Size, Skeleton
 from schemas.track import Track
 
@@ -32,18 +33,19 @@ def cut_tube(
     reaches into the window is drawn, because the generator must know whom else it sees: as VACE's annotator would
     draw them on this window as a video of its own, so that strokes do not grow with a small person.
     """
-    boxes = tube_boxes(track.mask, size)
+    boxes = tube_boxes(track.masks, size)
     frames, masks, skeletons = [], [], []
     for i, box in enumerate(boxes):
         t = track.first + i
         frames.append(cut(background[t], box, size, cv2.INTER_AREA))
-        masks.append(cut(mask[t].astype(np.uint8), box, size, cv2.INTER_NEAREST) > 0)
+        masks.append(cut(mask[t].view(np.uint8), box, size, cv2.INTER_NEAREST) > 0)
         people = [_into(other.keypoints_at(t), box, size) for other in everyone if other.is_at(t)]
+        people = [points for points in people if _reaches(points, size)]  # of a crowd that is one in ten
         points = np.stack(people) if people else np.zeros((0, 17, 3), np.float32)
         skeletons.append(draw_skeleton(points, size.height, size.width, style, ANNOTATED))
     generate = np.stack(masks)
     conditioning = fuse_structhuman(np.stack(frames), generate, np.stack(skeletons))
-    return Tube(track.number, track.first, boxes, conditioning, generate, track.mask, prompt, seed)
+    return Tube(track.number, track.first, boxes, conditioning, generate, track.masks, prompt, seed)
 
 
 def whole_frame(
@@ -54,6 +56,7 @@ def whole_frame(
     All of it is generated (VACE's mask is all ones), and kept where `mask` bool [T,H,W] is set: StructAll's everywhere.
     """
     frames, height, width = fused.shape[:3]
+    everything = Patch.of_box(np.array([0, 0, width, height]), (height, width))
     if height > width:
         size = Size(height=size.width, width=size.height)
     small = [cv2.resize(frame, (size.width, size.height), interpolation=cv2.INTER_AREA) for frame in fused]
@@ -63,23 +66,23 @@ def whole_frame(
         boxes=np.tile(np.array([0, 0, width, height], np.int32), (frames, 1)),
         conditioning=np.stack(small),
         generate=np.ones((frames, size.height, size.width), bool),
-        mask=np.ones((frames, height, width), bool) if mask is None else mask,
+        masks=Patches((height, width), (everything,) * frames) if mask is None else Patches.of(mask),
         prompt=prompt,
         seed=seed,
     )
 
 
-def tube_size(mask: np.ndarray, sizes: Sequence[Size]) -> Size:
-    """The lowest of `sizes` that shows whom `mask` bool [N,H,W] holds no smaller than the source, or the highest."""
+def tube_size(masks: Patches | np.ndarray, sizes: Sequence[Size]) -> Size:
+    """The lowest of `sizes` that shows whom masks (or bool [N,H,W]) hold no smaller than the source, or the highest."""
     ordered = sorted(sizes, key=lambda size: size.height)
-    windows = ((size, tube_boxes(mask, size)) for size in ordered[:-1])
+    windows = ((size, tube_boxes(masks, size)) for size in ordered[:-1])
     fitting = (size for size, boxes in windows if (boxes[:, 3] - boxes[:, 1]).max() <= size.height)
     return next(fitting, ordered[-1])
 
 
-def tube_boxes(mask: np.ndarray, size: Size) -> np.ndarray:
-    """Windows int32 [N,4] of the tube's aspect that contain `mask` bool [N,H,W] in every frame."""
-    extents = np.array([_extent(frame) for frame in mask], np.float64)
+def tube_boxes(masks: Patches | np.ndarray, size: Size) -> np.ndarray:
+    """Windows int32 [N,4] of the tube's aspect that contain `masks`, or bool [N,H,W], in every frame."""
+    extents = Patches.of(masks).boxes().astype(np.float64)
     known = ~np.isnan(extents[:, 0])
     if not known.any():
         raise ValueError("a track without a mask")
@@ -107,13 +110,16 @@ def cut(frame: np.ndarray, box: np.ndarray, size: Size, interpolation: int) -> n
     return cv2.resize(padded, (size.width, size.height), interpolation=interpolation)
 
 
-def _extent(mask: np.ndarray) -> tuple[float, float, float, float]:
-    rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
-    if not len(rows):
-        return (np.nan,) * 4
-    return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
-
-
 def _into(keypoints: np.ndarray, box: np.ndarray, size: Size) -> np.ndarray:
     scale = np.array([size.width, size.height]) / (box[2:] - box[:2])
     return np.concatenate([(keypoints[:, :2] - box[:2]) * scale, keypoints[:, 2:]], axis=1).astype(np.float32)
+
+
+def _reaches(points: np.ndarray, size: Size) -> bool:
+    """Whether anything of somebody with these joints [K,3] may be seen in a picture of `size`, strokes included."""
+    x, y, _ = points[(points[:, 2] > 0) & np.isfinite(points).all(axis=1)].T
+    far = max(size.height, size.width) / 10
+    beyond = (
+        (x < -far).all() or (x > size.width + far).all() or (y < -far).all() or (y > size.height + far).all()
+    )
+    return len(x) > 0 and not beyond

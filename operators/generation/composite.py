@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from schemas.conditioning import Tube
+from schemas.cues import Patch
 
 
 def composite(
@@ -24,28 +25,19 @@ def composite(
         if people.dtype != np.uint8:  # NaN would be cast to black
             raise ValueError(f"tube {tube.track} was generated as {people.dtype}, not as uint8")
         for i, box in enumerate(tube.boxes):
-            t = tube.first + i
-            _paste(frames[t], people[i], box, tube.mask[i], ~mask[t])
-            covered[t] |= tube.mask[i] & _inside(box, mask.shape[1:])
+            t, theirs = tube.first + i, tube.masks.frames[i] & Patch.of_box(box, mask.shape[1:])
+            _paste(frames[t], people[i], box, theirs, mask[t])
+            theirs.paste(covered[t])
     if (covered != mask).any():
         raise ValueError(f"{int((covered ^ mask).sum())} pixels of the mask and the tubes disagree")
     return frames
 
 
-def _inside(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    inside = np.zeros(size, bool)
-    x0, y0, x1, y1 = np.clip(box, 0, [size[1], size[0]] * 2)
-    inside[y0:y1, x0:x1] = True
-    return inside
-
-
-def _paste(
-    frame: np.ndarray, person: np.ndarray, box: np.ndarray, mask: np.ndarray, known: np.ndarray
-) -> None:
-    """Resize one generated frame to its box and copy it where `mask`, shifted to the light around it.
+def _paste(frame: np.ndarray, person: np.ndarray, box: np.ndarray, theirs: Patch, mask: np.ndarray) -> None:
+    """Resize one generated frame to its box and copy it where `theirs` is set, shifted to the light around it.
 
     The generator's colours drift by a few levels; the mean difference over the background that both show
-    (`known`: outside everybody's mask, so never a person's pixel) is taken off, or the seam is seen.
+    (outside everybody's `mask` bool [H,W], so never a person's pixel) is taken off, or the seam is seen.
     """
     x0, y0, x1, y1 = (int(v) for v in box)
     (height, width) = frame.shape[:2]
@@ -55,8 +47,8 @@ def _paste(
     full = cv2.resize(person, (x1 - x0, y1 - y0), interpolation=cv2.INTER_CUBIC)
     part = full[top - y0 : bottom - y0, left - x0 : right - x0].astype(np.float32)
     here = frame[top:bottom, left:right]
-    around = known[top:bottom, left:right]
+    around = ~mask[top:bottom, left:right]
     if around.sum() >= 64:
         part += np.clip((here[around].astype(np.float32) - part[around]).mean(axis=0), -24, 24)
-    inside = mask[top:bottom, left:right]
+    inside = theirs.within(left, top, bottom - top, right - left)
     here[inside] = np.clip(np.round(part), 0, 255).astype(np.uint8)[inside]

@@ -71,5 +71,4 @@ class BlazePose:
         x, y, side = place.tolist()
         inside = cv2.resize(mask, (side, side), interpolation=cv2.INTER_LINEAR) >= self.threshold
         left, top = max(0, -x), max(0, -y)
-        patch = Patch.of(inside[top : max(0, size[0] - y), left : max(0, size[1] - x)])
-        return Patch(patch.x + x + left, patch.y + y + top, patch.inside)
+        return Patch.of(inside[top : max(0, size[0] - y), left : max(0, size[1] - x)], x + left, y + top)

@@ -59,8 +59,7 @@ def uncovered(box: np.ndarray, hidden: np.ndarray) -> Patch | None:
         return whole
     if not left.any():
         return None
-    part = Patch.of(left)
-    return Patch(x0 + part.x, y0 + part.y, part.inside)
+    return Patch.of(left, x0, y0)
 
 
 def _beyond(inside: np.ndarray) -> np.ndarray:
