@@ -11,7 +11,8 @@ from schemas.cues import PersonBoxes
 _SURE = 0.66  # in both views: what is seen in one alone is mostly furniture
 _KNOWN = 0.5  # a fainter box, which gates let pass, takes nobody's place
 _SAME = 0.5  # IoU of what the two views see
-_WITHIN = 0.8  # share of a piece of somebody that lies in their box
+_WITHIN = 0.8  # share of a piece of somebody that lies in their box,
+_FILLED = 0.4  # and IoU of that and of all such pieces together
 
 
 class TurnedLook:
@@ -58,13 +59,15 @@ class TurnedLook:
 
 
 def _is_known(place: np.ndarray, known: np.ndarray) -> bool:
-    """Whether a box [4] is of one of `known` [N,4], or of those together that lie in it: of somebody near, tiles of an
-    upright look show a head and a trunk, each for itself."""
+    """Whether a box [4] is of one of `known` [N,4], or of those together that lie in it and fill it nearly as well: of
+    somebody near, tiles of an upright look show a head and a trunk, each for itself, and boxes in a turn are wide."""
+    if box_iou(place[None], known).max(initial=0) >= _SAME:
+        return True
     pieces = known[shared_area(known, place)[:, 0] >= _WITHIN * (known[:, 2:] - known[:, :2]).prod(axis=1)]
-    if len(pieces):
-        whole = np.concatenate([pieces[:, :2].min(axis=0), pieces[:, 2:].max(axis=0)])
-        known = np.concatenate([known, whole[None]])
-    return bool(box_iou(place[None], known).max(initial=0) >= _SAME)
+    if not len(pieces):
+        return False
+    whole = np.concatenate([pieces[:, :2].min(axis=0), pieces[:, 2:].max(axis=0)])
+    return bool(box_iou(place[None], whole[None])[0, 0] >= _FILLED)
 
 
 def _back(boxes: np.ndarray, quarters: int, size: tuple[int, ...]) -> np.ndarray:

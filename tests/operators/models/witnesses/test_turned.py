@@ -48,12 +48,20 @@ def test_whose_pieces_are_known_is_known_and_nobody_beside_them() -> None:
     (found,) = TurnedLook(FOUND)(frame[None], [NOBODY])
     place = found.boxes[0]
     pieces = np.repeat(place[None], 2, axis=0)
-    pieces[0, 3] = pieces[1, 1] = place[1] + 0.45 * (place[3] - place[1])  # the upper and the lower part
+    pieces[0, 3] = pieces[1, 1] = place[1] + 0.35 * (place[3] - place[1])  # the upper and the lower part
     certain = np.full(2, 0.9, np.float32)
     (left,) = TurnedLook(FOUND)(frame[None], [PersonBoxes(pieces, certain)])
     assert len(left.boxes) == len(found.boxes) - 1
     assert not box_iou(place[None], left.boxes).max(initial=0) > 0.5
-    for one in (pieces[:1], pieces + place[2] - place[0]):  # a part of them alone; somebody else, beside them
+    narrow = place + (place[2] - place[0]) * np.array([0.28, 0, -0.28, 0], np.float32)
+    (left,) = TurnedLook(FOUND)(frame[None], [PersonBoxes(narrow[None], certain[:1])])
+    assert not box_iou(place[None], left.boxes).max(initial=0) > 0.5  # boxes in a turn are wide
+    thin = place + (place[2] - place[0]) * np.array([0.35, 0, -0.35, 0], np.float32)
+    for one in (
+        thin[None],
+        pieces[:1],
+        pieces + place[2] - place[0],
+    ):  # a part of them alone; somebody else, beside them
         (left,) = TurnedLook(FOUND)(frame[None], [PersonBoxes(one, certain[: len(one)])])
         assert box_iou(place[None], left.boxes).max() > 0.5
 
