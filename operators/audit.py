@@ -192,7 +192,9 @@ class Audit:
     def _labels(self, clip: CandidateClip) -> bytes:
         """The file of labels, if they are to be published; empty if not."""
         form, ref = self.policy.labels, clip.ref
-        return labels_file(clip.labels, form, ref.frames, ref.height, ref.width) if form != "none" else b""
+        if form == "none":
+            return b""
+        return labels_file(clip.labels, form, ref.key, ref.frames, ref.height, ref.width)
 
     def _is_lost(self, evidence: Evidence) -> bool:
         """Whether nothing is to be seen of people, as was asked for."""

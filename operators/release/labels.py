@@ -1,7 +1,8 @@
 """A clip's labels as a file: a table in parquet, or COCO's JSON; written in one way, read back, and checked.
 
 KEY.labels.parquet has a row for each PersonLabel. KEY.labels.json is COCO's, of keypoints and of instances in
-one, with `track_id`, `person` and `visibility` beside each annotation; images are the clip's frames.
+one, with `track_id`, `person` and `visibility` beside each annotation; images are the clip's frames, each called by the
+name that examples/coco_frames.py writes it under, with its `frame` in the clip's `video` beside.
 """
 
 import io
@@ -23,11 +24,13 @@ _BONES = [[16, 14], [14, 12], [17, 15], [15, 13], [12, 13], [6, 12], [7, 13], [6
 _BONES += [[8, 10], [9, 11], [2, 3], [1, 2], [1, 3], [2, 4], [3, 5], [4, 6], [5, 7]]
 
 
-def written(labels: Sequence[PersonLabel], form: str, frames: int, height: int, width: int) -> bytes:
-    """The file of a clip of so many frames of this size; `form` is parquet or coco."""
+def written(
+    labels: Sequence[PersonLabel], form: str, key: str, frames: int, height: int, width: int
+) -> bytes:
+    """The file of a clip of so many frames of this size, by its key; `form` is parquet or coco."""
     if form == "parquet":
         return parquet_form.written(to_table(labels, PersonLabel))
-    return json_form.written(_coco(labels, frames, height, width))
+    return json_form.written(_coco(labels, key, frames, height, width))
 
 
 def read(data: bytes, form: str) -> list[PersonLabel]:
@@ -38,10 +41,10 @@ def read(data: bytes, form: str) -> list[PersonLabel]:
 
 
 def is_alone(
-    data: bytes, labels: Sequence[PersonLabel], form: str, frames: int, height: int, width: int
+    data: bytes, labels: Sequence[PersonLabel], form: str, key: str, frames: int, height: int, width: int
 ) -> bool:
     """Whether a file holds these labels, and no byte beside them."""
-    due = written(labels, form, frames, height, width)
+    due = written(labels, form, key, frames, height, width)
     return parquet_form.same(data, due) if form == "parquet" else data == due
 
 
@@ -120,8 +123,12 @@ def _plain(label: PersonLabel) -> bool:
     )
 
 
-def _coco(labels: Sequence[PersonLabel], frames: int, height: int, width: int) -> dict[str, Any]:
-    images = [{"id": number, "width": width, "height": height} for number in range(frames)]
+def _coco(labels: Sequence[PersonLabel], key: str, frames: int, height: int, width: int) -> dict[str, Any]:
+    alike = {"video": f"{key}.mp4", "width": width, "height": height}
+    images = [
+        {"id": number, "file_name": f"{key}/{number:06d}.png", "frame": number, **alike}
+        for number in range(frames)
+    ]
     person = {"id": 1, "name": "person", "supercategory": "person", "keypoints": JOINTS, "skeleton": _BONES}
     made = [_annotation(number, label, height, width) for number, label in enumerate(labels, 1)]
     info = {"description": "Labels of generated people"}  # pycocotools asks for it

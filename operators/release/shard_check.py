@@ -240,7 +240,7 @@ def _check_labels(
             told = labels.read(found[member], form)
             for fault in labels.faults(told, row.regenerated, *shape, due):
                 checked.breach(f"{where}.{member}", fault)
-            alone = labels.is_alone(found[member], told, form, *shape)
+            alone = labels.is_alone(found[member], told, form, row.key, *shape)
             checked.demand(alone, f"{where}.{member}", "holds more than labels")
 
 

@@ -38,6 +38,8 @@ from tests.operators.actor.walks import SIZE
 from tests.operators.stages import FRAMES, HEIGHT, WIDTH, Stages, disguising
 from tests.operators.stages import written as shard_of
 
+NAME = "0123456789abcdef-00000"  # a clip's key
+
 
 @pytest.fixture(scope="module")
 def two() -> list[Actor]:
@@ -133,21 +135,24 @@ def test_a_person_is_called_the_same_where_the_policy_gives_one_look_and_nowhere
 @pytest.mark.parametrize("form", MEMBERS)
 def test_a_file_holds_the_labels_and_no_byte_more(labels: list[PersonLabel], form: str) -> None:
     shape = (3, *SIZE)
-    data = written(labels, form, *shape)
+    data = written(labels, form, NAME, *shape)
     assert read(data, form) == labels
-    assert is_alone(data, labels, form, *shape)
-    assert not is_alone(data + b" ", labels, form, *shape)
+    assert is_alone(data, labels, form, NAME, *shape)
+    assert not is_alone(data + b" ", labels, form, NAME, *shape)
     assert faults(labels, 2, *shape) == []
-    none = written([], form, *shape)
-    assert read(none, form) == [] and is_alone(none, [], form, *shape) and faults([], 0, *shape) == []
+    none = written([], form, NAME, *shape)
+    assert read(none, form) == [] and is_alone(none, [], form, NAME, *shape) and faults([], 0, *shape) == []
 
 
 def test_coco_has_what_cocos_readers_ask_for(labels: list[PersonLabel]) -> None:
-    told = json.loads(written(labels, "coco", 3, *SIZE))
+    told = json.loads(written(labels, "coco", NAME, 3, *SIZE))
     assert told["info"]["description"] and told["licenses"] == [], (
         "pycocotools' COCO.info() takes them for there"
     )
     assert len(told["categories"][0]["keypoints"]) == 17
+    assert [(one["id"], one["frame"], one["file_name"], one["video"]) for one in told["images"]] == [
+        (number, number, f"{NAME}/{number:06d}.png", f"{NAME}.mp4") for number in range(3)
+    ]
     assert {one["image_id"] for one in told["annotations"]} <= {one["id"] for one in told["images"]}
     for one, label in zip(told["annotations"], labels, strict=True):
         x, y, wide, high = one["bbox"]
@@ -281,7 +286,7 @@ def told(form: str) -> bytes:
     mask[10:40, 20:30] = True
     points = [22.0, 12.0, 2.0] * 17
     one = PersonLabel(0, 1, "0123456789abcdef", [20, 10, 30, 40], 1.0, points, runs(mask))
-    return written([replace(one, frame=frame) for frame in range(5)], form, 5, 48, 64)
+    return written([replace(one, frame=frame) for frame in range(5)], form, KEY.key, 5, 48, 64)
 
 
 def breaches(
@@ -310,7 +315,7 @@ def test_verify_takes_labels_only_where_the_policy_publishes_them_and_demands_th
     lacking = breaches(TOLD[form], told(form), TOLD[form], lambda _: b"")
     assert "has no labels, although the policy publishes them" in lacking
     alone = replace(KEY, overlap=0, pts=KEY.pts[1:])
-    silent = breaches(TOLD[form], written([], form, 5, 48, 64), TOLD[form], ref=alone)
+    silent = breaches(TOLD[form], written([], form, KEY.key, 5, 48, 64), TOLD[form], ref=alone)
     assert silent == ["labels name nobody, and 1 were made anew"]
     other = next(name for name in MEMBERS if name != form)
     assert breaches(TOLD[form], told(form), TOLD[other])
