@@ -27,7 +27,9 @@ FILE = "chunk-{chunk_index:03d}/file-{file_index:03d}"
 DATA_PATH = f"{DATA}/{FILE}.parquet"
 VIDEO_PATH = f"{VIDEOS}/{{video_key}}/{FILE}.mp4"
 OWN = ("timestamp", "frame_index", "episode_index", "index", "task_index")  # features that every dataset has
+LONGEST = 1024  # numbers of a vector: a picture of 32x32 levels is the least that would pass for one
 _MOST = 10**7  # episodes: each that is missing is a line in the record of what became of them
+_LARGEST = {"total_episodes": _MOST, "fps": 10**4}
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _REMEDY = "Mend the dataset, or plan its folder videos alone"
 
@@ -97,6 +99,10 @@ def read(place: str) -> Dataset | None:
     episodes = {one.index: one for one in found}
     if len(episodes) < len(found):
         raise UserError(f"{place}/{EPISODES}", "names an episode twice", _REMEDY)
+    if max(episodes) >= _MOST:
+        raise UserError(
+            f"{place}/{EPISODES}", f"names an episode {max(episodes)}, of {_MOST} at most", _REMEDY
+        )
     return Dataset(place, info, episodes, max(info["total_episodes"], *(n + 1 for n in episodes), 0))
 
 
@@ -139,6 +145,13 @@ def size(feature: dict[str, Any]) -> tuple[int, int]:
     return int(feature["shape"][names.index("height")]), int(feature["shape"][names.index("width")])
 
 
+def is_plain(feature: dict[str, Any]) -> bool:
+    """Whether it is of numbers, truth values, or vectors of up to LONGEST of them."""
+    kinds = ("float", "int", "uint", "bool")
+    short = len(feature["shape"]) <= 1 and math.prod(feature["shape"]) <= LONGEST
+    return short and feature["dtype"].rstrip("0123456789") in kinds
+
+
 def _info(place: str, written: bytes) -> dict[str, Any] | None:
     """meta/info.json, of which everything that is used here is as it must be; None if it is of something else."""
     where = f"{place}/{INFO}"
@@ -147,14 +160,13 @@ def _info(place: str, written: bytes) -> dict[str, Any] | None:
         if not isinstance(info, dict) or "codebase_version" not in info:
             return None
         version, features = info["codebase_version"], info["features"]
-        kinds = [
-            (key, feature["dtype"], [int(size) for size in feature["shape"]])
-            for key, feature in features.items()
-        ]
+        for feature in features.values():
+            feature["shape"] = [int(size) for size in feature["shape"]]
+        kinds = [(key, feature["dtype"], feature["shape"]) for key, feature in features.items()]
         if isinstance(info["fps"], float) and info["fps"].is_integer():
             info["fps"] = int(info["fps"])  # as writers in other languages put it
         counts = [info["total_episodes"], info["fps"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise UserError(
             where, f"is no LeRobot dataset's ({type(error).__name__}: {error})", _REMEDY
         ) from None
@@ -163,12 +175,14 @@ def _info(place: str, written: bytes) -> dict[str, Any] | None:
         raise UserError(where, f"is of version {version}", remedy)
     if any(type(count) is not int or count < 0 for count in counts) or not info["fps"]:
         raise UserError(where, "total_episodes and fps are no whole numbers", _REMEDY)
-    if counts[0] > _MOST:
-        raise UserError(where, f"total_episodes is more than {_MOST}", _REMEDY)
+    if large := [name for name, most in _LARGEST.items() if info[name] > most]:
+        raise UserError(where, f"{large[0]} is more than {_LARGEST[large[0]]}", _REMEDY)
     if wrong := [key for key, kind, _ in kinds if not isinstance(kind, str)]:
         raise UserError(where, f"the feature {wrong[0]!r} has no dtype that is a word", _REMEDY)
     if missing := [key for key in OWN if key not in features]:
         raise UserError(where, f"has no feature {missing[0]}", _REMEDY)
+    if wrong := [key for key in OWN if not is_plain(features[key]) or math.prod(features[key]["shape"]) != 1]:
+        raise UserError(where, f"the feature {wrong[0]!r} is no number", _REMEDY)
     videos = [(key, shape) for key, kind, shape in kinds if kind == "video"]
     if not videos:
         raise UserError(where, "has no feature of dtype video", "Datasets of single images are not read yet")
@@ -215,6 +229,6 @@ def _episode(row: dict[str, Any], keys: list[str]) -> Episode:
 
 def _whole(number: Any) -> int:
     """A number of episodes, files or rows; pandas makes floats of a column in which one is missing."""
-    if not math.isfinite(number) or number != int(number) or number < 0:
+    if not math.isfinite(number) or number != int(number) or not 0 <= number <= 2**53:
         raise ValueError(number)
     return int(number)

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +89,12 @@ def tasks(dataset: Dataset) -> dict[str, pa.Table]:
     if not made:
         raise UserError(f"{dataset.place}/{next(iter(TASKS))}", "is missing", "Mend the dataset")
     return made
+
+
+def numbered(tables: dict[str, pa.Table], columns: Sequence[str]) -> dict[str, list[int]]:
+    """The numbers of the tasks, and of the subtasks if data/ has such a column that is given back."""
+    found = {number: tables[path][number].to_pylist() for path, number in TASKS.items() if path in tables}
+    return {number: own for number, own in found.items() if number in columns}
 
 
 def _described(name: str) -> dict[str, Any]:

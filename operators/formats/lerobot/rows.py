@@ -1,6 +1,6 @@
 """The rows of a LeRobot dataset: which belong to which episode, and which of their columns are given back."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -12,10 +12,8 @@ import pyarrow.compute as pc
 from operators import storage
 from operators.formats.lerobot.bare import bare
 from operators.formats.lerobot.fate import TOLERANCE, Rows
-from operators.formats.lerobot.layout import DATA, OWN, Dataset, columns_of
+from operators.formats.lerobot.layout import DATA, OWN, Dataset, columns_of, is_plain
 from schemas.errors import UserError
-
-LONGEST = 1024  # numbers of a vector: a picture of 32x32 levels is the least that would pass for one
 
 
 def given_back(dataset: Dataset, keep: Sequence[str]) -> list[str]:
@@ -33,13 +31,7 @@ def given_back(dataset: Dataset, keep: Sequence[str]) -> list[str]:
         if features[key]["dtype"] in ("image", "video"):
             problem = f"{key!r} is of pictures, which are never given back as they are"
             raise UserError(where, problem, "Take it out")
-    return [key for key, feature in features.items() if key in keep or _plain(feature)]
-
-
-def _plain(feature: dict[str, Any]) -> bool:
-    kinds = ("float", "int", "uint", "bool")
-    short = len(feature["shape"]) <= 1 and prod(feature["shape"]) <= LONGEST
-    return short and feature["dtype"].rstrip("0123456789") in kinds
+    return [key for key, feature in features.items() if key in keep or is_plain(feature)]
 
 
 def tables(dataset: Dataset, columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -57,18 +49,27 @@ def tables(dataset: Dataset, columns: Sequence[str]) -> Iterator[pa.Table]:
 
 
 def _fits(column: pa.ChunkedArray, feature: dict[str, Any]) -> bool:
-    """Numbers where numbers are said to be, as many in a row as the shape says; else text, or lists of either."""
+    """Numbers that the dtype can say where numbers are said to be, as many in a row as the shape says; else text, or
+    lists of either."""
     kind, lists = column.type, (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    if _plain(feature) and any(is_one(kind) for is_one in lists):
+    if is_plain(feature) and any(is_one(kind) for is_one in lists):
         lengths = pc.unique(pc.list_value_length(column)).to_pylist()
         if set(lengths) - {prod(feature["shape"])}:  # one that is not there has none
             return False
-        return _of_numbers(kind.value_type)
-    if _plain(feature):
-        return _of_numbers(kind) and not column.null_count and prod(feature["shape"]) == 1
+        return _are(pc.list_flatten(column), feature["dtype"])
+    if is_plain(feature):
+        return _are(column, feature["dtype"]) and not column.null_count and prod(feature["shape"]) == 1
     while any(is_one(kind) for is_one in lists):
         kind = kind.value_type
     return _of_numbers(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def _are(numbers: pa.ChunkedArray, dtype: str) -> bool:
+    """Whether all of them can be read as what they are said to be, none of them cut to a whole number."""
+    try:
+        return _of_numbers(numbers.type) and numbers.cast(pa.type_for_alias(dtype)) is not None
+    except (pa.ArrowException, ValueError):
+        return False
 
 
 def _of_numbers(kind: pa.DataType) -> bool:
@@ -84,22 +85,41 @@ def episodes(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
             yield int(index[first]), table.slice(first, stop - first)
 
 
-def rows_of(dataset: Dataset) -> dict[int, Rows]:
-    """Of every episode that data/ has rows of, by index."""
+def rows_of(
+    dataset: Dataset, columns: Sequence[str], tasks: Mapping[str, Collection[int]]
+) -> dict[int, Rows]:
+    """Of every episode that data/ has rows of, by index. `tasks`: the numbers that columns of tasks may hold.
+
+    Raises UserError as `tables`, and where the rows of those in meta/episodes are in another order.
+    """
     found: dict[int, Rows] = {}
-    for table in tables(dataset, OWN):
+    for table in tables(dataset, columns):
         for index, own in episodes(table):
             stamps = own["timestamp"].to_numpy().astype(np.float64)
-            problem = _problem(stamps, own["frame_index"].to_numpy())
+            problem = _problem(stamps, own["frame_index"].to_numpy(), dataset.fps) or _untold(own, tasks)
             found[index] = Rows(stamps, "its rows lie in several places" if index in found else problem)
+    known = [index for index in found if index in dataset.episodes]
+    if known != sorted(known):
+        where = storage.join(dataset.place, DATA)
+        raise UserError(where, "its episodes are not in order", "Sort them by episode_index")
     return found
 
 
-def _problem(stamps: np.ndarray, numbers: np.ndarray) -> str:
+def _untold(table: pa.Table, tasks: Mapping[str, Collection[int]]) -> str:
+    """That rows name a task which there is not; lerobot's loader looks each up."""
+    for key, numbers in tasks.items():
+        if unknown := set(table[key].to_pylist()) - set(numbers):
+            return f"its rows name a {key} that its table in meta does not hold: {min(unknown):g}"
+    return ""
+
+
+def _problem(stamps: np.ndarray, numbers: np.ndarray, fps: int) -> str:
     if back := np.flatnonzero(~(np.diff(stamps) > 0)).tolist():
         return f"the time stamps of its rows go back or stand still at row {back[0] + 1}"
     if abs(stamps[0]) > TOLERANCE:
         return "the time stamps of its rows do not begin at 0"
     if not np.isfinite(stamps).all() or not np.array_equal(numbers, np.arange(len(numbers))):
         return "its rows are not numbered one after the other"
+    if (away := float(np.abs(stamps - numbers / fps).max())) > 0.5 / fps:
+        return f"the time stamps of its rows are up to {away:.4f} s away from those of {fps} rows a second"
     return ""

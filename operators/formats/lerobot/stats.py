@@ -33,6 +33,11 @@ def of_pictures(levels: np.ndarray, frames: int) -> Stats:
 def of_numbers(values: np.ndarray) -> Stats:
     """[N] or [N,D] of any numbers -> each float64 [D] (of scalars [1])."""
     rows = values.reshape(len(values), -1).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # of what is infinite or no number they are none, too
+        return _of_rows(rows)
+
+
+def _of_rows(rows: np.ndarray) -> Stats:
     made = {"min": rows.min(0), "max": rows.max(0), "mean": rows.mean(0), "std": rows.std(0)}
     made |= dict(zip(QUANTILES, np.quantile(rows, list(QUANTILES.values()), axis=0), strict=True))
     return made | {"count": np.array([len(rows)])}
@@ -47,10 +52,11 @@ def together(parts: list[Stats]) -> Stats:
     def mean(values: np.ndarray) -> np.ndarray:
         return np.asarray(np.tensordot(weights, values, axes=1))
 
-    middle = mean(stacked["mean"])
-    made = {name: mean(stacked[name]) for name in QUANTILES}
-    made |= {"min": stacked["min"].min(0), "max": stacked["max"].max(0), "mean": middle}
-    made["std"] = np.sqrt(mean(stacked["std"] ** 2 + (stacked["mean"] - middle) ** 2))
+    with np.errstate(invalid="ignore"):
+        middle = mean(stacked["mean"])
+        made = {name: mean(stacked[name]) for name in QUANTILES}
+        made |= {"min": stacked["min"].min(0), "max": stacked["max"].max(0), "mean": middle}
+        made["std"] = np.sqrt(mean(stacked["std"] ** 2 + (stacked["mean"] - middle) ** 2))
     return made | {"count": np.array([int(counts.sum())])}
 
 

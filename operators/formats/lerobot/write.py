@@ -16,7 +16,7 @@ from operators import storage
 from operators.formats.lerobot import layout, meta, stats, video
 from operators.formats.lerobot import rows as data
 from operators.formats.lerobot.fate import TOLERANCE, EndedClips, Fate, Rows, fate
-from operators.formats.lerobot.layout import DATA, DATA_PATH, INFO, STATS, VIDEO_PATH, Dataset
+from operators.formats.lerobot.layout import DATA_PATH, INFO, STATS, VIDEO_PATH, Dataset
 from operators.formats.lerobot.meta import Written
 from schemas.certificate import Timing
 from schemas.clip import ClipRef
@@ -43,7 +43,8 @@ class Export:
 
     def write(self) -> dict[str, Any]:
         """All of it; returns what meta/recast.json says: what became of every episode, and what was left out."""
-        found = data.rows_of(self.dataset)
+        tables = meta.tasks(self.dataset)
+        found = data.rows_of(self.dataset, self.columns, meta.numbered(tables, self.columns))
         known = sorted({*range(self.dataset.total), *self.dataset.episodes, *found})
         files = {camera: video.Files(self._keeper(camera)) for camera in self.cameras}
         written: list[Written] = []
@@ -60,7 +61,6 @@ class Export:
             problem = "no episode was released, so there is no dataset to write"
             raise UserError(self.target, problem, _first_of(became))
         sizes = {camera: self._size(camera) for camera in self.cameras}
-        tables = meta.tasks(self.dataset)
         self._data(written)
         for path, table in (meta.episodes(written) | tables).items():
             self._keep(path, meta.as_parquet(table))
@@ -154,9 +154,6 @@ class Export:
             for index, own in data.episodes(table):
                 if index not in new:
                     continue
-                if new[index] != due:
-                    where = storage.join(self.dataset.place, DATA)
-                    raise UserError(where, "its episodes are not in order", "Sort them by episode_index")
                 numbered = _with(own, "episode_index", np.full(len(own), due))
                 parts.append(_with(numbered, "index", np.arange(first, first + len(own))))
                 written[due].stats |= _stats_of(parts[-1])
