@@ -61,6 +61,7 @@ _REASONS = [
     r" not in the order in which they are shown|lean on one that is missing or cannot be decoded)",
     r"the bag is cut short, or damaged where nobody can tell what is missing",
     r"the bag's database or its metadata\.yaml is damaged or missing",
+    r"the bag holds fewer messages than it says, or files that its metadata\.yaml does not name",
     r"there is no topic of pictures in it",
     r"a rosbag2 in SQLite is read from a local folder alone",
     r"there is no room for a copy of it on the local disk",

@@ -28,13 +28,14 @@ from operators.bags.messages import BagMessage
 
 
 class McapFile:
-    """`damage` is said once all messages were read: something is not there of which nobody knows how much it is."""
+    """Said once all messages were read: `damage`, that something is not there of which nobody knows how much it is, and
+    how many bytes lie `behind` the end, where no reader looks."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._schemas: dict[int, Schema] = {}
         self._channels: dict[int, BagChannel] = {}
-        self.damage = False
+        self.damage, self.behind = False, 0
         self.profile, self._summary = self._read_ends()
         for record in (*self._summary.schemas.values(), *self._summary.channels.values()):
             self._note(record)
@@ -46,7 +47,16 @@ class McapFile:
 
     def messages(self) -> Iterator[BagMessage]:
         """All of them; those in a damaged chunk without their data."""
+        read = 0
+        for message in self._read():
+            read += 1
+            yield message
+        held = self._summary.statistics
+        self.damage |= held is not None and not self.behind and read < held.message_count
+
+    def _read(self) -> Iterator[BagMessage]:
         self._file.seek(0)
+        ended = False
         unread = False  # that a chunk is damaged, and no index of it was seen yet
         lost = False
         try:
@@ -63,11 +73,13 @@ class McapFile:
                     unread = lost = inside is None
                     yield from self._known(inside or [])
                 elif isinstance(record, DataEnd):
-                    return
-                else:
+                    ended = True
+                elif not ended:
                     yield from self._known([record])
+            end = self._file.tell()
+            self.behind = self._file.seek(0, 2) - end
         except Exception:  # the library raises whatever it runs into; what was read until then stands
-            self.damage = True
+            self.damage |= not ended
 
     def between(self, topic: str, first: int, last: int) -> Iterator[BagMessage]:
         """Those of a topic logged from `first` to `last` (ns), from the chunks alone that hold such,

@@ -7,12 +7,11 @@ from operators import storage
 from operators.bags.local import local_copy
 from operators.bags.mcap_file import McapFile
 from operators.bags.messages import BagMessage
-from operators.bags.rosbag2 import Rosbag2
+from operators.bags.rosbag2 import DATABASE, JOURNAL, Rosbag2
 from schemas.clip import ImageFile
 
 MCAP = ".mcap"
 ROSBAG2 = "metadata.yaml"  # what a rosbag2 folder is known by; with MCAP in it that file is the bag
-DATABASE = (".db3", ".db3.zstd")
 
 
 class Gone(Exception):
@@ -37,7 +36,9 @@ def opened(uri: str) -> Iterator[McapFile | Rosbag2]:
             yield McapFile(file)
         return
     folder = uri.rpartition("/")[0]
-    bag = Rosbag2(local_copy(folder, (ROSBAG2, *DATABASE)) if "://" in uri else folder)
+    bag = Rosbag2(
+        local_copy(folder, (ROSBAG2, *DATABASE, f"{DATABASE[0]}{JOURNAL}")) if "://" in uri else folder
+    )
     try:
         yield bag
     finally:

@@ -32,6 +32,8 @@ from schemas.profile import Clips
 
 _UNIT = 10**6  # of time, in a second
 _REMEDY = "Record these pictures again, or leave their topic out; the others are planned"
+_CUT = "the bag is cut short, or damaged where nobody can tell what is missing"
+_FEWER = "the bag holds fewer messages than it says, or files that its metadata.yaml does not name"
 _RECOVER = "Recover the bag, for example with `mcap recover`, and plan it again; the other frames are planned"
 _REPAIR = "Recover it, for example with `sqlite3 FILE.db3 .recover` and `ros2 bag reindex`, and plan it again"
 
@@ -129,7 +131,7 @@ def plan_bag(
     try:
         with opened(uri) as bag:
             topics, left = _look(bag, clips, cameras)
-            damage = bag.damage
+            damage, behind, is_ros = bag.damage, bag.behind, isinstance(bag, Rosbag2)
     except NoRoom:
         raise Unreadable(*NO_ROOM) from None
     except ReaderError:  # of a database that is damaged anywhere SQLite gives nothing
@@ -145,8 +147,8 @@ def plan_bag(
         made += topic.clips(replace(empty, topic=name, first_frame=begin, missing=bad))
         begin += len(topic.seen)
     if damage:
-        problem = "the bag is cut short, or damaged where nobody can tell what is missing"
-        made.append(replace(empty, first_frame=begin, problem=problem, remedy=_RECOVER))
+        problem, remedy = (_FEWER, _REPAIR) if is_ros else (_CUT, _RECOVER)
+        made.append(replace(empty, first_frame=begin, problem=problem, remedy=remedy))
     if not made:
         raise Unreadable("there is no topic of pictures in it")
     if people:
@@ -154,7 +156,8 @@ def plan_bag(
         others = {one.topic for one, count in left.items() if count and holds_pictures(one)} - frames.keys()
         made = listed_in(made, uri, "recording", frames, others)
     lines = [f"{one.topic}: {one.schema or 'no schema'}, {count} messages" for one, count in left.items()]
-    made[0] = replace(made[0], other_streams=sorted(lines))
+    more = [f"{behind} bytes behind its end, perhaps another recording"] if behind else []
+    made[0] = replace(made[0], other_streams=[*sorted(lines), *more])
     return digest, keyed(made)
 
 

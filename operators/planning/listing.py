@@ -10,7 +10,8 @@ from functools import partial
 from posixpath import normpath
 
 from operators import stamps, storage
-from operators.bags.read import DATABASE, MCAP, ROSBAG2, is_mcap
+from operators.bags.read import MCAP, ROSBAG2, is_mcap
+from operators.bags.rosbag2 import DATABASE
 from operators.planning import timestamps
 from operators.planning.lists import is_hidden, require_sources, stamp_beside
 from operators.planning.people import PEOPLE
