@@ -16,7 +16,7 @@ from operators.planning.streams import Unreadable
 
 NAMES = ("timestamps.txt", "times.txt", "timestamps.csv")
 _DATE = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?"
-_NUMBER = r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d{1,2})?"
+_NUMBER = r"[+-]?\d{1,99}(?:\.\d{0,99})?(?:[eE][+-]?\d{1,2})?"
 _LINES = [
     re.compile(rf"(?P<time>{_DATE}|{_NUMBER})(?:[\s,;]+(?P<name>[^\s,;]+))?"),
     re.compile(rf"(?P<name>[^\s,;]+)[\s,;]+(?P<time>{_DATE}|{_NUMBER})"),

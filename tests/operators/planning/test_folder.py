@@ -213,6 +213,7 @@ BAD_TIMES: dict[str, tuple[str, str]] = {
     "twice": ("".join(f"{n} 1.png\n" for n in range(5)), "twice, or not at all"),
     "nothing": ("", "holds no time"),
     "a head alone": ("#timestamp [ns],filename\n", "holds no time"),
+    "digits without end": ("1\n2\n" + "9" * 5000 + "\n4\n5\n", "line 3 of its timestamps file is no time"),
     "half of names": ("1 0.png\n2\n3\n4\n5\n", "twice, or not at all"),
 }
 
