@@ -145,11 +145,12 @@ def parts(
     bags = [ref for ref in refs if is_bag(ref.uri)]
     images = [ref for ref in refs if ref.images and not ref.topic]
     record, room = dict[str, Any](), Names(RECORD)
+    alone = not any(one.verdict == "released" for one in ended.values())  # or other kinds are given back
     if bags:
         rules = (policy.bags, policy.other_streams)
-        record |= BagExport(place, *rules, bags, ended, read, target, room).write()
+        record |= BagExport(place, *rules, bags, ended, read, target, room, alone).write()
     if images:
-        record |= ImageExport(place, policy.images, images, ended, read, target, room).write()
+        record |= ImageExport(place, policy.images, images, ended, read, target, room, alone).write()
     names = partial(called, policy.videos, partial(below, here))
     videos = VideoExport(policy.videos, policy.timing, ended, names, read, target, room)
     record |= {"videos": written} if (written := videos.write(by_source(Plan(plan), which & plain))) else {}

@@ -54,10 +54,12 @@ class BagExport:
     read: Callable[[ClipRef], bytes]
     target: str
     names: Names = field(default_factory=lambda: Names(RECORD))  # of all that is given back there
+    alone: bool = True  # nothing else is: of these something has to be released
 
     def write(self) -> dict[str, Any]:
         """Returns what RECORD says: of each bag what became of each topic's messages, and how much was left out."""
-        require_released(self.refs, self.ended, self.target)
+        if self.alone:
+            require_released(self.refs, self.ended, self.target)
         by_bag = defaultdict[str, list[ClipRef]](list)
         for ref in self.refs:
             by_bag[ref.uri].append(ref)

@@ -35,10 +35,12 @@ class ImageExport:
     read: Callable[[ClipRef], bytes]
     target: str
     names: Names = field(default_factory=lambda: Names(RECORD))  # of all that is given back there
+    alone: bool = True  # nothing else is: of these something has to be released
 
     def write(self) -> dict[str, Any]:
         """Returns what RECORD says: of each folder how many pictures are released, gray and left out, and which."""
-        require_released(self.refs, self.ended, self.target)
+        if self.alone:
+            require_released(self.refs, self.ended, self.target)
         folders: dict[str, dict[str, Any]] = {}
         for ref in sorted(self.refs, key=lambda ref: (ref.uri, ref.first_frame)):
             name = ref.uri.removeprefix(storage.absolute(self.place)).strip("/") or "."
