@@ -66,7 +66,8 @@ class Rosbag2:
 
     def _is_astray(self, folder: Path) -> bool:
         """Whether messages lie in files that are not read."""
-        found = {path.name for path in folder.iterdir() if path.stat().st_size}
+        files = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
+        found = {path.name for path in files if path.stat().st_size}
         databases = {name.removesuffix(".zstd") for name in found if name.endswith(DATABASE)}
         return bool(databases - self._named or {f"{name}{JOURNAL}" for name in databases} & found)
 

@@ -72,6 +72,15 @@ def topics(held: dict[str, Any]) -> list[dict[str, Any]]:
     return list(held["topics_with_message_count"])
 
 
+def beside(folder: Path) -> None:
+    """What is no database of the bag's."""
+    (folder / "log.db3-wal").write_bytes(b"")
+    (folder / "._log.db3").write_bytes(b"of a file manager")
+    (folder / "old.db3").mkdir()
+    (folder / "new.db3").symlink_to("nowhere")
+    (folder / "notes.txt").write_text("log.db3")
+
+
 # How many pictures are released, and what the records say beside.
 ROSBAG2: dict[str, tuple[Spoil, int, list[str]]] = {
     "nothing": (lambda folder: None, COUNT, []),
@@ -92,6 +101,7 @@ ROSBAG2: dict[str, tuple[Spoil, int, list[str]]] = {
         said(lambda held: held.update(compression_mode="file", compression_format="zstd")), 0, [DAMAGED],
     ),
     "a database that is not named": (another, COUNT, [FEWER]),
+    "what is no database": (beside, COUNT, []),
     "a journal": (journalled, COUNT, [FEWER]),
     "messages of no topic": (sql("UPDATE messages SET topic_id=99 WHERE id<5"), COUNT - 4, [FEWER]),
     "a time in words": (sql("UPDATE messages SET timestamp='noon' WHERE id=3"), COUNT - 1, [FEWER]),
