@@ -139,10 +139,22 @@ def chosen(dataset: Dataset, cameras: Sequence[str]) -> list[str]:
 
 def size(feature: dict[str, Any]) -> tuple[int, int]:
     """Height and width of a video feature's pictures; in the order of a picture's axes where they have no names."""
+    high, wide = _axes(feature) or (0, 1)
+    return int(feature["shape"][high]), int(feature["shape"][wide])
+
+
+def sized(feature: dict[str, Any], height: int, width: int) -> list[int]:
+    """The shape of a video feature of this size; as it is said where its axes have no names."""
+    shape = list(feature["shape"])
+    if axes := _axes(feature):
+        shape[axes[0]], shape[axes[1]] = height, width
+    return shape
+
+
+def _axes(feature: dict[str, Any]) -> tuple[int, int] | None:
     names = feature.get("names")
-    if not isinstance(names, list) or not {"height", "width"} <= set(names):
-        return int(feature["shape"][0]), int(feature["shape"][1])
-    return int(feature["shape"][names.index("height")]), int(feature["shape"][names.index("width")])
+    named = isinstance(names, list) and names.count("height") == names.count("width") == 1 and len(names) == 3
+    return (names.index("height"), names.index("width")) if isinstance(names, list) and named else None
 
 
 def is_plain(feature: dict[str, Any]) -> bool:

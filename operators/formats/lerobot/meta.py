@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from operators import storage
 from operators.formats.lerobot import stats
 from operators.formats.lerobot.bare import bare
-from operators.formats.lerobot.layout import DATA_PATH, EPISODES, FILE, VIDEO_PATH, Dataset, Episode
+from operators.formats.lerobot.layout import DATA_PATH, EPISODES, FILE, VIDEO_PATH, Dataset, Episode, sized
 from schemas.errors import UserError
 
 CHUNK = 1000  # files in a folder, and episodes in a file of meta/episodes
@@ -114,7 +114,8 @@ def info(
     for key, feature in dataset.features.items():
         said = {name: feature.get(name) for name in ("dtype", "shape", "names")}
         if key in sizes:
-            features[key] = said | {"info": _video(dataset, *sizes[key])}
+            shape = sized(feature, *sizes[key])
+            features[key] = said | {"shape": shape, "info": _video(dataset, *sizes[key])}
         elif key in columns:
             features[key] = said
     return {

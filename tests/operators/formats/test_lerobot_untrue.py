@@ -151,6 +151,7 @@ NONE: dict[str, Spoil] = {
     "an index twice": cell(DATA, "index", 3, 2),
     "numbers that are whole floats": cell(DATA, "frame_index", 3, 3.0),
     "actions that are no numbers": cell(DATA, "action", 3, [NAN, INF]),
+    "a size that is not the video's": info("shape", [480, 640, 3], FRONT),
     "a finer type than is said": info("dtype", "float64", "action"),
     "rows of an episode of which meta says nothing": table(
         DATA,
@@ -189,6 +190,8 @@ def require_loadable(folder: Path) -> None:
     assert all(
         math.isclose(a, b, abs_tol=1e-4) for a, b in zip(steps, held["timestamp"].to_pylist(), strict=True)
     )
-    assert len(seen(folder)) == told["total_episodes"]
+    pictures = seen(folder)
+    assert len(pictures) == told["total_episodes"]
+    assert {episode.shape[1:] for episode in pictures} == {tuple(told["features"][FRONT]["shape"])}
     found = lerobot_sets.loaded(folder, folder.parent / "found.npz")
     assert found is None or found["index"].tolist() == held["index"].to_pylist()
