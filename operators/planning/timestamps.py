@@ -22,6 +22,7 @@ _LINES = [
     re.compile(rf"(?P<name>[^\s,;]+)[\s,;]+(?P<time>{_DATE}|{_NUMBER})"),
 ]
 _UNITS = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))  # from which size on a whole number counts what
+_LARGEST = 10**12  # seconds: microseconds of it are a number of 64 bits
 _REMEDY = "Mend the timestamps file, or take it away: then the policy's images.rate holds"
 
 
@@ -55,9 +56,10 @@ def _parsed(text: str) -> dict[str, Fraction] | list[Fraction]:
         if not (said := line.strip().strip(",;")) or said.startswith("#"):
             continue
         match = next(filter(None, (pattern.fullmatch(said) for pattern in _LINES)), None)
-        if match:
-            found.append(((match["name"] or "").rpartition("/")[2], _seconds(match["time"])))
-        elif found or number > 1:  # the first may be a table's head
+        seconds = _seconds(match["time"]) if match else None
+        if match and seconds is not None and abs(seconds) < _LARGEST:
+            found.append(((match["name"] or "").rpartition("/")[2], seconds))
+        elif match or found or number > 1:  # the first may be a table's head
             raise Unreadable(f"line {number} of its timestamps file is no time", _REMEDY)
     if not found:
         raise Unreadable("its timestamps file holds no time", _REMEDY)

@@ -19,6 +19,7 @@ from operators.planning.listing import list_sources
 from operators.planning.probe import named, probe_source, source_key
 from operators.video.decode import DecodeError, decode, decode_clip
 from schemas import words
+from schemas.arrow import to_table
 from schemas.clip import ClipRef
 from schemas.policy import Sources
 from schemas.profile import Clips
@@ -213,6 +214,8 @@ BAD_TIMES: dict[str, tuple[str, str]] = {
     "twice": ("".join(f"{n} 1.png\n" for n in range(5)), "twice, or not at all"),
     "nothing": ("", "holds no time"),
     "a head alone": ("#timestamp [ns],filename\n", "holds no time"),
+    "a time beyond all": ("1\n2\n3\n4\n1e99\n", "line 5 of its timestamps file is no time"),
+    "a first time beyond all": ("-1e12\n2\n3\n4\n5\n", "line 1 of its timestamps file is no time"),
     "digits without end": ("1\n2\n" + "9" * 5000 + "\n4\n5\n", "line 3 of its timestamps file is no time"),
     "half of names": ("1 0.png\n2\n3\n4\n5\n", "twice, or not at all"),
 }
@@ -225,6 +228,12 @@ def test_times_that_do_not_fit_are_one_record(tmp_path: Path, kind: str) -> None
     (folder / "timestamps.txt").write_text(text)
     (ref,) = plan(tmp_path)
     assert said in ref.problem and words.reason(ref.problem) == ref.problem
+
+
+def test_the_latest_time_that_there_is_fits_into_a_plan(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "data", ["1.png", "2.png"])
+    (folder / "timestamps.txt").write_text("-999999999999.9\n999999999999.9\n")
+    assert to_table(plan(tmp_path), ClipRef).num_rows == 2
 
 
 @pytest.mark.parametrize("place", ["data/timestamps.txt", "data/times.txt", "timestamps.csv"])
