@@ -1,10 +1,10 @@
 """Processor seconds that a clip takes beside the GPU: `python -m benchmarks.cpu_steps`.
 
 The commercial profile's clip with one person of 300 px who walks through the sample video's street, enlarged, or with
-so many `--people`. Whatever
-runs on a GPU (detectors, masks, joints, captions, the diffusion model) is replaced by what it would answer, at no cost;
-all else is the stages' own code. One row a step, those of a stage without a row of its own under `the rest`; at the end
-how many cores a GPU wants beside it that generates `--rate` frames a second. One thread; threads of libraries are off.
+so many `--people`. Whatever runs on a GPU (detectors, masks, joints, captions, the diffusion model) is replaced by
+what it would answer, at no cost; all else is the stages' own code. One row a step, those of a stage without a row of
+its own under `the rest`; at the end how many cores a GPU wants beside it that generates `--rate` frames a second. One
+thread; threads of libraries are off.
 """
 
 import argparse

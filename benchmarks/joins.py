@@ -12,7 +12,7 @@ and jobs.follow before jobs.anonymize everybody has one look; without, joins are
 """
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import pairwise
 
@@ -72,20 +72,20 @@ class Repeats:
         self.within: dict[frozenset[bytes], list[float]] = {}
         self.joins: list[tuple[frozenset[bytes], float]] = []
 
-    def step(self, source: Iterable[np.ndarray], changed: float, join: bool) -> None:
-        """Two neighbouring frames, in either order, and the change in what was made of them."""
-        key = frozenset(sha256(frame.tobytes()).digest() for frame in source)
+    def step(self, source: Iterable[bytes], changed: float, join: bool) -> None:
+        """Two neighbouring frames by their digests, in either order, and the change in what was made of them."""
+        key = frozenset(source)
         if join:
             self.joins.append((key, changed))
         else:
             self.within.setdefault(key, []).append(changed)
 
-    def add(self, source: np.ndarray, frames: np.ndarray, where: np.ndarray) -> None:
-        """A clip: uint8 [T,H,W,3], the same of the result, and bool [T,H,W] where they differ."""
+    def add(self, source: Sequence[bytes], frames: np.ndarray, where: np.ndarray) -> None:
+        """A clip: its frames' digests, uint8 [T,H,W,3] of the result, and bool [T,H,W] where they differ."""
         for before, after, asked in zip(source, frames, where, strict=True):
             if asked.sum() >= SMALLEST:
                 colour = after[asked].mean(axis=0)
-                first = self.first.setdefault(sha256(before.tobytes()).digest(), colour)
+                first = self.first.setdefault(before, colour)
                 self.apart += [] if first is colour else [float(np.abs(colour - first).max())]
 
     def __str__(self) -> str:
@@ -121,18 +121,19 @@ def main() -> None:
             frames = decode_bytes(reader.members(arguments.output, shard, ref.key)["mp4"])
             source = decode_clip(ref)[ref.overlap :]
             where = different(frames, source)
-            same.add(source, frames, where)
+            digests = [sha256(frame.tobytes()).digest() for frame in source]
+            same.add(digests, frames, where)
             colours += [frames[where].mean(axis=0)] if where.sum() >= SMALLEST else []
             if last and last[0] == ref.first_frame + ref.overlap:
                 pair = np.stack([last[1], frames[0]]), np.stack([last[2], where[0]])
                 if found := change(*pair):
                     joins.append(found)
-                    same.step((last[3], source[0]), found[0], join=True)
+                    same.step((last[3], digests[0]), found[0], join=True)
             for i, j in pairwise(range(len(frames))):
                 if found := change(frames[[i, j]], where[[i, j]]):
                     within.append(found)
-                    same.step(source[[i, j]], found[0], join=False)
-            last = ref.first_frame + len(ref.pts), frames[-1], where[-1], source[-1]
+                    same.step((digests[i], digests[j]), found[0], join=False)
+            last = ref.first_frame + len(ref.pts), frames[-1], where[-1], digests[-1]
         drift = max((float(np.abs(one - colours[0]).max()) for one in colours), default=0.0)
         every[0].extend(within)
         every[1].extend(joins)

@@ -70,7 +70,9 @@ def clips_of(output: str, head: str, sources: int) -> tuple[Clips, Lost]:
     lost: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     columns = ["key", "shard", "frames", "verdict", "sha256", "record_sha256"]
     for path, digest in sorted(chain.manifests(output, head).items()):
-        for row in reader.manifest_of(output, path, digest, "written", columns).to_pylist():
+        for row in reader.manifest_of(
+            output, path, digest, "written", "Run jobs.verify", columns
+        ).to_pylist():
             source = source_of(row["key"])
             released = row["verdict"] == "released"
             lost[source][0] += 0 if released else row["frames"]

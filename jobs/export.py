@@ -82,11 +82,11 @@ def ends(output: str, keys: Container[str], manifests: Mapping[str, str]) -> dic
     """How the clips with these `keys` ended. Raises UserError for a manifest that is not, by its sha256, the one that
     was verified: others may write there, and by it a clip's video is known."""
     ended: dict[str, Ended] = {}
-    columns = ["key", "verdict", "shard", "sha256"]
+    columns, remedy = ["key", "verdict", "shard", "sha256"], "Run the same command again"
     for path, digest in sorted(manifests.items()):
         ended |= {
             row["key"]: Ended(row["verdict"], row["shard"], row["sha256"])
-            for row in reader.manifest_of(output, path, digest, "verified", columns).to_pylist()
+            for row in reader.manifest_of(output, path, digest, "verified", remedy, columns).to_pylist()
             if row["key"] in keys
         }
     return ended

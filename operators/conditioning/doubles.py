@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from operators.models.boxes import shared_area
+from operators.models.boxes import box_area, shared_area
 from schemas.clip import Person
 
 _WITHIN = 0.55  # share of a box within others', in the median of the frames that it is seen in
@@ -49,4 +49,4 @@ def _share(box: np.ndarray, other: Person, t: int) -> float:
     if not 0 <= t - other.first < len(other.boxes):
         return 0.0
     beside = other.boxes[t - other.first]
-    return float(np.nan_to_num(shared_area(box, beside)[0, 0])) / max(1.0, float((box[2:] - box[:2]).prod()))
+    return float(np.nan_to_num(shared_area(box, beside)[0, 0])) / max(1.0, float(box_area(box)))

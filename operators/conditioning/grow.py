@@ -9,7 +9,7 @@ import numpy as np
 from operators.conditioning.pieces import apart
 from operators.conditioning.track import track_shots
 from operators.gates.people import Detector, look, nobody_left
-from operators.models.boxes import shared_area
+from operators.models.boxes import box_area, shared_area
 from operators.recovery.fail_closed import Rejected
 from schemas.certificate import Gate
 from schemas.cues import InstanceMasks, Patch, PoseDetections
@@ -108,7 +108,7 @@ def added(found: InstanceMasks, patch: Patch, size: tuple[int, int], policy: Mas
     reach = 2 * (policy.dilate_px + policy.dilate_share * heights)
     gaps = np.maximum(np.maximum(boxes[:, :2] - box[2:], box[:2] - boxes[:, 2:]), 0).max(axis=1, initial=0)
     shared = shared_area(boxes, box)[:, 0]
-    alike = 2 * shared >= np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), (box[2:] - box[:2]).prod())
+    alike = 2 * shared >= np.maximum(box_area(boxes), box_area(box))
     near = np.flatnonzero((gaps <= reach) & ((scores >= policy.start_confidence) | alike))
     if len(near):
         i = int(near[np.argmin(gaps[near])])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from operators.models.boxes import box_iou, shared_area
+from operators.models.boxes import box_area, box_iou, shared_area
 from operators.models.oks import oks
 from schemas.cues import Patch
 
@@ -104,7 +104,7 @@ def _continued(
     expected = np.stack([_expected(path, t) for path in live])
     moved = np.stack([_moved(one, box) for one, box in zip(last, expected, strict=True)])
     boxes = np.stack([one.box for one in people])
-    areas, found = ((some[:, 2:] - some[:, :2]).prod(axis=1) for some in (expected, boxes))
+    areas, found = (box_area(some) for some in (expected, boxes))
     place = _place(expected, boxes, size)
     joints = oks(moved, np.stack([one.keypoints for one in people]), areas)
     joints *= (found <= _SIZE * areas[:, None]) & (areas[:, None] <= _SIZE * found)
@@ -119,7 +119,7 @@ def _continued(
 
 def _place(expected: np.ndarray, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """[N,M]: overlap of boxes [N,4] and [M,4] px, generous to those that the frame of `size` cuts."""
-    areas = [np.maximum((some[:, 2:] - some[:, :2]).prod(axis=1), 1) for some in (expected, boxes)]
+    areas = [np.maximum(box_area(some), 1) for some in (expected, boxes)]
     within = shared_area(expected, boxes) / np.minimum(areas[0][:, None], areas[1])
     limits = np.array([size[1], size[0]])
     edged = [
@@ -178,7 +178,7 @@ def _one_each(paths: list[Path]) -> list[Path]:
 
 
 def _alike(a: Detection, b: Detection) -> float:
-    area = max(float((one.box[2:] - one.box[:2]).prod()) for one in (a, b))
+    area = max(float(box_area(one.box)) for one in (a, b))
     return float(oks(a.keypoints[None], b.keypoints[None], np.array([area]))[0, 0])
 
 
@@ -195,4 +195,4 @@ def _hide(path: Path, people: list[Path], gap: int, frames: int) -> None:
 
 
 def _within(box: np.ndarray, other: np.ndarray) -> float:
-    return float(shared_area(box, other)[0, 0] / max(1.0, float((box[2:] - box[:2]).prod())))
+    return float(shared_area(box, other)[0, 0] / max(1.0, float(box_area(box))))

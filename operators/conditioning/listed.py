@@ -10,7 +10,7 @@ import numpy as np
 from operators.conditioning.grow import grown
 from operators.conditioning.track import dilate
 from operators.gates.listed import AGREES, allowed, with_other_faces
-from operators.models.boxes import box_iou, shared_area
+from operators.models.boxes import box_area, box_iou, shared_area
 from schemas.cues import InstanceMasks, Patch, PoseDetections
 from schemas.listed import Listed
 from schemas.policy import MaskPolicy, Policy
@@ -108,10 +108,8 @@ def _agreeing(
 
 def _share(boxes: np.ndarray, box: np.ndarray) -> np.ndarray:
     """float [N]: what boxes [N,4] and `box` [4] have in common, of the smaller of the two."""
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return np.asarray(
-        shared_area(boxes, box)[:, 0] / np.maximum(1.0, np.minimum(area, np.prod(box[2:] - box[:2])))
-    )
+    area = box_area(boxes)
+    return np.asarray(shared_area(boxes, box)[:, 0] / np.maximum(1.0, np.minimum(area, box_area(box))))
 
 
 def _without(found: Sight, which: np.ndarray) -> Sight:

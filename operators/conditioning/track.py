@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from operators.conditioning.linking import Detection, Path, colours, link
-from operators.models.boxes import best_pairs, box_iou, shared_area
+from operators.models.boxes import best_pairs, box_area, box_iou, shared_area
 from operators.models.runtime.finite import check_finite
 from schemas.cues import InstanceMasks, Patch, Patches, PoseDetections
 from schemas.policy import MaskPolicy
@@ -146,7 +146,7 @@ def _falls_short(detection: Detection) -> bool:
     if detection.score < _SURE or not detection.body.area:
         return False
     box, extent = detection.box, np.array(detection.body.box, float)
-    if shared_area(box, extent)[0, 0] >= _SHORT * (box[2:] - box[:2]).prod():
+    if shared_area(box, extent)[0, 0] >= _SHORT * box_area(box):
         return False
     joints = detection.keypoints[:_COCO]
     seen = np.asarray(joints[:, 2] >= _BELIEVED)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from operators.models.boxes import box_iou
+from operators.models.boxes import box_area, box_iou
 from operators.models.witnesses.coverage import uncovered
 from schemas.certificate import Gate
 from schemas.clip import ClipRef, Evidence
@@ -73,8 +73,8 @@ def but_excepted(
         agreement = box_iou(found.boxes, one.box)[:, 0]
         if not len(agreement) or agreement.max() < AGREES:
             continue
-        area = (found.boxes[:, 2:] - found.boxes[:, :2]).prod(axis=1)
-        small = area <= _PART * np.prod(one.box[2:] - one.box[:2])
+        area = box_area(found.boxes)
+        small = area <= _PART * box_area(one.box)
         keep = [
             n != agreement.argmax() and not (small[n] and uncovered(box, hidden[one.frame]) is None)
             for n, box in enumerate(found.boxes)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import WanVACEPipeline
+from diffusers import AutoencoderKLWan, WanVACEPipeline
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
@@ -137,16 +137,22 @@ def _at(pipeline: WanVACEPipeline, time: torch.Tensor, settings: WanVace) -> tup
     return pipeline.transformer_2, settings.guidance_2 or settings.guidance
 
 
+def latent_scale(
+    vae: AutoencoderKLWan, device: torch.device, dtype: torch.dtype = torch.float32
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation [1,C,1,1,1] of a VAE's latents: a transformer knows them without."""
+    values = vae.config.latents_mean, vae.config.latents_std
+    mean, std = (torch.tensor(one).view(1, -1, 1, 1, 1).to(device, dtype) for one in values)
+    return mean, std
+
+
 def decode(
     pipeline: WanVACEPipeline, latents: torch.Tensor, dtype: torch.dtype = torch.float32
 ) -> np.ndarray:
     """float32 [T,h,w,3] in 0..1 from latents [1,C,t,h,w], computed in `dtype`."""
     vae = pipeline.vae
     latents = latents.to(vae.dtype)
-    mean, std = (
-        torch.tensor(values).view(1, -1, 1, 1, 1).to(latents.device, latents.dtype)
-        for values in (vae.config.latents_mean, vae.config.latents_std)
-    )
+    mean, std = latent_scale(vae, latents.device, latents.dtype)
     with torch.autocast(latents.device.type, dtype, enabled=dtype != torch.float32):
         video = vae.decode(latents / (1 / std) + mean, return_dict=False)[0]
     return pipeline.video_processor.postprocess_video(video.float(), output_type="np")[0]

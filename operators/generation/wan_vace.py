@@ -15,6 +15,7 @@ from diffusers import (
 )
 from diffusers.video_processor import VideoProcessor
 
+from operators.generation.denoise import latent_scale
 from operators.generation.graft import graft
 from operators.generation.lora import load_adapter, load_distilled
 from operators.generation.switches import switch
@@ -66,10 +67,7 @@ def _decoded(
     decoder: TinyDecoder, vae: AutoencoderKLWan, latents: torch.Tensor, **_: Any
 ) -> tuple[torch.Tensor]:
     """What vae.decode gives, -1 to 1, of latents in the VAE's own scale."""
-    mean, std = (
-        torch.tensor(values, dtype=latents.dtype, device=latents.device).view(1, -1, 1, 1, 1)
-        for values in (vae.config.latents_mean, vae.config.latents_std)
-    )
+    mean, std = latent_scale(vae, latents.device, latents.dtype)
     return (2 * decoder((latents - mean) / std) - 1,)
 
 

@@ -11,11 +11,16 @@ def shared_area(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(np.prod(np.clip(high - low, 0, None), axis=2))
 
 
+def box_area(boxes: np.ndarray) -> np.ndarray:
+    """[...]: of boxes x0 y0 x1 y1, [...,4]."""
+    return np.asarray((boxes[..., 2:] - boxes[..., :2]).prod(axis=-1))
+
+
 def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """float [N,M]: intersection over union of boxes x0 y0 x1 y1, [N,4] and [M,4]; N and M may be 0."""
     a, b = np.reshape(a, (-1, 4)), np.reshape(b, (-1, 4))
     shared = shared_area(a, b)
-    area_a, area_b = np.prod(a[:, 2:] - a[:, :2], axis=1), np.prod(b[:, 2:] - b[:, :2], axis=1)
+    area_a, area_b = box_area(a), box_area(b)
     return np.asarray(shared / np.maximum(area_a[:, None] + area_b[None] - shared, 1e-6))
 
 

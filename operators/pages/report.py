@@ -57,10 +57,10 @@ def report(
 
 def _as_written(output: str, row: dict[str, Any], written: Mapping[str, str] | None) -> ManifestRow:
     """A clip's row out of a manifest that is what was `written`. Raises UserError."""
-    path = files_of(row["shard"])["manifest"]
     if written is None:
         return reader.manifest_row(output, row["shard"], row["key"])
-    table = reader.manifest_of(output, path, written.get(path, ""), "written")
+    path = files_of(row["shard"])["manifest"]
+    table = reader.manifest_of(output, path, written.get(path, ""), "written", AGAIN)
     (found,) = from_table(table.filter(pc.field("key") == row["key"]), ManifestRow)
     return found
 

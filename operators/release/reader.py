@@ -161,13 +161,14 @@ def manifest_of(
     path: str,
     digest: str,
     was: Literal["written", "verified"],
+    remedy: str,
     columns: Sequence[str] | None = None,
 ) -> pa.Table:
     """One shard's manifest, which was known by its sha256 when it was `written` or `verified`. Raises UserError if it
     is another one since: others may write there, and by it clips are known."""
     data = storage.read_bytes(output, path)
     if hashlib.sha256(data).hexdigest() != digest:
-        raise UserError(storage.join(output, path), f"is not what was {was}", "Run jobs.verify")
+        raise UserError(storage.join(output, path), f"is not what was {was}", remedy)
     return pq.read_table(pa.BufferReader(data), columns=columns)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKLWan
 
+from operators.generation.denoise import latent_scale
 from operators.generation.text_encoder import PromptEncoder
 from operators.generation.wan_vace import load_whole
 from schemas.errors import UserError
@@ -18,8 +19,7 @@ class VaceEncoder:
     def __init__(self, vae: AutoencoderKLWan) -> None:
         self.vae = vae
         config = vae.config
-        self.mean = torch.tensor(config.latents_mean).view(1, -1, 1, 1, 1).to(vae.device)
-        self.std = torch.tensor(config.latents_std).view(1, -1, 1, 1, 1).to(vae.device)
+        self.mean, self.std = latent_scale(vae, vae.device)
         self.stride, self.stride_t = config.scale_factor_spatial, config.scale_factor_temporal
 
     def __call__(

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from operators.models.boxes import box_area
 from operators.models.runtime.onnx_session import OnnxNetwork
 from operators.models.witnesses.centerface import FaceDetector
 from schemas.evaluation import FaceSettings
@@ -54,7 +55,7 @@ def theirs(faces: Faces, box: tuple[int, int, int, int]) -> np.ndarray | None:
     """The vector of the largest face whose middle lies in the upper third of somebody's box; None if there is none."""
     x0, y0, x1, y1 = box
     inside = [
-        (float(np.prod(face[2:] - face[:2])), vector)
+        (float(box_area(face)), vector)
         for face, vector in faces
         if x0 <= (face[0] + face[2]) / 2 <= x1 and y0 <= (face[1] + face[3]) / 2 <= y0 + (y1 - y0) / 3
     ]

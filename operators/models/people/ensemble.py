@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from operators.models.boxes import box_iou, shared_area, surest_once
+from operators.models.boxes import box_area, box_iou, shared_area, surest_once
 from operators.models.oks import oks
 from operators.models.people.blazepose import BlazePose
 from operators.models.people.borrowed import borrowed
@@ -200,14 +200,14 @@ def _overlap(boxes: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndar
     """[N], [N]: the most of each box that lies in one of the others, and the most of one of the others that lies in it,
     as shares."""
     shared = shared_area(boxes, others)
-    own, theirs = (np.maximum((one[:, 2:] - one[:, :2]).prod(axis=1), 1) for one in (boxes, others))
+    own, theirs = (np.maximum(box_area(one), 1) for one in (boxes, others))
     within, around = shared / own[:, None], shared / theirs[None]
     return within.max(axis=1, initial=0), around.max(axis=1, initial=0)
 
 
 def _once_each(boxes: np.ndarray, scores: np.ndarray, joints: np.ndarray) -> np.ndarray:
     """int [M]: without boxes of parts of somebody, that is, within a surer one's and with the same joints."""
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    areas = box_area(boxes)
     shared = shared_area(boxes, boxes) / np.maximum(np.minimum(areas[:, None], areas[None]), 1)
     alike = (oks(joints, joints, np.maximum(areas, 1)) > _SAME_JOINTS) & (shared > _INSIDE)
     kept: list[int] = []

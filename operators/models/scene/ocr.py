@@ -64,7 +64,7 @@ class TextReader:
             "Det.model_path": files[DETECTOR],
             "Rec.model_path": files[RECOGNIZER],
         }
-        self.ocr: Any = cast(Any, rapidocr.RapidOCR(params=parameters))
+        self.ocr = cast(Any, rapidocr.RapidOCR(params=parameters))
         self.ocr.recognize_txt = _told_if_empty(self.ocr.recognize_txt)
         self.tile, self.confidence = settings.tile, settings.confidence
         for model in (self.ocr._load_det_model(), self.ocr._load_rec_model()):

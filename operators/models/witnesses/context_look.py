@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from operators.models.boxes import box_iou, shared_area
+from operators.models.boxes import box_area, box_iou, shared_area
 from operators.models.people.coco_ssd import CocoSsd
 from operators.models.runtime.once import Once
 from operators.models.witnesses.coverage import uncovered
@@ -55,7 +55,7 @@ class ContextLook:
         at, (seen,) = np.array([x0, y0, x0, y0], np.float32), self.detect(picture)
         places = seen.boxes + at
         same = box_iou(box, places)[0] >= _SAME
-        holds = shared_area(places, box)[:, 0] >= _PART * _area(box)
+        holds = shared_area(places, box)[:, 0] >= _PART * box_area(box)
         theirs = same | (holds & (seen.scores >= _KNOWN))
         if not theirs.any():
             return box if self._lies(picture, box - at) else None
@@ -76,14 +76,10 @@ class ContextLook:
 def _known(piece: np.ndarray, box: np.ndarray, found: PersonBoxes) -> bool:
     """Whether a piece [4] of somebody lies in the box of whoever is `found`, and larger than `box` [4]."""
     known = found.boxes[found.scores >= _KNOWN]
-    held = shared_area(known, piece)[:, 0] >= _WITHIN * _area(piece)
-    return bool((held & (_area(known) > _area(box))).any())
+    held = shared_area(known, piece)[:, 0] >= _WITHIN * box_area(piece)
+    return bool((held & (box_area(known) > box_area(box))).any())
 
 
 def _within(frame: np.ndarray, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
     """bool [4]: which sides of a part of the frame are not the frame's."""
     return np.array([x0 > 0, y0 > 0, x1 < frame.shape[1], y1 < frame.shape[0]])
-
-
-def _area(boxes: np.ndarray) -> np.ndarray:
-    return np.asarray((boxes[..., 2:] - boxes[..., :2]).prod(axis=-1))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from operators.models.boxes import box_iou, shared_area
+from operators.models.boxes import box_area, box_iou, shared_area
 from operators.models.people.coco_ssd import CocoSsd
 from schemas.cues import PersonBoxes
 
@@ -63,7 +63,7 @@ def _is_known(place: np.ndarray, known: np.ndarray) -> bool:
     somebody near, tiles of an upright look show a head and a trunk, each for itself, and boxes in a turn are wide."""
     if box_iou(place[None], known).max(initial=0) >= _SAME:
         return True
-    pieces = known[shared_area(known, place)[:, 0] >= _WITHIN * (known[:, 2:] - known[:, :2]).prod(axis=1)]
+    pieces = known[shared_area(known, place)[:, 0] >= _WITHIN * box_area(known)]
     if not len(pieces):
         return False
     whole = np.concatenate([pieces[:, :2].min(axis=0), pieces[:, 2:].max(axis=0)])
