@@ -70,7 +70,9 @@ class GateModels:
         """The models that the profile names, where its pool says. Raises UserError if a detector is blind."""
         device, limits = profile.pools.audit.device, policy.gates
         use_threads(profile.pools.audit.threads)
-        witness, faces = Witness(profile.witness, device), FaceDetector(limits.grow_face_confidence, device)
+        least = min(limits.new_person_confidence, limits.residual_confidence)  # and the known answer's
+        witness = Witness(profile.witness, device, least)
+        faces = FaceDetector(limits.grow_face_confidence, device)
         text, final = TextGate(profile, policy), FinalLook(profile.final, device)
         checks = {
             "witness": sees_people(beside_nobody(witness), limits.residual_confidence),

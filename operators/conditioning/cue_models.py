@@ -44,7 +44,9 @@ class CueModels:
         use_threads(profile.pools.condition.threads)
         pose, segment = pose_model(profile.pose, device), segment_model(profile.segment, device)
         pose = WithHands(pose, profile.hands.weights, device) if profile.hands else pose
-        witness, faces = Witness(profile.witness, device), FaceDetector(limits.grow_face_confidence, device)
+        least = min(limits.grow_confidence, limits.residual_confidence)
+        witness = Witness(profile.witness, device, least)
+        faces = FaceDetector(limits.grow_face_confidence, device)
         redact = Redactor(profile, policy)
         checks = {
             "pose": sees_people(pose, policy.mask.start_confidence),

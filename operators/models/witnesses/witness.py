@@ -35,13 +35,13 @@ class Witness:
     of it; connected parts of it above the model's confidence are what was found, with their highest value as score. So
     a hand that sticks out of a mask counts as a person. Either looks at native resolution in overlapping tiles. Of
     several models all counts. What a detector of whole people sees does not hang on what is accounted for: it is shown
-    a picture once.
+    a picture once. Whoever scores no more than `least` decides nothing, and is not looked at twice.
     Raises UserError for unusable weights, ValueError if the model's output is not finite or the shapes differ.
     """
 
-    def __init__(self, settings: choice.Witnesses, device: str = "cpu") -> None:
+    def __init__(self, settings: choice.Witnesses, device: str = "cpu", least: float = 0.0) -> None:
         several = settings if isinstance(settings, list) else [settings]
-        self.looks = [_look(one, device) for one in several]
+        self.looks = [_look(one, device, least) for one in several]
         self.batch = min(one.batch for one in several)
 
     def __call__(self, frames: np.ndarray, covered: np.ndarray) -> list[InstanceMasks]:
@@ -55,7 +55,7 @@ class Witness:
         return found
 
 
-def _look(settings: choice.OneWitness, device: str) -> _Look:
+def _look(settings: choice.OneWitness, device: str, least: float) -> _Look:
     match settings:
         case choice.PersonMapSettings():
             from operators.models.witnesses.person_map import PersonMap
@@ -72,7 +72,7 @@ def _look(settings: choice.OneWitness, device: str) -> _Look:
             upright = CocoSsd(weights, confidence, device, tile)  # cuts tiles of its own
             turned = TurnedLook(upright) if settings.turned else None
             seen = Once(lambda frames: _in_turn(upright, turned, frames))
-            standing = partial(_standing, ContextLook(upright, turned))
+            standing = partial(_standing, ContextLook(upright, turned, least))
             return lambda frames, hidden: _left([*map(standing, frames, seen(frames), hidden)], hidden)
 
 

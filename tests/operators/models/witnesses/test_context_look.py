@@ -38,9 +38,13 @@ class Sees:
 
 
 def looked(
-    seen: Sees, found: PersonBoxes, hidden: np.ndarray = NOTHING, lying: Sees | None = None
+    seen: Sees,
+    found: PersonBoxes,
+    hidden: np.ndarray = NOTHING,
+    lying: Sees | None = None,
+    least: float = 0.0,
 ) -> PersonBoxes:
-    look = ContextLook(FOUND, TurnedLook(FOUND))
+    look = ContextLook(FOUND, TurnedLook(FOUND), least)
     look.detect = seen
     look.lying = lying
     return look(FRAME, found, hidden)
@@ -125,3 +129,13 @@ def test_real_people_stand_and_a_wall_beside_them_does_not(turns: int) -> None:
     assert not len(
         ContextLook(FOUND, TurnedLook(FOUND))(nobody, empty, np.zeros(nobody.shape[:2], bool)).boxes
     )
+
+
+def test_whoever_decides_nothing_is_not_looked_at_twice_and_who_does_is_seen_as_ever() -> None:
+    scores = np.array([0.3, 0.4, 0.41, 0.9], np.float32)
+    found = PersonBoxes(np.array([BOX, NEAR, BOX, NEAR], np.float32), scores)
+    every, fewer = (Sees(APART) for _ in range(2))
+    kept, decided = looked(every, found), looked(fewer, found, least=0.4)
+    assert (len(every.shown), len(fewer.shown)) == (4, 2)
+    assert not len(kept.boxes)
+    assert decided.scores.tolist() == scores[:2].tolist()  # no more than what decides
