@@ -34,8 +34,25 @@ class Proportions:
 
 
 @dataclass(frozen=True)
+class Film:
+    """What a picture makes of colours and levels, whatever is in it.
+
+    colour        share of a thing's colour that is shown: 0 in black and white
+    stain         by how much of its level all is off gray where no colour is shown, red, green and blue: 0 in black and
+                  white, brown in old film, green at night
+    black, white  levels of 255 of what is black and white: in fog black is gray
+    """
+
+    colour: float = 1.0
+    stain: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    black: float = 0.0
+    white: float = 255.0
+
+
+@dataclass(frozen=True)
 class Light:
-    """What falls on an actor: `direction` to the sun (unit, X right, Y away, Z up), colours in linear light."""
+    """What falls on an actor: `direction` to the sun (unit, X right, Y away, Z up), colours in linear light; and what
+    the film makes of all that."""
 
     direction: tuple[float, float, float] = (-0.39, -0.65, 0.65)
     sun: tuple[float, float, float] = (1.25, 1.2, 1.1)
@@ -43,6 +60,7 @@ class Light:
     ground: tuple[float, float, float] = (0.45, 0.42, 0.38)
     blur: float = 0.0  # sigma in px, beyond a sharp drawing's
     grain: float = 0.0  # levels
+    film: Film = Film()
 
 
 @dataclass(frozen=True)

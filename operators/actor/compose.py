@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from operators.actor.actor import draw, keypoints, posed, reach
+from operators.actor.drawing.film import developed
 from operators.actor.drawing.light import match_light
 from schemas.actor import Actor, Light, Plate
 
@@ -113,7 +114,7 @@ def _paste(frame: np.ndarray, within: np.ndarray, one: Cast, t: int, front: np.n
     if x1 <= x0 or y1 <= y0:
         return 0
     box, drawing = draw(one.actor, t - one.first, one.light, (x0, y0, x1, y1))
-    colour, cover = drawing.rgba[..., :3] * 255, drawing.rgba[..., 3]
+    colour, cover = developed(drawing.rgba[..., :3] * 255, one.light.film), drawing.rgba[..., 3]
     if not cover.any():
         return 0
     sigma = float(np.hypot(_SOFT, one.light.blur))
@@ -124,7 +125,8 @@ def _paste(frame: np.ndarray, within: np.ndarray, one: Cast, t: int, front: np.n
     colour += one.light.grain * rng.standard_normal((*cover.shape, 1))
     window = np.clip(within[y0:y1, x0:x1] / _FEATHER, 0, 1)
     here = frame[y0:y1, x0:x1].astype(np.float32)
-    here *= 1 - _shadow(one, t, box, cover, within[y0:y1, x0:x1])[..., None]
+    lit = 1 - _shadow(one, t, box, cover, within[y0:y1, x0:x1])[..., None]
+    here = one.light.film.black + (here - one.light.film.black) * lit
     share = (cover * window)[..., None]
     frame[y0:y1, x0:x1] = np.where(
         window[..., None] > 0, np.clip(np.round(here * (1 - share) + colour * share), 0, 255), here

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from operators.actor.drawing.film import film_of
 from schemas.actor import Light
 
 _MIDDLE = 0.22  # mean linear light of a scene in which the default light looks right
@@ -57,6 +58,7 @@ def match_light(frames: np.ndarray, mask: np.ndarray, boxes: np.ndarray, first: 
         _times(usual.ground, tint * soft),
         float(np.clip(min(np.quantile(blurs, _SHARPER), lens), 0, _MOST_BLUR)),
         float(np.clip(np.median(grains), 0, _MOST_GRAIN)),
+        film_of(frames[first + steps], mask[first + steps]),
     )
 
 

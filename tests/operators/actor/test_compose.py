@@ -29,6 +29,7 @@ def red() -> Actor:
 
 def _scene(mask_all: bool = False) -> tuple[np.ndarray, np.ndarray]:
     frames = np.full((_T, *SIZE, 3), 100, np.uint8)
+    frames[:, :16], frames[:, -16:] = (10, 20, 40), (240, 230, 200)  # no fog, and not black and white
     mask = np.zeros((_T, *SIZE), bool)
     mask[:, 40:420, 200:440] = True
     return frames, mask | mask_all

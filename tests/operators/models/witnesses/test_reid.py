@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from operators.gates.reid import not_recognised
 from operators.models.build import segment_model
 from operators.models.witnesses.reid import Likeness, _chin, crops
 from operators.video.encode import decode_bytes, encode_video
@@ -246,3 +247,17 @@ def test_a_face_that_fills_the_frame_and_is_only_hidden_is_recognised(
     whole = np.ones(near.shape[:3], bool)
     _, head = likeness(shown, near, whole, [face_in(len(near), 180, 240, drop=0.4)])
     assert head > GATES.head_likeness
+
+
+def test_through_haze_strangers_are_told_apart_and_who_is_blurred_is_recognised(
+    likeness: Likeness, street: tuple
+) -> None:
+    frames, body = street
+    others = np.where(body[..., None], 255 - frames, frames)
+    blurred = np.stack([cv2.GaussianBlur(frame, (0, 0), 4) for frame in frames])
+    hazy, others, blurred = (
+        np.round(0.35 * one + 0.65 * 205).astype(np.uint8) for one in (frames, others, blurred)
+    )
+    assert likeness(others, hazy, body, [])[0] > GATES.body_likeness  # all alike as they are
+    stranger, same = (not_recognised(likeness, one, hazy, body, [], GATES)[0] for one in (others, blurred))
+    assert stranger.passed and not same.passed
