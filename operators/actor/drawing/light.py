@@ -10,6 +10,9 @@ _MIDDLE = 0.22  # mean linear light of a scene in which the default light looks 
 _BRIGHTEST = 1.1  # times the default; more bleaches skin
 _WHITE = 97  # percentile of the surroundings' levels that something white among them is taken to have
 _LIT_WHITE = 1.25  # linear light in which white cloth shows in the default light
+_DIM = 0.25  # times the default; less is too dark for anybody who was filmed by day,
+_DAYLIGHT = 150  # when one pixel in twenty has this level or more,
+_NIGHT = 0.08  # or than this share of that: somebody is to be seen at night as well
 _CLOSE_UP = 0.85  # times the default: whoever fills the picture is what the camera has exposed for
 # And the spread of its levels, between the quartiles: a dark chair that one clip masks and the next does not
 # changes them by 5 %, and the standard deviation by 24 %.
@@ -38,7 +41,13 @@ def match_light(frames: np.ndarray, mask: np.ndarray, boxes: np.ndarray, first: 
     mean = ((pixels / 255.0) ** 2.2).mean(0)
     level = max(float(mean.mean()), 1e-4)
     white = _before_tone(float(np.percentile(pixels.mean(1), _WHITE)))
-    gain = float(np.clip(min((level / _MIDDLE) ** 0.75, white / _LIT_WHITE), 0.25, _BRIGHTEST))
+    gain = float(
+        np.clip(
+            min((level / _MIDDLE) ** 0.75, white / _LIT_WHITE),
+            _dimmest(frames[first + steps], mask[first + steps]),
+            _BRIGHTEST,
+        )
+    )
     gain = max(gain, _CLOSE_UP * float(mask[first + steps].mean()) ** 2)
     tint = np.clip(mean / level, 0.7, 1.4) ** 0.7 * gain
     quartiles = np.percentile(pixels.mean(1), [25, 75])
@@ -60,6 +69,16 @@ def match_light(frames: np.ndarray, mask: np.ndarray, boxes: np.ndarray, first: 
         float(np.clip(np.median(grains), 0, _MOST_GRAIN)),
         film_of(frames[first + steps], mask[first + steps]),
     )
+
+
+def _dimmest(frames: np.ndarray, mask: np.ndarray) -> float:
+    """The least light that somebody stands in, times the default: before something black they are lit as the rest of
+    the picture, and at night, where nothing in it is bright, they are dark."""
+    bright = frames[:, ::8, ::8].mean(axis=3)[~mask[:, ::8, ::8]]
+    if not len(bright):
+        return _DIM
+    light = _before_tone(float(np.percentile(bright, 95))) / _before_tone(_DAYLIGHT)
+    return _DIM * float(np.clip(light, _NIGHT, 1))
 
 
 def _before_tone(level: float) -> float:

@@ -105,6 +105,10 @@ def test_whoever_fills_the_picture_is_what_the_camera_exposed_for() -> None:
     far, close = (match_light(dark, *pair) for pair in zip((few, most), boxes, strict=True))
     assert sum(far.sun) < 0.5 * sum(Light().sun) and sum(close.sun) > 2 * sum(far.sun)
     assert sum(close.sun) < sum(Light().sun)
+    lit = dark.copy()
+    lit[:, :, -16:] = 220  # the rest of the picture shows that it is day
+    by_day = match_light(lit, few, np.array([[20.0, 40, 40, 80]]))
+    assert 0 < 5 * sum(far.sun) < sum(by_day.sun) and sum(by_day.sun) > 0.1 * sum(Light().sun)
 
 
 def test_who_stands_long_leaves_no_shadow_behind() -> None:

@@ -1,4 +1,4 @@
-"""Whoever is drawn into a picture is of the same film: no more colour, and no blacker than the haze."""
+"""Whoever is drawn into a picture is of the same film: faint in black and white, and no blacker than the haze."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def _grays() -> np.ndarray:
 
 def _taken(pictures: np.ndarray) -> np.ndarray:
     """The same as they come out of a video, of which encoding leaves a few levels of colour."""
-    noise = np.random.default_rng(0).normal(0, 1, (*pictures.shape[:3], 3))
+    noise = np.random.default_rng(0).normal(0, 4, (*pictures.shape[:3], 3))
     return np.clip(pictures + noise, 0, 255).astype(np.uint8)
 
 
@@ -28,11 +28,13 @@ _NOTHING = np.zeros((2, *_SIZE), bool)
 @pytest.mark.parametrize(
     "times", [(1.0, 1.0, 1.0), (1.07, 1.0, 0.8), (0.3, 1.25, 0.4)], ids=["black and white", "sepia", "night"]
 )
-def test_who_is_drawn_has_no_more_colour_than_the_film(times: tuple[float, ...]) -> None:
+def test_who_is_drawn_has_next_to_no_colour_where_the_film_has_none(times: tuple[float, ...]) -> None:
     film = film_of(_taken(_grays() * 0.8 * np.array(times)), _NOTHING)
     made = developed(_DRAWN, film)
     level, wanted = made @ _LUMA, np.array(times) / (np.array(times) @ _LUMA)
-    assert np.percentile(np.abs(made - level[:, None] * wanted).max(axis=1), 95) < 12
+    left = np.abs(made - level[:, None] * wanted).max(axis=1)
+    drawn = np.abs(_DRAWN - (_DRAWN @ _LUMA)[:, None]).max(axis=1)
+    assert np.percentile(left - drawn / 3, 95) < 8
     assert np.corrcoef(level, _DRAWN @ _LUMA)[0, 1] > 0.99  # and is as light and dark as ever
 
 
