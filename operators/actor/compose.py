@@ -126,7 +126,8 @@ def _paste(frame: np.ndarray, within: np.ndarray, one: Cast, t: int, front: np.n
     window = np.clip(within[y0:y1, x0:x1] / _FEATHER, 0, 1)
     here = frame[y0:y1, x0:x1].astype(np.float32)
     lit = 1 - _shadow(one, t, box, cover, within[y0:y1, x0:x1])[..., None]
-    here = one.light.film.black + (here - one.light.film.black) * lit
+    black = developed(np.zeros((1, 1, 3), np.float32), one.light.film)
+    here = black + (here - black) * lit
     share = (cover * window)[..., None]
     frame[y0:y1, x0:x1] = np.where(
         window[..., None] > 0, np.clip(np.round(here * (1 - share) + colour * share), 0, 255), here

@@ -14,11 +14,15 @@ _NO_COLOUR, _COLOURS = 3.0, 8.0
 # Share of their colours that actors keep at least: without any the gates' embeddings take strangers for each other, and
 # three of six real cuts in black and white came out as gray shapes.
 _FAINT = 0.3
+_STAINED = 0.2  # of its level that a colour has left at least, for anything to be said of it
 _BLACKEST, _WHITEST = 0.5, 99.5  # percentiles
-_CLEAR, _HAZY = (
-    25.0,
-    55.0,
-)  # level of the blackest in a picture that holds something black, and in one through haze
+# Level of the darkest channel (He et al. 2009) where something is black or has a colour, and through haze. Twenty-four
+# real cuts have 59 at most, one of them in fog of two fifths and of two thirds 103 and 146.
+_CLEAR, _HAZY = 60.0, 100.0
+# A bare wall has nothing black, either: what has fewer levels than that says nothing, and so much is kept of whoever
+# stands before it.
+_FEWEST = 40.0
+_BLACK, _LEFT = 150.0, 75.0  # the most that black is lifted to, and levels from there to white at least
 
 
 def film_of(frames: np.ndarray, mask: np.ndarray) -> Film:
@@ -26,11 +30,13 @@ def film_of(frames: np.ndarray, mask: np.ndarray) -> Film:
     known = frames[:, ::_STEP, ::_STEP][~mask[:, ::_STEP, ::_STEP]].astype(np.float32)
     if not len(known):
         return Film()
-    black, white = np.percentile(known @ _LUMA, [_BLACKEST, _WHITEST])
+    black = float(np.percentile(known.min(axis=1), _BLACKEST))
+    least, white = (float(level) for level in np.percentile(known @ _LUMA, [_BLACKEST, _WHITEST]))
+    haze = float(np.clip((black - _CLEAR) / (_HAZY - _CLEAR), 0, 1)) if white - least >= _FEWEST else 0.0
+    black, white = haze * black, 255 - haze * (255 - white)
     smooth = np.concatenate([_smooth(*pair) for pair in zip(frames, mask, strict=True)])
-    colour, stain = _colours(smooth) if len(smooth) else (1.0, (0.0, 0.0, 0.0))
-    haze = float(np.clip((black - _CLEAR) / (_HAZY - _CLEAR), 0, 1))
-    return Film(colour, stain, haze * float(black), 255 - haze * (255 - float(white)))
+    colour, stain = _colours(smooth, (white - black) / 255) if len(smooth) else (1.0, (0.0, 0.0, 0.0))
+    return Film(colour, stain, black, white)
 
 
 def developed(levels: np.ndarray, film: Film) -> np.ndarray:
@@ -38,7 +44,8 @@ def developed(levels: np.ndarray, film: Film) -> np.ndarray:
     if film.colour < 1:
         gray = (levels @ _LUMA)[..., None]
         levels = gray * (1 + np.array(film.stain, levels.dtype)) + film.colour * (levels - gray)
-    return np.asarray(film.black + levels * ((film.white - film.black) / 255))
+    black = min(film.black, _BLACK)
+    return np.asarray(black + levels * ((max(film.white, black + _LEFT) - black) / 255))
 
 
 def cleared(frames: np.ndarray, film: Film) -> np.ndarray:
@@ -47,7 +54,9 @@ def cleared(frames: np.ndarray, film: Film) -> np.ndarray:
     if film.black == 0 and not any(film.stain):
         return frames
     whole = (np.arange(256) - film.black) * (255 / (film.white - film.black))
-    tables = [np.clip(np.round(whole / (1 + one)), 0, 255).astype(np.uint8) for one in film.stain]
+    tables = [
+        np.clip(np.round(whole / max(1 + one, _STAINED)), 0, 255).astype(np.uint8) for one in film.stain
+    ]
     return np.stack([table[frames[..., n]] for n, table in enumerate(tables)], axis=-1)
 
 
@@ -60,12 +69,13 @@ def _smooth(frame: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.asarray(small[touched == 0])
 
 
-def _colours(known: np.ndarray) -> tuple[float, tuple[float, float, float]]:
-    """How much colour there is in levels float [N,3], and by what all is off gray if there is none."""
+def _colours(known: np.ndarray, clear: float) -> tuple[float, tuple[float, float, float]]:
+    """How much colour there is in levels float [N,3], seen through haze that leaves `clear` of it, and by what all is
+    off gray if there is none."""
     level = known @ _LUMA
     off = known - level[:, None]
     usual = np.median(off / np.maximum(level, _DARK)[:, None], axis=0)
-    spread = np.percentile(np.abs(off - usual * level[:, None]).max(axis=1), 98)
+    spread = np.percentile(np.abs(off - usual * level[:, None]).max(axis=1), 98) / clear
     colour = float(np.clip((spread - _NO_COLOUR) / (_COLOURS - _NO_COLOUR), _FAINT, 1))
     red, green, blue = (float(value) for value in usual * (1 - colour) / (1 - _FAINT))
     return colour, (red, green, blue)
