@@ -206,6 +206,7 @@ def test_keys_reach_the_workers_that_sign_and_mark_and_nothing_of_them_what_is_l
 
 
 def test_labels_are_drawn_by_one_worker_checked_by_another_and_packed_by_a_third(ran: Ran) -> None:
+    """Where they are is in test_evaluate.py."""
     members = {
         name.rpartition(":")[2].partition(".")[2]: data
         for name, data in searched([ran.folder / "run/shards"]).items()
