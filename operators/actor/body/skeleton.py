@@ -107,7 +107,8 @@ class Skeleton:
         heads, points = heads.astype(np.float64), vertices.astype(np.float64)
         shares = regressor @ skinning.astype(np.float64)
         # As one product of matrices: np.einsum of all three takes fifteen times as long.
-        moments = regressor @ (skinning[:, :, None].astype(np.float64) * points[:, None]).reshape(len(points), -1)
+        riding = skinning[:, :, None].astype(np.float64) * points[:, None]
+        moments = regressor @ riding.reshape(len(points), -1)
         return cls(heads, shares, moments.reshape(*shares.shape, 3) - shares[..., None] * heads)
 
     def pose(self, yaw: np.ndarray, angles: np.ndarray, slopes: bool = False) -> Pose:
