@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import ray
+from ray._common.utils import reset_ray_address
 from ray.cluster_utils import Cluster
 
 from cluster import ray_internals, session
@@ -130,6 +131,7 @@ def two_nodes(pids: Path) -> Cluster:
     other = nodes.add_node(num_cpus=4, object_store_memory=memory)
     pids.write_text(str(other.all_processes["raylet"][0].process.pid))
     os.environ["RAY_ADDRESS"] = nodes.address
+    reset_ray_address()  # a note for whoever looks for a cluster, who would wait for one that was killed
     return nodes
 
 
