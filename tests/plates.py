@@ -8,6 +8,7 @@ import pytest
 import operators.condition
 import operators.gates.scenery
 import operators.generation.act
+import operators.generation.disguise
 from operators.actor.background.plate import plate
 from schemas.actor import Plate
 
@@ -25,5 +26,6 @@ def remembered(frames: np.ndarray, mask: np.ndarray, patches: bool = True) -> Pl
 
 def make_once(patch: pytest.MonkeyPatch) -> None:
     """Until `patch` is undone all stages ask `remembered`."""
-    for place in (operators.condition, operators.generation.act, operators.gates.scenery):
+    generation = operators.generation
+    for place in (operators.condition, generation.act, generation.disguise, operators.gates.scenery):
         patch.setattr(place, "plate", remembered)

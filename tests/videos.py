@@ -1,6 +1,7 @@
 """Test videos of every awkward kind, written with PyAV."""
 
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import av
@@ -9,6 +10,12 @@ import numpy as np
 
 def pictures(frames: int, height: int = 96, width: int = 128) -> np.ndarray:
     """Smooth moving colours, no two frames alike: uint8 [T,H,W,3]."""
+    return _pictures(frames, height, width).copy()
+
+
+@lru_cache(32)
+def _pictures(frames: int, height: int, width: int) -> np.ndarray:
+    """Asked for again and again: sines of every pixel take longer than to encode them."""
     y, x, t = np.meshgrid(np.arange(height), np.arange(width), np.arange(frames), indexing="ij")
     channels = [np.sin(x / 9 + t / 3), np.cos(y / 7 - t / 4), np.sin((x + y) / 11 + t)]
     return np.ascontiguousarray((np.stack(channels, -1) * 100 + 128).astype(np.uint8).transpose(2, 0, 1, 3))

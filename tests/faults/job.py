@@ -1,8 +1,8 @@
 """A job on two nodes, for faults to happen to: `python -m tests.faults.job PLAN OUT SECONDS PIDS [EATER PAYLOAD]`.
 
 The three stages of jobs/anonymize.py with their types, without models; each takes SECONDS a clip. Into the file PIDS
-goes the process id of the node beside the head. The clip EATER takes memory until somebody stops it; each
-carries PAYLOAD MiB between stages.
+goes the process id of the node beside the head; without a name for it there is one node, as of jobs on one machine.
+The clip EATER takes memory until somebody stops it; each carries PAYLOAD MiB between stages.
 """
 
 import os
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import ray
+from ray._common.utils import reset_ray_address
 from ray.cluster_utils import Cluster
 
 from cluster import ray_internals, session
@@ -122,17 +123,25 @@ def main(plan_uri: str, output: str, seconds: float, eater: int = -1, payload: i
     checkpoint.finish(run)
 
 
-if __name__ == "__main__":
-    # A node that is gone is seen to be within seconds; workers stay, or each of the many writes starts one of its own.
-    os.environ |= {"RAY_health_check_period_ms": "1000", "RAY_health_check_failure_threshold": "3"}
-    os.environ |= {"RAY_kill_idle_workers_interval_ms": "0"}
+def two_nodes(pids: Path) -> Cluster:
+    """What RAY_ADDRESS names from now on."""
     ray_internals.start_what_serves(log_to_driver=False, watched=False)  # nor on these nodes
     memory = 100 << 20
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 4, "object_store_memory": memory})
     other = nodes.add_node(num_cpus=4, object_store_memory=memory)
-    Path(sys.argv[4]).write_text(str(other.all_processes["raylet"][0].process.pid))
+    pids.write_text(str(other.all_processes["raylet"][0].process.pid))
     os.environ["RAY_ADDRESS"] = nodes.address
+    reset_ray_address()  # a note for whoever looks for a cluster, who would wait for one that was killed
+    return nodes
+
+
+if __name__ == "__main__":
+    # A node that is gone is seen to be within seconds; workers stay, or each of the many writes starts one of its own.
+    os.environ |= {"RAY_health_check_period_ms": "1000", "RAY_health_check_failure_threshold": "3"}
+    os.environ |= {"RAY_kill_idle_workers_interval_ms": "0"}
+    nodes = two_nodes(Path(sys.argv[4])) if sys.argv[4] else None
     session.start()
     main(sys.argv[1], sys.argv[2], float(sys.argv[3]), *map(int, sys.argv[5:]))
     ray.shutdown()
-    nodes.shutdown()
+    if nodes:
+        nodes.shutdown()

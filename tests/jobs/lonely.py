@@ -6,12 +6,14 @@ Needs `unshare` and the right to use it. Only this and its children see the name
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
 METADATA = "169.254.169.254"
 AGAIN = "RECAST_TEST_LONELY"
 
@@ -37,6 +39,24 @@ def main() -> int:
     for answer, place in ((_names, names), (_metadata, metadata)):
         threading.Thread(target=answer, args=(place, Path(log)), daemon=True).start()
     return subprocess.run(command, check=False).returncode
+
+
+def possible() -> bool:
+    """Whether this user may have a namespace here."""
+    there = shutil.which("unshare") and shutil.which("ip")
+    return bool(there) and not subprocess.run(["unshare", "-rnm", "true"], check=False).returncode
+
+
+def bare(home: Path, **more: str) -> dict[str, str]:
+    """An environment in which nothing has been switched off yet."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {"HOME": str(home), "PATH": path, "PYTHONPATH": str(ROOT), **more}
+
+
+def lonely(log: Path, environment: dict[str, str], command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run `command` in a namespace of its own."""
+    words = [sys.executable, "-m", "tests.jobs.lonely", str(log), *command]
+    return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
 def _names(place: socket.socket, log: Path) -> None:

@@ -1,4 +1,7 @@
-"""A real run, signed by a command and marked; its dataset evaluated on Ray, published and verified."""
+"""A real run, signed by a command and marked; its dataset evaluated on Ray, published and verified.
+
+That keys and labels pass from worker to worker of Ray is in test_canaries.py.
+"""
 
 import hashlib
 import json
@@ -31,7 +34,7 @@ def marked(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "kms.py").write_text(CLIENT)
     own = labelled(folder)
     assert here.job("plan", f"{folder}/in", "--plan", f"{folder}/plan", *own).returncode == 0
-    done = job("anonymize", *places(folder), *own, *keys(folder))
+    done = here.job("anonymize", *places(folder), *own, *keys(folder))
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -51,7 +54,7 @@ def keys(folder: Path) -> list[str]:
 
 
 def test_a_run_signed_by_a_command_and_marked(marked: Path) -> None:
-    """Keys reach the workers that sign and mark, and nothing of them the output."""
+    """Nothing of the keys is in the output."""
     output = f"{marked}/out"
     proved = here.job("verify", output, "--public-key", f"{marked}/key.pub")
     assert proved.returncode == 0, proved.stdout
@@ -66,7 +69,7 @@ def test_a_run_signed_by_a_command_and_marked(marked: Path) -> None:
 
 
 def test_labels_lie_beside_the_video_and_are_where_a_detector_sees_somebody(marked: Path) -> None:
-    """Drawn by one worker, checked by another, packed by a third; and read as a trainer does."""
+    """As a trainer reads them."""
     (shard,) = (marked / "out/shards").glob("*.tar")
     with tarfile.open(shard) as archive:
         files = {one.name: archive.extractfile(one).read() for one in archive if one.isfile()}  # type: ignore[union-attr]

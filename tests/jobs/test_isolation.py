@@ -1,37 +1,26 @@
-"""The jobs tell nobody, leave nothing in the home and keep what they write to themselves; without make's help."""
+"""The jobs tell nobody, leave nothing in the home and keep what they write to themselves; without make's help.
+
+What a whole run does is in test_canaries.py.
+"""
 
 import os
 import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from operators import storage
-from tests.jobs.small import ROOT, cut_video, job, settings
+from tests.jobs.lonely import bare, lonely, possible
+from tests.jobs.small import ROOT, cut_video, job
 from tests.keys import make_chain, make_key
-
-RUN = 'umask 000; ulimit -c unlimited 2>/dev/null; for job in "$@"; do python -m $job || exit 1; done'
-
-
-def bare(home: Path, **more: str) -> dict[str, str]:
-    """An environment in which nothing has been switched off yet."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return {"HOME": str(home), "PATH": path, "PYTHONPATH": str(ROOT), **more}
-
-
-def lonely(log: Path, environment: dict[str, str], command: list[str]) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "tests.jobs.lonely", str(log), *command]
-    return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
 def namespace() -> None:
-    there = shutil.which("unshare") and shutil.which("ip")
-    if not there or subprocess.run(["unshare", "-rnm", "true"], check=False).returncode:
+    if not possible():
         pytest.skip("no namespaces here: unshare -rnm is not permitted")
 
 
@@ -47,31 +36,6 @@ def test_the_watcher_sees_what_libraries_do_by_default(tmp_path: Path) -> None:
     )
     lonely(log, bare(tmp_path), [sys.executable, "-c", look])
     assert set(log.read_text().splitlines()) == {"looked up collector.example", "asked the metadata address"}
-
-
-@pytest.mark.usefixtures("namespace")
-def test_the_jobs_look_nothing_up_and_leave_the_home_empty(tmp_path: Path) -> None:
-    home, log, video = tmp_path / "home", tmp_path / "log", tmp_path / "videos"
-    home.mkdir()
-    video.mkdir()
-    cut_video(video / "street.mp4", 5)
-    plan, out, review = tmp_path / "plan", tmp_path / "out", tmp_path / "review"
-    options = " ".join(settings(tmp_path))
-    jobs = [
-        f"jobs.plan {video} --plan {plan} {options}",
-        f"jobs.anonymize --plan {plan} --output {out} --review {review} {options}",
-        f"jobs.verify {out}",
-    ]
-    with tempfile.TemporaryDirectory() as temporary:  # a short one: Ray's sockets lie in it
-        done = lonely(log, bare(home, TMPDIR=temporary), ["bash", "-c", RUN, "bash", *jobs])
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert not log.exists(), log.read_text()
-    assert list(home.rglob("*")) == []
-    for folder in (plan, out, review):
-        open_to_others = [
-            path for path in (folder, *folder.rglob("*")) if stat.S_IMODE(path.stat().st_mode) & 0o077
-        ]
-        assert open_to_others == []
 
 
 @pytest.mark.parametrize("room", ["operators", "cluster", "jobs"])

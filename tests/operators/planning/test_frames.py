@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
 from operators.planning.frames import frames_of
 from operators.planning.probe import plan_source
@@ -30,8 +31,8 @@ def released(refs: list[ClipRef]) -> np.ndarray:
 
 def nearest(shown: np.ndarray, frames: np.ndarray) -> list[int]:
     """Which of `frames` each shown one is."""
-    small, whole = shown.astype(float)[:, ::4, ::4], frames.astype(float)[:, ::4, ::4]
-    return [int(np.argmin(np.abs(whole - one).mean((1, 2, 3)))) for one in small]
+    small, whole = (some[:, ::4, ::4].reshape(len(some), -1).astype(float) for some in (shown, frames))
+    return [int(one) for one in cdist(small, whole, "cityblock").argmin(1)]
 
 
 def transport(path: Path, frames: np.ndarray, start: int, bframes: int = 2) -> Path:
