@@ -21,8 +21,9 @@ from operators import storage
 from tests.cluster import toy
 from tests.s3 import BUCKET, Server, serve
 
-CLIPS = 40
 ROUNDS = int(os.environ.get("RECAST_FAULT_ROUNDS", "0"))
+CLIPS = 80 if ROUNDS else 40
+SECONDS = 24 / CLIPS  # of a clip in each stage: long enough for all faults
 thorough = pytest.mark.skipif(not ROUNDS, reason="takes minutes: make faults")
 OUTAGE = 20  # s
 
@@ -44,7 +45,7 @@ def running(
     log: Path,
     eater: int = -1,
     payload: int = 0,
-    seconds: float = 0.6,
+    seconds: float = SECONDS,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The job; whatever is left of its cluster is gone at the end."""
     command = [
