@@ -11,6 +11,7 @@ _DARK = 24.0  # levels below which a colour is no more than noise
 # Levels off the usual stain that the 98th percentile of a picture has: in black and white, where only its encoding is
 # to be seen; in a picture of few colours.
 _NO_COLOUR, _COLOURS = 3.0, 8.0
+_LEAST = 0.25  # share of the picture that has to be seen
 # Share of their colours that actors keep at least: without any the gates' embeddings take strangers for each other, and
 # three of six real cuts in black and white came out as gray shapes.
 _FAINT = 0.3
@@ -26,9 +27,12 @@ _BLACK, _LEFT = 150.0, 75.0  # the most that black is lifted to, and levels from
 
 
 def film_of(frames: np.ndarray, mask: np.ndarray) -> Film:
-    """frames uint8 [N,H,W,3], mask bool [N,H,W], inside which nothing is read -> what they are taken on."""
+    """frames uint8 [N,H,W,3], mask bool [N,H,W], inside which nothing is read -> what they are taken on.
+
+    Nothing is said of a picture that is nearly all hidden: a wall beside somebody's face is gray in colours as well.
+    """
     known = frames[:, ::_STEP, ::_STEP][~mask[:, ::_STEP, ::_STEP]].astype(np.float32)
-    if not len(known):
+    if len(known) < _LEAST * mask[:, ::_STEP, ::_STEP].size or not len(known):
         return Film()
     black = float(np.percentile(known.min(axis=1), _BLACKEST))
     least, white = (float(level) for level in np.percentile(known @ _LUMA, [_BLACKEST, _WHITEST]))
