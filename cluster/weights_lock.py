@@ -172,12 +172,15 @@ def checked(operator: type, expected: Mapping[str, str]) -> type:
     return Vouched
 
 
-def check_licences(profile: Profile, file: str) -> None:
-    """Raise UserError if the profile in `file` asks for permissive licences and names weights under another."""
+def check_licences(profile: Profile, file: str, variant: str = "structall") -> None:
+    """Raise UserError if the profile in `file` asks for permissive licences and names weights under another, of those
+    that the variant loads: depth is StructAll's alone."""
     if profile.licences != "permissive":
         return
     lock = read_lock()
     for field, path in named(profile).items():
+        if variant == "structhuman" and field.startswith("depth."):
+            continue
         licence = lock.get(path, {}).get("licence", "")
         if licence not in PERMISSIVE:
             problem = f"{path} is under {licence}" if licence else f"{path} has no licence in {LOCK.name}"

@@ -142,8 +142,9 @@ def read_recipe(arguments: Namespace, made_for: dict[str, str]) -> Recipe:
         return recipe.model_copy(update={"base": storage.absolute(str(weights.found(recipe.base)))})
     file = options.named("profiles", arguments.profile or "embedded")
     profile = load(Profile, file, of_profile)
-    weights_lock.check_licences(profile, file)
-    weights_lock.check_adapter(profile, made_for.get("variant", "structhuman"), file)
+    variant = made_for.get("variant", "structhuman")
+    weights_lock.check_licences(profile, file, variant)
+    weights_lock.check_adapter(profile, variant, file)
     require_fit(profile, made_for)
     named = {name: path for name in _NAMED if (path := getattr(profile.generator, name))}
     for path in named.values():

@@ -93,7 +93,7 @@ def read_settings(arguments: Namespace) -> tuple[Profile, Policy]:
         named("policies", arguments.policy),
     )
     profile, policy = load(Profile, arguments.profile, others), load(Policy, arguments.policy, own, "policy.")
-    weights_lock.check_licences(profile, arguments.profile)
+    weights_lock.check_licences(profile, arguments.profile, policy.variant)
     weights_lock.check_adapter(profile, policy.variant, arguments.profile)
     if policy.labels != "none" and profile.generator.people != "actor":
         problem = f"{policy.labels}, but profile {profile.name} paints people, of whom it knows no joints"

@@ -101,10 +101,18 @@ def test_a_permissive_profile_refuses_other_licences_by_field() -> None:
     load_and_check(f"depth.weights={large}", "licences=any")
 
 
-def test_every_job_refuses_it(tmp_path: Path) -> None:
-    done = job("plan", str(tmp_path), "--plan", str(tmp_path / "plan"), "--set", "licences=permissive")
+def test_every_job_refuses_what_the_variant_would_load(tmp_path: Path) -> None:
+    """Of the embedded profile that is depth, and StructAll's alone."""
+    plan = ["plan", str(tmp_path), "--plan", str(tmp_path / "plan"), "--set", "licences=permissive"]
+    done = job(*plan, "--variant", "structall")
     assert done.returncode == 2
     assert f"{PROFILE}: depth.weights: cluster/weights/embedded/depth.pt is under AGPL-3.0" in done.stderr
+    permissive = load(Profile, PROFILE, ["licences=permissive"])
+    weights_lock.check_licences(permissive, PROFILE, "structhuman")
+    weights_lock.check_licences(load(Profile, PROFILE), PROFILE, "structall")
+    changed = load(Profile, PROFILE, ["licences=permissive", "witness.weights=mine.onnx"])
+    with pytest.raises(UserError, match=r"witness\.weights: mine\.onnx has no licence"):
+        weights_lock.check_licences(changed, PROFILE, "structhuman")
 
 
 @pytest.mark.parametrize("name", ["paper", "commercial", "single-gpu"])
