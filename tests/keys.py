@@ -1,5 +1,6 @@
 """Keys and certificates made for a test, as openssl would make them."""
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,6 +45,20 @@ def make_chain(folder: Path, key: Private | None = None) -> tuple[Path, Path]:
     chain.write_bytes(b"".join(made.public_bytes(serialization.Encoding.PEM) for made in (leaf, root)))
     private.write_bytes(private_pem(key))
     return chain, private
+
+
+def make_signer_and_marker(folder: Path) -> None:
+    """All that `signed_and_marked` names: key.pem and key.pub, chain.pem and c2pa.pem, and the command kms.py."""
+    make_key(folder / "key.pem")
+    make_chain(folder)
+    (folder / "kms.py").write_text(CLIENT)
+
+
+def signed_and_marked(folder: Path) -> list[str]:
+    """Options of jobs.anonymize: four to sign by a command, and four to mark."""
+    command = f"{sys.executable} {folder}/kms.py {folder}/key.pem base64"
+    signer = ["--key-command", command, "--public-key", f"{folder}/key.pub"]
+    return [*signer, "--c2pa-certificate", f"{folder}/chain.pem", "--c2pa-key", f"{folder}/c2pa.pem"]
 
 
 def _certificate(

@@ -13,7 +13,6 @@ import json
 import shlex
 import stat
 import subprocess
-import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -34,7 +33,7 @@ from examples.trainer_reader import labels_of
 from operators.video.encode import decode_bytes
 from tests.jobs.lonely import bare, lonely, possible
 from tests.jobs.small import FRAMES, ROOT, STREET, settings
-from tests.keys import CLIENT, make_chain, make_key
+from tests.keys import make_signer_and_marker, signed_and_marked
 
 CODE, NAME, TITLE, SAID, FILE = "JANE7", "ROE471", "Canary Title", "Canary Said", "Canary-Jane-Roe"
 NEEDLES = [text.encode() for text in (CODE, NAME, TITLE, SAID, FILE)]
@@ -140,6 +139,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     folder = tmp_path_factory.mktemp("canaries")
     (folder / "videos").mkdir()
     (folder / "home").mkdir()
+    make_signer_and_marker(folder)
     packets: list[bytes] = []
     for number, noisy in enumerate([False, True]):
         source = folder / f"videos/{FILE}-{number}.mp4"
@@ -151,7 +151,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     plan, output, review = ("--plan", f"{folder}/plan"), f"{folder}/run", ("--review", f"{folder}/review")
     jobs = [
         ["jobs.plan", f"{folder}/videos", *plan, *options],
-        ["jobs.anonymize", *plan, "--output", output, *review, *options, *keys(folder)],
+        ["jobs.anonymize", *plan, "--output", output, *review, *options, *signed_and_marked(folder)],
         ["jobs.verify", output, "--public-key", f"{folder}/key.pub"],
     ]
     command = ["bash", "-c", RUN, "bash", *map(shlex.join, jobs)]
@@ -166,16 +166,6 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         left = searched([Path(temporary)])
     assert done.returncode == 0, done.stdout + done.stderr
     return Ran(folder, packets, done.stdout + done.stderr, left)
-
-
-def keys(folder: Path) -> list[str]:
-    """To sign by a command, and to mark."""
-    make_key(folder / "key.pem")
-    make_chain(folder)
-    (folder / "kms.py").write_text(CLIENT)
-    command = f"{sys.executable} {folder}/kms.py {folder}/key.pem base64"
-    signer = ["--key-command", command, "--public-key", f"{folder}/key.pub"]
-    return [*signer, "--c2pa-certificate", f"{folder}/chain.pem", "--c2pa-key", f"{folder}/c2pa.pem"]
 
 
 def test_no_canary_survives(ran: Ran) -> None:

@@ -6,7 +6,6 @@ That keys and labels pass from worker to worker of Ray is in test_canaries.py.
 import hashlib
 import json
 import re
-import sys
 import tarfile
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from operators.models.people.ensemble import PeopleEnsemble
 from operators.video.encode import decode_bytes
 from tests.jobs import here
 from tests.jobs.small import cut_video, job, settings
-from tests.keys import CLIENT, make_chain, make_key
+from tests.keys import make_key, make_signer_and_marker, signed_and_marked
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +28,10 @@ def marked(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("marked")
     (folder / "in").mkdir()
     cut_video(folder / "in/jane-doe.mp4", 5)
-    make_key(folder / "key.pem")
-    make_chain(folder)
-    (folder / "kms.py").write_text(CLIENT)
+    make_signer_and_marker(folder)
     own = labelled(folder)
     assert here.job("plan", f"{folder}/in", "--plan", f"{folder}/plan", *own).returncode == 0
-    done = here.job("anonymize", *places(folder), *own, *keys(folder))
+    done = here.job("anonymize", *places(folder), *own, *signed_and_marked(folder))
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -45,12 +42,6 @@ def labelled(folder: Path) -> list[str]:
 
 def places(folder: Path) -> list[str]:
     return ["--plan", f"{folder}/plan", "--output", f"{folder}/out"]
-
-
-def keys(folder: Path) -> list[str]:
-    command = f"{sys.executable} {folder}/kms.py {folder}/key.pem base64"
-    signer = ["--key-command", command, "--public-key", f"{folder}/key.pub"]
-    return [*signer, "--c2pa-certificate", f"{folder}/chain.pem", "--c2pa-key", f"{folder}/c2pa.pem"]
 
 
 def test_a_run_signed_by_a_command_and_marked(marked: Path) -> None:
@@ -64,7 +55,7 @@ def test_a_run_signed_by_a_command_and_marked(marked: Path) -> None:
     secrets = [(marked / name).read_text().splitlines()[1].encode() for name in ("key.pem", "c2pa.pem")]
     for path in storage.list_files(output):
         assert not any(secret in storage.read_bytes(output, path) for secret in secrets), path
-    again = here.job("anonymize", *places(marked), *labelled(marked), *keys(marked)[:4])
+    again = here.job("anonymize", *places(marked), *labelled(marked), *signed_and_marked(marked)[:4])
     assert again.returncode == 2 and "another marker" in again.stderr
 
 

@@ -31,8 +31,9 @@ def film_of(frames: np.ndarray, mask: np.ndarray) -> Film:
 
     Nothing is said of a picture that is nearly all hidden: a wall beside somebody's face is gray in colours as well.
     """
-    known = frames[:, ::_STEP, ::_STEP][~mask[:, ::_STEP, ::_STEP]].astype(np.float32)
-    if len(known) < _LEAST * mask[:, ::_STEP, ::_STEP].size or not len(known):
+    free = ~mask[:, ::_STEP, ::_STEP]
+    known = frames[:, ::_STEP, ::_STEP][free].astype(np.float32)
+    if len(known) < _LEAST * free.size or not len(known):
         return Film()
     black = float(np.percentile(known.min(axis=1), _BLACKEST))
     least, white = (float(level) for level in np.percentile(known @ _LUMA, [_BLACKEST, _WHITEST]))

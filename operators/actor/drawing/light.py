@@ -41,14 +41,10 @@ def match_light(frames: np.ndarray, mask: np.ndarray, boxes: np.ndarray, first: 
     mean = ((pixels / 255.0) ** 2.2).mean(0)
     level = max(float(mean.mean()), 1e-4)
     white = _before_tone(float(np.percentile(pixels.mean(1), _WHITE)))
-    gain = float(
-        np.clip(
-            min((level / _MIDDLE) ** 0.75, white / _LIT_WHITE),
-            _dimmest(frames[first + steps], mask[first + steps]),
-            _BRIGHTEST,
-        )
-    )
-    gain = max(gain, _CLOSE_UP * float(mask[first + steps].mean()) ** 2)
+    shown, hidden = frames[first + steps], mask[first + steps]
+    gain = min((level / _MIDDLE) ** 0.75, white / _LIT_WHITE)
+    gain = float(np.clip(gain, _dimmest(shown, hidden), _BRIGHTEST))
+    gain = max(gain, _CLOSE_UP * float(hidden.mean()) ** 2)
     tint = np.clip(mean / level, 0.7, 1.4) ** 0.7 * gain
     quartiles = np.percentile(pixels.mean(1), [25, 75])
     hard = float(np.clip(np.ptp(quartiles) / _CONTRAST, 0.5, 1.3))
@@ -67,7 +63,7 @@ def match_light(frames: np.ndarray, mask: np.ndarray, boxes: np.ndarray, first: 
         _times(usual.ground, tint * soft),
         float(np.clip(min(np.quantile(blurs, _SHARPER), lens), 0, _MOST_BLUR)),
         float(np.clip(np.median(grains), 0, _MOST_GRAIN)),
-        film_of(frames[first + steps], mask[first + steps]),
+        film_of(shown, hidden),
     )
 
 
