@@ -64,8 +64,9 @@ def test_a_job_that_is_still_being_loaded_ends_with_one_line(
 ) -> None:
     """Its libraries take seconds, on a busy machine many."""
     (tmp_path / "pyarrow").mkdir()
+    # Not one long sleep: an order that comes just before a sleep is seen after it.
     (tmp_path / "pyarrow/__init__.py").write_text(
-        "import time\nprint('loading', flush=True)\ntime.sleep(60)\n"
+        "import time\nprint('loading', flush=True)\nfor _ in range(600):\n    time.sleep(0.1)\n"
     )
     environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
     run = subprocess.Popen(
