@@ -15,6 +15,8 @@ _CUT = 0.35  # of the share of the smaller box within the other, where the frame
 _EDGE = 3  # px
 _HIDDEN = 0.5  # share of an expected box within somebody else's, who may be hiding them
 _ONE_PERSON = 0.7  # likeness of joints in most of the frames that two paths share
+_NESTED = 0.7  # share of the smaller box within the other where one path takes over from another,
+_MEET = 2  # in so many frames at most
 _SIZE = 4.0  # times the area of somebody's box: in a larger one, joints are of who else is in it
 _MEMORY = 4  # sightings from which a direction is taken
 _KNOWN = (
@@ -60,7 +62,8 @@ def link(found: list[list[Detection]], sure: float, gap: int, size: tuple[int, i
     faint sight of who has come. Where somebody is expected is told by constant motion; whom a detection belongs to, by
     its box, joints and colours together. Where two paths meet one detection it goes to one of them, and the other lives
     on for up to `gap` frames, masked where it is expected as long as that lies behind somebody. Detections are never
-    united in a frame; two paths with the same joints are one person's.
+    united in a frame; two paths with the same joints are one person's, and so are two of which one takes over from the
+    other, see `_take_turns`.
     """
     paths: list[Path] = []
     unused: list[list[Detection]] = []
@@ -73,7 +76,7 @@ def link(found: list[list[Detection]], sure: float, gap: int, size: tuple[int, i
     for t in reversed(range(len(found))):
         coming = [path for path in paths if 0 < min(path) - t <= gap + 1]
         unused[t] = _continued(coming, unused[t], t, size, _STEADY)
-    people = _one_each(paths)
+    people = _one_each(paths, sure)
     for path in people:
         _hide(path, people, gap, len(found))
     return sorted(people, key=min)
@@ -160,21 +163,57 @@ def _moved(one: Detection, box: np.ndarray) -> np.ndarray:
     return points
 
 
-def _one_each(paths: list[Path]) -> list[Path]:
-    """Paths that have the same joints in most of the frames that they share, and share half of the shorter, joined."""
+def _one_each(paths: list[Path], sure: float) -> list[Path]:
+    """Paths that have the same joints in most of the frames that they share, and share half of the shorter, or of which
+    one takes over from the other, joined."""
     people: list[Path] = []
     for path in sorted(paths, key=len, reverse=True):
         for other in people:
-            shared = sorted(path.keys() & other.keys())
-            if (
-                2 * len(shared) >= len(path)
-                and np.median([_alike(path[t], other[t]) for t in shared]) > _ONE_PERSON
-            ):
-                other |= {t: path[t] | other[t] if t in other else path[t] for t in path}
+            same = _same_joints(path, other)
+            if same or _take_turns(path, other, sure):
+                least = 0.0 if same else sure
+                other |= {t: _both(path[t], other[t], least) if t in other else path[t] for t in path}
                 break
         else:
             people.append(path)
     return people
+
+
+def _same_joints(path: Path, other: Path) -> bool:
+    shared = path.keys() & other.keys()
+    return 2 * len(shared) >= len(path) and bool(
+        np.median([_alike(path[t], other[t]) for t in shared]) > _ONE_PERSON
+    )
+
+
+def _take_turns(path: Path, other: Path, sure: float) -> bool:
+    """Whether one is surely seen until the other is, in the same place: one person, whom a network boxes as a whole and
+    then in part. Two who cross are both seen before they meet or after they part."""
+    seen, others = ({t for t, sight in one.items() if sight.score >= sure} for one in (path, other))
+    both, alone = (
+        seen & others,
+        sorted((seen - others, others - seen), key=lambda some: min(some, default=-1)),
+    )
+    if not all(alone) or len(both) > _MEET:
+        return False
+    end, start = max(alone[0]), min(alone[1])
+    if not 0 < start - end <= _MEET + 1:
+        return False
+    first, then = (path, other) if end in seen else (other, path)
+    meetings = [(one, one) for one in both] or [(end, start)]
+    return all(_nested(first[a].box, then[b].box) > _NESTED for a, b in meetings)
+
+
+def _nested(box: np.ndarray, other: np.ndarray) -> float:
+    """Share of the smaller box [4] within the other; 0 if that is of many times its size."""
+    small, large = sorted(float(box_area(one)) for one in (box, other))
+    return max(_within(box, other), _within(other, box)) if large <= _SIZE * small else 0.0
+
+
+def _both(one: Detection, other: Detection, least: float) -> Detection:
+    """Two sights of one person in a frame: a faint one beside a sure one is scenery that a path went on through."""
+    surely = [sight for sight in (one, other) if sight.score >= least]
+    return surely[0] if len(surely) == 1 else one | other
 
 
 def _alike(a: Detection, b: Detection) -> float:

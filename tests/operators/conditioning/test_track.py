@@ -229,6 +229,45 @@ def test_two_detections_that_lie_within_each_other_stay_two_if_their_joints_diff
     )  # nor is anything known of boxes without joints
 
 
+def joints_from(x: int, step: int, count: int) -> list[np.ndarray]:
+    """Whose joints lie one below another at x, moving on by `step` a frame."""
+    return [
+        np.stack([np.full(17, x + step * t), np.linspace(20, 80, 17), np.ones(17)], axis=1).astype(np.float32)
+        for t in range(count)
+    ]
+
+
+@pytest.mark.parametrize("meet", [0, 1, 2])
+def test_who_is_boxed_as_a_whole_and_then_in_part_is_one_person_also_where_faint_sights_go_on(
+    meet: int,
+) -> None:
+    """Of a walker cut at the waist a network boxes both legs, and then one: there they were drawn twice."""
+    whole, part, joints = (20, 10, 90, 90), (50, 10, 88, 90), joints_from(60, 1, 8)
+    frames, found = [], []
+    for t in range(8):
+        early, late = t < 4, t >= 4 - meet
+        scores = [0.9 if early else 0.05] + [0.9] * late
+        boxes = [whole if early else (0, 10, 60, 60)] + [part] * late
+        seen = masks(*boxes)
+        frames.append(InstanceMasks(seen.boxes, np.array(scores, np.float32), seen.masks))
+        told = joints[t][None] + np.float32([12, 0, 0]) * (not early)  # one leg's, and then the other's
+        at = np.array([part if late else whole], np.float32)
+        found.append(PoseDetections(at, np.ones(1, np.float32), told))
+    (track,) = tracked(frames, found)
+    assert len(track.mask) == 8 and not track.body[6:, :, :40].any()
+
+
+def test_who_comes_out_from_behind_somebody_who_stays_is_somebody_else() -> None:
+    stays, comes = (20, 10, 60, 90), (24, 12, 58, 88)
+    seen = [
+        masks(
+            stays, *([tuple(v + 6 * (t - 3) * (k % 2 == 0) for k, v in enumerate(comes))] if t >= 3 else [])
+        )
+        for t in range(8)
+    ]
+    assert len(tracked(seen, [poses()] * 8)) == 2
+
+
 def test_two_who_meet_in_one_detection_both_live_on_and_part_as_who_they_were() -> None:
     """They walk towards each other in other colours, are seen as one in two frames, and go on."""
     frames = np.zeros((11, *SIZE, 3), np.uint8)
