@@ -176,7 +176,7 @@ class Condition:
         )  # a clip that is tried with a larger mask is read in full
         painted, things = models.redact(frames, settings, every)
         people, painted = carried(people, painted, frames.shape[:3])
-        paint(frames, painted)
+        paint(frames, painted, union([*people, *things], "mask", frames.shape[:3]))
         clock.lap("text")
         return _Seen(frames, scenes, painted, people, things, gates, left.mask, left.excepted)
 

@@ -18,9 +18,9 @@ THINGS = ("plate", "text", "screen")  # that are looked for where a rule does no
 _ALLOWED: dict[Topic, set[Action]] = {
     "person": _PEOPLE,
     "face": _PEOPLE,
-    "plate": {"regenerate", "blackout", "blur", "keep"},
-    "text": {"regenerate", "blackout", "blur", "keep"},
-    "screen": {"regenerate", "blackout", "blur", "keep"},
+    "plate": {"regenerate", "blackout", "blur", "inpaint", "keep"},
+    "text": {"regenerate", "blackout", "blur", "inpaint", "keep"},
+    "screen": {"regenerate", "blackout", "blur", "inpaint", "keep"},
     "audio": {"drop"},
     "metadata": {"drop"},
     "other_streams": {"drop"},
@@ -33,8 +33,9 @@ class Rule(Settings):
     where  everywhere, or a rectangle x0, y0, x1, y1 in shares of the frame's width and height, such as a burnt-in
            caption: what lies mostly within it
     do     regenerate  by the generator
-           blackout, blur  painted over in the source; nothing but the detectors of people sees it before. Of a person:
-                       done to what the masks hold, as are pixelate and inpaint; a face is part of a person
+           blackout, blur, inpaint  painted over in the source, by inpaint with what lies around it; nothing but the
+                       detectors of people sees it before. Of a person: done to what the masks hold, as is pixelate; a
+                       face is part of a person
            keep        stays as it is
            drop        is never written: sound, tags, further streams (Recast writes one video stream and nothing else)
     except what the rule is not about. Of a person, who is regenerated everywhere: the consents by which somebody whom

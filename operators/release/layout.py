@@ -54,7 +54,7 @@ FIELDS = {
     "regenerated": "people shown anew",
     "filled": "people in whose place is a flat shape or background, or who are disguised, as the policy says",
     "frames_masked": "released frames of which something was made anew",
-    "frames_painted": "released frames of which something was blacked out or blurred",
+    "frames_painted": "released frames of which something was painted over",
     "diffusion_calls": "for them; none where people are drawn",
     "bypassed": "clips released in which there was nobody and nothing to replace or paint over",
     "seconds": "of work by stage",

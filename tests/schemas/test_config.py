@@ -64,10 +64,10 @@ def test_of_several_rules_the_first_whose_region_holds_most_of_the_box_applies()
     ]
     policy = Policy.model_validate(load(Policy, POLICY).model_dump() | {"rules": rules})
     size = (100, 200)
-    boxes = {"keep": [10, 92, 50, 98], "blur": [10, 81, 50, 97], "blackout": [10, 41, 50, 57]}
+    boxes = {"keep": [10, 92, 50, 98], "blur": [10, 81, 50, 97], "inpaint": [10, 41, 50, 57]}
     for action, box in boxes.items():
         assert policy.action("text", np.array(box), size) == action
-    assert policy.action("plate", np.array(boxes["keep"]), size) == "blackout"
+    assert policy.action("plate", np.array(boxes["keep"]), size) == "inpaint"
 
 
 def test_an_override_by_dotted_name_changes_the_digest() -> None:

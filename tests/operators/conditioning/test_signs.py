@@ -47,6 +47,12 @@ def part(frame: np.ndarray, place: tuple[int, int, int, int]) -> np.ndarray:
     return frame[y0 + 10 : y1 - 10, x0 + 10 : x1 - 10]
 
 
+def where(frames: np.ndarray, painted: np.ndarray) -> np.ndarray:
+    """Frames with what is painted over in black, of whatever action: that tells where it is."""
+    paint(shown := frames.copy(), painted * np.array([0, 1, 1, 1, 1, 1]))
+    return shown
+
+
 @pytest.fixture(scope="module")
 def redact() -> Redactor:
     return Redactor(PROFILE, DRIVING)
@@ -67,7 +73,7 @@ def test_a_traffic_sign_stays_and_what_could_name_somebody_does_not(
     paint(shown, painted)
     np.testing.assert_array_equal(part(shown[0], SIGN), part(source[0], SIGN))
     for place in (PLATE, SHOP):
-        assert (part(shown[0], place) == 0).mean() > 0.6
+        assert (part(where(source, painted)[0], place) == 0).mean() > 0.6
     (passed,) = gate([shown], source, painted, 0)
     assert passed.passed
     (refused,) = gate([source], source, painted, 0)
@@ -76,8 +82,7 @@ def test_a_traffic_sign_stays_and_what_could_name_somebody_does_not(
 
 def test_what_is_no_traffic_signs_line_is_painted_over_on_one_too(redact: Redactor) -> None:
     source = street("SCHMIDT", "", "")
-    shown = source.copy()
-    paint(shown, redact(source, DRIVING.mask)[0])
+    shown = where(source, redact(source, DRIVING.mask)[0])
     assert (part(shown[0], SIGN) == 0).mean() > 0.1
 
 
@@ -87,8 +92,7 @@ def test_a_plate_is_one_though_it_reads_like_a_sign(redact: Redactor) -> None:
     rules = [rule | ({"except": ["BAB 1234"]} if rule["what"] == "text" else {}) for rule in rules]
     redact = Redactor(PROFILE, Policy.model_validate(DRIVING.model_dump() | {"rules": rules}))
     source = street("STOP", "B AB 1234", "")
-    shown = source.copy()
-    paint(shown, redact(source, DRIVING.mask)[0])
+    shown = where(source, redact(source, DRIVING.mask)[0])
     assert (part(shown[0], PLATE) == 0).mean() > 0.6
 
 

@@ -132,6 +132,7 @@ def test_a_frame_larger_than_a_tile_is_read_in_parts() -> None:
     ("actions", "left"),
     [
         ({}, set()),  # as shipped
+        ({"plate": "blackout", "text": "blackout"}, set()),
         ({"plate": "blur", "text": "regenerate"}, set()),
         ({"plate": "regenerate", "text": "blur"}, set()),
         ({"plate": "keep", "text": "keep"}, {SIGN, PLATE}),
@@ -237,7 +238,7 @@ def test_where_a_gate_asked_for_larger_masks_every_frame_is_read() -> None:
     """A plate that shows for two frames, between two looks."""
     frames = street(FRAMES, plate="")
     frames[2:4] = street(FRAMES)[2:4]
-    chosen = policy()
+    chosen = policy(plate="blackout", text="blackout")
     redact = Redactor(PROFILE, chosen)
     for every, covered in ((0, False), (1, True)):
         painted, _ = redact(frames, chosen.mask, every)
