@@ -249,7 +249,9 @@ class Policy(Settings):
         if self.variant == "structall":
             raise ValueError(f"structall makes all anew: with person: {self.people} it is structhuman")
         if any(rule.do == "regenerate" for rule in self.rules):
-            raise ValueError(f"with person: {self.people} nothing is regenerated: blackout, blur, inpaint or keep it")
+            raise ValueError(
+                f"with person: {self.people} nothing is regenerated: blackout, blur, inpaint or keep it"
+            )
         if "other seed" in self.escalation:
             raise ValueError(
                 f"other seed changes nothing of person: {self.people}; take it out of escalation"

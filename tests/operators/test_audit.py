@@ -195,6 +195,30 @@ def test_whom_only_the_final_look_sees_is_refused_and_may_not_be_a_copy(candidat
     assert np.abs(shown[0].astype(int) - SOURCE).mean() < 8, "not what was painted over"
 
 
+@pytest.mark.parametrize("passing", [False, True])
+def test_a_box_that_reaches_over_scenery_beside_the_mask_is_of_nobody_there_unless_somebody_is(
+    candidate: CandidateClip, tmp_path: Path, passing: bool
+) -> None:
+    """The mask accounts for the box, but for a gap: there other frames show the same, or they do not."""
+    gap = np.s_[:, 30:50, 50:66]
+    source, mask = np.repeat(SOURCE[:1], len(SOURCE), axis=0), MASK.copy()
+    mask[gap] = False
+    if passing:
+        source[4][gap[1:]] = SOURCE[4][gap[1:]]
+    (tmp_path / "a.mp4").write_bytes(encode(source))
+    (ref,) = plan_source(f"{tmp_path}/a.mp4", "a.mp4", b"key", PROFILE.clip)
+    video = encode(np.where(mask[..., None], PERSON, source))
+    body = mask.copy()
+    body[:, :, 46:74] = False
+    clip = with_evidence(replace(candidate, ref=ref, video=video), mask=mask, body=body, renewed=mask)
+    box = PersonBoxes(np.array([[40, 16, 80, 80]], np.float32), np.full(1, 0.9, np.float32))
+    none = PersonBoxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+    result = audit(clip, final=lambda frames: [box if t == 4 else none for t in range(len(frames))])
+    assert isinstance(result, QuarantinedClip if passing else ReleasedClip), result
+    if isinstance(result, QuarantinedClip):
+        assert {gate.name for gate in result.gates if not gate.passed} == {"copy"}
+
+
 def test_bytes_that_are_no_video_are_quarantined(candidate: CandidateClip) -> None:
     result = audit(replace(candidate, video=b"not a video"))
     assert isinstance(result, QuarantinedClip)
