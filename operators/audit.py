@@ -161,9 +161,7 @@ class Audit:
         others = but_excepted(seen, evidence.excepted, evidence.mask | spared)
         gates.append(final_look(others, evidence.mask, limits))
         gates += self.models.text(published, source, evidence.painted, overlap)
-        somebody = evidence.mask_throughout(overlap)
-        somebody[overlap:] |= body
-        nobody = scenery(source, somebody, shots(source))[overlap:]
+        nobody = scenery(source, evidence.mask_throughout(overlap, body), shots(source))[overlap:]
         unmasked = body & ~evidence.body & ~spared & ~nobody
         gates.append(source_copy(output, source, (people & ~nobody, unmasked), overlap, limits.copied_share))
         flat, treatment = filled(evidence.steps), self.policy.people

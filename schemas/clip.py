@@ -187,11 +187,12 @@ class Evidence:
         """bool [T,H,W]: what is not the source's: people, and in StructAll everything."""
         return self.mask if self.variant == "structhuman" else np.ones_like(self.mask)
 
-    def mask_throughout(self, overlap: int) -> np.ndarray:
-        """bool [overlap+T,H,W]: the mask with that of the context before it; of a context that has none, all."""
+    def mask_throughout(self, overlap: int, and_more: np.ndarray | None = None) -> np.ndarray:
+        """bool [overlap+T,H,W]: the mask with that of the context before it; of a context that has none, all. What is
+        in `and_more` bool [T,H,W] counts as masked, too."""
         before = np.ones((overlap, *self.mask.shape[1:]), bool)
         before = self.context if self.context.shape == before.shape else before
-        return np.concatenate([before, self.mask])
+        return np.concatenate([before, self.mask if and_more is None else self.mask | and_more])
 
     def without_overlap(self, overlap: int) -> "Evidence":
         """Masks and people of the released frames alone; the first `overlap` frames of the window were context."""

@@ -1,6 +1,6 @@
 """Who is who from frame to frame: sure detections first, faint ones after them (ByteTrack, Zhang et al., ECCV 2022)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -15,8 +15,8 @@ _CUT = 0.35  # of the share of the smaller box within the other, where the frame
 _EDGE = 3  # px
 _HIDDEN = 0.5  # share of an expected box within somebody else's, who may be hiding them
 _ONE_PERSON = 0.7  # likeness of joints in most of the frames that two paths share
-_NESTED = 0.7  # share of the smaller box within the other where one path takes over from another,
-_MEET = 2  # in so many frames at most
+_NESTED = 0.6  # share of the smaller box within the other where one path takes over from another,
+_MEET = 2  # in so many frames at most; each is surely seen in as many at least
 _SIZE = 4.0  # times the area of somebody's box: in a larger one, joints are of who else is in it
 _MEMORY = 4  # sightings from which a direction is taken
 _KNOWN = (
@@ -30,7 +30,8 @@ class Detection:
     """Somebody in one frame.
 
     box float32 [4], x0 y0 x1 y1; keypoints float32 [K,3] as in PoseDetections, score 0 where unknown; colours
-    float32 [2*S³], roots of the shares of S³ colours in the upper and in the lower half of the body.
+    float32 [2*S³], roots of the shares of S³ colours in the upper and in the lower half of the body. place: where else
+    they may be, which is masked and tells nothing of their body.
     """
 
     score: float
@@ -38,6 +39,7 @@ class Detection:
     body: Patch
     keypoints: np.ndarray
     colours: np.ndarray
+    place: Patch = field(default_factory=lambda: Patch.union([]))
 
     def __or__(self, other: "Detection") -> "Detection":
         """Both are of one person: all of the body, and the surer joints."""
@@ -45,7 +47,8 @@ class Detection:
             [np.minimum(self.box[:2], other.box[:2]), np.maximum(self.box[2:], other.box[2:])]
         )
         surer = max(self, other, key=lambda one: one.keypoints[:, 2].sum())
-        return replace(surer, score=max(self.score, other.score), box=box, body=self.body | other.body)
+        score, body, place = max(self.score, other.score), self.body | other.body, self.place | other.place
+        return replace(surer, score=score, box=box, body=body, place=place)
 
     def off(self, box: np.ndarray) -> np.ndarray:
         """[2] px: by how much the middle of a box [4] lies elsewhere than that of theirs."""
@@ -176,7 +179,7 @@ def _one_each(paths: list[Path], sure: float) -> list[Path]:
                 break
         else:
             people.append(path)
-    return people
+    return people if len(people) == len(paths) else _one_each(people, sure)
 
 
 def _same_joints(path: Path, other: Path) -> bool:
@@ -194,7 +197,7 @@ def _take_turns(path: Path, other: Path, sure: float) -> bool:
         seen & others,
         sorted((seen - others, others - seen), key=lambda some: min(some, default=-1)),
     )
-    if not all(alone) or len(both) > _MEET:
+    if min(len(seen), len(others)) < _MEET or not all(alone) or len(both) > _MEET:
         return False
     end, start = max(alone[0]), min(alone[1])
     if not 0 < start - end <= _MEET + 1:
@@ -211,9 +214,13 @@ def _nested(box: np.ndarray, other: np.ndarray) -> float:
 
 
 def _both(one: Detection, other: Detection, least: float) -> Detection:
-    """Two sights of one person in a frame: a faint one beside a sure one is scenery that a path went on through."""
-    surely = [sight for sight in (one, other) if sight.score >= least]
-    return surely[0] if len(surely) == 1 else one | other
+    """Two sights of one person in a frame. Beside a sure one a faint one may be scenery that a path went on through:
+    where they are it is masked, but tells nothing of their body; elsewhere it is nobody."""
+    surer, fainter = (one, other) if one.score >= other.score else (other, one)
+    if not surer.score >= least > fainter.score:
+        return one | other
+    near = _nested(surer.box, fainter.box) >= _NEAR
+    return replace(surer, place=surer.place | fainter.place | fainter.body) if near else surer
 
 
 def _alike(a: Detection, b: Detection) -> float:

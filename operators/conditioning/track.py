@@ -116,6 +116,8 @@ def _finish(number: int, path: Path, frames: int, size: tuple[int, int], policy:
     bodies, places, boxed = {}, {}, {}
     for t, detection in path.items():
         bodies[t], keypoints[t - first] = detection.body.clipped(size), detection.keypoints
+        if detection.place.area:
+            places[t] = (detection.body | detection.place).clipped(size)
         if _falls_short(detection):
             boxed[t] = Patch.of_box(detection.box, size)
     # Where somebody may be is masked; what is asked of a body is asked of one.

@@ -237,24 +237,27 @@ def joints_from(x: int, step: int, count: int) -> list[np.ndarray]:
     ]
 
 
+@pytest.mark.parametrize(("faint", "masked"), [((18, 10, 52, 90), False), ((20, 10, 80, 80), True)])
 @pytest.mark.parametrize("meet", [0, 1, 2])
 def test_who_is_boxed_as_a_whole_and_then_in_part_is_one_person_also_where_faint_sights_go_on(
-    meet: int,
+    meet: int, faint: tuple[int, int, int, int], masked: bool
 ) -> None:
-    """Of a walker cut at the waist a network boxes both legs, and then one: there they were drawn twice."""
+    """Of a walker cut at the waist a network boxes both legs, and then one: there they were drawn twice. A faint sight
+    where they are is masked, and no body; elsewhere it is nobody."""
     whole, part, joints = (20, 10, 90, 90), (50, 10, 88, 90), joints_from(60, 1, 8)
     frames, found = [], []
     for t in range(8):
         early, late = t < 4, t >= 4 - meet
         scores = [0.9 if early else 0.05] + [0.9] * late
-        boxes = [whole if early else (0, 10, 60, 60)] + [part] * late
+        boxes = [whole if early else faint] + [part] * late
         seen = masks(*boxes)
         frames.append(InstanceMasks(seen.boxes, np.array(scores, np.float32), seen.masks))
         told = joints[t][None] + np.float32([12, 0, 0]) * (not early)  # one leg's, and then the other's
         at = np.array([part if late else whole], np.float32)
         found.append(PoseDetections(at, np.ones(1, np.float32), told))
     (track,) = tracked(frames, found)
-    assert len(track.mask) == 8 and not track.body[6:, :, :40].any()
+    assert len(track.mask) == 8 and not track.body[6:, :, :48].any()
+    assert track.mask[6:, 20:50, 32:38].all() == masked
 
 
 def test_who_comes_out_from_behind_somebody_who_stays_is_somebody_else() -> None:
