@@ -15,7 +15,7 @@ from operators.gates.container import container
 from operators.gates.degenerate import blank, degenerate, painted_over
 from operators.gates.labels import labels_fit
 from operators.gates.listed import but_excepted, listed
-from operators.gates.people import Detector, as_seen, bodies, final_look, nobody_new
+from operators.gates.people import RATHER, Detector, as_seen, bodies, final_look, nobody_new
 from operators.gates.reid import not_recognised
 from operators.gates.scenery import scenery
 from operators.gates.source_copy import source_copy
@@ -154,14 +154,14 @@ class Audit:
         shown, new = self._conditioning(clip), source[overlap:]
         published = [output, *([decode_bytes(shown)] if shown else [])]
         seen, spared = self.models.final(new), evidence.spared
-        body = bodies(seen, evidence.body | spared, limits.final_confidence)
+        body, rather = (bodies(seen, evidence.body | spared, at) for at in (limits.final_confidence, RATHER))
         people = body & ~spared if body.any() else evidence.regenerated  # nobody was found in StructAll
         faces = self.models.faces(new, evidence.mask) if evidence.excepted else []
         gates = [listed(clip.ref, evidence, self.policy, faces)]
         others = but_excepted(seen, evidence.excepted, evidence.mask | spared)
         gates.append(final_look(others, evidence.mask, limits))
         gates += self.models.text(published, source, evidence.painted, overlap)
-        nobody = scenery(source, evidence.mask_throughout(overlap, body), shots(source))[overlap:]
+        nobody = scenery(source, evidence.mask_throughout(overlap, body | rather), shots(source))[overlap:]
         unmasked = body & ~evidence.body & ~spared & ~nobody
         gates.append(source_copy(output, source, (people & ~nobody, unmasked), overlap, limits.copied_share))
         flat, treatment = filled(evidence.steps), self.policy.people

@@ -14,7 +14,7 @@ from schemas.policy import Gates
 
 _CONFIRMED = 0.2  # IoU of a track's box with another detector's
 _FAINTER = 0.6  # times the surest score: a tile's guess at a piece of somebody
-_RATHER = 0.5  # the score at which somebody is seen rather than not
+RATHER = 0.5  # the score at which somebody is seen rather than not
 _THICK = 0.03  # of a box's longer side: as far as a mask may end before a limb does
 _MARGIN = 0.1  # of the height of what that detector sees
 
@@ -121,7 +121,7 @@ def _boxed(renewed: np.ndarray, people: Sequence[Person], seen: Sequence[PersonB
     boxed = np.zeros_like(renewed)
     for t, there in enumerate(boxed):
         boxes = [box for box in (_nearest(person, t) for person in people) if box is not None]
-        for box in [*boxes, *seen[t].boxes[seen[t].scores >= _RATHER]]:
+        for box in [*boxes, *seen[t].boxes[seen[t].scores >= RATHER]]:
             there[_held(_grown(box), renewed.shape[1:])] = True
         _, parts = cv2.connectedComponents(renewed[t].astype(np.uint8))
         boxed[t] |= ~np.isin(parts, np.unique(parts[there]))
