@@ -176,7 +176,7 @@ class Audit:
             told = as_seen(evidence.renewed, evidence.people, seen) & ~nobody | unmasked
             gates += not_recognised(self.models.likeness, output, new, told, evidence.people, limits)
         # Whatever asks about people has seen the source as it is; from here on it is what should be there.
-        paint(source, evidence.painted, evidence.mask_throughout(overlap))
+        paint(new, evidence.painted, evidence.mask, overlap)
         anew = evidence.renewed if evidence.variant == "structhuman" else evidence.regenerated
         empty = flat or treatment in ("blackout", "inpaint")  # asked for, or as the background is
         gates += degenerate(output, new, evidence.regenerated, anew, limits, empty)

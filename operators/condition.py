@@ -51,14 +51,15 @@ from schemas.track import Track, union
 
 @dataclass(frozen=True)
 class _Seen:
-    """A clip's frames uint8 [T,H,W,3] and their shots, what is painted over, what is to be made anew, and gate 1; where
-    somebody is spared, bool [T,H,W], and by whose word."""
+    """A clip's frames uint8 [T,H,W,3] and their shots, what is painted over, what is to be made anew and its mask, bool
+    [T,H,W], and gate 1; where somebody is spared, likewise, and by whose word."""
 
     frames: np.ndarray
     shots: list[tuple[int, int]]
     painted: np.ndarray
     people: list[Track]
     things: list[Track]
+    mask: np.ndarray
     gates: list[Gate]
     spared: np.ndarray
     excepted: list[Listed]
@@ -103,9 +104,7 @@ class Condition:
         frames, ref = decode(ref, self.policy.sources)
         clock.lap("decode")
         seen = self._look(frames, ref.listed, larger(self.policy.mask, steps), clock)
-        mask, body = (
-            union([*seen.people, *seen.things], name, seen.frames.shape[:3]) for name in ("mask", "body")
-        )
+        mask, body = seen.mask, union([*seen.people, *seen.things], "body", seen.frames.shape[:3])
         background = fuse_structhuman(seen.frames, mask, np.zeros_like(seen.frames))
         fuse = self._structhuman if self.policy.variant == "structhuman" else self._structall
         fused, tubes = fuse(ref, seen, mask, background, steps)
@@ -176,9 +175,10 @@ class Condition:
         )  # a clip that is tried with a larger mask is read in full
         painted, things = models.redact(frames, settings, every)
         people, painted = carried(people, painted, frames.shape[:3])
-        paint(frames, painted, union([*people, *things], "mask", frames.shape[:3]))
+        mask = union([*people, *things], "mask", frames.shape[:3])
+        paint(frames, painted, mask)
         clock.lap("text")
-        return _Seen(frames, scenes, painted, people, things, gates, left.mask, left.excepted)
+        return _Seen(frames, scenes, painted, people, things, mask, gates, left.mask, left.excepted)
 
     def _structhuman(
         self, ref: ClipRef, seen: _Seen, mask: np.ndarray, background: np.ndarray, steps: list[Step]

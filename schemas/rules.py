@@ -14,13 +14,14 @@ Treatment = Literal["regenerate", Disguise]
 Action = Literal[Treatment, "keep", "drop"]
 DISGUISES: tuple[Disguise, ...] = get_args(Disguise)
 _PEOPLE: set[Action] = {"regenerate", *DISGUISES}
+_THINGS: set[Action] = {"regenerate", "blackout", "blur", "inpaint", "keep"}
 THINGS = ("plate", "text", "screen")  # that are looked for where a rule does not keep them
 _ALLOWED: dict[Topic, set[Action]] = {
     "person": _PEOPLE,
     "face": _PEOPLE,
-    "plate": {"regenerate", "blackout", "blur", "inpaint", "keep"},
-    "text": {"regenerate", "blackout", "blur", "inpaint", "keep"},
-    "screen": {"regenerate", "blackout", "blur", "inpaint", "keep"},
+    "plate": _THINGS,
+    "text": _THINGS,
+    "screen": _THINGS,
     "audio": {"drop"},
     "metadata": {"drop"},
     "other_streams": {"drop"},

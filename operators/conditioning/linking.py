@@ -193,10 +193,8 @@ def _take_turns(path: Path, other: Path, sure: float) -> bool:
     """Whether one is surely seen until the other is, in the same place: one person, whom a network boxes as a whole and
     then in part. Two who cross are both seen before they meet or after they part."""
     seen, others = ({t for t, sight in one.items() if sight.score >= sure} for one in (path, other))
-    both, alone = (
-        seen & others,
-        sorted((seen - others, others - seen), key=lambda some: min(some, default=-1)),
-    )
+    both = seen & others
+    alone = sorted((seen - others, others - seen), key=lambda some: min(some, default=-1))
     if min(len(seen), len(others)) < _MEET or not all(alone) or len(both) > _MEET:
         return False
     end, start = max(alone[0]), min(alone[1])

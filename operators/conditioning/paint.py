@@ -4,33 +4,32 @@ import cv2
 import numpy as np
 
 from operators.actor.background.inpaint import inpaint
+from operators.conditioning.pieces import around
 
 PAINTS = ("blackout", "blur", "inpaint")
 _AROUND = 0.5  # of a rectangle's longer side: from how far beside it what fills it is taken
 _LEAST = 8  # px
 
 
-def paint(frames: np.ndarray, painted: np.ndarray, hidden: np.ndarray | None = None) -> None:
+def paint(frames: np.ndarray, painted: np.ndarray, hidden: np.ndarray | None = None, first: int = 0) -> None:
     """Paint over rectangles of `frames` uint8 [T,H,W,3], in place; the same rectangles give the same frames.
 
-    painted int32 [N,6]: index into PAINTS, frame, x0, y0, x1, y1. hidden bool [T,H,W] or None: the masks of people,
-    whom no fill is taken from. A blur leaves one row of averages, each as wide as the rectangle is high, so about three
-    letters share one, and smooths between them. That cannot be read, but whoever has a list of strings can test which
-    of them fits; black and a fill leave nothing.
+    painted int32 [N,6]: index into PAINTS, frame, x0, y0, x1, y1; of `frames` the first is number `first`. hidden bool
+    [T,H,W] or None: the masks of people, whom no fill is taken from. A blur leaves one row of averages, each as wide as
+    the rectangle is high, so about three letters share one, and smooths between them. That cannot be read, but whoever
+    has a list of strings can test which of them fits; black and a fill leave nothing.
     """
-    for action, t, x0, y0, x1, y1 in painted.tolist():
-        part = frames[t, max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
-        if not part.size:
-            continue
-        match PAINTS[action]:
-            case "blackout":
-                part[:] = 0
-            case "blur":
-                part[:] = _blurred(part)
-    filled = painted[painted[:, 0] == PAINTS.index("inpaint"), 1:]
-    for t in np.unique(filled[:, 0]).tolist():
-        rectangles = filled[filled[:, 0] == t, 1:]
-        _fill(frames[t], rectangles, np.zeros(frames.shape[1:3], bool) if hidden is None else hidden[t])
+    rows = painted[painted[:, 1] >= first]
+    for action, t, *box in rows.tolist():
+        part = frames[t - first][around(np.array(box), 0)]
+        if part.size and PAINTS[action] == "blackout":
+            part[:] = 0
+        elif part.size and PAINTS[action] == "blur":
+            part[:] = _blurred(part)
+    filled = rows[rows[:, 0] == PAINTS.index("inpaint"), 1:]
+    for t in np.unique(filled[:, 0]) - first:
+        people = np.zeros(frames.shape[1:3], bool) if hidden is None else hidden[t]
+        _fill(frames[t], filled[filled[:, 0] == t + first, 1:], people)
 
 
 def _blurred(part: np.ndarray) -> np.ndarray:
@@ -45,18 +44,14 @@ def _fill(frame: np.ndarray, rectangles: np.ndarray, hidden: np.ndarray) -> None
 
     Black where nothing is: what is to be covered is never shown.
     """
-    inside = np.zeros_like(hidden)
-    for x0, y0, x1, y1 in np.maximum(rectangles, 0).tolist():
-        inside[y0:y1, x0:x1] = True
-    unread = inside | hidden
-    for x0, y0, x1, y1 in rectangles.tolist():
-        margin = _LEAST + round(_AROUND * max(x1 - x0, y1 - y0))
-        window = (
-            slice(max(0, y0 - margin), max(0, y1 + margin)),
-            slice(max(0, x0 - margin), max(0, x1 + margin)),
-        )
-        here = np.zeros_like(inside)
-        here[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = True
-        known = np.where(unread[window][..., None], np.uint8(0), frame[window])
-        closed = inpaint(known, unread[window], patches=False)
-        frame[window][here[window]] = closed[here[window]]
+    unread = hidden.copy()
+    for box in rectangles:
+        unread[around(box, 0)] = True
+    known = np.where(unread[..., None], np.uint8(0), frame)
+    for box in rectangles:
+        margin = _LEAST + round(_AROUND * int((box[2:] - box[:2]).max()))
+        place, window = around(box, 0), around(box, margin)
+        closed = inpaint(known[window], unread[window], patches=False)
+        top, left = (inner.start - outer.start for inner, outer in zip(place, window, strict=True))
+        height, width = frame[place].shape[:2]
+        frame[place] = closed[top : top + height, left : left + width]

@@ -77,8 +77,8 @@ def bodies(seen: Sequence[PersonBoxes], body: np.ndarray, least: float) -> np.nd
             middle = np.array([x0 + width / 4, y0 + height / 8, x1 - width / 4, y1 - height / 4])
             left, top, right, bottom = Patch.of_box(middle, there.shape).box
             part = there[top:bottom, left:right]
-            gap = part.size and part.mean() < 0.5 and uncovered(box, known) and not _is_theirs(box, known)
-            if score >= least and gap:
+            asked = score >= least and part.size and part.mean() < 0.5
+            if asked and uncovered(box, known) and not _is_theirs(box, known):
                 part[:] = True
     return everybody
 

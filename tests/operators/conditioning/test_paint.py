@@ -32,6 +32,11 @@ def test_what_is_not_covered_stays() -> None:
     np.testing.assert_array_equal(painted(FRAMES)[~COVERED], FRAMES[~COVERED])
 
 
+def test_frames_without_the_first_are_painted_as_with_them() -> None:
+    paint(shown := FRAMES[1:].copy(), ROWS, PERSON[1:], 1)
+    np.testing.assert_array_equal(shown, painted(FRAMES)[1:])
+
+
 def test_a_fill_is_as_its_surroundings_are() -> None:
     sky = np.full_like(FRAMES, (40, 90, 160))
     written = np.where(COVERED[..., None], np.uint8(255), sky)

@@ -229,14 +229,6 @@ def test_two_detections_that_lie_within_each_other_stay_two_if_their_joints_diff
     )  # nor is anything known of boxes without joints
 
 
-def joints_from(x: int, step: int, count: int) -> list[np.ndarray]:
-    """Whose joints lie one below another at x, moving on by `step` a frame."""
-    return [
-        np.stack([np.full(17, x + step * t), np.linspace(20, 80, 17), np.ones(17)], axis=1).astype(np.float32)
-        for t in range(count)
-    ]
-
-
 @pytest.mark.parametrize(("faint", "masked"), [((18, 10, 52, 90), False), ((20, 10, 80, 80), True)])
 @pytest.mark.parametrize("meet", [0, 1, 2])
 def test_who_is_boxed_as_a_whole_and_then_in_part_is_one_person_also_where_faint_sights_go_on(
@@ -244,7 +236,7 @@ def test_who_is_boxed_as_a_whole_and_then_in_part_is_one_person_also_where_faint
 ) -> None:
     """Of a walker cut at the waist a network boxes both legs, and then one: there they were drawn twice. A faint sight
     where they are is masked, and no body; elsewhere it is nobody."""
-    whole, part, joints = (20, 10, 90, 90), (50, 10, 88, 90), joints_from(60, 1, 8)
+    whole, part = (20, 10, 90, 90), (50, 10, 88, 90)
     frames, found = [], []
     for t in range(8):
         early, late = t < 4, t >= 4 - meet
@@ -252,22 +244,18 @@ def test_who_is_boxed_as_a_whole_and_then_in_part_is_one_person_also_where_faint
         boxes = [whole if early else faint] + [part] * late
         seen = masks(*boxes)
         frames.append(InstanceMasks(seen.boxes, np.array(scores, np.float32), seen.masks))
-        told = joints[t][None] + np.float32([12, 0, 0]) * (not early)  # one leg's, and then the other's
-        at = np.array([part if late else whole], np.float32)
-        found.append(PoseDetections(at, np.ones(1, np.float32), told))
+        pose = poses(part if late else whole)
+        pose.keypoints[0, :, 0] = 60 + t + 12 * (not early)  # one leg's, and then the other's
+        pose.keypoints[0, :, 1] = np.linspace(20, 80, 17)
+        found.append(pose)
     (track,) = tracked(frames, found)
     assert len(track.mask) == 8 and not track.body[6:, :, :48].any()
     assert not meet or track.mask[6:, 20:50, 32:38].all() == masked
 
 
 def test_who_comes_out_from_behind_somebody_who_stays_is_somebody_else() -> None:
-    stays, comes = (20, 10, 60, 90), (24, 12, 58, 88)
-    seen = [
-        masks(
-            stays, *([tuple(v + 6 * (t - 3) * (k % 2 == 0) for k, v in enumerate(comes))] if t >= 3 else [])
-        )
-        for t in range(8)
-    ]
+    stays = (20, 10, 60, 90)
+    seen = [masks(stays)] * 3 + [masks(stays, (24 + 6 * t, 12, 58 + 6 * t, 88)) for t in range(5)]
     assert len(tracked(seen, [poses()] * 8)) == 2
 
 
